@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything is built inside the lab's root file system (lab/in), for one kernel at a time, into build/$(KERNEL).
+
+KERNEL ?= backports
+B := build/$(KERNEL)
+GUEST := build/guest-$(KERNEL)
+IN := lab/in
+
+.DELETE_ON_ERROR:
+.PHONY: help lab driver userspace guest clean clean-lab
+
+help: ## show the targets
+	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+lab: ## build the lab: root file system, kernels, guest images (once, minutes)
+	@lab/host-deps
+	@lab/vm --kernel stable -- true
+	@lab/vm --kernel backports -- true
+
+# The sources are copied, so that the trees of two kernels can be built side by side.
+driver: ## build ubdx.ko
+	@mkdir -p $(B)/driver
+	@cp -ru --preserve=timestamps driver/. $(B)/driver/
+	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
+
+userspace: ## build libubdx and the ubdx command
+	@$(IN) make --no-print-directory -C userspace
+
+guest: driver userspace ## gather what goes to /ubdx in the guest
+	@rm -rf $(GUEST) && mkdir -p $(GUEST)
+	@cp $(B)/driver/ubdx.ko $(GUEST)
+	@for d in tests experiments; do [ ! -d $$d ] || cp -r $$d $(GUEST); done
+
+clean: ## remove what was built
+	rm -rf build
+
+clean-lab: ## remove the lab's cache (root file systems, kernels, images)
+	rm -rf "$${UBDX_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/ubdx}"

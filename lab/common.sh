@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Shared by the lab's scripts (sourced, never run): where the cache is, and how to enter the root file system.
+# The cache belongs to the user who runs the lab; nothing outside it and the source tree is ever written.
+
+set -euo pipefail
+umask 022
+
+lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=${lab%/*}
+cache=${UBDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ubdx}
+# Status of a failure of the lab itself, as against that of the command it was asked to run.
+readonly LAB_FAILED=125
+
+say() { echo "lab: $*" >&2; }
+die() { echo "lab: $*" >&2; exit $LAB_FAILED; }
+
+need_tools() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null ||
+			die "$tool is missing; run lab/host-deps (or apt-get install mmdebstrap bubblewrap uidmap)"
+	done
+}
+
+# Take the lock of the cache for the rest of this process: one builder at a time, the others wait and then find its work.
+lock_cache() {
+	mkdir -p "$cache"
+	exec 9>"$cache/lock"
+	flock -n 9 || { say "waiting for another build in $cache"; flock 9; }
+	# Whoever held the lock before us and died left its half-made work here.
+	rm -rf "$cache"/tmp.*
+}
+
+# in_root ROOT [BWRAP-OPTION...] -- CMD...: run CMD in the root file system, without a network, in a fixed environment,
+# the source tree at /src. Paths are the same on every machine, and so are the things that are built.
+in_root() {
+	local root=$1
+	shift
+	bwrap --unshare-all --die-with-parent --hostname ubdx-lab --clearenv \
+		--setenv PATH /usr/sbin:/usr/bin --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv TERM "${TERM:-dumb}" \
+		--ro-bind "$root" / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run \
+		--bind "$top" /src --chdir /src "$@"
+}
