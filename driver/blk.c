@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * blk.c - the block device in front: requests come in by queue_rq(s) and are ended here.
+ *
+ * Whoever calls ubdx_settle(), ubdx_end() or ubdx_abort() owns the slot (see dev.h); when ubdx_end()
+ * or ubdx_abort() returns, the tag may belong to another request already.
+ *
+ * Requests are ended with bottom halves disabled. A bio's end may drop the last reference of a file;
+ * with bottom halves off that final fput is deferred to a worker, otherwise it would run in the server's
+ * task, where closing our own block device waits for the server.
+ */
+#include <linux/blkdev.h>
+
+#include "chan.h"
+#include "trace.h"
+#include "xfer.h"
+
+/*
+ * blk-mq looks at requests that are under way this often, so that a request at a task that has exited
+ * doesn't wait for the whole of the device's I/O timeout, which is counted here.
+ */
+#define UBDX_TIMEOUT_TICK	HZ
+
+static u32 ubdx_desc_flags(const struct request *rq)
+{
+	u32 flags = 0;
+
+	if (rq->cmd_flags & REQ_FUA)
+		flags |= UBDX_DESC_FUA;
+	if (rq->cmd_flags & REQ_NOUNMAP)
+		flags |= UBDX_DESC_NOUNMAP;
+	if (rq->cmd_flags & REQ_META)
+		flags |= UBDX_DESC_META;
+	return flags;
+}
+
+/* Start a request, take its slot and write its descriptor; then it can be published. */
+static inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server_queue *sq,
+					struct request *rq)
+{
+	struct ubdx_slot *slot = &q->slots[rq->tag];
+	u32 seq = ubdx_slot_seq(slot) + 1;
+	int op = ubdx_op(rq);
+	struct ubdx_desc *desc;
+
+	if (unlikely(op < 0))
+		return BLK_STS_NOTSUPP;
+	if (unlikely(!sq || READ_ONCE(sq->dead)))
+		return BLK_STS_IOERR;
+	if (unlikely(READ_ONCE(sq->task->flags) & PF_EXITING)) {
+		ubdx_server_fail(sq->srv);
+		return BLK_STS_IOERR;
+	}
+
+	blk_mq_start_request(rq);
+
+	slot->rq = rq;
+	slot->xfer = ubdx_xfer_select(q->dev, rq);
+	slot->start = jiffies;
+	atomic64_set(&slot->word, ubdx_slot_word(seq, UBDX_SLOT_QUEUED));
+	ubdx_stage(q, slot, UBDX_T_QUEUE);
+
+	desc = &sq->desc[rq->tag];
+	desc->sector = blk_rq_pos(rq);
+	desc->nr_sectors = blk_rq_sectors(rq);
+	desc->seq = seq;
+	desc->op = op;
+	desc->xfer = slot->xfer->mode;
+	desc->flags = ubdx_desc_flags(rq);
+	ubdx_stage(q, slot, UBDX_T_PUBLISH);
+	return BLK_STS_OK;
+}
+
+/* The server is being declared dead and the request has been started: it is still ours to fail. */
+static blk_status_t ubdx_unpublished(struct ubdx_slot *slot)
+{
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	return BLK_STS_IOERR;
+}
+
+static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
+{
+	struct ubdx_queue *q = hctx->driver_data;
+	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+	struct ubdx_slot *slot = &q->slots[bd->rq->tag];
+	const struct ubdx_chan_ops *chan = q->dev->chan;
+	bool kick = false;
+	blk_status_t status;
+
+	status = ubdx_prepare(q, sq, bd->rq);
+	if (status != BLK_STS_OK)
+		return status;
+	if (!chan->publish(sq, slot, &kick))
+		return ubdx_unpublished(slot);
+	if (kick)
+		chan->kick(sq, slot);
+	return BLK_STS_OK;
+}
+
+static void ubdx_queue_rqs(struct rq_list *list)
+{
+	struct ubdx_server_queue *carrier_sq = NULL;
+	const struct ubdx_chan_ops *chan = NULL;
+	struct ubdx_slot *carrier = NULL;
+	struct rq_list back = { };
+	struct request *rq;
+
+	while ((rq = rq_list_pop(list))) {
+		struct ubdx_queue *q = rq->mq_hctx->driver_data;
+		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+		struct ubdx_slot *slot = &q->slots[rq->tag];
+		bool kick = false;
+
+		if (carrier && carrier_sq != sq) {
+			chan->kick(carrier_sq, carrier);
+			carrier = NULL;
+		}
+		chan = q->dev->chan;
+		if (ubdx_prepare(q, sq, rq) != BLK_STS_OK) {
+			/* comes back through queue_rq, which can return the error */
+			rq_list_add_tail(&back, rq);
+			continue;
+		}
+		if (!chan->publish(sq, slot, &kick)) {
+			blk_mq_end_request(rq, ubdx_unpublished(slot));
+			continue;
+		}
+		if (kick) {
+			carrier = slot;
+			carrier_sq = sq;
+		}
+	}
+	if (carrier)
+		chan->kick(carrier_sq, carrier);
+	*list = back;
+}
+
+/**
+ * ubdx_settle - turn the server's answer into a result, and have a READ's payload moved.
+ * @sq:		queue; this is its task.
+ * @slot:	slot, claimed by the caller.
+ * @res:	what the server said: bytes or -errno, see struct ubdx_commit. Not trusted.
+ *
+ * What is kept of a short answer are whole logical blocks; nothing that the server did not fill reaches
+ * a reader. No progress at all is an error, so that a request can't come back forever.
+ */
+struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res)
+{
+	struct ubdx_queue *q = sq->q;
+	struct request *rq = slot->rq;
+	unsigned int bytes = blk_rq_bytes(rq);
+	struct ubdx_counter *counter;
+
+	if (unlikely(res < 0))
+		goto failed;
+
+	if (blk_rq_has_data(rq)) {
+		if (unlikely(res > bytes)) {
+			res = -EIO;
+			goto failed;
+		}
+		if (slot->xfer->commit)
+			res = slot->xfer->commit(sq, slot, res);
+		if (likely(res > 0))
+			res &= ~q->block_mask;
+		if (unlikely(res <= 0)) {
+			res = res ?: -EIO;
+			goto failed;
+		}
+		bytes = res;
+	} else if (unlikely(res)) {
+		res = -EIO;
+		goto failed;
+	}
+
+	counter = &q->done[slot->xfer->mode][ubdx_op(rq)];
+	counter->requests++;
+	counter->bytes += bytes;
+	return (struct ubdx_result) { .bytes = bytes };
+
+failed:
+	q->failed++;
+	/* EAGAIN would make the submitter try again, for ever if the server likes. */
+	if (res == -EAGAIN || res < -MAX_ERRNO)
+		res = -EIO;
+	return (struct ubdx_result) { .status = errno_to_blk_status(res) };
+}
+
+static inline void __ubdx_end(struct request *rq, struct ubdx_result result)
+{
+	local_bh_disable();
+	if (unlikely(result.status))
+		blk_mq_end_request(rq, result.status);
+	else if (unlikely(blk_update_request(rq, BLK_STS_OK, result.bytes)))
+		blk_mq_requeue_request(rq, true);
+	else
+		__blk_mq_end_request(rq, BLK_STS_OK);
+	local_bh_enable();
+}
+
+static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_slot *slot,
+				     struct ubdx_result result)
+{
+	struct ubdx_trace_done done;
+
+	ubdx_trace_fill(&done, q, slot);
+	__ubdx_end(slot->rq, result);
+	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
+}
+
+/**
+ * ubdx_end - end a request, or the part of it that was served.
+ * @q:		queue.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @result:	outcome.
+ */
+void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
+{
+	if (static_branch_unlikely(&ubdx_traced))
+		ubdx_end_traced(q, slot, result);
+	else
+		__ubdx_end(slot->rq, result);
+}
+
+static unsigned long ubdx_deadline(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+{
+	return slot->start + msecs_to_jiffies(q->dev->params.timeout_ms);
+}
+
+/* The server is gone. @slot: owned by the caller, who loses it. */
+void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	bool late = time_after_eq(jiffies, ubdx_deadline(q, slot));
+
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	atomic64_inc(&q->aborted);
+	ubdx_end(q, slot, (struct ubdx_result) {
+		.status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR
+	});
+}
+
+/*
+ * A request is out for long. If nobody will ever answer it, or it is out for too long, the server has
+ * failed, and the abort ends this request like all others; until then it stays where it is.
+ */
+static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
+{
+	struct ubdx_queue *q = rq->mq_hctx->driver_data;
+	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+
+	if (sq && (READ_ONCE(sq->task->flags) & PF_EXITING ||
+		   time_after_eq(jiffies, ubdx_deadline(q, &q->slots[rq->tag]))))
+		ubdx_server_fail(sq->srv);
+	return BLK_EH_RESET_TIMER;
+}
+
+static int ubdx_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
+{
+	struct ubdx_dev *dev = data;
+
+	hctx->driver_data = dev->queues[index];
+	return 0;
+}
+
+static const struct blk_mq_ops ubdx_mq_ops = {
+	.queue_rq	= ubdx_queue_rq,
+	.queue_rqs	= ubdx_queue_rqs,
+	.init_hctx	= ubdx_init_hctx,
+	.timeout	= ubdx_timeout,
+};
+
+int ubdx_tag_set_init(struct ubdx_dev *dev)
+{
+	struct blk_mq_tag_set *set = &dev->tag_set;
+
+	set->ops = &ubdx_mq_ops;
+	set->nr_hw_queues = dev->params.nr_queues;
+	set->queue_depth = dev->params.depth;
+	set->numa_node = dev->params.numa_node;
+	set->timeout = UBDX_TIMEOUT_TICK;
+	set->driver_data = dev;
+	return blk_mq_alloc_tag_set(set);
+}
+
+static void ubdx_free_disk(struct gendisk *disk)
+{
+	ubdx_dev_put(disk->private_data);
+}
+
+static const struct block_device_operations ubdx_disk_fops = {
+	.owner		= THIS_MODULE,
+	.free_disk	= ubdx_free_disk,
+};
+
+/**
+ * ubdx_disk_alloc - make the disk of a device from its parameters.
+ * @dev:	device.
+ *
+ * The disk holds a reference on the device until its last put. Returns ERR_PTR on failure.
+ */
+struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
+{
+	const struct ubdx_params *p = &dev->params;
+	struct queue_limits lim = {
+		.logical_block_size	= p->logical_block_size,
+		.physical_block_size	= p->physical_block_size,
+		.io_min			= p->io_min,
+		.io_opt			= p->io_opt,
+		.max_hw_sectors		= p->max_io_bytes >> SECTOR_SHIFT,
+		/* else the block layer's default caps it at 1280 KiB */
+		.max_user_sectors	= p->max_io_bytes >> SECTOR_SHIFT,
+		.max_segments		= p->max_segments,
+		.max_segment_size	= p->max_segment_size,
+		.dma_alignment		= p->dma_alignment,
+		.discard_granularity	= p->max_discard_sectors ? p->discard_granularity : 0,
+		.max_hw_discard_sectors	= p->max_discard_sectors,
+		.max_discard_segments	= 1,
+		.max_write_zeroes_sectors = p->max_write_zeroes_sectors,
+		/* the payload is read more than once, or later than the block layer thinks */
+		.features		= BLK_FEAT_STABLE_WRITES,
+	};
+	struct gendisk *disk;
+
+	if (p->attrs & UBDX_ATTR_WRITE_CACHE)
+		lim.features |= BLK_FEAT_WRITE_CACHE;
+	if (p->attrs & UBDX_ATTR_FUA)
+		lim.features |= BLK_FEAT_FUA;
+	if (p->attrs & UBDX_ATTR_ROTATIONAL)
+		lim.features |= BLK_FEAT_ROTATIONAL;
+
+	disk = blk_mq_alloc_disk(&dev->tag_set, &lim, NULL);
+	if (IS_ERR(disk))
+		return disk;
+
+	snprintf(disk->disk_name, DISK_NAME_LEN, "ubdxb%d", dev->id);
+	disk->fops = &ubdx_disk_fops;
+	disk->private_data = dev;
+	get_device(&dev->device);
+	set_capacity(disk, p->dev_sectors);
+	set_disk_ro(disk, p->attrs & UBDX_ATTR_READ_ONLY);
+	/* The scan reads through the server, and so must not hold up START: device.c does it after. */
+	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
+	return disk;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * compat.h - what differs between the kernels that the driver is built for. Kbuild looks in the headers
+ * for the feature, not at the version: distributions backport.
+ */
+#ifndef UBDX_COMPAT_H
+#define UBDX_COMPAT_H
+
+#include <linux/blk-mq.h>
+#include <linux/io_uring/cmd.h>
+
+#ifndef UBDX_HAVE_RQ_HAS_DATA
+static inline bool blk_rq_has_data(const struct request *rq)
+{
+	return bio_has_data(rq->bio);
+}
+#endif
+
+/* io_uring_cmd_done() lost its res2 argument. Ends the command: it must not be touched after. */
+static inline void ubdx_cmd_done(struct io_uring_cmd *cmd, int res, unsigned int issue_flags)
+{
+#ifdef UBDX_HAVE_CMD_DONE_RES2
+	io_uring_cmd_done(cmd, res, 0, issue_flags);
+#else
+	io_uring_cmd_done(cmd, res, issue_flags);
+#endif
+}
+
+/*
+ * UBDX_TASK_WORK(name): defines name_tw, a task work callback for io_uring_cmd_complete_in_task(), which
+ * calls name(cmd, issue_flags, cancel). cancel: this isn't the command's task any more.
+ */
+#ifdef UBDX_HAVE_TW_TOKEN
+#define UBDX_TASK_WORK(name)								\
+static void name##_tw(struct io_tw_req tw_req, io_tw_token_t tw)			\
+{											\
+	name(io_uring_cmd_from_tw(tw_req), IO_URING_CMD_TASK_WORK_ISSUE_FLAGS, tw.cancel); \
+}
+#else
+#define UBDX_TASK_WORK(name)								\
+static void name##_tw(struct io_uring_cmd *cmd, unsigned int issue_flags)		\
+{											\
+	name(cmd, issue_flags & ~IO_URING_F_TASK_DEAD,					\
+	     issue_flags & IO_URING_F_TASK_DEAD);					\
+}
+#endif
+
+/* The ring a command was submitted to; only ever compared. */
+static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)
+{
+	return cmd_to_io_kiocb(cmd)->ctx;
+}
+
+#endif /* UBDX_COMPAT_H */

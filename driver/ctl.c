@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ctl.c - /dev/ubdx-control: the ioctls that add, start, stop, delete, list and set devices. Each copies
+ * its argument in once, checks what is reserved, and works on the copy. Who may open the node may do
+ * all of it; its mode is 0600 unless the administrator changes it.
+ */
+#include <linux/blkdev.h>
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/uaccess.h>
+
+#include "xfer.h"
+
+static long ubdx_ctl_features(void __user *arg)
+{
+	struct ubdx_features out = {
+		.version	= UBDX_VERSION,
+		.max_queues	= nr_cpu_ids,
+		.max_depth	= UBDX_MAX_DEPTH,
+		.max_io_bytes	= UBDX_MAX_IO_BYTES,
+		.max_devices	= READ_ONCE(ubdx_max_devices),
+		.nr_devices	= ubdx_dev_count(),
+		.xfer_modes	= ubdx_xfer_supported(),
+	};
+
+	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
+}
+
+static long ubdx_ctl_add(void __user *arg)
+{
+	struct ubdx_add add;
+	struct ubdx_dev *dev;
+	int ret;
+
+	if (copy_from_user(&add, arg, sizeof(add)))
+		return -EFAULT;
+	ret = ubdx_dev_add(&add);
+	if (ret)
+		return ret;
+	if (!copy_to_user(arg, &add, sizeof(add)))
+		return 0;
+
+	/* Nobody would know its number. */
+	dev = ubdx_dev_get(add.id, false);
+	if (dev) {
+		ubdx_dev_del(dev, true);
+		ubdx_dev_put(dev);
+	}
+	return -EFAULT;
+}
+
+static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
+{
+	struct ubdx_ctl ctl;
+	struct ubdx_dev *dev;
+	bool force;
+	int ret;
+
+	if (copy_from_user(&ctl, arg, sizeof(ctl)))
+		return -EFAULT;
+	if (ctl.flags & ~UBDX_CTL_FORCE || ctl.reserved)
+		return -EINVAL;
+	dev = ubdx_dev_get(ctl.id, false);
+	if (!dev)
+		return -ENODEV;
+	force = ctl.flags & UBDX_CTL_FORCE;
+	switch (cmd) {
+	case UBDX_IOC_START:
+		ret = force ? -EINVAL : ubdx_dev_start(dev);
+		break;
+	case UBDX_IOC_STOP:
+		ret = ubdx_dev_stop(dev, force);
+		break;
+	default:
+		ret = ubdx_dev_del(dev, force);
+		break;
+	}
+	ubdx_dev_put(dev);
+	return ret;
+}
+
+static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
+{
+	*info = (struct ubdx_info) {
+		.id		= dev->id,
+		.params		= dev->params,
+	};
+
+	mutex_lock(&dev->lock);
+	info->state = dev->state;
+	if (dev->srv)
+		info->server_pid = pid_vnr(dev->srv->tgid);
+	if (dev->disk) {
+		info->disk_major = MAJOR(disk_devt(dev->disk));
+		info->disk_minor = MINOR(disk_devt(dev->disk));
+	}
+	mutex_unlock(&dev->lock);
+
+	spin_lock(&dev->xfer_lock);
+	info->xfer = dev->xfer->mode;
+	info->xfer_pinned = dev->xfer_pinned;
+	info->xfer_wanted = dev->xfer_wanted;
+	info->xfer_modes = dev->xfer_offered;
+	spin_unlock(&dev->xfer_lock);
+}
+
+static long ubdx_ctl_info(void __user *arg)
+{
+	struct ubdx_info info;
+	struct ubdx_dev *dev;
+
+	if (copy_from_user(&info, arg, sizeof(info)))
+		return -EFAULT;
+	if (info.flags & ~UBDX_INFO_NEXT)
+		return -EINVAL;
+	dev = ubdx_dev_get(info.id, info.flags & UBDX_INFO_NEXT);
+	if (!dev)
+		return -ENODEV;
+	ubdx_info_fill(dev, &info);
+	ubdx_dev_put(dev);
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
+static long ubdx_ctl_set(void __user *arg)
+{
+	struct ubdx_set set;
+	struct ubdx_dev *dev;
+	int ret = 0;
+
+	if (copy_from_user(&set, arg, sizeof(set)))
+		return -EFAULT;
+	if (set.reserved)
+		return -EINVAL;
+	dev = ubdx_dev_get(set.id, false);
+	if (!dev)
+		return -ENODEV;
+	if (set.xfer == UBDX_SET_XFER_DEFAULT)
+		ubdx_xfer_follow(dev);
+	else
+		ret = ubdx_xfer_pin(dev, set.xfer);
+	ubdx_dev_put(dev);
+	return ret;
+}
+
+static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
+{
+	void __user *arg = (void __user *)argp;
+
+	switch (cmd) {
+	case UBDX_IOC_FEATURES:
+		return ubdx_ctl_features(arg);
+	case UBDX_IOC_ADD:
+		return ubdx_ctl_add(arg);
+	case UBDX_IOC_START:
+	case UBDX_IOC_STOP:
+	case UBDX_IOC_DEL:
+		return ubdx_ctl_dev(cmd, arg);
+	case UBDX_IOC_INFO:
+		return ubdx_ctl_info(arg);
+	case UBDX_IOC_SET:
+		return ubdx_ctl_set(arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations ubdx_ctl_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= ubdx_ctl_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice ubdx_ctl_misc = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= UBDX_CONTROL_NAME,
+	.fops	= &ubdx_ctl_fops,
+	.mode	= 0600,
+};
+
+int __init ubdx_ctl_init(void)
+{
+	return misc_register(&ubdx_ctl_misc);
+}
+
+void ubdx_ctl_exit(void)
+{
+	misc_deregister(&ubdx_ctl_misc);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * dev.h - the driver's objects, who owns them and what protects them.
+ *
+ *   ubdx_dev		one device. Reference counted by its struct device; held by the device table
+ *			until DEL, by the disk until its last put, and by each ubdx_server.
+ *   ubdx_queue		one hardware queue of a device; lives as long as the device.
+ *   ubdx_slot		one tag of a queue: the request that holds the tag, and where it is.
+ *   ubdx_server	one open of /dev/ubdxcN, that is, the process that serves the device.
+ *			Reference counted: the open file, dev->srv, and a scheduled abort
+ *			hold one each.
+ *   ubdx_server_queue	the server's side of one queue: its task, the descriptors it maps, and the
+ *			commands it has parked. A part of the ubdx_server.
+ *
+ * A request's owner is told by its slot's state, and by nothing else:
+ *
+ *   IDLE		no request, or whoever moved the slot here is ending it
+ *   QUEUED		on sq->pending. Whoever takes it off that list owns it: the task work in
+ *			the server, or an abort
+ *   SERVER		at the server. Whoever moves it to IDLE by ubdx_slot_claim() owns it: the
+ *			server's commit, or an abort
+ *
+ * The state and the request's sequence number share one atomic word, so that a commit
+ * for another request than the one that is there can't claim it.
+ *
+ * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
+ *
+ *   1. sq->dead is set and the queues are quiesced once. After that no queue_rq is under way that
+ *      hasn't seen it, so nothing is added to sq->pending any more.
+ *   2. pending and SERVER requests are ended, parked commands are completed.
+ *   3. who was between two states meanwhile, the server's own task in deliver or commit, looks at
+ *      sq->dead after it has published the new state, and then takes it back itself. Full
+ *      barriers on both sides: either it sees dead or the abort sees the new state.
+ *
+ * Locks, outermost first: dev->lock (START, STOP, DEL, open, release, never in an I/O path: these wait
+ * for I/O), srv->abort_lock (needs no I/O, so it can be taken while somebody waits under dev->lock),
+ * sq->lock (binding a queue). ubdx_devs_lock and dev->xfer_lock are leaves.
+ */
+#ifndef UBDX_DEV_H
+#define UBDX_DEV_H
+
+#include <linux/blk-mq.h>
+#include <linux/cdev.h>
+#include <linux/kref.h>
+#include <linux/llist.h>
+#include <linux/mmu_notifier.h>
+#include <linux/workqueue.h>
+
+#include "compat.h"
+#include "uapi/ubdx.h"
+
+struct ubdx_chan_ops;
+struct ubdx_xfer_ops;
+
+enum ubdx_slot_state {
+	UBDX_SLOT_IDLE,
+	UBDX_SLOT_QUEUED,
+	UBDX_SLOT_SERVER,
+};
+
+/* The points of a request's life that are stamped, see docs/design.md. */
+enum ubdx_stage {
+	UBDX_T_QUEUE,		/* T0: queue_rq */
+	UBDX_T_PUBLISH,		/* T1: descriptor written, server notified */
+	UBDX_T_DELIVER,		/* T2: in the server's task */
+	UBDX_T_READ,		/* T3: the server has read the descriptor (its word for it) */
+	UBDX_T_MOVE,		/* T4: payload moved or exposed */
+	UBDX_T_COMMIT,		/* T5: commit received */
+	UBDX_T_RELEASE,		/* T6: copied back, unmapped */
+	UBDX_T_DONE,		/* T7: request ended */
+	UBDX_NR_STAGES,
+};
+
+struct ubdx_slot {
+	atomic64_t			word;	/* seq << 32 | state */
+	struct request			*rq;
+	const struct ubdx_xfer_ops	*xfer;	/* latched at T0 */
+	unsigned long			start;	/* jiffies at T0 */
+
+	/* Only while somebody traces; valid if stamp_seq is the slot's seq. */
+	u32				stamp_seq;
+	u64				stamp[UBDX_NR_STAGES];
+};
+
+/* Written by the queue's server task only; read at any time. */
+struct ubdx_counter {
+	u64	requests;
+	u64	bytes;
+};
+
+struct ubdx_queue {
+	struct ubdx_dev			*dev;
+	struct ubdx_server_queue	*sq;	/* set by START, cleared after del_gendisk */
+	u16				qid;
+	u16				depth;
+	int				node;
+	unsigned int			block_mask;	/* logical block size - 1 */
+	struct ubdx_counter		done[UBDX_NR_XFER][UBDX_NR_OPS];
+	u64				failed;		/* ended with an error by the server */
+	atomic64_t			aborted;	/* ended because the server is gone */
+	struct ubdx_slot		slots[] __counted_by(depth);
+};
+
+struct ubdx_sq_tag {
+	struct io_uring_cmd	*cmd;	/* parked; taken by xchg, see chan_uring.c */
+	struct io_uring_cmd	*taken;	/* while on sq->pending: the command that will deliver it */
+	struct llist_node	pending;
+	u64			addr;	/* the server's buffer */
+	bool			fetched;
+};
+
+struct ubdx_server_queue {
+	struct ubdx_server	*srv;
+	struct ubdx_queue	*q;
+	struct task_struct	*task;		/* bound by the first FETCH; holds a reference */
+	void			*ctx;		/* its io_uring, for comparison only */
+	bool			dead;
+	struct llist_head	pending;
+	struct ubdx_desc	*desc;		/* order desc_order pages, mapped by the server */
+	unsigned int		desc_order;
+	unsigned int		nr_fetched;
+	atomic64_t		stale;		/* commits refused with -ESTALE */
+	spinlock_t		lock;		/* task, ctx, fetched, nr_fetched */
+	struct ubdx_sq_tag	tags[];
+};
+
+struct ubdx_server {
+	struct kref			ref;
+	struct ubdx_dev			*dev;
+	struct mm_struct		*mm;	/* grabbed by the notifier until release */
+	struct mmu_notifier		notifier;
+	struct pid			*tgid;
+	struct work_struct		abort_work;
+	struct mutex			abort_lock;
+	bool				aborted;
+	unsigned int			nr_queues;
+	struct ubdx_server_queue	*queues[] __counted_by(nr_queues);
+};
+
+struct ubdx_dev {
+	struct device			device;	/* /dev/ubdxcN */
+	struct cdev			cdev;
+	int				id;
+	const struct ubdx_chan_ops	*chan;
+	struct mutex			lock;	/* state, srv, disk */
+	enum ubdx_state			state;
+	struct ubdx_server		*srv;
+	struct gendisk			*disk;	/* while LIVE */
+	struct work_struct		scan_work;
+	struct blk_mq_tag_set		tag_set;
+	struct ubdx_params		params;
+
+	const struct ubdx_xfer_ops	*xfer;	/* what new requests take; READ_ONCE */
+	spinlock_t			xfer_lock;	/* the three below, writes of xfer */
+	u64				xfer_offered;
+	u32				xfer_wanted;
+	bool				xfer_pinned;
+
+	struct ubdx_queue		**queues;
+};
+
+/* enum ubdx_op of a request, or -1 for an operation that this driver doesn't serve. */
+static inline int ubdx_op(const struct request *rq)
+{
+	switch (req_op(rq)) {
+	case REQ_OP_READ:
+		return UBDX_OP_READ;
+	case REQ_OP_WRITE:
+		return UBDX_OP_WRITE;
+	case REQ_OP_FLUSH:
+		return UBDX_OP_FLUSH;
+	case REQ_OP_DISCARD:
+		return UBDX_OP_DISCARD;
+	case REQ_OP_WRITE_ZEROES:
+		return UBDX_OP_WRITE_ZEROES;
+	default:
+		return -1;
+	}
+}
+
+/* ---- slots ---- */
+
+static inline u64 ubdx_slot_word(u32 seq, enum ubdx_slot_state state)
+{
+	return (u64)seq << 32 | state;
+}
+
+static inline u32 ubdx_slot_seq(const struct ubdx_slot *slot)
+{
+	return atomic64_read(&slot->word) >> 32;
+}
+
+/* Take the request with this number from the server. Only one caller succeeds. */
+static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq)
+{
+	s64 old = ubdx_slot_word(seq, UBDX_SLOT_SERVER);
+
+	return atomic64_try_cmpxchg(&slot->word, &old, ubdx_slot_word(seq, UBDX_SLOT_IDLE));
+}
+
+/* ---- device.c: life of a device ---- */
+
+extern struct workqueue_struct *ubdx_wq;
+
+struct ubdx_dev *ubdx_dev_get(int id, bool next);
+static inline void ubdx_dev_put(struct ubdx_dev *dev)
+{
+	put_device(&dev->device);
+}
+int ubdx_dev_add(struct ubdx_add *add);
+int ubdx_dev_start(struct ubdx_dev *dev);
+int ubdx_dev_stop(struct ubdx_dev *dev, bool force);
+int ubdx_dev_del(struct ubdx_dev *dev, bool force);
+void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv);
+unsigned int ubdx_dev_count(void);
+void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev));
+int ubdx_dev_init(void);
+void ubdx_dev_exit(void);
+
+/* ---- server.c: the process behind /dev/ubdxcN ---- */
+
+extern const struct file_operations ubdx_server_fops;
+void ubdx_server_abort(struct ubdx_server *srv);
+void ubdx_server_fail(struct ubdx_server *srv);
+void ubdx_server_put(struct ubdx_server *srv);
+
+/* ---- blk.c: the block device ---- */
+
+/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
+struct ubdx_result {
+	blk_status_t	status;
+	unsigned int	bytes;
+};
+
+struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
+int ubdx_tag_set_init(struct ubdx_dev *dev);
+struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res);
+void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
+void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot);
+
+/* ---- sysfs.c ---- */
+
+extern const struct attribute_group *ubdx_disk_groups[];
+
+/* ---- module.c: parameters ---- */
+
+extern unsigned int ubdx_default_queues, ubdx_default_depth, ubdx_default_max_io, ubdx_max_devices;
+
+/* ---- ctl.c ---- */
+
+int ubdx_ctl_init(void);
+void ubdx_ctl_exit(void);
+
+#endif /* UBDX_DEV_H */

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * device.c - the table of devices, and a device's life from ADD to its last reference.
+ *
+ * A device's memory, its queues and its tag set outlive everybody who can still reach them: each open
+ * channel, the disk and the table hold a reference. The module's exit deletes what is in the table and
+ * then waits until the last device is gone, since its release function is ours.
+ *
+ * dev->lock serialises START, STOP, DEL, open of the channel and the end of a server. It is held while
+ * del_gendisk() waits for I/O; what ends I/O, ubdx_server_abort(), never takes it.
+ */
+#include <linux/blkdev.h>
+#include <linux/idr.h>
+#include <linux/nodemask.h>
+#include <linux/slab.h>
+#include <linux/wait_bit.h>
+
+#include "chan.h"
+#include "xfer.h"
+
+#define UBDX_MINORS	(1U << MINORBITS)
+
+struct workqueue_struct *ubdx_wq;
+
+static DEFINE_IDR(ubdx_devs);
+static DEFINE_MUTEX(ubdx_devs_lock);	/* ubdx_devs, ubdx_nr_devs */
+static unsigned int ubdx_nr_devs;
+static atomic_t ubdx_nr_unreleased;
+static dev_t ubdx_chan_devt;
+
+static const struct class ubdx_chan_class = {
+	.name = "ubdx-chan",
+};
+
+/* ---- the table ---- */
+
+/**
+ * ubdx_dev_get - look a device up.
+ * @id:		its number, or with @next the lowest number wanted.
+ * @next:	take the first device from there.
+ *
+ * Returns the device with a reference that the caller must put, or NULL.
+ */
+struct ubdx_dev *ubdx_dev_get(int id, bool next)
+{
+	struct ubdx_dev *dev;
+
+	if (id < 0)
+		return NULL;
+	mutex_lock(&ubdx_devs_lock);
+	dev = next ? idr_get_next(&ubdx_devs, &id) : idr_find(&ubdx_devs, id);
+	if (dev)
+		get_device(&dev->device);
+	mutex_unlock(&ubdx_devs_lock);
+	return dev;
+}
+
+unsigned int ubdx_dev_count(void)
+{
+	return READ_ONCE(ubdx_nr_devs);
+}
+
+/* Call @fn for each device in the table; it must not sleep on a device's lock. */
+void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev))
+{
+	struct ubdx_dev *dev;
+	int id;
+
+	mutex_lock(&ubdx_devs_lock);
+	idr_for_each_entry(&ubdx_devs, dev, id)
+		fn(dev);
+	mutex_unlock(&ubdx_devs_lock);
+}
+
+/* The number is reserved at once; ubdx_dev_get() finds the device only when it is complete. */
+static int ubdx_dev_reserve(int id)
+{
+	int ret;
+
+	if (id < -1 || id >= (int)UBDX_MINORS)
+		return -EINVAL;
+	mutex_lock(&ubdx_devs_lock);
+	if (ubdx_nr_devs >= READ_ONCE(ubdx_max_devices))
+		ret = -ENOSPC;
+	else if (id < 0)
+		ret = idr_alloc(&ubdx_devs, NULL, 0, UBDX_MINORS, GFP_KERNEL);
+	else
+		ret = idr_alloc(&ubdx_devs, NULL, id, id + 1, GFP_KERNEL);
+	if (ret >= 0)
+		ubdx_nr_devs++;
+	mutex_unlock(&ubdx_devs_lock);
+	return id >= 0 && ret == -ENOSPC && ubdx_dev_count() < READ_ONCE(ubdx_max_devices) ?
+		-EEXIST : ret;
+}
+
+/* Returns false if somebody else has removed it. */
+static bool ubdx_dev_unreserve(int id, struct ubdx_dev *dev)
+{
+	bool mine;
+
+	mutex_lock(&ubdx_devs_lock);
+	mine = idr_find(&ubdx_devs, id) == dev;
+	if (mine) {
+		idr_remove(&ubdx_devs, id);
+		ubdx_nr_devs--;
+	}
+	mutex_unlock(&ubdx_devs_lock);
+	return mine;
+}
+
+/* ---- parameters ---- */
+
+#define UBDX_DEFAULT(field, value) do { if (!(field)) (field) = (value); } while (0)
+
+static void ubdx_params_default(struct ubdx_params *p)
+{
+	UBDX_DEFAULT(p->nr_queues, READ_ONCE(ubdx_default_queues));
+	UBDX_DEFAULT(p->depth, READ_ONCE(ubdx_default_depth));
+	UBDX_DEFAULT(p->max_io_bytes, READ_ONCE(ubdx_default_max_io));
+	UBDX_DEFAULT(p->timeout_ms, 30000);
+	UBDX_DEFAULT(p->logical_block_size, SECTOR_SIZE);
+	UBDX_DEFAULT(p->physical_block_size, max(4096U, p->logical_block_size));
+	UBDX_DEFAULT(p->io_min, p->physical_block_size);
+	UBDX_DEFAULT(p->discard_granularity, p->logical_block_size);
+	UBDX_DEFAULT(p->dma_alignment, 3);
+	UBDX_DEFAULT(p->max_segments, p->max_io_bytes / 4096 + 1);
+	UBDX_DEFAULT(p->max_segment_size, UINT_MAX);
+}
+
+static bool ubdx_power_of_two_in(u32 value, u32 min, u32 max)
+{
+	return is_power_of_2(value) && value >= min && value <= max;
+}
+
+static int ubdx_params_check(const struct ubdx_params *p)
+{
+	u32 block_sectors = p->logical_block_size >> SECTOR_SHIFT;
+
+	if (memchr_inv(p->reserved, 0, sizeof(p->reserved)))
+		return -EINVAL;
+	if (p->nr_queues > nr_cpu_ids || p->depth > UBDX_MAX_DEPTH)
+		return -EINVAL;
+	if (p->max_io_bytes < UBDX_MIN_IO_BYTES || p->max_io_bytes > UBDX_MAX_IO_BYTES ||
+	    p->max_io_bytes % UBDX_MIN_IO_BYTES)
+		return -EINVAL;
+	/* jiffies arithmetic, and no device that hangs for ever */
+	if (p->timeout_ms < 1000 || p->timeout_ms > 24 * 3600 * 1000)
+		return -EINVAL;
+	if (!ubdx_power_of_two_in(p->logical_block_size, SECTOR_SIZE, 4096) ||
+	    !ubdx_power_of_two_in(p->physical_block_size, p->logical_block_size, 1U << 20))
+		return -EINVAL;
+	if (p->io_min % p->logical_block_size || p->io_opt % p->logical_block_size)
+		return -EINVAL;
+	if (!ubdx_power_of_two_in(p->discard_granularity, p->logical_block_size, 1U << 30))
+		return -EINVAL;
+	if (!is_power_of_2((u64)p->dma_alignment + 1) || p->dma_alignment > 4095)
+		return -EINVAL;
+	if (p->max_segments > USHRT_MAX || p->max_segment_size < PAGE_SIZE)
+		return -EINVAL;
+	if (!p->dev_sectors || p->dev_sectors % block_sectors ||
+	    p->dev_sectors > (LLONG_MAX >> SECTOR_SHIFT))
+		return -EINVAL;
+	/* A FUA write is only told apart from others where there is a volatile cache. */
+	if (p->attrs & ~UBDX_ATTR_ALL ||
+	    ((p->attrs & UBDX_ATTR_FUA) && !(p->attrs & UBDX_ATTR_WRITE_CACHE)))
+		return -EINVAL;
+	if (p->numa_node < -1 ||
+	    (p->numa_node >= 0 && (p->numa_node >= MAX_NUMNODES || !node_online(p->numa_node))))
+		return -EINVAL;
+	return 0;
+}
+
+/* ---- memory ---- */
+
+/* The node of the CPUs whose requests come to this queue, unless the device asks for another. */
+static int ubdx_queue_node(struct ubdx_dev *dev, unsigned int qid)
+{
+	unsigned int cpu;
+
+	if (dev->params.numa_node != NUMA_NO_NODE)
+		return dev->params.numa_node;
+	for_each_online_cpu(cpu)
+		if (dev->tag_set.map[HCTX_TYPE_DEFAULT].mq_map[cpu] == qid)
+			return cpu_to_node(cpu);
+	return NUMA_NO_NODE;
+}
+
+static void ubdx_queues_free(struct ubdx_dev *dev)
+{
+	unsigned int i;
+
+	for (i = 0; dev->queues && i < dev->params.nr_queues; i++)
+		kvfree(dev->queues[i]);
+	kfree(dev->queues);
+}
+
+static int ubdx_queues_alloc(struct ubdx_dev *dev)
+{
+	unsigned int i, depth = dev->params.depth;
+	struct ubdx_queue *q;
+
+	dev->queues = kcalloc(dev->params.nr_queues, sizeof(*dev->queues), GFP_KERNEL);
+	if (!dev->queues)
+		return -ENOMEM;
+	for (i = 0; i < dev->params.nr_queues; i++) {
+		int node = ubdx_queue_node(dev, i);
+
+		q = kvzalloc_node(struct_size(q, slots, depth), GFP_KERNEL, node);
+		if (!q)
+			return -ENOMEM;
+		q->depth = depth;
+		q->dev = dev;
+		q->qid = i;
+		q->node = node;
+		q->block_mask = dev->params.logical_block_size - 1;
+		dev->queues[i] = q;
+	}
+	return 0;
+}
+
+/* The last reference is gone: no disk, no open channel, not in the table. */
+static void ubdx_dev_release(struct device *device)
+{
+	struct ubdx_dev *dev = container_of(device, struct ubdx_dev, device);
+
+	if (dev->tag_set.tags)
+		blk_mq_free_tag_set(&dev->tag_set);
+	ubdx_queues_free(dev);
+	mutex_destroy(&dev->lock);
+	kfree(dev);
+	if (atomic_dec_and_test(&ubdx_nr_unreleased))
+		wake_up_var(&ubdx_nr_unreleased);
+}
+
+/* ---- after START: partitions ---- */
+
+/* Reads through the server, so it runs when START has returned to it. */
+static void ubdx_scan_work(struct work_struct *work)
+{
+	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
+	struct gendisk *disk = dev->disk;	/* STOP cancels this work before it lets go */
+
+	clear_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
+	mutex_lock(&disk->open_mutex);
+	bdev_disk_changed(disk, false);
+	mutex_unlock(&disk->open_mutex);
+}
+
+/* ---- ADD, START, STOP, DEL ---- */
+
+static int ubdx_dev_publish(struct ubdx_dev *dev)
+{
+	int ret;
+
+	ret = dev_set_name(&dev->device, "ubdxc%d", dev->id);
+	if (ret)
+		return ret;
+	cdev_init(&dev->cdev, &ubdx_server_fops);
+	dev->cdev.owner = THIS_MODULE;
+	ret = cdev_device_add(&dev->cdev, &dev->device);
+	if (ret)
+		return ret;
+
+	mutex_lock(&ubdx_devs_lock);
+	idr_replace(&ubdx_devs, dev, dev->id);
+	mutex_unlock(&ubdx_devs_lock);
+	return 0;
+}
+
+/**
+ * ubdx_dev_add - make a device and its channel node.
+ * @add:	in and out, see struct ubdx_add.
+ */
+int ubdx_dev_add(struct ubdx_add *add)
+{
+	struct ubdx_dev *dev;
+	int ret, id;
+
+	if (add->version != UBDX_VERSION)
+		return -EPROTO;
+	if (add->features)
+		return -EOPNOTSUPP;
+	if (add->reserved)
+		return -EINVAL;
+	ubdx_params_default(&add->params);
+	ret = ubdx_params_check(&add->params);
+	if (ret)
+		return ret;
+
+	id = ubdx_dev_reserve(add->id);
+	if (id < 0)
+		return id;
+
+	ret = -ENOMEM;
+	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	if (!dev)
+		goto unreserve;
+	/* From here on the device's release function frees all. */
+	device_initialize(&dev->device);
+	dev->device.class = &ubdx_chan_class;
+	dev->device.devt = MKDEV(MAJOR(ubdx_chan_devt), id);
+	dev->device.release = ubdx_dev_release;
+	atomic_inc(&ubdx_nr_unreleased);
+	mutex_init(&dev->lock);
+	INIT_WORK(&dev->scan_work, ubdx_scan_work);
+	dev->id = id;
+	dev->chan = &ubdx_chan_uring;
+	dev->params = add->params;
+
+	ret = ubdx_xfer_init_dev(dev, add->xfer_modes);
+	if (ret)
+		goto put;
+	ret = ubdx_tag_set_init(dev);
+	if (ret)
+		goto put;
+	ret = ubdx_queues_alloc(dev);
+	if (ret)
+		goto put;
+	ret = ubdx_dev_publish(dev);
+	if (ret)
+		goto put;
+	add->id = id;
+	return 0;
+
+put:
+	ubdx_dev_put(dev);
+unreserve:
+	ubdx_dev_unreserve(id, NULL);
+	return ret;
+}
+
+static int ubdx_server_ready(struct ubdx_server *srv)
+{
+	unsigned int i;
+
+	if (!srv)
+		return -EPERM;
+	if (srv->mm != current->mm)
+		return -EPERM;
+	if (READ_ONCE(srv->queues[0]->dead))
+		return -ENXIO;
+	for (i = 0; i < srv->nr_queues; i++) {
+		struct ubdx_server_queue *sq = srv->queues[i];
+		bool ready;
+
+		spin_lock(&sq->lock);
+		ready = sq->nr_fetched == sq->q->depth;
+		spin_unlock(&sq->lock);
+		if (!ready)
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+static void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->params.nr_queues; i++)
+		WRITE_ONCE(dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
+}
+
+/**
+ * ubdx_dev_start - make the block device; the caller is the server and has fetched every tag.
+ * @dev:	device.
+ *
+ * Should the server die meanwhile, the disk comes up failing everything, and the abort, which waits for
+ * dev->lock, takes it away again.
+ */
+int ubdx_dev_start(struct ubdx_dev *dev)
+{
+	struct gendisk *disk;
+	int ret;
+
+	mutex_lock(&dev->lock);
+	ret = dev->state == UBDX_S_ADDED ? ubdx_server_ready(dev->srv) :
+	      dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
+	if (ret)
+		goto unlock;
+
+	disk = ubdx_disk_alloc(dev);
+	if (IS_ERR(disk)) {
+		ret = PTR_ERR(disk);
+		goto unlock;
+	}
+	ubdx_set_sq(dev, dev->srv);
+	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
+	if (ret) {
+		ubdx_set_sq(dev, NULL);
+		put_disk(disk);
+		goto unlock;
+	}
+	dev->disk = disk;
+	dev->state = UBDX_S_LIVE;
+	queue_work(ubdx_wq, &dev->scan_work);
+unlock:
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+
+/* Take the disk away and let go of the server. I/O must be able to end: served, or aborted. */
+static void ubdx_dev_take_down(struct ubdx_dev *dev)
+{
+	struct ubdx_server *srv = dev->srv;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->state == UBDX_S_LIVE) {
+		del_gendisk(dev->disk);
+		cancel_work_sync(&dev->scan_work);
+	}
+	if (srv)
+		ubdx_server_abort(srv);
+	if (dev->state == UBDX_S_LIVE) {
+		ubdx_set_sq(dev, NULL);
+		put_disk(dev->disk);
+		dev->disk = NULL;
+		dev->state = UBDX_S_DEAD;
+	}
+	if (srv) {
+		dev->srv = NULL;
+		ubdx_server_put(srv);
+	}
+}
+
+static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
+{
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->state == UBDX_S_LIVE && !force && disk_openers(dev->disk))
+		return -EBUSY;
+	if (dev->state == UBDX_S_LIVE && force) {
+		if (dev->srv)
+			ubdx_server_abort(dev->srv);
+		blk_mark_disk_dead(dev->disk);
+	}
+	ubdx_dev_take_down(dev);
+	if (dev->state == UBDX_S_ADDED)
+		dev->state = UBDX_S_DEAD;
+	return 0;
+}
+
+int ubdx_dev_stop(struct ubdx_dev *dev, bool force)
+{
+	int ret;
+
+	mutex_lock(&dev->lock);
+	ret = ubdx_dev_stop_locked(dev, force);
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+
+/**
+ * ubdx_dev_del - STOP, and out of the table.
+ * @dev:	device; the caller keeps its own reference.
+ * @force:	also while the block device is open.
+ *
+ * A server that still has the channel open keeps the memory, and nothing else. Returns -EBUSY as STOP does,
+ * -ENODEV if somebody else deletes it.
+ */
+int ubdx_dev_del(struct ubdx_dev *dev, bool force)
+{
+	int ret = ubdx_dev_stop(dev, force);
+
+	if (ret)
+		return ret;
+	if (!ubdx_dev_unreserve(dev->id, dev))
+		return -ENODEV;
+	cdev_device_del(&dev->cdev, &dev->device);
+	ubdx_dev_put(dev);
+	return 0;
+}
+
+/* The server has been aborted. If it was this device's, the disk goes; if not yet LIVE, another may come. */
+void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
+{
+	mutex_lock(&dev->lock);
+	if (dev->srv == srv) {
+		if (dev->state == UBDX_S_LIVE) {
+			pr_warn("ubdx: ubdxb%d: server %d is gone\n", dev->id, pid_nr(srv->tgid));
+			blk_mark_disk_dead(dev->disk);
+		}
+		ubdx_dev_take_down(dev);
+	}
+	mutex_unlock(&dev->lock);
+}
+
+/* ---- module ---- */
+
+int __init ubdx_dev_init(void)
+{
+	int ret;
+
+	ubdx_wq = alloc_workqueue("ubdx", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!ubdx_wq)
+		return -ENOMEM;
+	ret = class_register(&ubdx_chan_class);
+	if (ret)
+		goto destroy_wq;
+	ret = alloc_chrdev_region(&ubdx_chan_devt, 0, UBDX_MINORS, "ubdx-chan");
+	if (ret)
+		goto unregister_class;
+	return 0;
+
+unregister_class:
+	class_unregister(&ubdx_chan_class);
+destroy_wq:
+	destroy_workqueue(ubdx_wq);
+	return ret;
+}
+
+/* Nothing is open any more (that would hold the module), and no new device can be added. */
+void ubdx_dev_exit(void)
+{
+	struct ubdx_dev *dev;
+
+	while ((dev = ubdx_dev_get(0, true))) {
+		ubdx_dev_del(dev, true);
+		ubdx_dev_put(dev);
+	}
+	flush_workqueue(ubdx_wq);
+	wait_var_event(&ubdx_nr_unreleased, !atomic_read(&ubdx_nr_unreleased));
+	destroy_workqueue(ubdx_wq);
+	unregister_chrdev_region(ubdx_chan_devt, UBDX_MINORS);
+	class_unregister(&ubdx_chan_class);
+	idr_destroy(&ubdx_devs);
+}

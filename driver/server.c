@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * server.c - the process behind /dev/ubdxcN: how it takes hold of a device, and how it lets go, in
+ * whatever way it ends.
+ *
+ * An open of the channel makes a ubdx_server, bound to the opener's mm. At most one lives per device. That
+ * the server is gone is noticed by
+ *	- the end of its mm (mmu notifier): SIGKILL and exit, also while a forked child, a mapping or
+ *	  somebody who was passed the descriptor holds the file open;
+ *	- the cancellation of a parked command: its ring is torn down;
+ *	- the last close of the file;
+ *	- a queue's task that is exiting, seen by queue_rq and by the timeout handler;
+ *	- a request that is out for longer than the I/O timeout.
+ * Each of them calls ubdx_server_fail(), which only schedules ubdx_server_abort_work().
+ */
+#include <linux/file.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
+#include <linux/slab.h>
+
+#include "chan.h"
+
+static size_t ubdx_desc_bytes(const struct ubdx_queue *q)
+{
+	return PAGE_ALIGN(q->depth * sizeof(struct ubdx_desc));
+}
+
+static void ubdx_sq_free(struct ubdx_server_queue *sq)
+{
+	if (!sq)
+		return;
+	if (sq->task)
+		put_task_struct(sq->task);
+	if (sq->desc)
+		free_pages((unsigned long)sq->desc, sq->desc_order);
+	kvfree(sq);
+}
+
+/* Memory of a queue is local to the CPUs it serves, see ubdx_queue_node(). */
+static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct ubdx_queue *q)
+{
+	struct ubdx_server_queue *sq;
+	struct page *pages;
+	u16 tag;
+
+	sq = kvzalloc_node(struct_size(sq, tags, q->depth), GFP_KERNEL, q->node);
+	if (!sq)
+		return NULL;
+	sq->srv = srv;
+	sq->q = q;
+	spin_lock_init(&sq->lock);
+	init_llist_head(&sq->pending);
+
+	sq->desc_order = get_order(ubdx_desc_bytes(q));
+	pages = alloc_pages_node(q->node, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, sq->desc_order);
+	if (!pages) {
+		ubdx_sq_free(sq);
+		return NULL;
+	}
+	sq->desc = page_address(pages);
+	for (tag = 0; tag < q->depth; tag++)
+		sq->desc[tag].tag = tag;
+	return sq;
+}
+
+static void ubdx_server_free(struct kref *ref)
+{
+	struct ubdx_server *srv = container_of(ref, struct ubdx_server, ref);
+	unsigned int i;
+
+	for (i = 0; i < srv->nr_queues; i++)
+		ubdx_sq_free(srv->queues[i]);
+	put_pid(srv->tgid);
+	ubdx_dev_put(srv->dev);
+	kfree(srv);
+}
+
+void ubdx_server_put(struct ubdx_server *srv)
+{
+	kref_put(&srv->ref, ubdx_server_free);
+}
+
+/**
+ * ubdx_server_abort - end every request that this server has, and every command it has parked.
+ * @srv:	server.
+ *
+ * When it returns, all requests that were out have ended or are being ended by the server's own task,
+ * and new ones fail. Idempotent. Process context; needs no I/O to make progress.
+ */
+void ubdx_server_abort(struct ubdx_server *srv)
+{
+	struct ubdx_dev *dev = srv->dev;
+	unsigned int i;
+
+	mutex_lock(&srv->abort_lock);
+	if (!srv->aborted) {
+		for (i = 0; i < srv->nr_queues; i++)
+			WRITE_ONCE(srv->queues[i]->dead, true);
+		/*
+		 * Waits for every queue_rq that may not have seen it. A full barrier too, with which
+		 * those after the server task's changes of state in chan_*.c pair.
+		 */
+		blk_mq_quiesce_tagset(&dev->tag_set);
+		blk_mq_unquiesce_tagset(&dev->tag_set);
+		smp_mb();
+		for (i = 0; i < srv->nr_queues; i++)
+			dev->chan->abort(srv->queues[i]);
+		srv->aborted = true;
+	}
+	mutex_unlock(&srv->abort_lock);
+}
+
+static void ubdx_server_abort_work(struct work_struct *work)
+{
+	struct ubdx_server *srv = container_of(work, struct ubdx_server, abort_work);
+
+	ubdx_server_abort(srv);
+	ubdx_dev_server_gone(srv->dev, srv);
+	ubdx_server_put(srv);
+}
+
+/* This server has failed or left. Any context; the caller makes sure that @srv exists. */
+void ubdx_server_fail(struct ubdx_server *srv)
+{
+	kref_get(&srv->ref);
+	if (!queue_work(ubdx_wq, &srv->abort_work))
+		ubdx_server_put(srv);
+}
+
+static void ubdx_mm_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	ubdx_server_fail(container_of(notifier, struct ubdx_server, notifier));
+}
+
+static const struct mmu_notifier_ops ubdx_mm_ops = {
+	.release	= ubdx_mm_release,
+};
+
+static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
+{
+	unsigned int i, nr = dev->params.nr_queues;
+	struct ubdx_server *srv;
+
+	srv = kzalloc(struct_size(srv, queues, nr), GFP_KERNEL);
+	if (!srv)
+		return NULL;
+	srv->nr_queues = nr;
+	kref_init(&srv->ref);
+	mutex_init(&srv->abort_lock);
+	INIT_WORK(&srv->abort_work, ubdx_server_abort_work);
+	srv->notifier.ops = &ubdx_mm_ops;
+	srv->mm = current->mm;
+	srv->tgid = get_pid(task_tgid(current));
+	srv->dev = dev;
+	get_device(&dev->device);
+
+	for (i = 0; i < nr; i++) {
+		srv->queues[i] = ubdx_sq_alloc(srv, dev->queues[i]);
+		if (!srv->queues[i]) {
+			ubdx_server_put(srv);
+			return NULL;
+		}
+	}
+	return srv;
+}
+
+static int ubdx_server_open(struct inode *inode, struct file *file)
+{
+	struct ubdx_dev *dev = container_of(inode->i_cdev, struct ubdx_dev, cdev);
+	struct ubdx_server *srv;
+	int ret;
+
+	srv = ubdx_server_alloc(dev);
+	if (!srv)
+		return -ENOMEM;
+	/* Takes mmap_lock, under which our mmap is called: so not under dev->lock. */
+	ret = mmu_notifier_register(&srv->notifier, srv->mm);
+	if (ret)
+		goto put;
+
+	mutex_lock(&dev->lock);
+	if (dev->state != UBDX_S_ADDED) {
+		ret = -ENODEV;
+	} else if (dev->srv) {
+		ret = -EBUSY;
+	} else {
+		kref_get(&srv->ref);
+		dev->srv = srv;
+		file->private_data = srv;
+	}
+	mutex_unlock(&dev->lock);
+	if (ret)
+		goto unregister;
+	return 0;
+
+unregister:
+	mmu_notifier_unregister(&srv->notifier, srv->mm);
+put:
+	ubdx_server_put(srv);
+	return ret;
+}
+
+static int ubdx_server_release(struct inode *inode, struct file *file)
+{
+	struct ubdx_server *srv = file->private_data;
+
+	mmu_notifier_unregister(&srv->notifier, srv->mm);
+	ubdx_server_fail(srv);
+	ubdx_server_put(srv);
+	return 0;
+}
+
+/* A queue's descriptors, read-only for ever. The pages are freed after the file that maps them. */
+static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ubdx_server *srv = file->private_data;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 qid = offset / UBDX_MMAP_QUEUE_STRIDE;
+	struct ubdx_server_queue *sq;
+
+	if (current->mm != srv->mm)
+		return -EPERM;
+	if (qid >= srv->nr_queues || offset % UBDX_MMAP_QUEUE_STRIDE)
+		return -EINVAL;
+	sq = srv->queues[qid];
+	if (vma->vm_end - vma->vm_start != ubdx_desc_bytes(sq->q))
+		return -EINVAL;
+	if (vma->vm_flags & VM_WRITE)
+		return -EPERM;
+	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYWRITE | VM_MAYEXEC);
+	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(sq->desc) >> PAGE_SHIFT,
+			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
+static int ubdx_server_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct ubdx_server *srv = cmd->file->private_data;
+
+	return srv->dev->chan->uring_cmd(srv, cmd, issue_flags);
+}
+
+const struct file_operations ubdx_server_fops = {
+	.owner		= THIS_MODULE,
+	.open		= ubdx_server_open,
+	.release	= ubdx_server_release,
+	.mmap		= ubdx_server_mmap,
+	.uring_cmd	= ubdx_server_uring_cmd,
+	.llseek		= noop_llseek,
+};

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sysfs.c - /sys/block/ubdxbN/ubdx/. None of these takes dev->lock: STOP holds it while del_gendisk() waits
+ * for the readers of these files.
+ */
+#include <linux/blkdev.h>
+#include <linux/device.h>
+#include <linux/pid.h>
+
+#include "xfer.h"
+
+static struct ubdx_dev *to_ubdx(struct device *device)
+{
+	return dev_to_disk(device)->private_data;
+}
+
+/* The disk exists only while the device is live; what is left to tell is whether its server still is. */
+static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_server_queue *sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
+
+	return sysfs_emit(buf, "%s\n", sq && !READ_ONCE(sq->dead) ? "live" : "failed");
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t server_pid_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_server_queue *sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
+
+	return sysfs_emit(buf, "%d\n", sq ? pid_vnr(sq->srv->tgid) : 0);
+}
+static DEVICE_ATTR_RO(server_pid);
+
+static ssize_t xfer_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return ubdx_xfer_list(buf, READ_ONCE(to_ubdx(device)->xfer)->mode);
+}
+
+/* A mode's name pins the device to it, "default" lets it follow the module parameter again. */
+static ssize_t xfer_store(struct device *device, struct device_attribute *attr, const char *buf,
+			  size_t count)
+{
+	struct ubdx_dev *dev = to_ubdx(device);
+	int ret;
+
+	if (sysfs_streq(buf, "default")) {
+		ubdx_xfer_follow(dev);
+		return count;
+	}
+	ret = ubdx_xfer_parse(buf);
+	if (ret < 0)
+		return ret;
+	ret = ubdx_xfer_pin(dev, ret);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(xfer);
+
+static ssize_t xfer_wanted_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_dev *dev = to_ubdx(device);
+	u32 wanted;
+	bool pinned;
+
+	spin_lock(&dev->xfer_lock);
+	wanted = dev->xfer_wanted;
+	pinned = dev->xfer_pinned;
+	spin_unlock(&dev->xfer_lock);
+	return sysfs_emit(buf, "%s%s\n", ubdx_xfer_name(wanted), pinned ? " (pinned)" : "");
+}
+static DEVICE_ATTR_RO(xfer_wanted);
+
+/* What the server has completed, one line per mode and operation: mode op requests bytes */
+static ssize_t counters_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	static const char *const op_names[UBDX_NR_OPS] = {
+		"read", "write", "flush", "discard", "write_zeroes"
+	};
+	struct ubdx_dev *dev = to_ubdx(device);
+	unsigned int mode, op, i;
+	ssize_t len = 0;
+
+	for (mode = 0; mode < UBDX_NR_XFER; mode++) {
+		for (op = 0; op < UBDX_NR_OPS; op++) {
+			u64 requests = 0, bytes = 0;
+
+			for (i = 0; i < dev->params.nr_queues; i++) {
+				requests += READ_ONCE(dev->queues[i]->done[mode][op].requests);
+				bytes += READ_ONCE(dev->queues[i]->done[mode][op].bytes);
+			}
+			len += sysfs_emit_at(buf, len, "%s %s %llu %llu\n", ubdx_xfer_name(mode),
+					     op_names[op], requests, bytes);
+		}
+	}
+	return len;
+}
+static DEVICE_ATTR_RO(counters);
+
+/* failed: ended with the server's error; aborted: without it; stale: commits refused */
+static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_dev *dev = to_ubdx(device);
+	u64 failed = 0, aborted = 0, stale = 0;
+	unsigned int i;
+
+	for (i = 0; i < dev->params.nr_queues; i++) {
+		struct ubdx_queue *q = dev->queues[i];
+		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+
+		failed += READ_ONCE(q->failed);
+		aborted += atomic64_read(&q->aborted);
+		stale += sq ? atomic64_read(&sq->stale) : 0;
+	}
+	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\n", failed, aborted, stale);
+}
+static DEVICE_ATTR_RO(errors);
+
+/* One line per queue: its number, the node its memory is on, and the task that serves it. */
+static ssize_t queues_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_dev *dev = to_ubdx(device);
+	ssize_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < dev->params.nr_queues; i++) {
+		struct ubdx_queue *q = dev->queues[i];
+		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+
+		len += sysfs_emit_at(buf, len, "queue %u node %d task %d\n", i,
+				     sq ? page_to_nid(virt_to_page(sq->desc)) : q->node,
+				     sq ? task_pid_vnr(sq->task) : 0);
+	}
+	return len;
+}
+static DEVICE_ATTR_RO(queues);
+
+static struct attribute *ubdx_disk_attrs[] = {
+	&dev_attr_state.attr,
+	&dev_attr_server_pid.attr,
+	&dev_attr_xfer.attr,
+	&dev_attr_xfer_wanted.attr,
+	&dev_attr_counters.attr,
+	&dev_attr_errors.attr,
+	&dev_attr_queues.attr,
+	NULL
+};
+
+static const struct attribute_group ubdx_disk_group = {
+	.name	= "ubdx",
+	.attrs	= ubdx_disk_attrs,
+};
+
+const struct attribute_group *ubdx_disk_groups[] = {
+	&ubdx_disk_group,
+	NULL
+};

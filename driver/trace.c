@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * trace.c - stamps and trace events. All of it is out of the way while nobody listens: the static key
+ * ubdx_traced is on as long as one of the events is registered.
+ *
+ * A slot's stamps belong to the slot's owner. stamp_seq says which request they are of: tracing can
+ * begin while requests are under way, and those must not show what an earlier one left.
+ */
+#include <linux/blk-mq.h>
+#include <linux/jump_label.h>
+#include <linux/mm.h>
+
+#include "xfer.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+DEFINE_STATIC_KEY_FALSE(ubdx_traced);
+
+int ubdx_trace_reg(void)
+{
+	static_branch_inc(&ubdx_traced);
+	return 0;
+}
+
+void ubdx_trace_unreg(void)
+{
+	static_branch_dec(&ubdx_traced);
+}
+
+/* @now: 0 to take the time, else the time to record (T3, which the server measured). */
+void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now)
+{
+	int dev = q->dev->id;
+	u16 tag = slot - q->slots;
+	u32 seq = ubdx_slot_seq(slot);
+
+	if (!now)
+		now = ktime_get_ns();
+	if (stage == UBDX_T_QUEUE) {
+		memset(slot->stamp, 0, sizeof(slot->stamp));
+		slot->stamp_seq = seq;
+	}
+	if (slot->stamp_seq == seq)
+		slot->stamp[stage] = now;
+
+	switch (stage) {
+	case UBDX_T_QUEUE:
+		trace_ubdx_queue(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_PUBLISH:
+		trace_ubdx_publish(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_DELIVER:
+		trace_ubdx_deliver(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_READ:
+		trace_ubdx_read(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_MOVE:
+		trace_ubdx_move(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_COMMIT:
+		trace_ubdx_commit(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_RELEASE:
+		trace_ubdx_release(dev, q->qid, tag, seq, now);
+		break;
+	default:
+		break;
+	}
+}
+
+static u8 ubdx_page_class(struct request *rq)
+{
+	struct page *page;
+
+	if (!blk_rq_has_data(rq))
+		return UBDX_PAGE_NONE;
+	page = req_bvec(rq).bv_page;
+	if (PageSlab(page))
+		return UBDX_PAGE_SLAB;
+	return PageCompound(page) ? UBDX_PAGE_LARGE : UBDX_PAGE_SMALL;
+}
+
+/* Gather what ubdx_done says while the caller still owns the slot and its request. */
+void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	u32 seq = ubdx_slot_seq(slot);
+
+	*done = (struct ubdx_trace_done) {
+		.dev		= q->dev->id,
+		.qid		= q->qid,
+		.tag		= slot - q->slots,
+		.seq		= seq,
+		.op		= ubdx_op(slot->rq),
+		.xfer		= slot->xfer->mode,
+		.page_class	= ubdx_page_class(slot->rq),
+		.sector		= blk_rq_pos(slot->rq),
+	};
+	if (slot->stamp_seq == seq)
+		memcpy(done->stamp, slot->stamp, sizeof(done->stamp));
+}
+
+void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error)
+{
+	done->bytes = bytes;
+	done->error = error;
+	done->stamp[UBDX_T_DONE] = ktime_get_ns();
+	trace_ubdx_done(done);
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * ubdx.h - the interface between the ubdx driver, its servers and its tracers.
+ *
+ * Two kinds of device node:
+ *
+ *   /dev/ubdx-control  ioctls that add, start, stop, delete, list and set devices.
+ *   /dev/ubdxcN        the channel of device N. Exactly one process, the *server*, has it open.
+ *
+ * and one block device, /dev/ubdxbN, while device N is live.
+ *
+ * The life of a device, from the server's side:
+ *
+ *   1. UBDX_IOC_ADD on the control node: /dev/ubdxcN appears.
+ *   2. open /dev/ubdxcN (O_RDWR | O_CLOEXEC); this binds the device to the caller's mm.
+ *   3. for each queue: mmap its descriptors (PROT_READ, MAP_SHARED, offset
+ *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc)
+ *      rounded up to the page size).
+ *   4. from the task that will serve the queue: one UBDX_CMD_FETCH for every tag, as
+ *      IORING_OP_URING_CMD. This binds the queue to (mm, ring, task); commands from
+ *      anybody else get -EPERM.
+ *   5. UBDX_IOC_START: /dev/ubdxbN appears.
+ *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, then
+ *      UBDX_CMD_COMMIT_AND_FETCH with the descriptor's sequence number. This ends the request and
+ *      parks the command for the tag's next one.
+ *   7. a command completes with res == -ENODEV: the device is gone. Leave.
+ *
+ * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
+ * the I/O timeout, the driver ends every request with an error and takes the block
+ * device away.
+ *
+ * All integers are in native byte order; sectors are of 512 bytes; every reserved field must be
+ * zero and is checked. The structs have the same layout for 32- and 64-bit
+ * programs.
+ */
+#ifndef _UAPI_UBDX_H
+#define _UAPI_UBDX_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* What struct ubdx_add.version must say. Grows when the meaning of a field changes. */
+#define UBDX_VERSION			1
+
+#define UBDX_CONTROL_NAME		"ubdx-control"
+
+#define UBDX_SECTOR_SHIFT		9
+
+/* Hard bounds, the same on every kernel; module parameters can lower some of them. */
+#define UBDX_MAX_DEPTH			4096
+#define UBDX_MAX_IO_BYTES		(4U << 20)
+#define UBDX_MIN_IO_BYTES		4096U
+
+/* mmap offset of a queue's descriptors: queue * UBDX_MMAP_QUEUE_STRIDE */
+#define UBDX_MMAP_QUEUE_STRIDE		(1ULL << 24)
+
+/* struct ubdx_desc.op */
+enum ubdx_op {
+	UBDX_OP_READ		= 0,
+	UBDX_OP_WRITE		= 1,
+	UBDX_OP_FLUSH		= 2,
+	UBDX_OP_DISCARD		= 3,
+	UBDX_OP_WRITE_ZEROES	= 4,
+	UBDX_NR_OPS		= 5,
+};
+
+/*
+ * struct ubdx_desc.xfer: how the payload of this request moves. The mode is latched when the block
+ * layer hands the request over; the server serves whatever the descriptor says.
+ */
+enum ubdx_xfer_mode {
+	/*
+	 * The payload of a WRITE has been copied into the buffer that the tag's FETCH named, before
+	 * the descriptor was delivered; what the server left there is copied into a READ's pages
+	 * when it commits.
+	 */
+	UBDX_XFER_COPY		= 0,
+	UBDX_NR_XFER		= 1,
+};
+
+#define UBDX_XFER_NAME_LEN		16
+
+/* struct ubdx_desc.flags */
+#define UBDX_DESC_FUA			(1U << 0)	/* WRITE: on stable storage before it ends */
+#define UBDX_DESC_NOUNMAP		(1U << 1)	/* WRITE_ZEROES: don't punch a hole */
+#define UBDX_DESC_META			(1U << 2)	/* the submitter called it metadata */
+#define UBDX_DESC_STAMP			(1U << 3)	/* stamp is valid, somebody is tracing */
+
+/**
+ * struct ubdx_desc - one request, as the server sees it.
+ * @sector:	first sector.
+ * @nr_sectors:	length in sectors; 0 for FLUSH.
+ * @seq:	sequence number; a commit must repeat it. Never the same for two consecutive
+ *		requests of one tag.
+ * @tag:	0 … depth - 1, also the index of this descriptor.
+ * @op:		enum ubdx_op.
+ * @xfer:	enum ubdx_xfer_mode.
+ * @flags:	UBDX_DESC_*.
+ * @stamp:	with UBDX_DESC_STAMP: CLOCK_MONOTONIC, in ns, when the driver ran in the server's
+ *		task for this request (T2).
+ *
+ * Written by the driver before the tag's command completes; stable until it is committed.
+ * The server's mapping is read-only.
+ */
+struct ubdx_desc {
+	__u64	sector;
+	__u32	nr_sectors;
+	__u32	seq;
+	__u16	tag;
+	__u8	op;
+	__u8	xfer;
+	__u32	flags;
+	__u64	stamp;
+};
+
+/* Commands on /dev/ubdxcN (IORING_OP_URING_CMD; sqe->cmd_op; the payload is in sqe->cmd). */
+
+/*
+ * UBDX_CMD_FETCH, struct ubdx_fetch: park a command for one tag.
+ *
+ * res:	0		a request is in descriptors[tag]
+ *	-ENODEV		the device was stopped, deleted, or failed
+ *	-EINVAL		no such queue or tag, or a reserved field isn't zero
+ *	-EBUSY		the tag has been fetched already
+ *	-EPERM		this queue belongs to another task or ring
+ *	-EOPNOTSUPP	issued from io-wq (IOSQE_ASYNC)
+ */
+#define UBDX_CMD_FETCH			_IOW(0xBD, 0x40, struct ubdx_fetch)
+
+/*
+ * UBDX_CMD_COMMIT_AND_FETCH, struct ubdx_commit: answer one request and park for the next.
+ *
+ * res: as for FETCH, and
+ *	-ESTALE		no request with this (tag, seq) is at the server: it was committed
+ *			before, or its end was forced. The command is not parked.
+ */
+#define UBDX_CMD_COMMIT_AND_FETCH	_IOW(0xBD, 0x41, struct ubdx_commit)
+
+/**
+ * struct ubdx_fetch - payload of UBDX_CMD_FETCH.
+ * @qid:	queue.
+ * @tag:	tag.
+ * @reserved:	zero.
+ * @addr:	address of the tag's buffer in the server's memory, for UBDX_XFER_COPY. At least
+ *		max_io_bytes long. The driver checks nothing until it copies: a request whose
+ *		buffer turns out to be inaccessible fails with EIO.
+ */
+struct ubdx_fetch {
+	__u16	qid;
+	__u16	tag;
+	__u32	reserved;
+	__u64	addr;
+};
+
+/**
+ * struct ubdx_commit - the server's answer to one request.
+ * @seq:	the descriptor's seq.
+ * @qid:	queue.
+ * @tag:	tag.
+ * @res:	READ, WRITE: the number of bytes served, from the start of the request, or a
+ *		negative errno. It is rounded down to the logical block; the rest of the
+ *		request comes back as a new request. 0 fails the request with EIO, and so
+ *		does a number above the request's length.
+ *		Other operations: 0, or a negative errno.
+ * @read_ns:	with UBDX_DESC_STAMP: ns from @stamp to when the server read the descriptor (T3);
+ *		0 if it didn't measure. Shown to tracers, believed by nobody.
+ */
+struct ubdx_commit {
+	__u32	seq;
+	__u16	qid;
+	__u16	tag;
+	__s32	res;
+	__u32	read_ns;
+};
+
+/* struct ubdx_params.attrs */
+#define UBDX_ATTR_READ_ONLY		(1U << 0)
+#define UBDX_ATTR_WRITE_CACHE		(1U << 1)	/* volatile cache: FLUSHes are sent */
+#define UBDX_ATTR_FUA			(1U << 2)	/* the server honours UBDX_DESC_FUA */
+#define UBDX_ATTR_ROTATIONAL		(1U << 3)
+#define UBDX_ATTR_ALL			((1U << 4) - 1)
+
+/**
+ * struct ubdx_params - what a device is like. Written by the server at ADD, with defaults filled
+ * in by the driver; constant for the device's life.
+ * @dev_sectors:	capacity; a multiple of the logical block.
+ * @nr_queues:		1 … number of possible CPUs; 0: the module's default.
+ * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: the module's default.
+ * @max_io_bytes:	the longest request; a multiple of 4096, UBDX_MIN_IO_BYTES … UBDX_MAX_IO_BYTES;
+ *			0: the module's default.
+ * @timeout_ms:		how long the server may keep a request, 1000 …; 0: 30 s. After that the
+ *			server is taken for dead.
+ * @logical_block_size:	512, 1024, 2048 or 4096; 0: 512.
+ * @physical_block_size: power of two, at least the logical one; 0: 4096.
+ * @io_min:		preferred minimum I/O size in bytes; 0: the physical block.
+ * @io_opt:		preferred I/O size in bytes; 0: none.
+ * @discard_granularity: in bytes; 0: the logical block.
+ * @max_discard_sectors: longest DISCARD; 0: not supported.
+ * @max_write_zeroes_sectors: longest WRITE_ZEROES; 0: not supported.
+ * @dma_alignment:	mask of the memory alignment asked of direct I/O, 2^n - 1, at most 4095;
+ *			0: 3 (four bytes).
+ * @max_segments:	longest scatter list of a request; 0: max_io_bytes / 4096 + 1.
+ * @max_segment_size:	longest physically contiguous piece in bytes, at least 4096; 0: no limit.
+ * @attrs:		UBDX_ATTR_*.
+ * @numa_node:		node for tags and the queues' memory; -1: that of each queue's CPUs.
+ * @reserved:		zero.
+ */
+struct ubdx_params {
+	__u64	dev_sectors;
+	__u32	nr_queues;
+	__u32	depth;
+	__u32	max_io_bytes;
+	__u32	timeout_ms;
+	__u32	logical_block_size;
+	__u32	physical_block_size;
+	__u32	io_min;
+	__u32	io_opt;
+	__u32	discard_granularity;
+	__u32	max_discard_sectors;
+	__u32	max_write_zeroes_sectors;
+	__u32	dma_alignment;
+	__u32	max_segments;
+	__u32	max_segment_size;
+	__u32	attrs;
+	__s32	numa_node;
+	__u64	reserved[3];
+};
+
+/* Control ioctls. All need the control node, so whom its file mode admits. */
+
+/**
+ * struct ubdx_features - what this driver on this kernel can do (UBDX_IOC_FEATURES, out).
+ * @version:		UBDX_VERSION of the driver.
+ * @max_queues:		number of possible CPUs.
+ * @max_depth:		UBDX_MAX_DEPTH.
+ * @max_io_bytes:	UBDX_MAX_IO_BYTES.
+ * @max_devices:	module parameter.
+ * @nr_devices:		devices there are now.
+ * @xfer_modes:		bit 1 << enum ubdx_xfer_mode for each mode that works on this kernel.
+ * @features:		UBDX_F_* that ADD may ask for; none so far.
+ * @reserved:		zero.
+ */
+struct ubdx_features {
+	__u32	version;
+	__u32	max_queues;
+	__u32	max_depth;
+	__u32	max_io_bytes;
+	__u32	max_devices;
+	__u32	nr_devices;
+	__u64	xfer_modes;
+	__u64	features;
+	__u64	reserved[3];
+};
+
+/**
+ * struct ubdx_add - UBDX_IOC_ADD, in and out.
+ * @version:	in: UBDX_VERSION, else -EPROTO.
+ * @id:		in: the device's number, or -1 for the lowest free one. out: the number.
+ * @features:	in: UBDX_F_* the server relies on; an unknown one is -EOPNOTSUPP.
+ * @xfer_modes:	in: bit mask of the modes that the server offers to serve; at least one that the
+ *		driver has, else -EOPNOTSUPP.
+ * @params:	in: see above. out: with the defaults filled in.
+ *
+ * Errors: -EEXIST the number is taken; -ENOSPC max_devices reached; -EINVAL a parameter is out of its
+ * bounds; -ENOMEM.
+ */
+struct ubdx_add {
+	__u32	version;
+	__s32	id;
+	__u64	features;
+	__u64	xfer_modes;
+	__u64	reserved;
+	struct ubdx_params params;
+};
+
+/**
+ * struct ubdx_ctl - UBDX_IOC_START, _STOP and _DEL, in.
+ * @id:		device.
+ * @flags:	UBDX_CTL_FORCE: for STOP and DEL, also while the block device is open; requests in
+ *		flight fail with EIO. Without it an open device is -EBUSY.
+ */
+struct ubdx_ctl {
+	__s32	id;
+	__u32	flags;
+	__u64	reserved;
+};
+
+#define UBDX_CTL_FORCE			(1U << 0)
+
+/* struct ubdx_info.state */
+enum ubdx_state {
+	UBDX_S_ADDED	= 0,	/* no block device yet; a server can open the channel and START */
+	UBDX_S_LIVE	= 1,	/* /dev/ubdxbN is there */
+	UBDX_S_DEAD	= 2,	/* stopped, or its server died; can only be deleted */
+};
+
+/**
+ * struct ubdx_info - UBDX_IOC_INFO, in and out.
+ * @id:		in: device. With UBDX_INFO_NEXT: the lowest id wanted. out: the device found.
+ * @flags:	in: UBDX_INFO_NEXT: take the first device whose number is at least @id.
+ * @state:	enum ubdx_state.
+ * @server_pid:	the server's process in the caller's pid namespace; 0: none.
+ * @xfer:	the mode new requests take.
+ * @xfer_pinned: 1: set for this device; 0: follows the module parameter.
+ * @xfer_wanted: the mode last asked for (differs from @xfer where the server doesn't offer it).
+ * @disk_major:	with @disk_minor the block device's number; 0:0 when not live.
+ * @xfer_modes:	offered by the server and the driver.
+ * @params:	as in force.
+ *
+ * Errors: -ENODEV there is no such device.
+ */
+struct ubdx_info {
+	__s32	id;
+	__u32	flags;
+	__u32	state;
+	__s32	server_pid;
+	__u32	xfer;
+	__u32	xfer_pinned;
+	__u32	xfer_wanted;
+	__u32	disk_major;
+	__u32	disk_minor;
+	__u32	reserved0;
+	__u64	xfer_modes;
+	struct ubdx_params params;
+	__u64	reserved[4];
+};
+
+#define UBDX_INFO_NEXT			(1U << 0)
+
+/**
+ * struct ubdx_set - UBDX_IOC_SET, in.
+ * @id:		device.
+ * @xfer:	pin the device to this mode; UBDX_SET_XFER_DEFAULT: follow the module parameter again.
+ *
+ * Errors: -ENODEV; -EINVAL no such mode; -EOPNOTSUPP the server doesn't offer it.
+ */
+struct ubdx_set {
+	__s32	id;
+	__u32	xfer;
+	__u64	reserved;
+};
+
+#define UBDX_SET_XFER_DEFAULT		(~0U)
+
+#define UBDX_IOC_FEATURES		_IOR(0xBD, 0x00, struct ubdx_features)
+#define UBDX_IOC_ADD			_IOWR(0xBD, 0x01, struct ubdx_add)
+/*
+ * START: from the server, with every tag of every queue fetched.
+ * Errors: -ENODEV; -EPERM not the server; -EBUSY started already; -EAGAIN not every tag is fetched;
+ * -ENXIO the server has failed.
+ */
+#define UBDX_IOC_START			_IOW(0xBD, 0x02, struct ubdx_ctl)
+/*
+ * STOP: take the block device away; dirty pages are written back through the server first, unless
+ * forced. Parked commands complete with -ENODEV. Must not be called from a queue's task.
+ * Errors: -ENODEV; -EBUSY it is open.
+ */
+#define UBDX_IOC_STOP			_IOW(0xBD, 0x03, struct ubdx_ctl)
+/* DEL: STOP if needed, then forget the device. Errors: as STOP. */
+#define UBDX_IOC_DEL			_IOW(0xBD, 0x04, struct ubdx_ctl)
+#define UBDX_IOC_INFO			_IOWR(0xBD, 0x05, struct ubdx_info)
+#define UBDX_IOC_SET			_IOW(0xBD, 0x06, struct ubdx_set)
+
+#ifndef UBDX_ASSERT_SIZE
+#ifdef __cplusplus
+#define UBDX_ASSERT_SIZE(t, n) static_assert(sizeof(t) == (n), #t)
+#else
+#define UBDX_ASSERT_SIZE(t, n) _Static_assert(sizeof(t) == (n), #t)
+#endif
+#endif
+
+UBDX_ASSERT_SIZE(struct ubdx_desc, 32);
+UBDX_ASSERT_SIZE(struct ubdx_fetch, 16);
+UBDX_ASSERT_SIZE(struct ubdx_commit, 16);
+UBDX_ASSERT_SIZE(struct ubdx_params, 96);
+UBDX_ASSERT_SIZE(struct ubdx_features, 64);
+UBDX_ASSERT_SIZE(struct ubdx_add, 128);
+UBDX_ASSERT_SIZE(struct ubdx_ctl, 16);
+UBDX_ASSERT_SIZE(struct ubdx_info, 176);
+UBDX_ASSERT_SIZE(struct ubdx_set, 16);
+
+#endif /* _UAPI_UBDX_H */

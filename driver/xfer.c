@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xfer.c - the table of transfer modes, and which one a device's new requests take.
+ *
+ * A device follows the module parameter unless it is pinned. What it takes is dev->xfer, written
+ * under dev->xfer_lock and read once per request without it; a request keeps the mode it was latched
+ * with, so a change needs neither a drain nor a freeze.
+ */
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "xfer.h"
+
+static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
+	[UBDX_XFER_COPY]	= &ubdx_xfer_copy,
+};
+
+static unsigned int ubdx_xfer_default_mode = UBDX_XFER_COPY;
+
+u64 ubdx_xfer_supported(void)
+{
+	u64 mask = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
+		if (ubdx_xfer_table[i])
+			mask |= BIT_ULL(i);
+	return mask;
+}
+
+const char *ubdx_xfer_name(unsigned int mode)
+{
+	return ubdx_xfer_table[mode]->name;
+}
+
+/**
+ * ubdx_xfer_parse - mode of a name.
+ * @name:	name, may end in a newline.
+ *
+ * Returns enum ubdx_xfer_mode, or -EINVAL.
+ */
+int ubdx_xfer_parse(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
+		if (ubdx_xfer_table[i] && sysfs_streq(name, ubdx_xfer_table[i]->name))
+			return i;
+	return -EINVAL;
+}
+
+/* All names, the current one in brackets, as sysfs files do. Returns the length. */
+ssize_t ubdx_xfer_list(char *buf, unsigned int current_mode)
+{
+	ssize_t len = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
+		if (ubdx_xfer_table[i])
+			len += sysfs_emit_at(buf, len, i == current_mode ? "%s[%s]" : "%s%s",
+					     len ? " " : "", ubdx_xfer_table[i]->name);
+	len += sysfs_emit_at(buf, len, "\n");
+	return len;
+}
+
+static bool ubdx_xfer_take(struct ubdx_dev *dev, u32 mode)
+{
+	lockdep_assert_held(&dev->xfer_lock);
+
+	dev->xfer_wanted = mode;
+	if (!(dev->xfer_offered & BIT_ULL(mode)))
+		return false;
+	WRITE_ONCE(dev->xfer, ubdx_xfer_table[mode]);
+	return true;
+}
+
+/**
+ * ubdx_xfer_init_dev - the first mode of a new device: the default, or else the first one offered.
+ * @dev:	device, not yet visible to anybody.
+ * @offered:	mask of modes its server offers.
+ *
+ * Returns 0, or -EOPNOTSUPP if driver and server have none in common.
+ */
+int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
+{
+	offered &= ubdx_xfer_supported();
+	if (!offered)
+		return -EOPNOTSUPP;
+
+	spin_lock_init(&dev->xfer_lock);
+	dev->xfer_offered = offered;
+	WRITE_ONCE(dev->xfer, ubdx_xfer_table[__ffs64(offered)]);
+	ubdx_xfer_follow(dev);
+	return 0;
+}
+
+/**
+ * ubdx_xfer_pin - new requests of this device take @mode, whatever the module parameter says.
+ * @dev:	device.
+ * @mode:	enum ubdx_xfer_mode; need not be valid.
+ *
+ * Returns 0, -EINVAL if there is no such mode, -EOPNOTSUPP if the server doesn't offer it.
+ */
+int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode)
+{
+	int ret = 0;
+
+	if (mode >= ARRAY_SIZE(ubdx_xfer_table) || !ubdx_xfer_table[mode])
+		return -EINVAL;
+
+	spin_lock(&dev->xfer_lock);
+	if (dev->xfer_offered & BIT_ULL(mode)) {
+		ubdx_xfer_take(dev, mode);
+		dev->xfer_pinned = true;
+	} else {
+		ret = -EOPNOTSUPP;
+	}
+	spin_unlock(&dev->xfer_lock);
+	return ret;
+}
+
+/* Follow the module parameter (again). Where the server doesn't offer that mode nothing changes. */
+void ubdx_xfer_follow(struct ubdx_dev *dev)
+{
+	spin_lock(&dev->xfer_lock);
+	dev->xfer_pinned = false;
+	ubdx_xfer_take(dev, READ_ONCE(ubdx_xfer_default_mode));
+	spin_unlock(&dev->xfer_lock);
+}
+
+static void ubdx_xfer_refollow(struct ubdx_dev *dev)
+{
+	spin_lock(&dev->xfer_lock);
+	if (!dev->xfer_pinned)
+		ubdx_xfer_take(dev, READ_ONCE(ubdx_xfer_default_mode));
+	spin_unlock(&dev->xfer_lock);
+}
+
+unsigned int ubdx_xfer_default(void)
+{
+	return READ_ONCE(ubdx_xfer_default_mode);
+}
+
+/* The module parameter was written: every device that follows it switches. */
+void ubdx_xfer_set_default(unsigned int mode)
+{
+	WRITE_ONCE(ubdx_xfer_default_mode, mode);
+	ubdx_dev_for_each(ubdx_xfer_refollow);
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xfer_copy.c - transfer mode `copy`: the payload is copied between the request's pages and the
+ * buffer that the server named for the tag when it fetched. The baseline.
+ *
+ * Both copies run in the server's task, so its memory is the current address space, and nothing is
+ * pinned. The request's pages are the block layer's until the request ends, which the slot's owner
+ * (that is us, here) decides. A buffer that isn't accessible makes the copy short.
+ *
+ * _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages come from slab
+ * caches without a usercopy region, and hardened usercopy would refuse them.
+ */
+#include <linux/uio.h>
+
+#include "xfer.h"
+
+static size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot, size_t len,
+			unsigned int direction,
+			size_t (*copy)(void *addr, size_t bytes, struct iov_iter *i))
+{
+	struct request *rq = slot->rq;
+	struct req_iterator rq_iter;
+	struct iov_iter iter;
+	struct bio_vec bv;
+	size_t done = 0;
+
+	if (import_ubuf(direction, u64_to_user_ptr(sq->tags[rq->tag].addr), len, &iter))
+		return 0;
+
+	/*
+	 * Without high memory the pages of a multi-page bvec are contiguous in the kernel's address
+	 * space too, so one copy does for all of them.
+	 */
+	rq_for_each_bvec(bv, rq, rq_iter) {
+		size_t want = min_t(size_t, bv.bv_len, len - done);
+		size_t got = copy(bvec_virt(&bv), want, &iter);
+
+		done += got;
+		if (got < want || done == len)
+			break;
+	}
+	return done;
+}
+
+static size_t ubdx_to_iter(void *addr, size_t bytes, struct iov_iter *i)
+{
+	return _copy_to_iter(addr, bytes, i);
+}
+
+static size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i)
+{
+	return _copy_from_iter(addr, bytes, i);
+}
+
+static int ubdx_copy_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+{
+	unsigned int bytes = blk_rq_bytes(slot->rq);
+
+	if (rq_data_dir(slot->rq) != WRITE)
+		return 0;
+	if (ubdx_copy(sq, slot, bytes, ITER_DEST, ubdx_to_iter) < bytes)
+		return -EFAULT;
+	return 0;
+}
+
+static int ubdx_copy_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes)
+{
+	if (rq_data_dir(slot->rq) != READ)
+		return bytes;
+	return ubdx_copy(sq, slot, bytes, ITER_SOURCE, ubdx_from_iter);
+}
+
+const struct ubdx_xfer_ops ubdx_xfer_copy = {
+	.name		= "copy",
+	.mode		= UBDX_XFER_COPY,
+	.deliver	= ubdx_copy_deliver,
+	.commit		= ubdx_copy_commit,
+};
