@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * stamp FILE WORDS... -- DISK: append a line of counters to FILE; brackets a fio job as its exec_prerun and exec_postrun.
+ *
+ * The line is WORDS, then: the clock (ns), how often the CPUs went idle and the time they spent there (ns, counted in whole
+ * ticks of 10 ms), how often a task was switched to, and DISK's reads, read merges, sectors read, writes, write
+ * merges, sectors written. The clock is read last where the first word is "pre" and first elsewhere, so that this
+ * program's own work lies outside the bracket.
+ */
+#include <err.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef unsigned long long u64;
+
+#define TICK_NS	10000000ULL	/* /proc/stat counts in USER_HZ */
+
+static u64 now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_RAW, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* Sums what FORMAT, with one conversion, finds in PATH's lines. */
+static u64 sum_lines(const char *path, const char *format)
+{
+	char line[4096];
+	u64 n, sum = 0;
+	FILE *f = fopen(path, "r");
+
+	if (!f)
+		err(1, "stamp: %s", path);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, format, &n) == 1)
+			sum += n;
+	fclose(f);
+	return sum;
+}
+
+static void read_disk(const char *disk, u64 n[6])
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/stat", disk);
+	f = fopen(path, "r");
+	if (!f)
+		err(1, "stamp: %s", path);
+	if (fscanf(f, "%llu %llu %llu %*u %llu %llu %llu", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5]) != 6)
+		errx(1, "stamp: %s: unknown format", path);
+	fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+	u64 ns = now(), idles, idle_ns, switches, disk[6];
+	char line[512];
+	int i, fd, len = 0;
+
+	if (argc < 5 || strcmp(argv[argc - 2], "--"))
+		errx(2, "usage: stamp FILE WORDS... -- DISK");
+	idles = sum_lines("/proc/timer_list", " .idle_calls : %llu");
+	idle_ns = sum_lines("/proc/stat", "cpu %*u %*u %*u %llu") * TICK_NS;
+	switches = sum_lines("/proc/schedstat", "cpu%*d %*u %*u %*u %*u %*u %*u %*u %*u %llu");
+	read_disk(argv[argc - 1], disk);
+	fd = open(argv[1], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		err(1, "stamp: %s", argv[1]);
+	for (i = 2; i < argc - 2; i++)
+		len += snprintf(line + len, sizeof(line) - len, "%s\t", argv[i]);
+	if (!strcmp(argv[2], "pre"))
+		ns = now();
+	len += snprintf(line + len, sizeof(line) - len, "%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", ns, idles,
+			idle_ns, switches, disk[0], disk[1], disk[2], disk[3], disk[4], disk[5]);
+	if (write(fd, line, len) != len)
+		err(1, "stamp: %s", argv[1]);
+	return 0;
+}
