@@ -8,7 +8,7 @@ GUEST := build/guest-$(KERNEL)
 IN := lab/in
 
 .DELETE_ON_ERROR:
-.PHONY: help lab driver userspace guest clean clean-lab
+.PHONY: help lab driver userspace peer test-programs guest test clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -28,10 +28,22 @@ driver: ## build ubdx.ko
 userspace: ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -C userspace
 
-guest: driver userspace ## gather what goes to /ubdx in the guest
-	@rm -rf $(GUEST) && mkdir -p $(GUEST)
+test-programs:
+	@$(IN) make --no-print-directory -s -C tests/raw
+
+peer:
+	@$(IN) make --no-print-directory -s -C experiments/baselines
+
+guest: driver userspace peer test-programs ## gather what goes to /ubdx in the guest
+	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(GUEST)
-	@for d in tests experiments; do [ ! -d $$d ] || cp -r $$d $(GUEST); done
+	@cp build/tests/* $(GUEST)/bin
+	@cp -r tests experiments $(GUEST)
+
+test: ## everything that proves it right, on both kernels
+	@$(MAKE) --no-print-directory guest KERNEL=stable
+	@$(MAKE) --no-print-directory guest KERNEL=backports
+	@tests/run
 
 clean: ## remove what was built
 	rm -rf build

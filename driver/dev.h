@@ -25,7 +25,7 @@
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
- *   1. sq->dead is set and the queues are quiesced once. After that no queue_rq is under way that
+ *   1. sq->dead is set and every queue_rq under way is waited for. After that none is left that
  *      hasn't seen it, so nothing is added to sq->pending any more.
  *   2. pending and SERVER requests are ended, parked commands are completed.
  *   3. who was between two states meanwhile, the server's own task in deliver or commit, looks at

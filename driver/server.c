@@ -99,12 +99,11 @@ void ubdx_server_abort(struct ubdx_server *srv)
 		for (i = 0; i < srv->nr_queues; i++)
 			WRITE_ONCE(srv->queues[i]->dead, true);
 		/*
-		 * Waits for every queue_rq that may not have seen it. A full barrier too, with which
-		 * those after the server task's changes of state in chan_*.c pair.
+		 * Wait for every queue_rq that may not have seen it. New ones need not be kept out
+		 * meanwhile, so the queues are not quiesced, which START could get in between of.
 		 */
-		blk_mq_quiesce_tagset(&dev->tag_set);
-		blk_mq_unquiesce_tagset(&dev->tag_set);
-		smp_mb();
+		blk_mq_wait_quiesce_done(&dev->tag_set);
+		smp_mb(); /* pairs with those after the server task's changes of state in chan_*.c */
 		for (i = 0; i < srv->nr_queues; i++)
 			dev->chan->abort(srv->queues[i]);
 		srv->aborted = true;

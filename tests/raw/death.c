@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * death.c - invariant 5: the server may die or stop at any instant, in whatever way, and every request
+ * ends, nothing hangs, the device can be deleted, and nobody holds the module any more.
+ *
+ * Each scenario has a server process of its own and, here, clients that read and write with O_DIRECT until
+ * an error ends them.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "raw.h"
+#include "tap.h"
+
+#define CLIENTS	8
+
+/* What a server does; a bit set. */
+enum {
+	HOLD		= 1 << 0,	/* never answer */
+	THREAD_EXITS	= 1 << 1,	/* the queue's thread leaves after a while, the process stays */
+	RING_CLOSED	= 1 << 2,	/* the ring is closed after a while, the process stays */
+	FORKED		= 1 << 3,	/* a child has everything open as well */
+	SHORT_TIMEOUT	= 1 << 4,	/* I/O timeout of one second */
+	NO_START	= 1 << 5,	/* fetch, and no more */
+};
+
+struct server {
+	struct raw	raw;		/* the client's view: id, path, control */
+	pid_t		pid;
+	pid_t		child;		/* FORKED */
+	int		kind;
+};
+
+/* ---- the server's process ---- */
+
+static int kind;
+static long answered;
+
+static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	/* the partition scan must get through, or START's work is what hangs */
+	if ((kind & HOLD) && desc->sector >= 2048)
+		return RAW_HOLD;
+	if (++answered > 200) {
+		if (kind & THREAD_EXITS)
+			pthread_exit(NULL);
+		if (kind & RING_CLOSED) {
+			io_uring_queue_exit(&q->ring);
+			for (;;)
+				pause();
+		}
+	}
+	if (desc->op == UBDX_OP_FLUSH)
+		return 0;
+	if (desc->op == UBDX_OP_READ)
+		memset(buf, 0, desc->nr_sectors * 512);
+	return desc->nr_sectors * 512;
+}
+
+struct hello {
+	int	id;
+	pid_t	child;
+	int	ret;
+};
+
+static void *server_queue(void *arg)
+{
+	struct raw_server *s = arg;
+
+	s->ready = raw_queue_init(&s->raw, &s->queue, 0) ?: raw_fetch_all(&s->queue);
+	pthread_barrier_wait(&s->barrier);
+	raw_serve(&s->queue, serve);
+	exit(0);	/* told that the device is gone */
+}
+
+static void server_main(int out, int timeout_ms)
+{
+	static struct raw_server s;
+	struct hello hello = { };
+
+	raw_defaults(&s.raw);
+	s.raw.add.params.timeout_ms = timeout_ms;
+	hello.ret = raw_add(&s.raw) ?: raw_open(&s.raw);
+	pthread_barrier_init(&s.barrier, NULL, 2);
+	if (!hello.ret) {
+		pthread_create(&s.thread, NULL, server_queue, &s);
+		pthread_barrier_wait(&s.barrier);
+		hello.ret = s.ready;
+	}
+	if (!hello.ret && !(kind & NO_START))
+		hello.ret = raw_ctl(&s.raw, UBDX_IOC_START, 0);
+	hello.id = s.raw.add.id;
+	if (kind & FORKED) {
+		hello.child = fork();
+		if (!hello.child)
+			for (;;)
+				pause();
+	}
+	if (write(out, &hello, sizeof(hello)) != sizeof(hello))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void server_start(struct server *s, int what)
+{
+	struct hello hello;
+	int fds[2];
+
+	*s = (struct server) { .kind = what };
+	raw_defaults(&s->raw);
+	if (pipe(fds))
+		bail("pipe");
+	s->pid = fork();
+	if (!s->pid) {
+		kind = what;
+		server_main(fds[1], what & SHORT_TIMEOUT ? 1000 : 0);
+	}
+	close(fds[1]);
+	if (read(fds[0], &hello, sizeof(hello)) != sizeof(hello) || hello.ret)
+		bail("server: %s", strerror(-hello.ret));
+	close(fds[0]);
+	s->child = hello.child;
+	s->raw.add.id = hello.id;
+	s->raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	snprintf(s->raw.path, sizeof(s->raw.path), "/dev/ubdxb%d", hello.id);
+}
+
+/* ---- clients ---- */
+
+static atomic_long ios;
+static atomic_int running;
+
+struct client {
+	pthread_t	thread;
+	int		fd;
+	int		error;
+	unsigned int	seed;
+};
+
+static void *client_main(void *arg)
+{
+	struct client *c = arg;
+	char *mem = raw_mem(65536);
+
+	for (;;) {
+		size_t bytes = 4096 << (rand_r(&c->seed) % 4);
+		off_t at = (2048 + rand_r(&c->seed) % 4096 * 8) * 512;
+		ssize_t n = rand_r(&c->seed) % 2 ? pread(c->fd, mem, bytes, at) :
+						   pwrite(c->fd, mem, bytes, at);
+
+		if (n != (ssize_t)bytes) {
+			c->error = n < 0 ? errno : ENODATA;
+			break;
+		}
+		atomic_fetch_add(&ios, 1);
+	}
+	munmap(mem, 65536);
+	atomic_fetch_sub(&running, 1);
+	return NULL;
+}
+
+static struct client clients[CLIENTS];
+
+static void clients_start(struct server *s)
+{
+	int i;
+
+	ios = 0;
+	running = CLIENTS;
+	for (i = 0; i < CLIENTS; i++) {
+		clients[i] = (struct client) { .fd = raw_bdev(&s->raw, O_RDWR), .seed = i };
+		pthread_create(&clients[i].thread, NULL, client_main, &clients[i]);
+	}
+}
+
+/* Let the load run, or, where the server holds requests, get stuck. */
+static void clients_settle(struct server *s)
+{
+	double end = raw_now() + 10;
+
+	while (!(s->kind & HOLD) && ios < 500 && running == CLIENTS && raw_now() < end)
+		poll(NULL, 0, 1);
+	if (s->kind & HOLD)
+		poll(NULL, 0, 300);
+}
+
+static bool clients_ended(unsigned int seconds)
+{
+	double end = raw_now() + seconds;
+
+	while (running && raw_now() < end)
+		poll(NULL, 0, 1);
+	return !running;
+}
+
+/*
+ * Did all end with an errno that's right? Requests that were under way: @error, and there must have been
+ * one, or, with ETIMEDOUT, EIO for those younger than the timeout. Those that came after the disk has
+ * gone find a device of no size.
+ */
+static bool clients_join(int error)
+{
+	int i, right = 0, late = 0;
+
+	for (i = 0; i < CLIENTS; i++) {
+		int e;
+
+		pthread_join(clients[i].thread, NULL);
+		close(clients[i].fd);
+		e = clients[i].error;
+		if (e == error)
+			right++;
+		else if (e == EIO || e == ENODATA || e == ENOSPC || e == ENXIO)
+			late++;
+		else
+			printf("# client %d: %s\n", i, strerror(e));
+	}
+	return right && right + late == CLIENTS;
+}
+
+static int module_refs(void)
+{
+	FILE *f = fopen("/sys/module/ubdx/refcnt", "r");
+	int n = -1;
+
+	if (f) {
+		if (fscanf(f, "%d", &n) != 1)
+			n = -1;
+		fclose(f);
+	}
+	return n;
+}
+
+static bool module_free(unsigned int seconds)
+{
+	double end = raw_now() + seconds;
+
+	while (module_refs() && raw_now() < end)
+		poll(NULL, 0, 10);
+	return !module_refs();
+}
+
+static void reap(struct server *s)
+{
+	if (s->child > 0)
+		kill(s->child, SIGKILL);
+	kill(s->pid, SIGKILL);
+	waitpid(s->pid, NULL, 0);
+}
+
+/* After each: the requests have ended as they should, the device goes, the module is free. */
+static void aftermath(struct server *s, const char *what, int error, unsigned int seconds)
+{
+	struct ubdx_info info;
+	int ret;
+
+	if (!ok(clients_ended(seconds), "%s: every request ends", what)) {
+		system("dmesg | tail -20; cat /proc/*/stack 2>/dev/null | head -60");
+		bail("requests hang");
+	}
+	ok(clients_join(error), "   with the right error");
+	ok(raw_gone(&s->raw, 10), "   the block device is gone");
+	ret = raw_info(&s->raw, &info);
+	ok(ret == -ENODEV || (!ret && info.state == UBDX_S_DEAD), "   the device says so");
+	if (!ret)
+		is(raw_ctl(&s->raw, UBDX_IOC_DEL, 0), 0, "   it can be deleted");
+	close(s->raw.ctl);
+	reap(s);
+	ok(module_free(10), "   nothing holds the module");
+}
+
+/* ---- scenarios ---- */
+
+static void killed(const char *what, int how)
+{
+	struct server s;
+
+	server_start(&s, how);
+	clients_start(&s);
+	clients_settle(&s);
+	kill(s.pid, SIGKILL);
+	aftermath(&s, what, EIO, 10);
+}
+
+static void leaves_by_itself(const char *what, int how)
+{
+	struct server s;
+
+	server_start(&s, how);
+	clients_start(&s);
+	aftermath(&s, what, EIO, 10);
+}
+
+static void deleted(const char *what, int how, int signal)
+{
+	struct server s;
+	int status = -1;
+	double start;
+
+	server_start(&s, how);
+	clients_start(&s);
+	clients_settle(&s);
+	is(raw_ctl(&s.raw, UBDX_IOC_DEL, 0), -EBUSY, "DEL of an open device is refused");
+	if (signal)
+		kill(s.pid, signal);
+	start = raw_now();
+	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "a forced one is not");
+	ok(raw_now() - start < 5, "   and doesn't wait for the server");
+	if (!signal) {
+		double end = raw_now() + 5;
+
+		while (waitpid(s.pid, &status, WNOHANG) == 0 && raw_now() < end)
+			poll(NULL, 0, 10);
+		is(status, 0, "   the server is told and leaves");
+	}
+	aftermath(&s, what, EIO, 10);
+}
+
+static void timed_out(const char *what, int how, int signal)
+{
+	struct server s;
+	double start;
+
+	server_start(&s, how | SHORT_TIMEOUT);
+	clients_start(&s);
+	clients_settle(&s);
+	start = raw_now();
+	if (signal)
+		kill(s.pid, signal);
+	ok(clients_ended(8), "%s: requests end", what);
+	ok(raw_now() - start < 5, "   soon after the timeout");
+	aftermath(&s, what, ETIMEDOUT, 10);
+}
+
+static void client_killed(void)
+{
+	struct server s;
+	char *mem = raw_mem(4096);
+	pid_t pid;
+	int fd, i;
+
+	server_start(&s, 0);
+	pid = fork();
+	if (!pid) {
+		clients_start(&s);
+		clients_ended(1000);
+		_exit(0);
+	}
+	poll(NULL, 0, 300);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	fd = raw_bdev(&s.raw, O_RDWR);
+	for (i = 0; i < 100; i++)
+		if (pread(fd, mem, 4096, 4096 * i) != 4096)
+			break;
+	is(i, 100, "a client is killed: the device serves on");
+	close(fd);
+	is(raw_ctl(&s.raw, UBDX_IOC_DEL, 0), 0, "   and can be deleted");
+	close(s.raw.ctl);
+	reap(&s);
+	ok(module_free(10), "   nothing holds the module");
+}
+
+/* The device waits for another server if the first dies before START. */
+static void dead_before_start(void)
+{
+	struct raw_server s;
+	struct server first;
+	double end;
+	int ret;
+
+	server_start(&first, NO_START);
+	kill(first.pid, SIGKILL);
+	waitpid(first.pid, NULL, 0);
+
+	memset(&s, 0, sizeof(s));
+	s.raw = first.raw;
+	end = raw_now() + 5;
+	while ((ret = raw_open(&s.raw)) == -EBUSY && raw_now() < end)
+		poll(NULL, 0, 10);
+	is(ret, 0, "killed before START: another server can open the device");
+	s.raw.add.params.depth = 16;
+	is(raw_queue_init(&s.raw, &s.queue, 0) ?: raw_fetch_all(&s.queue), 0, "   fetch");
+	is(raw_ctl(&s.raw, UBDX_IOC_START, 0), 0, "   and start it");
+	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   it can be deleted");
+	raw_queue_exit(&s.queue);
+	close(s.raw.chan);
+	close(s.raw.ctl);
+	ok(module_free(10), "   nothing holds the module");
+}
+
+/* At moments that nobody chose. */
+static void races(unsigned int rounds)
+{
+	unsigned int i, seed = 1, ended = 0, gone = 0, deleted = 0;
+
+	for (i = 0; i < rounds; i++) {
+		struct server s;
+		int how = rand_r(&seed) % 2 ? FORKED : 0;
+
+		server_start(&s, how);
+		if (rand_r(&seed) % 4)
+			clients_start(&s);
+		else
+			running = 0;
+		usleep(rand_r(&seed) % 20000);
+		if (rand_r(&seed) % 3)
+			kill(s.pid, SIGKILL);
+		else
+			deleted += raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE) == 0;
+		ended += clients_ended(10);
+		if (clients[0].thread)
+			clients_join(EIO);
+		memset(clients, 0, sizeof(clients));
+		gone += raw_gone(&s.raw, 10);
+		raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+		close(s.raw.ctl);
+		reap(&s);
+	}
+	is(ended, rounds, "killed or deleted at any moment: every request ends");
+	is(gone, rounds, "   every block device goes");
+	ok(deleted > 0, "   (some were deleted)");
+	ok(module_free(10), "   nothing holds the module");
+}
+
+int main(void)
+{
+	killed("SIGKILL under load", 0);
+	killed("SIGKILL while it holds requests", HOLD);
+	killed("SIGKILL while a forked child keeps ring and channel", FORKED);
+	killed("the same while it holds requests", FORKED | HOLD);
+	leaves_by_itself("a queue's thread exits", THREAD_EXITS);
+	leaves_by_itself("the ring is closed", RING_CLOSED);
+	deleted("forced DEL under load", 0, 0);
+	deleted("forced DEL while it holds requests", HOLD, 0);
+	deleted("forced DEL while it is stopped", 0, SIGSTOP);
+	timed_out("a request is held past the timeout", HOLD, 0);
+	timed_out("SIGSTOP past the timeout", 0, SIGSTOP);
+	client_killed();
+	dead_before_start();
+	races(40);
+	return done();
+}

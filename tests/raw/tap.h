@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * tap.h - the Test Anything Protocol for test programs in C. One ok() a property; done() at the end.
+ */
+#ifndef UBDX_TAP_H
+#define UBDX_TAP_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int tap_count, tap_failed;
+
+static inline bool __attribute__((format(printf, 2, 3))) ok(bool good, const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("%sok %d - ", good ? "" : "not ", ++tap_count);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	fflush(stdout);
+	tap_failed += !good;
+	return good;
+}
+
+/* Like ok(), for two numbers that must be the same; says both if they aren't. */
+static inline bool is(long long got, long long want, const char *what)
+{
+	bool good = ok(got == want, "%s", what);
+
+	if (!good)
+		printf("#   got %lld, wanted %lld\n", got, want);
+	fflush(stdout);
+	return good;
+}
+
+/* What the rest of the program needs failed. */
+static inline void __attribute__((noreturn, format(printf, 1, 2))) bail(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("Bail out! ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	exit(1);
+}
+
+static inline int done(void)
+{
+	printf("1..%d\n", tap_count);
+	return tap_failed ? 1 : 0;
+}
+
+#endif /* UBDX_TAP_H */

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * uapi.c - every rule of the UAPI header that a server could break: what the driver answers, and that the
+ * device works on. Invariants 4, 6 and 7 of the design, for the driver's side.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "raw.h"
+#include "tap.h"
+
+/* ---- control ---- */
+
+static int add_with(void (*change)(struct ubdx_add *add))
+{
+	struct raw raw;
+	int ret;
+
+	raw_defaults(&raw);
+	change(&raw.add);
+	ret = raw_add(&raw);
+	if (!ret)
+		raw_ctl(&raw, UBDX_IOC_DEL, 0);
+	close(raw.ctl);
+	return ret;
+}
+
+#define REFUSED(want, change) do {						\
+	void fn(struct ubdx_add *add) { change; }				\
+	is(add_with(fn), want, "ADD with " #change);				\
+} while (0)
+
+static void control(void)
+{
+	struct ubdx_features features;
+	struct raw raw, other;
+	struct ubdx_set set;
+
+	REFUSED(-EPROTO, add->version = UBDX_VERSION + 1);
+	REFUSED(-EOPNOTSUPP, add->features = 1ULL << 63);
+	REFUSED(-EOPNOTSUPP, add->xfer_modes = 0);
+	REFUSED(-EOPNOTSUPP, add->xfer_modes = 1ULL << 63);
+	REFUSED(-EINVAL, add->reserved = 1);
+	REFUSED(-EINVAL, add->params.reserved[2] = 1);
+	REFUSED(-EINVAL, add->id = -2);
+	REFUSED(-EINVAL, add->id = 1 << 30);
+	REFUSED(-EINVAL, add->params.depth = UBDX_MAX_DEPTH + 1);
+	REFUSED(-EINVAL, add->params.nr_queues = 100000);
+	REFUSED(-EINVAL, add->params.max_io_bytes = UBDX_MAX_IO_BYTES + 4096);
+	REFUSED(-EINVAL, add->params.max_io_bytes = 4097);
+	REFUSED(-EINVAL, add->params.logical_block_size = 8192);
+	REFUSED(-EINVAL, add->params.logical_block_size = 513);
+	REFUSED(-EINVAL, add->params.physical_block_size = 256);
+	REFUSED(-EINVAL, add->params.io_min = 100);
+	REFUSED(-EINVAL, add->params.discard_granularity = 3 << 20);
+	REFUSED(-EINVAL, add->params.dma_alignment = 2);
+	REFUSED(-EINVAL, add->params.dma_alignment = 8191);
+	REFUSED(-EINVAL, add->params.max_segments = 65536);
+	REFUSED(-EINVAL, add->params.max_segment_size = 512);
+	REFUSED(-EINVAL, add->params.dev_sectors = 0);
+	REFUSED(-EINVAL, add->params.dev_sectors = ~0ULL);
+	REFUSED(-EINVAL, (add->params.logical_block_size = 4096, add->params.dev_sectors = 9));
+	REFUSED(-EINVAL, add->params.timeout_ms = 999);
+	REFUSED(-EINVAL, add->params.attrs = 1U << 31);
+	REFUSED(-EINVAL, add->params.attrs = UBDX_ATTR_FUA);
+	REFUSED(-EINVAL, add->params.numa_node = 4000);
+	REFUSED(-EINVAL, add->params.numa_node = -2);
+	REFUSED(0, add->params.depth = UBDX_MAX_DEPTH);
+	REFUSED(0, add->params.max_io_bytes = UBDX_MAX_IO_BYTES);
+	REFUSED(0, add->params.logical_block_size = 4096);
+
+	raw_defaults(&raw);
+	raw.add.id = 7;
+	is(raw_add(&raw), 0, "ADD takes the number asked for");
+	is(raw.add.params.timeout_ms, 30000, "ADD fills in defaults");
+	raw_defaults(&other);
+	other.add.id = 7;
+	is(raw_add(&other), -EEXIST, "a number that is taken is refused");
+	is(ioctl(raw.ctl, UBDX_IOC_FEATURES, &features) ?: (int)features.nr_devices, 1,
+	   "FEATURES counts the devices");
+	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EPERM, "START without a server is refused");
+	is(raw_ctl(&raw, UBDX_IOC_STOP, 1 << 1), -EINVAL, "an unknown flag is refused");
+	set = (struct ubdx_set) { .id = 7, .xfer = 77 };
+	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) < 0 ? -errno : 0, -EINVAL,
+	   "SET of an unknown mode is refused");
+	set.xfer = UBDX_XFER_COPY;
+	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) < 0 ? -errno : 0, 0, "SET of copy pins it");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, 0), 0, "DEL of a device that was never started");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, 0), -ENODEV, "DEL of no device");
+	is(ioctl(raw.ctl, _IO(0xBD, 0x3f)) < 0 ? -errno : 0, -ENOTTY, "an unknown ioctl");
+	is(ioctl(raw.ctl, UBDX_IOC_ADD, (void *)8) < 0 ? -errno : 0, -EFAULT,
+	   "an argument that isn't there");
+	close(raw.ctl);
+	close(other.ctl);
+}
+
+/* ---- who may do what ---- */
+
+struct other_task {
+	struct raw_queue *q;
+	int ret;
+};
+
+/* A thread of the same process, with a ring of its own. */
+static void *other_thread(void *arg)
+{
+	struct other_task *t = arg;
+	struct raw_queue q = *t->q;
+
+	io_uring_queue_init(8, &q.ring, 0);
+	t->ret = raw_fetch(&q, 0, 1, q.buf, 0, 0);
+	io_uring_queue_exit(&q.ring);
+	return NULL;
+}
+
+static void ownership(void)
+{
+	struct other_task task;
+	struct raw_queue q, q2;
+	struct raw raw;
+	pthread_t thread;
+	unsigned int tag;
+	char path[32];
+	int status;
+	void *map;
+
+	raw_defaults(&raw);
+	if (raw_add(&raw) || raw_open(&raw))
+		bail("add");
+	snprintf(path, sizeof(path), "/dev/ubdxc%d", raw.add.id);
+	is(open(path, O_RDWR) < 0 ? -errno : 0, -EBUSY, "a second server is refused");
+
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, raw.chan, 0);
+	is(map == MAP_FAILED ? -errno : 0, -EPERM, "descriptors can't be mapped writable");
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, raw.chan, UBDX_MMAP_QUEUE_STRIDE);
+	is(map == MAP_FAILED ? -errno : 0, -EINVAL, "descriptors of a queue that isn't there");
+	map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, raw.chan, 0);
+	is(map == MAP_FAILED ? -errno : 0, -EINVAL, "more than the descriptors");
+	is(raw_queue_init(&raw, &q, 0), 0, "descriptors can be mapped for reading");
+	is(mprotect((void *)q.desc, 4096, PROT_READ | PROT_WRITE) ? -errno : 0, -EACCES,
+	   "and not be made writable later");
+
+	is(raw_fetch(&q, 1, 0, q.buf, 0, 0), -EINVAL, "FETCH for a queue that isn't there");
+	is(raw_fetch(&q, 0xffff, 0, q.buf, 0, 0), -EINVAL, "FETCH for queue 65535");
+	is(raw_fetch(&q, 0, 16, q.buf, 0, 0), -EINVAL, "FETCH for a tag that isn't there");
+	is(raw_fetch(&q, 0, 0, q.buf, 1, 0), -EINVAL, "FETCH with a reserved field set");
+	is(raw_fetch(&q, 0, 0, q.buf, 0, IOSQE_ASYNC), -EOPNOTSUPP, "FETCH from io-wq");
+	is(raw_fetch(&q, 0, 0, q.buf, 0, 0), -EINPROGRESS, "FETCH is parked");
+	is(raw_fetch(&q, 0, 0, q.buf, 0, 0), -EBUSY, "a second FETCH of the tag");
+	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EAGAIN, "START before every tag is fetched");
+
+	q2 = q;
+	io_uring_queue_init(8, &q2.ring, 0);
+	is(raw_fetch(&q2, 0, 1, q.buf, 0, 0), -EPERM, "FETCH from another ring of the task");
+	is(raw_commit(&q2, 0, 0, 1, 4096), -EPERM, "COMMIT from another ring of the task");
+	io_uring_queue_exit(&q2.ring);
+
+	task.q = &q;
+	pthread_create(&thread, NULL, other_thread, &task);
+	pthread_join(thread, NULL);
+	is(task.ret, -EPERM, "FETCH from another thread");
+
+	if (fork() == 0) {
+		task.q = &q;
+		other_thread(&task);
+		map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, raw.chan, 0);
+		_exit((task.ret == -EPERM) | (map == MAP_FAILED && errno == EPERM) << 1 |
+		      (raw_ctl(&raw, UBDX_IOC_START, 0) == -EPERM) << 2);
+	}
+	wait(&status);
+	status = WEXITSTATUS(status);
+	ok(status & 1, "FETCH from a forked child is refused");
+	ok(status & 2, "mmap from a forked child is refused");
+	ok(status & 4, "START from a forked child is refused");
+
+	is(raw_commit(&q, 0, 0, 0, 4096), -ESTALE, "COMMIT of nothing");
+	for (tag = 1; tag < q.depth; tag++)
+		if (raw_fetch(&q, 0, tag, q.buf + (size_t)tag * RAW_BUF_BYTES, 0, 0) != -EINPROGRESS)
+			bail("fetch");
+	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "START when every tag is fetched");
+	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EBUSY, "a second START");
+
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "a forced DEL doesn't need the server");
+	while (raw_next(&q) >= 0)
+		;
+	raw_queue_exit(&q);
+	close(raw.chan);
+	close(raw.ctl);
+}
+
+/* ---- answers ---- */
+
+static atomic_int how_much;		/* READ, WRITE: bytes per answer; <= 0: the errno */
+static atomic_int commit_twice, commit_stale, commit_foreign;
+static atomic_int twice_ret, stale_ret, foreign_ret;
+static char stored[1 << 20];
+
+static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	unsigned int bytes = desc->nr_sectors * 512, limit = atomic_load(&how_much);
+	size_t at = desc->sector * 512;
+	int32_t res = (int32_t)limit <= 0 ? (int32_t)limit : (int32_t)(limit < bytes ? limit : bytes);
+
+	if (atomic_exchange(&commit_stale, 0))
+		stale_ret = raw_commit(q, 0, desc->tag, desc->seq - 1, bytes);
+	if (atomic_exchange(&commit_foreign, 0))
+		foreign_ret = raw_commit(q, 0, (desc->tag + 1) % q->depth, desc->seq, bytes);
+
+	if (desc->op != UBDX_OP_READ && desc->op != UBDX_OP_WRITE)
+		return (int32_t)limit <= 0 ? (int32_t)limit : 0;
+	if (at + bytes > sizeof(stored))
+		return bytes;
+	if (res > 0 && desc->op == UBDX_OP_WRITE)
+		memcpy(stored + at, buf, res);
+	if (desc->op == UBDX_OP_READ) {
+		/* what is not ours to show must not be seen */
+		memset(buf, 0x5a, bytes);
+		if (res > 0)
+			memcpy(buf, stored + at, res);
+	}
+	if (atomic_exchange(&commit_twice, 0)) {
+		uint32_t seq = desc->seq;
+		unsigned int tag = desc->tag;
+
+		raw_commit(q, 0, tag, seq, res);
+		twice_ret = raw_commit(q, 0, tag, seq, res);
+		return RAW_HOLD;
+	}
+	return res;
+}
+
+static int io(int fd, bool write, void *mem, size_t bytes, off_t at)
+{
+	ssize_t n = write ? pwrite(fd, mem, bytes, at) : pread(fd, mem, bytes, at);
+
+	return n < 0 ? -errno : (int)n;
+}
+
+static void answers(void)
+{
+	size_t bytes = 128 << 10, i;
+	struct raw_server s;
+	char *mem, *want;
+	int fd;
+
+	mem = raw_mem(bytes);
+	want = raw_mem(bytes);
+	for (i = 0; i < bytes; i++)
+		want[i] = (char)(i * 7 + (i >> 9));
+
+	raw_defaults(&s.raw);
+	s.raw.add.params.attrs = UBDX_ATTR_WRITE_CACHE;
+	s.raw.add.params.max_discard_sectors = 1024;
+	how_much = INT32_MAX;
+	raw_server_start(&s, answer);
+	fd = raw_bdev(&s.raw, O_RDWR);
+
+	memcpy(mem, want, bytes);
+	is(io(fd, true, mem, bytes, 0), bytes, "a WRITE served whole");
+	ok(!memcmp(stored, want, bytes), "arrives whole");
+	memset(mem, 0, bytes);
+	is(io(fd, false, mem, bytes, 0), bytes, "a READ served whole");
+	ok(!memcmp(mem, want, bytes), "arrives whole");
+
+	how_much = 5000;	/* not a multiple of the block: counts as 4608 */
+	memset(stored, 0, sizeof(stored));
+	memcpy(mem, want, bytes);
+	is(io(fd, true, mem, bytes, 0), bytes, "a WRITE served in short pieces ends whole");
+	ok(!memcmp(stored, want, bytes), "and arrives whole");
+	memset(mem, 0, bytes);
+	is(io(fd, false, mem, bytes, 0), bytes, "a READ served in short pieces ends whole");
+	ok(!memcmp(mem, want, bytes), "and shows nothing that wasn't served");
+
+	how_much = 511;
+	is(io(fd, false, mem, 4096, 0), -EIO, "a READ answered with less than a block fails");
+	is(io(fd, true, mem, 4096, 0), -EIO, "a WRITE answered with less than a block fails");
+	how_much = 0;
+	is(io(fd, false, mem, 4096, 0), -EIO, "a READ answered with 0 fails");
+	is(io(fd, true, mem, 4096, 0), -EIO, "a WRITE answered with 0 fails");
+	how_much = -ENOSPC;
+	is(io(fd, true, mem, 4096, 0), -ENOSPC, "the server's errno reaches the writer");
+	how_much = -EAGAIN;
+	is(io(fd, false, mem, 4096, 0), -EIO, "EAGAIN doesn't, it would be retried for ever");
+	how_much = INT32_MIN + 1;
+	is(io(fd, false, mem, 4096, 0), -EIO, "a number that is no errno is EIO");
+	how_much = -EIO;
+	is(fsync(fd) ? -errno : 0, -EIO, "a FLUSH can fail");
+
+	how_much = INT32_MAX;
+	is(fsync(fd) ? -errno : 0, 0, "a FLUSH can succeed");
+	is(io(fd, false, mem, bytes, 0), bytes, "and the device works on");
+	ok(!memcmp(mem, want, bytes), "with the data that it had");
+
+	commit_stale = 1;
+	is(io(fd, false, mem, 4096, 0), 4096, "a READ with a stale commit before the right one");
+	is(stale_ret, -ESTALE, "the stale one is refused");
+	commit_foreign = 1;
+	is(io(fd, false, mem, 4096, 0), 4096, "a READ with a commit for another tag before it");
+	is(foreign_ret, -ESTALE, "the other one is refused");
+	commit_twice = twice_ret = 1;
+	is(io(fd, false, mem, 4096, 0), 4096, "a READ committed twice");
+	for (i = 0; i < 100 && twice_ret == 1; i++)
+		poll(NULL, 0, 20);	/* it comes after the READ has ended */
+	is(twice_ret, -ESTALE, "the second commit is refused");
+	close(fd);
+	raw_server_stop(&s);
+	ok(raw_gone(&s.raw, 5), "the block device is gone");
+}
+
+/* More than was asked for, from a server that otherwise behaves. */
+static int32_t answer_too_much(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	if (desc->op == UBDX_OP_FLUSH)
+		return 1;
+	if (desc->sector >= 8)	/* the kernel's partition scan reads the start */
+		return desc->nr_sectors * 512 + 512;
+	memset(buf, 0, desc->nr_sectors * 512);
+	return desc->nr_sectors * 512;
+}
+
+/* A buffer that isn't there. */
+static void *no_buffer_thread(void *arg)
+{
+	struct raw_server *s = arg;
+	struct raw_queue *q = &s->queue;
+	unsigned int tag;
+
+	s->ready = raw_queue_init(&s->raw, q, 0);
+	for (tag = 0; !s->ready && tag < q->depth; tag++)
+		if (raw_fetch(q, 0, tag, (void *)(uintptr_t)(tag % 2 ? 0xffff888000000000 : 0x10),
+			      0, 0) != -EINPROGRESS)
+			s->ready = -EIO;
+	pthread_barrier_wait(&s->barrier);
+	raw_serve(q, s->answer);
+	raw_queue_exit(q);
+	return NULL;
+}
+
+static void lies(void)
+{
+	char *mem = raw_mem(65536), *poison = raw_mem(65536);
+	struct raw_server s;
+	int fd;
+
+	raw_defaults(&s.raw);
+	s.raw.add.params.attrs = UBDX_ATTR_WRITE_CACHE;
+	raw_server_start(&s, answer_too_much);
+	fd = raw_bdev(&s.raw, O_RDWR);
+	is(io(fd, false, mem, 4096, 65536), -EIO, "a READ answered with more than it asked for fails");
+	is(io(fd, true, mem, 4096, 65536), -EIO, "and so does a WRITE");
+	is(fsync(fd) ? -errno : 0, -EIO, "and a FLUSH answered with a number of bytes");
+	close(fd);
+	raw_server_stop(&s);
+
+	raw_defaults(&s.raw);
+	s.answer = answer;
+	how_much = INT32_MAX;
+	if (raw_add(&s.raw) || raw_open(&s.raw))
+		bail("add");
+	pthread_barrier_init(&s.barrier, NULL, 2);
+	pthread_create(&s.thread, NULL, no_buffer_thread, &s);
+	pthread_barrier_wait(&s.barrier);
+	if (s.ready)
+		bail("fetch without a buffer");
+	s.answer = answer_too_much;	/* doesn't touch the buffer of a high sector */
+	if (raw_ctl(&s.raw, UBDX_IOC_START, 0))
+		bail("start");
+	fd = raw_bdev(&s.raw, O_RDWR);
+	memset(poison, 0xa5, 65536);
+	memcpy(mem, poison, 65536);
+	is(io(fd, true, mem, 65536, 1 << 20), -EIO, "a WRITE to a buffer that isn't there fails");
+	is(io(fd, false, mem, 65536, 1 << 20), -EIO, "a READ from one fails");
+	ok(!memcmp(mem, poison, 65536), "and leaves the reader's memory alone");
+	is(io(fd, true, mem, 4096, 2 << 20), -EIO, "again");
+	close(fd);
+	raw_server_stop(&s);
+}
+
+/* Invariant 3: the server sees no byte outside the request. */
+static char seen[8192];
+
+static int32_t answer_look(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	unsigned int bytes = desc->nr_sectors * 512;
+
+	if (desc->op == UBDX_OP_WRITE) {
+		memcpy(seen, buf, sizeof(seen));
+		return bytes;
+	}
+	memset(buf, 0x77, RAW_BUF_BYTES);
+	return bytes;
+}
+
+static void bounds(void)
+{
+	char *mem = raw_mem(8192);
+	struct raw_server s;
+	size_t i, outside = 0;
+	int fd;
+
+	raw_defaults(&s.raw);
+	raw_server_start(&s, answer_look);
+	fd = raw_bdev(&s.raw, O_RDWR);
+	/* every tag's buffer is now full of 0x77 */
+	for (i = 0; i < 64; i++)
+		io(fd, false, mem, 512, 1 << 20);
+	memset(mem, 0x11, 8192);
+	is(io(fd, true, mem + 1024, 512, 1 << 20), 512, "a WRITE of one block from inside a page");
+	for (i = 512; i < sizeof(seen); i++)
+		outside += seen[i] == 0x11;
+	ok(seen[0] == 0x11 && seen[511] == 0x11, "arrives");
+	is(outside, 0, "and nothing of the rest of the page");
+	memset(mem, 0x11, 8192);
+	is(io(fd, false, mem + 1024, 512, 1 << 20), 512, "a READ of one block");
+	ok(mem[1024] == 0x77 && mem[1535] == 0x77 && mem[1023] == 0x11 && mem[1536] == 0x11,
+	   "changes that block and nothing around it");
+	close(fd);
+	raw_server_stop(&s);
+}
+
+int main(void)
+{
+	control();
+	ownership();
+	answers();
+	lies();
+	bounds();
+	return done();
+}

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every request ends, whatever becomes of the server, see tests/raw/death.c.
+
+set -euo pipefail
+insmod ubdx.ko
+bin/death
+rmmod ubdx

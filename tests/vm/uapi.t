@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the driver answers to a server that breaks the UAPI's rules, see tests/raw/uapi.c.
+
+set -euo pipefail
+insmod ubdx.ko
+bin/uapi
+rmmod ubdx
