@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * table.c - every strategy that there is. What isn't in here is not offered to the driver.
+ */
+#include "strategy.h"
+
+const struct ubdx_strategy *const ubdx_strategies[UBDX_NR_XFER] = {
+	[UBDX_XFER_COPY]	= &ubdx_strategy_copy,
+};

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * change.c - the commands that change devices: set, del.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* ---- set ---- */
+
+static int set_mode(const struct command *self, int id, const char *name, unsigned int mode, int json)
+{
+	struct output o = { .file = stdout, .json = true };
+	struct ubdx_info info;
+	int ctl, ret;
+
+	ctl = ubdx_ctl_open();
+	if (ctl < 0)
+		return cli_lib_fail(self);
+	ret = ubdx_ctl_set_xfer(ctl, id, mode);
+	if (!ret)
+		ret = ubdx_ctl_info(ctl, id, &info);
+	close(ctl);
+	if (ret)
+		return cli_fail(self, "--xfer %s: %s", name, ubdx_errmsg());
+	if (!json)
+		return EXIT_SUCCESS;
+	output_begin(&o, NULL);
+	describe_device(&o, &info);
+	output_end(&o);
+	return output_finish(&o) ? EXIT_SUCCESS : cli_fail(self, "writing the output failed");
+}
+
+int cmd_set(const struct command *self, int argc, char **argv)
+{
+	int json = 0, first, id, ret;
+	const char *xfer = NULL;
+	const struct option_def options[] = {
+		{ "xfer", OPTION_STRING, &xfer, 0, 0, "MODE",
+		  "transfer mode; default: follow the module parameter" },
+		OPTION_JSON(&json),
+		{ 0 },
+	};
+
+	ret = options_parse(self, options, argc, argv, &first);
+	if (ret >= 0)
+		return ret;
+	if (argc - first != 1)
+		return cli_usage(self, "takes one device");
+	if (parse_device(argv[first], &id))
+		return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[first]);
+	if (!xfer)
+		return cli_usage(self, "nothing to set; give --xfer MODE");
+	if (!strcmp(xfer, "default"))
+		return set_mode(self, id, xfer, UBDX_SET_XFER_DEFAULT, json);
+	ret = ubdx_xfer_by_name(xfer);
+	if (ret < 0)
+		return cli_usage(self, "there is no transfer mode %s", xfer);
+	return set_mode(self, id, xfer, ret, json);
+}
+
+/* ---- del ---- */
+
+/* How long a server may take to exit after its device is gone. */
+#define EXIT_WAIT_MS	5000
+
+/*
+ * A descriptor for the process that serves device @id, if that is the likes of us, whose only purpose is that device;
+ * else -1.
+ */
+static int open_server(int ctl, int id)
+{
+	char path[32], exe[256], self[256];
+	struct ubdx_info info;
+	ssize_t n, m;
+
+	if (ubdx_ctl_info(ctl, id, &info) || info.server_pid <= 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/%d/exe", info.server_pid);
+	n = readlink(path, exe, sizeof(exe));
+	m = readlink("/proc/self/exe", self, sizeof(self));
+	if (n <= 0 || n != m || memcmp(exe, self, n))
+		return -1;
+	return syscall(SYS_pidfd_open, info.server_pid, 0);
+}
+
+/* So that whoever has seen the command end can unload the module. */
+static void await_exit(int server)
+{
+	struct pollfd fd = { .fd = server, .events = POLLIN };
+
+	if (server < 0)
+		return;
+	poll(&fd, 1, EXIT_WAIT_MS);
+	close(server);
+}
+
+/*
+ * Where the deletions go on, and what they report.
+ * @result: exit status so far: that of the first failure.
+ */
+struct deletion {
+	const struct command *self;
+	struct output *output;
+	int ctl;
+	unsigned int flags;
+	int result;
+};
+
+static void del_failed(struct deletion *d, int status)
+{
+	if (!d->result)
+		d->result = status;
+}
+
+static void del_one(struct deletion *d, int id)
+{
+	int server = open_server(d->ctl, id);
+	int ret = ubdx_ctl_del(d->ctl, id, d->flags);
+
+	if (!ret) {
+		await_exit(server);
+		if (d->output->json)
+			output_number(d->output, NULL, id);
+		return;
+	}
+	if (server >= 0)
+		close(server);
+	if (ret == -EBUSY)
+		del_failed(d, cli_fail(d->self, "ubdxb%d is in use; unmount or close it first, "
+				       "or use --force", id));
+	else
+		del_failed(d, cli_lib_fail(d->self));
+}
+
+static void del_all(struct deletion *d)
+{
+	struct ubdx_info info;
+	int ret, id = 0;
+
+	while (!(ret = ubdx_ctl_next(d->ctl, id, &info))) {
+		del_one(d, info.id);
+		id = info.id + 1;
+	}
+	if (ret != -ENODEV)
+		del_failed(d, cli_lib_fail(d->self));
+}
+
+int cmd_del(const struct command *self, int argc, char **argv)
+{
+	int all = 0, force = 0, json = 0, first, i, id, ret;
+	const struct option_def options[] = {
+		{ "all", OPTION_FLAG, &all, 1, 0, NULL, "every device there is" },
+		{ "force", OPTION_FLAG, &force, UBDX_CTL_FORCE, 0, NULL,
+		  "also one that is in use; what is in flight fails" },
+		OPTION_JSON(&json),
+		{ 0 },
+	};
+	struct output output = { .file = stdout };
+	struct deletion d = { .self = self, .output = &output };
+
+	ret = options_parse(self, options, argc, argv, &first);
+	if (ret >= 0)
+		return ret;
+	if (all ? first < argc : first == argc)
+		return cli_usage(self, "takes devices, or --all");
+	for (i = first; i < argc; i++)
+		if (parse_device(argv[i], &id))
+			return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[i]);
+	d.ctl = ubdx_ctl_open();
+	if (d.ctl < 0)
+		return cli_lib_fail(self);
+	d.flags = force;
+	output.json = json;
+
+	output_begin(&output, NULL);
+	output_list(&output, "deleted");
+	if (all)
+		del_all(&d);
+	for (i = first; i < argc; i++)
+		if (!parse_device(argv[i], &id))
+			del_one(&d, id);
+	output_list_end(&output);
+	output_end(&output);
+	close(d.ctl);
+	if (json && !output_finish(&output))
+		del_failed(&d, cli_fail(self, "writing the output failed"));
+	return d.result;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT OR LGPL-2.1 */
+/*
+ * cli.h - what the commands of ubdx share: options, values, output, errors.
+ *
+ * Exit status: 0; EXIT_FAILURE (1) with one line on stderr; EXIT_USAGE (2) if the command line is at fault.
+ */
+#ifndef UBDX_CLI_H
+#define UBDX_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "libubdx.h"
+
+#define EXIT_USAGE	2
+
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+
+/**
+ * struct command - one of ubdx's commands.
+ * @name:	as typed.
+ * @args:	its operands, for help; "" if it has none.
+ * @summary:	one line for help.
+ * @run:	gets what follows "ubdx", the name included, and returns the exit status.
+ */
+struct command {
+	const char *name;
+	const char *args;
+	const char *summary;
+	int (*run)(const struct command *self, int argc, char **argv);
+};
+
+int cmd_add(const struct command *self, int argc, char **argv);
+int cmd_list(const struct command *self, int argc, char **argv);
+int cmd_info(const struct command *self, int argc, char **argv);
+int cmd_set(const struct command *self, int argc, char **argv);
+int cmd_del(const struct command *self, int argc, char **argv);
+int cmd_features(const struct command *self, int argc, char **argv);
+
+/* ---- errors.c ---- */
+
+/* Print "ubdx: COMMAND: text" and return the exit status. */
+int cli_fail(const struct command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cli_usage(const struct command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what the library just said. */
+int cli_lib_fail(const struct command *cmd);
+
+/* ---- parse.c: 0 or -EINVAL, -ERANGE ---- */
+
+int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+int parse_size(const char *text, uint64_t *bytes);
+int parse_cpus(const char *text, unsigned int **cpus, size_t *nr);
+int parse_device(const char *text, int *id);
+
+/* ---- options.c ---- */
+
+enum option_type {
+	OPTION_FLAG,	/* int *value = min */
+	OPTION_NUMBER,	/* uint64_t *value, min … max */
+	OPTION_SIZE,	/* the same, in bytes with K, M, G, T */
+	OPTION_STRING,	/* const char **value */
+};
+
+/**
+ * struct option_def - one long option; a table of them ends with a zeroed one.
+ * @arg:	name of its value, for help.
+ */
+struct option_def {
+	const char *name;
+	enum option_type type;
+	void *value;
+	uint64_t min;
+	uint64_t max;
+	const char *arg;
+	const char *help;
+};
+
+#define OPTION_JSON(value) \
+	{ "json", OPTION_FLAG, value, 1, 0, NULL, "print JSON" }
+
+/*
+ * Parse until the operands, whose first index is put into *@first. Returns -1 to go on, else the exit status:
+ * --help was asked for and given, or something was wrong.
+ */
+int options_parse(const struct command *cmd, const struct option_def *defs, int argc, char **argv,
+		  int *first);
+
+/* ---- output.c: the same facts as text or as JSON ---- */
+
+#define OUTPUT_LEVELS	8
+
+struct output {
+	FILE *file;
+	bool json;
+	unsigned int level;
+	bool started[OUTPUT_LEVELS];
+};
+
+void output_begin(struct output *o, const char *key);
+void output_end(struct output *o);
+void output_string(struct output *o, const char *key, const char *value);
+void output_number(struct output *o, const char *key, int64_t value);
+void output_bool(struct output *o, const char *key, bool value);
+void output_list(struct output *o, const char *key);
+void output_list_end(struct output *o);
+/* End the document; false if it could not be written. */
+bool output_finish(struct output *o);
+
+/* ---- describe.c ---- */
+
+void describe_modes(struct output *o, const char *key, uint64_t modes);
+void describe_brief(struct output *o, const struct ubdx_info *info);
+void describe_device(struct output *o, const struct ubdx_info *info);
+
+/* ---- daemon.c ---- */
+
+/**
+ * struct report - how an attempt to serve went, from the server to the command.
+ * @ret:	0 or a negative errno.
+ * @id:		the device.
+ * @text:	with an error, what to tell the user.
+ */
+struct report {
+	int ret;
+	int id;
+	char text[256];
+};
+
+int daemon_fork(int *reporter);
+int daemon_wait(pid_t child, int reader, struct report *report);
+void daemon_detach(void);
+void daemon_log(void *arg, int priority, const char *text);
+
+#endif /* UBDX_CLI_H */

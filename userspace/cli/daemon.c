@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * daemon.c - how a server leaves the terminal. It forks first, before anything of the driver is opened, since a
+ * device belongs to the address space that opened it. Until the device is live, the server writes to the
+ * terminal and the command waits for its report; then the server lets go of both.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/**
+ * daemon_fork() - split into the command and the server.
+ * @fd: out: where the server writes its report, where the command reads it.
+ *
+ * Return: as fork(2), or a negative errno.
+ */
+int daemon_fork(int *fd)
+{
+	int pipes[2];
+	pid_t pid;
+
+	if (pipe2(pipes, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid < 0) {
+		int err = -errno;
+
+		close(pipes[0]);
+		close(pipes[1]);
+		return err;
+	}
+	*fd = pipes[!pid];
+	close(pipes[!!pid]);
+	if (pid)
+		return pid;
+
+	setsid();
+	/* Whatever the caller had open, a lock maybe, is none of the server's business. */
+	if (dup2(*fd, STDERR_FILENO + 1) >= 0) {
+		*fd = STDERR_FILENO + 1;
+		close_range(*fd + 1, ~0U, 0);
+	}
+	return 0;
+}
+
+/**
+ * daemon_wait() - the command: read the report of @child.
+ *
+ * Return: 0 if there is one; a negative errno if it died without, with the reason in @report.
+ */
+int daemon_wait(pid_t child, int reader, struct report *report)
+{
+	ssize_t n;
+	int status;
+
+	do {
+		n = read(reader, report, sizeof(*report));
+	} while (n < 0 && errno == EINTR);
+	close(reader);
+	if (n == sizeof(*report))
+		return 0;
+
+	report->ret = -ECHILD;
+	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
+		snprintf(report->text, sizeof(report->text), "the server was killed by signal %d (%s)",
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		snprintf(report->text, sizeof(report->text), "the server exited unexpectedly");
+	return report->ret;
+}
+
+/**
+ * daemon_detach() - the server: let go of the terminal and of the working directory.
+ */
+void daemon_detach(void)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (chdir("/") || null < 0)
+		return;
+	dup2(null, STDIN_FILENO);
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
+/**
+ * daemon_log() - a ubdx_log_fn for after that: syslog, or where nobody listens there, the kernel's log.
+ */
+void daemon_log(void *arg, int priority, const char *text)
+{
+	char line[320];
+	int fd, len;
+
+	if (!access("/dev/log", W_OK)) {
+		syslog(LOG_DAEMON | priority, "%s", text);
+		return;
+	}
+	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	len = snprintf(line, sizeof(line), "<%d>ubdx[%d]: %s\n", LOG_DAEMON | priority, getpid(),
+		       text);
+	if (write(fd, line, len) < 0)
+		syslog(LOG_DAEMON | priority, "%s", text);
+	close(fd);
+}

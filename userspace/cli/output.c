@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * output.c - facts as indented text or as JSON, by the same calls. A NULL key is an element of a list.
+ */
+#include <stdlib.h>
+
+#include "cli.h"
+
+#define TEXT_WIDTH	26
+
+static void quote(FILE *file, const char *text)
+{
+	fputc('"', file);
+	for (; *text; text++) {
+		unsigned char c = *text;
+
+		if (c == '"' || c == '\\')
+			fprintf(file, "\\%c", c);
+		else if (c < 0x20)
+			fprintf(file, "\\u%04x", c);
+		else
+			fputc(c, file);
+	}
+	fputc('"', file);
+}
+
+/* Everything up to the value. */
+static void start(struct output *o, const char *key)
+{
+	unsigned int indent = o->level ? o->level - 1 : 0;
+
+	if (o->json) {
+		if (o->started[o->level])
+			fputc(',', o->file);
+		if (o->level)
+			fprintf(o->file, "\n%*s", 2 * (int)o->level, "");
+		o->started[o->level] = true;
+		if (key) {
+			quote(o->file, key);
+			fputs(": ", o->file);
+		}
+	} else if (key) {
+		fprintf(o->file, "%*s%-*s ", 2 * indent, "", TEXT_WIDTH - 2 * indent, key);
+	}
+}
+
+static void nest(struct output *o, const char *key, char open)
+{
+	if (o->json) {
+		start(o, key);
+		fputc(open, o->file);
+	} else if (key) {
+		fprintf(o->file, "%*s%s\n", o->level ? 2 * (int)(o->level - 1) : 0, "", key);
+	}
+	o->started[++o->level] = false;
+}
+
+static void unnest(struct output *o, char close)
+{
+	bool any = o->started[o->level--];
+
+	if (!o->json)
+		return;
+	if (any)
+		fprintf(o->file, "\n%*s", 2 * (int)o->level, "");
+	fputc(close, o->file);
+}
+
+void output_begin(struct output *o, const char *key)
+{
+	nest(o, key, '{');
+}
+
+void output_end(struct output *o)
+{
+	unnest(o, '}');
+}
+
+void output_list(struct output *o, const char *key)
+{
+	nest(o, key, '[');
+}
+
+void output_list_end(struct output *o)
+{
+	unnest(o, ']');
+}
+
+void output_string(struct output *o, const char *key, const char *value)
+{
+	start(o, key);
+	if (o->json)
+		quote(o->file, value);
+	else
+		fprintf(o->file, "%s\n", value);
+}
+
+void output_number(struct output *o, const char *key, int64_t value)
+{
+	start(o, key);
+	fprintf(o->file, o->json ? "%lld" : "%lld\n", (long long)value);
+}
+
+void output_bool(struct output *o, const char *key, bool value)
+{
+	start(o, key);
+	if (o->json)
+		fputs(value ? "true" : "false", o->file);
+	else
+		fprintf(o->file, "%s\n", value ? "yes" : "no");
+}
+
+bool output_finish(struct output *o)
+{
+	if (o->json)
+		fputc('\n', o->file);
+	return !fflush(o->file) && !ferror(o->file);
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * show.c - the commands that only look: list, info, features.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int finish(const struct command *self, struct output *o)
+{
+	return output_finish(o) ? EXIT_SUCCESS : cli_fail(self, "writing the output failed");
+}
+
+/* ---- list ---- */
+
+static void print_size(char *text, size_t size, uint64_t bytes)
+{
+	static const char units[] = "BKMGT";
+	unsigned int unit = 0;
+
+	while (bytes && !(bytes & 1023) && unit + 2 < sizeof(units)) {
+		bytes >>= 10;
+		unit++;
+	}
+	snprintf(text, size, "%llu%c", (unsigned long long)bytes, units[unit]);
+}
+
+static void list_line(const struct ubdx_info *info)
+{
+	const char *xfer = ubdx_xfer_name(info->xfer);
+	char name[32], size[32];
+
+	snprintf(name, sizeof(name), "ubdxb%d", info->id);
+	print_size(size, sizeof(size), info->params.dev_sectors << UBDX_SECTOR_SHIFT);
+	printf("%-10s %-6s %8s %7u %6u  %-8s %d\n", name, ubdx_state_name(info->state), size,
+	       info->params.nr_queues, info->params.depth, xfer ? xfer : "?", info->server_pid);
+}
+
+static int list(const struct command *self, int ctl, struct output *o)
+{
+	struct ubdx_info info;
+	int ret, id = 0;
+
+	if (o->json)
+		output_list(o, NULL);
+	while (!(ret = ubdx_ctl_next(ctl, id, &info))) {
+		if (o->json) {
+			output_begin(o, NULL);
+			describe_brief(o, &info);
+			output_end(o);
+		} else {
+			if (!id)
+				printf("%-10s %-6s %8s %7s %6s  %-8s %s\n", "DEVICE", "STATE",
+				       "SIZE", "QUEUES", "DEPTH", "XFER", "SERVER");
+			list_line(&info);
+		}
+		id = info.id + 1;
+	}
+	if (ret != -ENODEV)
+		return cli_lib_fail(self);
+	if (o->json)
+		output_list_end(o);
+	return finish(self, o);
+}
+
+int cmd_list(const struct command *self, int argc, char **argv)
+{
+	struct output o = { .file = stdout };
+	int json = 0, first, ctl, ret;
+	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
+
+	ret = options_parse(self, options, argc, argv, &first);
+	if (ret >= 0)
+		return ret;
+	if (first < argc)
+		return cli_usage(self, "%s: takes no operand", argv[first]);
+	ctl = ubdx_ctl_open();
+	if (ctl < 0)
+		return cli_lib_fail(self);
+	o.json = json;
+	ret = list(self, ctl, &o);
+	close(ctl);
+	return ret;
+}
+
+/* ---- info ---- */
+
+int cmd_info(const struct command *self, int argc, char **argv)
+{
+	struct output o = { .file = stdout };
+	int json = 0, first, id, ctl, ret;
+	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
+	struct ubdx_info info;
+
+	ret = options_parse(self, options, argc, argv, &first);
+	if (ret >= 0)
+		return ret;
+	if (argc - first != 1)
+		return cli_usage(self, "takes one device");
+	if (parse_device(argv[first], &id))
+		return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[first]);
+
+	ctl = ubdx_ctl_open();
+	if (ctl < 0)
+		return cli_lib_fail(self);
+	ret = ubdx_ctl_info(ctl, id, &info);
+	close(ctl);
+	if (ret)
+		return cli_lib_fail(self);
+	o.json = json;
+	output_begin(&o, NULL);
+	describe_device(&o, &info);
+	output_end(&o);
+	return finish(self, &o);
+}
+
+/* ---- features ---- */
+
+int cmd_features(const struct command *self, int argc, char **argv)
+{
+	struct output o = { .file = stdout };
+	int json = 0, first, ctl, ret;
+	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
+	struct ubdx_features f;
+
+	ret = options_parse(self, options, argc, argv, &first);
+	if (ret >= 0)
+		return ret;
+	if (first < argc)
+		return cli_usage(self, "%s: takes no operand", argv[first]);
+	ctl = ubdx_ctl_open();
+	if (ctl < 0)
+		return cli_lib_fail(self);
+	ret = ubdx_ctl_features(ctl, &f);
+	close(ctl);
+	if (ret)
+		return cli_lib_fail(self);
+
+	o.json = json;
+	output_begin(&o, NULL);
+	output_number(&o, "version", f.version);
+	output_number(&o, "max_queues", f.max_queues);
+	output_number(&o, "max_depth", f.max_depth);
+	output_number(&o, "max_io_bytes", f.max_io_bytes);
+	output_number(&o, "max_devices", f.max_devices);
+	output_number(&o, "devices", f.nr_devices);
+	describe_modes(&o, "driver_xfer_modes", f.xfer_modes);
+	describe_modes(&o, "server_xfer_modes", ubdx_xfer_modes());
+	output_number(&o, "features", f.features);
+	output_end(&o);
+	return finish(self, &o);
+}

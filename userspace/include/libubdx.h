@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: MIT OR LGPL-2.1 */
+/*
+ * libubdx.h - serve block devices from user space through the ubdx driver.
+ *
+ * Three parts:
+ *
+ *   control  thin wrappers of the ioctls on /dev/ubdx-control: what exists, what it is like, delete it.
+ *   target   what stands behind a device: maps a request's metadata to steps, see struct
+ *            ubdx_target_ops. `null`, `mem` and `loop` come with the library; bring your own.
+ *   server   adds a device for a target and serves it, one thread and one io_uring a queue. The payload is
+ *            moved by the strategy of the mode that each request carries; a target has no part in it.
+ *
+ * Errors: a function that can fail returns a negative errno, and ubdx_errmsg() a sentence that says what
+ * was tried, why it failed, and often what to do.
+ *
+ * Threads: control and target functions may be called from any thread. A struct ubdx_server belongs to
+ * whoever started it; ubdx_server_stop() may be called from any thread that isn't one of its queues'.
+ */
+#ifndef LIBUBDX_H
+#define LIBUBDX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <ubdx.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * ubdx_lib_version() - version of the library that is loaded, e.g. "0.1.0".
+ */
+const char *ubdx_lib_version(void);
+
+/**
+ * ubdx_errmsg() - the sentence for the last failure in the calling thread.
+ *
+ * Return: text without a newline, owned by the library, good until the thread's next failing call; never
+ * NULL.
+ */
+const char *ubdx_errmsg(void);
+
+/**
+ * ubdx_fail() - set what ubdx_errmsg() returns; for targets that are not the library's.
+ * @err: negative errno.
+ * @fmt: as for printf(3); %m is the text of @err.
+ *
+ * Return: @err.
+ */
+int ubdx_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * typedef ubdx_log_fn - takes messages about a running server.
+ * @arg:	the caller's.
+ * @priority:	as for syslog(3): LOG_ERR, LOG_WARNING, LOG_INFO.
+ * @text:	one line without a newline; valid during the call.
+ *
+ * Called from any thread of the server.
+ */
+typedef void (*ubdx_log_fn)(void *arg, int priority, const char *text);
+
+/* ---- names ---- */
+
+/**
+ * ubdx_xfer_name() - name of a transfer mode, the same as in the driver's parameters; NULL if unknown.
+ */
+const char *ubdx_xfer_name(unsigned int mode);
+
+/**
+ * ubdx_xfer_by_name() - enum ubdx_xfer_mode of that name, or -EINVAL.
+ */
+int ubdx_xfer_by_name(const char *name);
+
+/**
+ * ubdx_xfer_modes() - bit 1 << mode for each transfer mode that this library can serve.
+ */
+uint64_t ubdx_xfer_modes(void);
+
+/**
+ * ubdx_state_name() - "added", "live", "dead"; "?" if unknown.
+ */
+const char *ubdx_state_name(unsigned int state);
+
+/* ---- control ---- */
+
+/**
+ * ubdx_ctl_open() - open the control node.
+ *
+ * Return: a descriptor that the caller closes, or a negative errno.
+ */
+int ubdx_ctl_open(void);
+
+/**
+ * ubdx_ctl_features() - what the driver can do.
+ */
+int ubdx_ctl_features(int ctl, struct ubdx_features *features);
+
+/**
+ * ubdx_ctl_add() - UBDX_IOC_ADD. @add is filled in by the caller, version included, and completed by the driver.
+ */
+int ubdx_ctl_add(int ctl, struct ubdx_add *add);
+
+/**
+ * ubdx_ctl_start() - UBDX_IOC_START; only the device's server may.
+ */
+int ubdx_ctl_start(int ctl, int id);
+
+/**
+ * ubdx_ctl_stop() - UBDX_IOC_STOP: take the block device away, keep the device.
+ * @flags: 0 or UBDX_CTL_FORCE.
+ */
+int ubdx_ctl_stop(int ctl, int id, unsigned int flags);
+
+/**
+ * ubdx_ctl_del() - UBDX_IOC_DEL: stop if needed and forget the device.
+ * @flags: 0 or UBDX_CTL_FORCE.
+ */
+int ubdx_ctl_del(int ctl, int id, unsigned int flags);
+
+/**
+ * ubdx_ctl_info() - describe device @id.
+ */
+int ubdx_ctl_info(int ctl, int id, struct ubdx_info *info);
+
+/**
+ * ubdx_ctl_next() - describe the first device whose number is at least @id.
+ *
+ * Return: 0; -ENODEV if there is none (no message); another negative errno.
+ */
+int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info);
+
+/**
+ * ubdx_ctl_set_xfer() - pin device @id to a transfer mode; UBDX_SET_XFER_DEFAULT unpins it.
+ */
+int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
+
+/* ---- targets ---- */
+
+/* What is to be done next for a request. */
+enum ubdx_step_kind {
+	/* Nothing more: the request has succeeded. */
+	UBDX_STEP_DONE,
+	/* The payload belongs at (file, offset, length): a WRITE's goes there, a READ's comes from there. */
+	UBDX_STEP_FILE,
+	/* The same for (addr, length), in the server's memory. */
+	UBDX_STEP_MEM,
+	/* Have what was written to file reach stable storage. */
+	UBDX_STEP_SYNC,
+	/* Deallocate (file, offset, length). What reads return there afterwards is up to the file. */
+	UBDX_STEP_PUNCH,
+	/* Have (file, offset, length) read as zeroes; with UBDX_STEP_UNMAP it may be deallocated. */
+	UBDX_STEP_ZERO,
+	UBDX_NR_STEPS,
+};
+
+/* struct ubdx_step.flags */
+#define UBDX_STEP_DSYNC		(1U << 0)	/* FILE: on stable storage before the step ends */
+#define UBDX_STEP_UNMAP		(1U << 1)	/* ZERO: deallocating is fine */
+
+/**
+ * struct ubdx_step - one step of a request, written by the target.
+ * @kind:	enum ubdx_step_kind.
+ * @flags:	UBDX_STEP_*.
+ * @file:	index into struct ubdx_target.files.
+ * @reserved:	zero.
+ * @offset:	bytes from the start of the file.
+ * @length:	bytes; more than what is left of the request is cut off.
+ * @addr:	MEM: where.
+ */
+struct ubdx_step {
+	uint32_t kind;
+	uint32_t flags;
+	uint32_t file;
+	uint32_t reserved;
+	uint64_t offset;
+	uint64_t length;
+	void *addr;
+};
+
+#define UBDX_TARGET_FILES	8
+
+/**
+ * struct ubdx_target - an opened target.
+ * @ops:	what it is.
+ * @priv:	its own.
+ * @nr_files:	number of @files.
+ * @files:	descriptors that its steps name by index. Owned by the target, constant between open and close:
+ *		each queue registers them with its io_uring.
+ */
+struct ubdx_target {
+	const struct ubdx_target_ops *ops;
+	void *priv;
+	unsigned int nr_files;
+	int files[UBDX_TARGET_FILES];
+};
+
+/* struct ubdx_target_config.flags */
+#define UBDX_TARGET_DIRECT	(1U << 0)	/* bypass the page cache */
+#define UBDX_TARGET_READ_ONLY	(1U << 1)
+#define UBDX_TARGET_NO_DISCARD	(1U << 2)	/* no DISCARD, no deallocating WRITE_ZEROES */
+
+/**
+ * struct ubdx_target_config - what the administrator wants of a target.
+ * @size:	sizeof(struct ubdx_target_config), so that the struct can grow.
+ * @path:	what it stands on, or NULL; borrowed during open.
+ * @bytes:	capacity; 0: that of @path.
+ * @flags:	UBDX_TARGET_*.
+ * @write_cache: 1: tell the block layer of a volatile cache, so that it sends FLUSHes; 0: there is none, and
+ *		each write must be stable before it ends; -1: what is right for the target.
+ * @fua:	1: take FUA writes; 0: have the block layer flush after them; -1: what is right.
+ */
+struct ubdx_target_config {
+	size_t size;
+	const char *path;
+	uint64_t bytes;
+	uint32_t flags;
+	int32_t write_cache;
+	int32_t fua;
+};
+
+/**
+ * ubdx_target_config_init() - a config that asks for nothing in particular.
+ */
+static inline void ubdx_target_config_init(struct ubdx_target_config *config)
+{
+	memset(config, 0, sizeof(*config));
+	config->size = sizeof(*config);
+	config->write_cache = -1;
+	config->fua = -1;
+}
+
+/**
+ * struct ubdx_target_ops - a kind of target.
+ *
+ * A target turns a request's metadata into steps and never touches its payload; how the payload moves
+ * is none of its business.
+ */
+struct ubdx_target_ops {
+	const char *name;
+	/* For `ubdx add --help`: one line. */
+	const char *summary;
+
+	/**
+	 * @open: acquire what the target needs, set @target->priv and files.
+	 *
+	 * @params comes with what the caller asked for, zero where it has no wish; the target fills in dev_sectors,
+	 * attrs and the limits that it knows better than the driver's defaults, and refuses what it can't do.
+	 *
+	 * Return: 0, or the result of ubdx_fail(); nothing may be left acquired then.
+	 */
+	int (*open)(struct ubdx_target *target, const struct ubdx_target_config *config,
+		    struct ubdx_params *params);
+
+	/**
+	 * @close: release everything. No queue uses the target any more.
+	 */
+	void (*close)(struct ubdx_target *target);
+
+	/**
+	 * @resolve: the next step of a request, @done bytes of which have been dealt with.
+	 *
+	 * Called first with @done == 0, then for as long as @done is less than the request's length. So a request
+	 * that lies on several extents takes one step for each, and a short transfer is gone on with. @step is zeroed
+	 * in kind, flags and file; the rest is undefined. The sectors are inside the device.
+	 *
+	 * Runs in the queue's thread, and in several at a time; it must not block for long.
+	 *
+	 * Return: 0; or a negative errno, with which the request fails.
+	 */
+	int (*resolve)(struct ubdx_target *target, const struct ubdx_desc *desc, uint64_t done,
+		       struct ubdx_step *step);
+};
+
+/**
+ * ubdx_target_find() - the library's target of that name; NULL if there is none.
+ */
+const struct ubdx_target_ops *ubdx_target_find(const char *name);
+
+/**
+ * ubdx_target_get() - the library's targets one by one: @index 0, 1, …; NULL after the last.
+ */
+const struct ubdx_target_ops *ubdx_target_get(unsigned int index);
+
+/**
+ * ubdx_target_open() - open a target.
+ * @ops:	which; must outlive the target.
+ * @config:	what is wanted of it.
+ * @params:	in: what is wanted of the device, zero where there is no wish; out: what to add it with.
+ * @target:	out: to be closed with ubdx_target_close(), after the server.
+ */
+int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target_config *config,
+		     struct ubdx_params *params, struct ubdx_target **target);
+
+/**
+ * ubdx_target_close() - close a target that no server uses any more. NULL is fine.
+ */
+void ubdx_target_close(struct ubdx_target *target);
+
+/* ---- server ---- */
+
+struct ubdx_server;
+
+/**
+ * struct ubdx_server_opts - how to serve.
+ * @size:	sizeof(struct ubdx_server_opts), so that the struct can grow.
+ * @id:		number of the device, -1 for the lowest free one.
+ * @xfer:	pin the device to this mode before it starts; -1: it follows the module parameter.
+ * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve.
+ * @params:	of the device, as ubdx_target_open() left them.
+ * @prefault:	bytes of each tag's buffer that are made resident, and registered for I/O, before the device starts;
+ *		the rest follows when a request first needs it. SIZE_MAX: 64 MiB shared out among all tags.
+ * @cpus:	queue i's thread runs on cpus[i % nr_cpus]; NULL: the scheduler decides. Borrowed during start.
+ * @nr_cpus:	number of @cpus.
+ * @log:	takes what happens later; NULL: stderr.
+ * @log_arg:	for @log.
+ *
+ * params.numa_node, if not negative, also places the queues' threads (unless @cpus says where) and their memory.
+ */
+struct ubdx_server_opts {
+	size_t size;
+	int32_t id;
+	int32_t xfer;
+	uint64_t xfer_modes;
+	struct ubdx_params params;
+	size_t prefault;
+	const unsigned int *cpus;
+	size_t nr_cpus;
+	ubdx_log_fn log;
+	void *log_arg;
+};
+
+/**
+ * ubdx_server_opts_init() - defaults for everything.
+ */
+static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
+{
+	memset(opts, 0, sizeof(*opts));
+	opts->size = sizeof(*opts);
+	opts->id = -1;
+	opts->xfer = -1;
+	opts->params.numa_node = -1;
+	opts->prefault = SIZE_MAX;
+}
+
+/**
+ * ubdx_process_prepare() - make the calling process fit to serve block devices.
+ * @log:	takes a warning for each thing that was refused; NULL: stderr.
+ * @arg:	for @log.
+ *
+ * A server is on the way of memory reclaim: its allocations must not wait for I/O to its own device
+ * (PR_SET_IO_FLUSHER), and its memory must not be swapped out (mlockall). Call it before any thread
+ * exists, since threads inherit the former.
+ */
+void ubdx_process_prepare(ubdx_log_fn log, void *arg);
+
+/**
+ * ubdx_server_start() - add a device and serve it.
+ * @target:	what to serve; borrowed until ubdx_server_free().
+ * @opts:	how; borrowed during the call.
+ * @server:	out: to be freed with ubdx_server_free().
+ *
+ * When it returns 0, the device is live and its node is in /dev. When it fails, no device is left behind.
+ * Signals are the caller's: the queues' threads block them all.
+ */
+int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
+		      struct ubdx_server **server);
+
+/**
+ * ubdx_server_id() - number of the device.
+ */
+int ubdx_server_id(const struct ubdx_server *server);
+
+/**
+ * ubdx_server_params() - parameters in force; valid until ubdx_server_free().
+ */
+const struct ubdx_params *ubdx_server_params(const struct ubdx_server *server);
+
+/**
+ * ubdx_server_fd() - a descriptor that becomes readable for poll(2) when the device is gone, by whoever's doing,
+ * and all its queues have left. Owned by the server.
+ */
+int ubdx_server_fd(const struct ubdx_server *server);
+
+/**
+ * ubdx_server_stop() - delete the device; its queues serve until the last request and then leave.
+ * @flags:	0, or UBDX_CTL_FORCE: also while the block device is open.
+ *
+ * Return: 0; -EBUSY it is open, and goes on being served; -ENODEV it was gone already.
+ */
+int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
+
+/**
+ * ubdx_server_free() - wait for the queues to leave and release everything. NULL is fine.
+ *
+ * A device that is still there is deleted, with force.
+ *
+ * Return: 0; a negative errno if a queue left because of an error, not because the device was gone.
+ */
+int ubdx_server_free(struct ubdx_server *server);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* LIBUBDX_H */

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * chan_uring.c - the `uring` channel: how requests come to a queue and answers go back. For each tag an
+ * IORING_OP_URING_CMD is parked at the driver; its completion says that the tag's descriptor holds a
+ * request, and COMMIT_AND_FETCH answers it and parks again.
+ *
+ * The descriptors are the driver's, mapped read-only for as long as the channel is open.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "queue.h"
+
+static size_t ubdx_descs_bytes(const struct ubdx_queue *q)
+{
+	return ubdx_round_up(q->depth * sizeof(struct ubdx_desc), sysconf(_SC_PAGESIZE));
+}
+
+/*
+ * A command for @tag. The fields that a command doesn't use must be zero, as the SQE's slot may have been another
+ * operation's before.
+ */
+static void *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op, uint16_t tag)
+{
+	struct io_uring_sqe *sqe = ubdx_queue_sqe(q);
+
+	*sqe = (struct io_uring_sqe) {
+		.opcode		= IORING_OP_URING_CMD,
+		.flags		= IOSQE_FIXED_FILE,
+		.fd		= UBDX_FILE_CHANNEL,
+		.cmd_op		= cmd_op,
+		.user_data	= tag,
+	};
+	return sqe->cmd;
+}
+
+static void ubdx_chan_fetch(struct ubdx_queue *q, uint16_t tag)
+{
+	struct ubdx_fetch *fetch = ubdx_chan_cmd(q, UBDX_CMD_FETCH, tag);
+
+	*fetch = (struct ubdx_fetch) {
+		.qid	= q->id,
+		.tag	= tag,
+		.addr	= (uintptr_t)q->ios[tag].buf,
+	};
+}
+
+/**
+ * ubdx_chan_commit() - answer the request of @io, and wait for the tag's next one.
+ * @res: as in struct ubdx_commit.
+ */
+void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
+{
+	struct ubdx_queue *q = io->q;
+	uint16_t tag = ubdx_io_tag(io);
+	struct ubdx_commit *commit = ubdx_chan_cmd(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
+
+	*commit = (struct ubdx_commit) {
+		.seq		= io->desc->seq,
+		.qid		= q->id,
+		.tag		= tag,
+		.res		= res,
+		.read_ns	= io->read_ns,
+	};
+}
+
+/* How long after its stamp the descriptor is read: now. Never 0, which says that it wasn't measured. */
+static uint32_t ubdx_read_ns(const struct ubdx_desc *desc)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = now.tv_sec * 1000000000ULL + now.tv_nsec - desc->stamp;
+	if (ns > UINT32_MAX)
+		return UINT32_MAX;
+	return ns ? ns : 1;
+}
+
+/* The tag has no command at the driver and gets no request any more. */
+static void ubdx_chan_retire(struct ubdx_queue *q, uint16_t tag, int res)
+{
+	q->live--;
+	if (res != -ENODEV)
+		ubdx_log(q->logger, LOG_ERR, "queue %u, tag %u: the driver refused its command: %s",
+			 q->id, tag, strerror(-res));
+}
+
+/**
+ * ubdx_chan_event() - a command has completed.
+ */
+void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
+{
+	struct ubdx_io *io = &q->ios[tag];
+
+	if (unlikely(res)) {
+		ubdx_chan_retire(q, tag, res);
+		return;
+	}
+	io->read_ns = unlikely(io->desc->flags & UBDX_DESC_STAMP) ? ubdx_read_ns(io->desc) : 0;
+	ubdx_io_run(io);
+}
+
+/* A command that can't be parked completes at once, so after one look at the ring all are known to be. */
+static int ubdx_chan_parked(struct ubdx_queue *q)
+{
+	struct io_uring_cqe *cqe;
+	int ret = ubdx_queue_enter(q, 0);
+
+	if (ret < 0)
+		return ubdx_fail(ret, "queue %u: fetching requests: %m", q->id);
+	if (io_uring_peek_cqe(&q->ring, &cqe))
+		return 0;
+	/* A request can't be there yet. */
+	ret = cqe->res < 0 ? cqe->res : -EPROTO;
+	return ubdx_fail(ret, "queue %u, tag %u: fetching requests: %m", q->id,
+			 (unsigned int)(cqe->user_data & UBDX_DATA_TAG));
+}
+
+/**
+ * ubdx_chan_open() - map the descriptors and fetch for every tag.
+ *
+ * Return: 0 if the driver has all of the tags; else the result of ubdx_fail().
+ */
+int ubdx_chan_open(struct ubdx_queue *q)
+{
+	off_t offset = q->id * UBDX_MMAP_QUEUE_STRIDE;
+	uint16_t tag;
+	void *descs;
+
+	descs = mmap(NULL, ubdx_descs_bytes(q), PROT_READ, MAP_SHARED, q->channel, offset);
+	if (descs == MAP_FAILED)
+		return ubdx_fail(-errno, "queue %u: mapping its descriptors: %m", q->id);
+	q->descs = descs;
+
+	for (tag = 0; tag < q->depth; tag++) {
+		q->ios[tag].desc = &q->descs[tag];
+		ubdx_chan_fetch(q, tag);
+	}
+	q->live = q->depth;
+	return ubdx_chan_parked(q);
+}
+
+/**
+ * ubdx_chan_close() - undo what of ubdx_chan_open() was done.
+ */
+void ubdx_chan_close(struct ubdx_queue *q)
+{
+	if (q->descs)
+		munmap((void *)q->descs, ubdx_descs_bytes(q));
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * control.c - the ioctls on the control node, and the names of what they report.
+ *
+ * No state: the caller owns the descriptor, the driver everything else.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "lib.h"
+#include "strategy.h"
+
+#define UBDX_CONTROL_PATH	"/dev/" UBDX_CONTROL_NAME
+
+/* ---- names ---- */
+
+const char *ubdx_lib_version(void)
+{
+	return UBDX_LIB_VERSION;
+}
+
+const char *ubdx_xfer_name(unsigned int mode)
+{
+	if (mode >= UBDX_NR_XFER || !ubdx_strategies[mode])
+		return NULL;
+	return ubdx_strategies[mode]->name;
+}
+
+int ubdx_xfer_by_name(const char *name)
+{
+	unsigned int mode;
+
+	for (mode = 0; mode < UBDX_NR_XFER; mode++)
+		if (ubdx_strategies[mode] && !strcmp(ubdx_strategies[mode]->name, name))
+			return mode;
+	return ubdx_fail(-EINVAL, "%s is no transfer mode", name);
+}
+
+uint64_t ubdx_xfer_modes(void)
+{
+	uint64_t modes = 0;
+	unsigned int mode;
+
+	for (mode = 0; mode < UBDX_NR_XFER; mode++)
+		if (ubdx_strategies[mode])
+			modes |= 1ULL << mode;
+	return modes;
+}
+
+const char *ubdx_state_name(unsigned int state)
+{
+	static const char *const names[] = {
+		[UBDX_S_ADDED]	= "added",
+		[UBDX_S_LIVE]	= "live",
+		[UBDX_S_DEAD]	= "dead",
+	};
+
+	return state < ARRAY_SIZE(names) ? names[state] : "?";
+}
+
+/* ---- ioctls ---- */
+
+static int ubdx_ioctl(int ctl, unsigned long request, void *arg)
+{
+	int ret;
+
+	do {
+		ret = ioctl(ctl, request, arg);
+	} while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : 0;
+}
+
+int ubdx_ctl_open(void)
+{
+	int fd = open(UBDX_CONTROL_PATH, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	switch (errno) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+		return ubdx_fail(-errno, UBDX_CONTROL_PATH
+				 ": %m; is the ubdx module loaded? (modprobe ubdx)");
+	case EACCES:
+	case EPERM:
+		return ubdx_fail(-errno, UBDX_CONTROL_PATH
+				 ": %m; run as root, or have root change the node's mode");
+	default:
+		return ubdx_fail(-errno, UBDX_CONTROL_PATH ": %m");
+	}
+}
+
+int ubdx_ctl_features(int ctl, struct ubdx_features *features)
+{
+	int ret;
+
+	memset(features, 0, sizeof(*features));
+	ret = ubdx_ioctl(ctl, UBDX_IOC_FEATURES, features);
+	if (ret == -ENOTTY)
+		return ubdx_fail(ret, UBDX_CONTROL_PATH ": the driver doesn't speak this interface; "
+				 "library and module are of different versions");
+	if (ret)
+		return ubdx_fail(ret, "asking for the driver's features: %m");
+	return 0;
+}
+
+static int ubdx_add_failed(int ret, const struct ubdx_add *add)
+{
+	switch (ret) {
+	case -EEXIST:
+		return ubdx_fail(ret, "device number %d is taken; choose another one, or delete "
+				 "ubdxb%d", add->id, add->id);
+	case -ENOSPC:
+		return ubdx_fail(ret, "no device number left; delete a device, or load the module "
+				 "with a higher limit");
+	case -EPROTO:
+		return ubdx_fail(ret, "the driver doesn't speak version %u of the interface; "
+				 "library and module are of different versions", add->version);
+	case -EOPNOTSUPP:
+		return ubdx_fail(ret, "the driver has none of the transfer modes offered");
+	case -EINVAL:
+		return ubdx_fail(ret, "the driver refuses a parameter of the device");
+	default:
+		return ubdx_fail(ret, "adding a device: %m");
+	}
+}
+
+int ubdx_ctl_add(int ctl, struct ubdx_add *add)
+{
+	int ret = ubdx_ioctl(ctl, UBDX_IOC_ADD, add);
+
+	return ret ? ubdx_add_failed(ret, add) : 0;
+}
+
+/* START, STOP and DEL share their argument and most of their errors. */
+static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing, int id,
+			   unsigned int flags)
+{
+	struct ubdx_ctl arg = { .id = id, .flags = flags };
+	int ret = ubdx_ioctl(ctl, request, &arg);
+
+	switch (ret) {
+	case 0:
+		return 0;
+	case -ENODEV:
+		return ubdx_fail(ret, "there is no device %d", id);
+	case -EBUSY:
+		return ubdx_fail(ret, "ubdxb%d is in use; unmount or close it first, or use force", id);
+	default:
+		return ubdx_fail(ret, "%s ubdxb%d: %m", doing, id);
+	}
+}
+
+int ubdx_ctl_start(int ctl, int id)
+{
+	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_START, "starting", id, 0);
+
+	if (ret == -EBUSY)
+		return ubdx_fail(ret, "ubdxb%d was started already", id);
+	return ret;
+}
+
+int ubdx_ctl_stop(int ctl, int id, unsigned int flags)
+{
+	return ubdx_ctl_simple(ctl, UBDX_IOC_STOP, "stopping", id, flags);
+}
+
+int ubdx_ctl_del(int ctl, int id, unsigned int flags)
+{
+	return ubdx_ctl_simple(ctl, UBDX_IOC_DEL, "deleting", id, flags);
+}
+
+static int ubdx_ctl_describe(int ctl, int id, unsigned int flags, struct ubdx_info *info)
+{
+	memset(info, 0, sizeof(*info));
+	info->id = id;
+	info->flags = flags;
+	return ubdx_ioctl(ctl, UBDX_IOC_INFO, info);
+}
+
+int ubdx_ctl_info(int ctl, int id, struct ubdx_info *info)
+{
+	int ret = ubdx_ctl_describe(ctl, id, 0, info);
+
+	if (ret == -ENODEV)
+		return ubdx_fail(ret, "there is no device %d", id);
+	return ret ? ubdx_fail(ret, "asking about device %d: %m", id) : 0;
+}
+
+int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info)
+{
+	int ret = ubdx_ctl_describe(ctl, id, UBDX_INFO_NEXT, info);
+
+	if (!ret || ret == -ENODEV)
+		return ret;
+	return ubdx_fail(ret, "listing devices: %m");
+}
+
+int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode)
+{
+	struct ubdx_set set = { .id = id, .xfer = mode };
+	int ret = ubdx_ioctl(ctl, UBDX_IOC_SET, &set);
+
+	switch (ret) {
+	case 0:
+		return 0;
+	case -ENODEV:
+		return ubdx_fail(ret, "there is no device %d", id);
+	case -EINVAL:
+		return ubdx_fail(ret, "the driver has no transfer mode %u on this kernel", mode);
+	case -EOPNOTSUPP:
+		return ubdx_fail(ret, "the server of ubdxb%d doesn't offer transfer mode %u", id, mode);
+	default:
+		return ubdx_fail(ret, "setting the transfer mode of ubdxb%d: %m", id);
+	}
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT OR LGPL-2.1 */
+/*
+ * queue.h - one queue of a device: its thread's io_uring, its tags, and what a channel and the strategies
+ * may use of them.
+ *
+ * A queue is owned by its thread from ubdx_queue_init() to ubdx_queue_exit(); nobody else touches it.
+ * It has one SQE under way for each tag at most, a command while the request is at the driver or a step's I/O while it
+ * is here. So neither ring can overflow.
+ */
+#ifndef UBDX_QUEUE_H
+#define UBDX_QUEUE_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib.h"
+#include "strategy.h"
+
+/* cqe->user_data: the tag, and whether it is a step's I/O or the channel's command. */
+#define UBDX_DATA_TAG		0xffffU
+#define UBDX_DATA_STEP		0x10000U
+
+/* Index of the channel among the ring's registered files; the target's follow. */
+#define UBDX_FILE_CHANNEL	0
+#define UBDX_FILE_TARGET	1
+
+/**
+ * struct ubdx_io - a tag, and the request that it carries while that is at the server.
+ * @q:		its queue.
+ * @desc:	the driver's descriptor, read-only.
+ * @buf:	the tag's buffer.
+ * @done:	bytes of the request that have been dealt with.
+ * @step:	what is being done now.
+ * @zero_way:	how UBDX_STEP_ZERO is being done, see step.c.
+ * @read_ns:	with UBDX_DESC_STAMP, for the commit.
+ */
+struct ubdx_io {
+	struct ubdx_queue *q;
+	const struct ubdx_desc *desc;
+	char *buf;
+	uint64_t done;
+	struct ubdx_step step;
+	uint32_t read_ns;
+	uint8_t zero_way;
+} __attribute__((aligned(128)));
+
+/**
+ * struct ubdx_queue - one queue, see above.
+ * @ring:	its io_uring.
+ * @enter_flags: of its io_uring_enter().
+ * @live:	tags whose command or request is out; when none is, the thread leaves.
+ * @id:		number of the queue.
+ * @depth:	number of tags.
+ * @max_io_bytes: length of each tag's buffer.
+ * @fixed_bytes: how much of each buffer, from its start, is registered with the ring.
+ * @target:	says what requests mean.
+ * @descs:	the driver's descriptors, mapped read-only.
+ * @ios:	indexed by tag.
+ * @bufs:	all buffers, @stride apart.
+ * @priv:	the strategies' own, by mode.
+ * @channel:	descriptor of the channel.
+ * @logger:	where to complain.
+ */
+struct ubdx_queue {
+	struct io_uring ring;
+	unsigned int enter_flags;
+	unsigned int live;
+	uint16_t id;
+	uint16_t depth;
+	uint32_t max_io_bytes;
+	size_t fixed_bytes;
+	struct ubdx_target *target;
+	const struct ubdx_desc *descs;
+	struct ubdx_io *ios;
+	char *bufs;
+	size_t stride;
+	void *priv[UBDX_NR_XFER];
+	int channel;
+	const struct ubdx_logger *logger;
+};
+
+/**
+ * struct ubdx_queue_config - what a queue is made from; see struct ubdx_queue.
+ */
+struct ubdx_queue_config {
+	uint16_t id;
+	uint16_t depth;
+	uint32_t max_io_bytes;
+	size_t prefault;		/* of each buffer, a multiple of the page size */
+	const unsigned int *cpus;	/* where the kernel's workers for it may run */
+	size_t nr_cpus;			/* 0: anywhere */
+	struct ubdx_target *target;
+	int channel;
+	const struct ubdx_logger *logger;
+};
+
+/* ---- queue.c ---- */
+
+int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config);
+int ubdx_queue_serve(struct ubdx_queue *q);
+void ubdx_queue_exit(struct ubdx_queue *q);
+int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr);
+
+/* ---- step.c ---- */
+
+void ubdx_io_run(struct ubdx_io *io);
+void ubdx_io_resume(struct ubdx_io *io, int res);
+void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write);
+
+/* ---- chan_uring.c ---- */
+
+int ubdx_chan_open(struct ubdx_queue *q);
+void ubdx_chan_close(struct ubdx_queue *q);
+void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res);
+void ubdx_chan_commit(struct ubdx_io *io, int32_t res);
+
+/* ---- for all of them ---- */
+
+static inline uint16_t ubdx_io_tag(const struct ubdx_io *io)
+{
+	return io - io->q->ios;
+}
+
+/* The next free SQE, with stale content: its user sets every field. */
+static inline struct io_uring_sqe *ubdx_queue_sqe(struct ubdx_queue *q)
+{
+	struct io_uring_sq *sq = &q->ring.sq;
+
+	while (unlikely(sq->sqe_tail - *sq->khead >= sq->ring_entries))
+		ubdx_queue_enter(q, 0);
+	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+}
+
+/* An SQE for the step of @io; its CQE goes to the strategy, or to step.c. */
+static inline struct io_uring_sqe *ubdx_io_sqe(struct ubdx_io *io, uint8_t opcode)
+{
+	struct io_uring_sqe *sqe = ubdx_queue_sqe(io->q);
+
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = opcode;
+	sqe->user_data = ubdx_io_tag(io) | UBDX_DATA_STEP;
+	return sqe;
+}
+
+#endif /* UBDX_QUEUE_H */

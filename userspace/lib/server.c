@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * server.c - a device's life on the server's side: add it, start a thread for each queue, make it live, and
+ * tidy up when it is gone.
+ *
+ * The caller's thread does the control part; each queue belongs to its own thread (see queue.h). They
+ * meet under server->lock: a thread reports when its queue is set up, and when it has left.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <numa.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "queue.h"
+
+/* Made resident by default, over all tags of a device. */
+#define UBDX_PREFAULT_BYTES	(64U << 20)
+
+/* How long a node may take to appear in /dev. */
+#define UBDX_NODE_TRIES		500
+#define UBDX_NODE_WAIT_NS	10000000
+
+struct ubdx_server;
+
+/*
+ * The thread of one queue. @ret and @error say how its set-up went, later how it left; written by the thread, read by
+ * the starter after it was reported or has been joined.
+ */
+struct ubdx_worker {
+	struct ubdx_server *server;
+	struct ubdx_queue_config config;
+	pthread_t thread;
+	int ret;
+	char error[256];
+};
+
+/*
+ * @lock protects @nr_ready, with @changed signalled when it grows, and @nr_running. @gone is written when the last
+ * thread leaves.
+ */
+struct ubdx_server {
+	struct ubdx_target *target;
+	struct ubdx_server_opts opts;
+	struct ubdx_logger logger;
+	struct ubdx_params params;
+	int id;
+	int ctl;
+	int channel;
+	int gone;
+	bool added;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	unsigned int nr_ready;
+	unsigned int nr_running;
+	unsigned int nr_started;
+	struct ubdx_worker *workers;
+};
+
+/* ---- queue threads ---- */
+
+static int ubdx_worker_place(struct ubdx_worker *w)
+{
+	const struct ubdx_server_opts *opts = &w->server->opts;
+	int node = w->server->params.numa_node;
+
+	if (opts->nr_cpus) {
+		unsigned int cpu = opts->cpus[w->config.id % opts->nr_cpus];
+		cpu_set_t cpus;
+
+		CPU_ZERO(&cpus);
+		CPU_SET(cpu, &cpus);
+		if (sched_setaffinity(0, sizeof(cpus), &cpus))
+			return ubdx_fail(-errno, "queue %u: moving to CPU %u: %m", w->config.id, cpu);
+	} else if (node >= 0 && numa_run_on_node(node)) {
+		return ubdx_fail(-errno, "queue %u: moving to NUMA node %d: %m", w->config.id, node);
+	}
+
+	if (node >= 0) {
+		struct bitmask *nodes = numa_allocate_nodemask();
+
+		numa_bitmask_setbit(nodes, node);
+		numa_set_membind(nodes);
+		numa_bitmask_free(nodes);
+	}
+	return 0;
+}
+
+static void ubdx_worker_ready(struct ubdx_server *s)
+{
+	pthread_mutex_lock(&s->lock);
+	s->nr_ready++;
+	pthread_cond_signal(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void ubdx_worker_left(struct ubdx_server *s)
+{
+	const uint64_t one = 1;
+	bool last;
+
+	pthread_mutex_lock(&s->lock);
+	last = !--s->nr_running;
+	pthread_mutex_unlock(&s->lock);
+	if (last && write(s->gone, &one, sizeof(one)) < 0)
+		ubdx_log(&s->logger, LOG_ERR, "ubdxb%d: eventfd: %s", s->id, strerror(errno));
+}
+
+static void *ubdx_worker_main(void *arg)
+{
+	struct ubdx_worker *w = arg;
+	struct ubdx_server *s = w->server;
+	struct ubdx_queue q = { .ring.ring_fd = -1 };
+	char name[16];
+
+	snprintf(name, sizeof(name), "ubdx%d/%u", s->id, w->config.id);
+	pthread_setname_np(pthread_self(), name);
+
+	w->ret = ubdx_worker_place(w);
+	if (!w->ret)
+		w->ret = ubdx_queue_init(&q, &w->config);
+	if (w->ret)
+		snprintf(w->error, sizeof(w->error), "%s", ubdx_errmsg());
+	ubdx_worker_ready(s);
+
+	if (!w->ret)
+		w->ret = ubdx_queue_serve(&q);
+	ubdx_queue_exit(&q);
+	ubdx_worker_left(s);
+	return NULL;
+}
+
+static int ubdx_worker_start(struct ubdx_server *s, uint16_t id, size_t prefault)
+{
+	struct ubdx_worker *w = &s->workers[id];
+	sigset_t all, old;
+	int ret;
+
+	*w = (struct ubdx_worker) {
+		.server	= s,
+		.config	= {
+			.id		= id,
+			.depth		= s->params.depth,
+			.max_io_bytes	= s->params.max_io_bytes,
+			.prefault	= prefault,
+			.cpus		= s->opts.cpus,
+			.nr_cpus	= s->opts.nr_cpus,
+			.target		= s->target,
+			.channel	= s->channel,
+			.logger		= &s->logger,
+		},
+	};
+	/* Signals are for the threads of the caller. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	s->nr_running++;
+	ret = -pthread_create(&w->thread, NULL, ubdx_worker_main, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (ret) {
+		s->nr_running--;
+		return ubdx_fail(ret, "queue %u: starting its thread: %m", id);
+	}
+	s->nr_started++;
+	return 0;
+}
+
+static size_t ubdx_prefault(const struct ubdx_server *s)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	size_t bytes = s->opts.prefault;
+
+	if (bytes == SIZE_MAX)
+		bytes = UBDX_PREFAULT_BYTES / s->params.nr_queues / s->params.depth;
+	if (bytes > s->params.max_io_bytes)
+		bytes = s->params.max_io_bytes;
+	return bytes / page * page;
+}
+
+static int ubdx_workers_start(struct ubdx_server *s)
+{
+	unsigned int i, nr = s->params.nr_queues;
+	int ret = 0;
+
+	s->workers = calloc(nr, sizeof(*s->workers));
+	if (!s->workers)
+		return ubdx_fail(-ENOMEM, "starting %u queues: %m", nr);
+
+	pthread_mutex_lock(&s->lock);
+	for (i = 0; i < nr && !ret; i++)
+		ret = ubdx_worker_start(s, i, ubdx_prefault(s));
+	while (s->nr_ready < s->nr_started)
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+
+	for (i = 0; i < s->nr_started && !ret; i++)
+		if (s->workers[i].ret)
+			ret = ubdx_fail(s->workers[i].ret, "%s", s->workers[i].error);
+	return ret;
+}
+
+/* Wait for the threads that there are; the first error of any. */
+static int ubdx_workers_join(struct ubdx_server *s)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; i < s->nr_started; i++) {
+		pthread_join(s->workers[i].thread, NULL);
+		if (!ret)
+			ret = s->workers[i].ret;
+	}
+	free(s->workers);
+	return ret;
+}
+
+/* ---- start ---- */
+
+/* The driver says EINVAL to all of these; here it is known which it was. */
+static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_features *f)
+{
+	if (p->nr_queues > f->max_queues)
+		return ubdx_fail(-EINVAL, "%u queues are more than this machine has CPUs (%u)",
+				 p->nr_queues, f->max_queues);
+	if (p->depth > f->max_depth)
+		return ubdx_fail(-EINVAL, "a depth of %u is more than the driver allows (%u)",
+				 p->depth, f->max_depth);
+	if (p->max_io_bytes > f->max_io_bytes)
+		return ubdx_fail(-EINVAL, "requests of %u bytes are longer than the driver allows (%u)",
+				 p->max_io_bytes, f->max_io_bytes);
+	if (p->logical_block_size && p->physical_block_size &&
+	    p->physical_block_size < p->logical_block_size)
+		return ubdx_fail(-EINVAL, "a physical block of %u bytes is smaller than the logical one (%u)",
+				 p->physical_block_size, p->logical_block_size);
+	if (p->numa_node >= 0 && (numa_available() < 0 || p->numa_node > numa_max_node() ||
+				  !numa_bitmask_isbitset(numa_all_nodes_ptr, p->numa_node)))
+		return ubdx_fail(-EINVAL, "this machine has no NUMA node %d", p->numa_node);
+	return 0;
+}
+
+static int ubdx_check_cpus(const struct ubdx_server_opts *opts)
+{
+	cpu_set_t allowed;
+	size_t i;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return ubdx_fail(-errno, "asking for the CPUs that may be used: %m");
+	for (i = 0; i < opts->nr_cpus; i++)
+		if (opts->cpus[i] >= CPU_SETSIZE || !CPU_ISSET(opts->cpus[i], &allowed))
+			return ubdx_fail(-EINVAL, "there is no CPU %u that this process may use",
+					 opts->cpus[i]);
+	return 0;
+}
+
+static int ubdx_server_add(struct ubdx_server *s)
+{
+	const struct ubdx_server_opts *opts = &s->opts;
+	uint64_t modes = opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
+	struct ubdx_features features;
+	struct ubdx_add add = {
+		.version	= UBDX_VERSION,
+		.id		= opts->id,
+		.xfer_modes	= modes,
+		.params		= opts->params,
+	};
+	int ret;
+
+	ret = ubdx_ctl_features(s->ctl, &features);
+	if (ret)
+		return ret;
+	ret = ubdx_check_params(&opts->params, &features);
+	if (!ret)
+		ret = ubdx_check_cpus(opts);
+	if (ret)
+		return ret;
+	if (opts->xfer >= 0 && !(features.xfer_modes & 1ULL << opts->xfer))
+		return ubdx_fail(-EOPNOTSUPP, "the driver has no transfer mode %s on this kernel",
+				 ubdx_xfer_name(opts->xfer));
+	ret = ubdx_ctl_add(s->ctl, &add);
+	if (ret)
+		return ret;
+
+	s->added = true;
+	s->id = add.id;
+	s->params = add.params;
+	return opts->xfer < 0 ? 0 : ubdx_ctl_set_xfer(s->ctl, s->id, opts->xfer);
+}
+
+static void ubdx_node_wait(void)
+{
+	nanosleep(&(struct timespec) { .tv_nsec = UBDX_NODE_WAIT_NS }, NULL);
+}
+
+/* The kernel makes nodes at once; what stands between it and /dev may take its time. */
+static int ubdx_channel_open(struct ubdx_server *s)
+{
+	char path[32];
+	int tries;
+
+	snprintf(path, sizeof(path), "/dev/ubdxc%d", s->id);
+	for (tries = 0; tries < UBDX_NODE_TRIES; tries++) {
+		s->channel = open(path, O_RDWR | O_CLOEXEC);
+		if (s->channel >= 0)
+			return 0;
+		if (errno == EBUSY)
+			return ubdx_fail(-EBUSY, "%s: the device has a server already", path);
+		if (errno != ENOENT)
+			break;
+		ubdx_node_wait();
+	}
+	return ubdx_fail(-errno, "%s: %m", path);
+}
+
+static int ubdx_wait_for_node(struct ubdx_server *s)
+{
+	struct ubdx_info info;
+	struct stat st;
+	char path[32];
+	int tries, ret;
+
+	ret = ubdx_ctl_info(s->ctl, s->id, &info);
+	if (ret)
+		return ret;
+	snprintf(path, sizeof(path), "/dev/ubdxb%d", s->id);
+	for (tries = 0; tries < UBDX_NODE_TRIES; tries++) {
+		if (!stat(path, &st) && S_ISBLK(st.st_mode) &&
+		    st.st_rdev == makedev(info.disk_major, info.disk_minor))
+			return 0;
+		ubdx_node_wait();
+	}
+	return ubdx_fail(-ENOENT, "%s doesn't appear; is /dev a devtmpfs?", path);
+}
+
+static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
+					     const struct ubdx_server_opts *opts)
+{
+	struct ubdx_server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	ubdx_server_opts_init(&s->opts);
+	memcpy(&s->opts, opts, opts->size < sizeof(s->opts) ? opts->size : sizeof(s->opts));
+	s->logger = (struct ubdx_logger) { s->opts.log, s->opts.log_arg };
+	s->target = target;
+	s->ctl = -1;
+	s->channel = -1;
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_cond_init(&s->changed, NULL);
+	s->gone = eventfd(0, EFD_CLOEXEC);
+	if (s->gone < 0) {
+		free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static int ubdx_server_bring_up(struct ubdx_server *s)
+{
+	int ret;
+
+	s->ctl = ubdx_ctl_open();
+	if (s->ctl < 0)
+		return s->ctl;
+	ret = ubdx_server_add(s);
+	if (!ret)
+		ret = ubdx_channel_open(s);
+	if (!ret)
+		ret = ubdx_workers_start(s);
+	if (!ret)
+		ret = ubdx_ctl_start(s->ctl, s->id);
+	if (!ret)
+		ret = ubdx_wait_for_node(s);
+	return ret;
+}
+
+int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
+		      struct ubdx_server **server)
+{
+	struct ubdx_server *s = ubdx_server_alloc(target, opts);
+	char error[256];
+	int ret;
+
+	if (!s)
+		return ubdx_fail(-ENOMEM, "starting a server: %m");
+	ret = ubdx_server_bring_up(s);
+	/* Borrowed until now. */
+	s->opts.cpus = NULL;
+	s->opts.nr_cpus = 0;
+	if (!ret) {
+		*server = s;
+		return 0;
+	}
+	/* Tidying up must not hide the reason for it. */
+	snprintf(error, sizeof(error), "%s", ubdx_errmsg());
+	ubdx_server_free(s);
+	return ubdx_fail(ret, "%s", error);
+}
+
+/* ---- afterwards ---- */
+
+int ubdx_server_id(const struct ubdx_server *s)
+{
+	return s->id;
+}
+
+const struct ubdx_params *ubdx_server_params(const struct ubdx_server *s)
+{
+	return &s->params;
+}
+
+int ubdx_server_fd(const struct ubdx_server *s)
+{
+	return s->gone;
+}
+
+int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
+{
+	return ubdx_ctl_del(s->ctl, s->id, flags);
+}
+
+int ubdx_server_free(struct ubdx_server *s)
+{
+	int ret;
+
+	if (!s)
+		return 0;
+	/* Gone already, as a rule. Parked commands come back, and so the threads leave. */
+	if (s->added)
+		ubdx_server_stop(s, UBDX_CTL_FORCE);
+	ret = ubdx_workers_join(s);
+	if (s->channel >= 0)
+		close(s->channel);
+	if (s->ctl >= 0)
+		close(s->ctl);
+	close(s->gone);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
+	free(s);
+	return ret;
+}

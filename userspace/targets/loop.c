@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there, so
+ * each request is one extent.
+ *
+ * The file is open for as long as the target is; nobody is to change its size meanwhile (what is cut off gives EIO).
+ * A block device is held exclusively, so that nobody mounts it under us.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "targets.h"
+
+/*
+ * @path:	borrowed; only good while the target is being opened.
+ * @bytes:	length of the file.
+ * @block:	smallest unit of I/O to it.
+ * @cached:	what was written may yet be lost, until it is flushed.
+ * @sync:	so each write is to be made stable at once, since the device is to have no cache.
+ * @unmap:	zeroes may be holes.
+ */
+struct ubdx_loop {
+	const char *path;
+	int fd;
+	bool is_block;
+	bool direct;
+	bool read_only;
+	bool cached;
+	bool sync;
+	bool unmap;
+	dev_t rdev;
+	uint64_t bytes;
+	uint32_t block;
+};
+
+/* An attribute of a block device's queue, also if it is a partition; NULL if there is none. */
+static const char *ubdx_loop_queue_attr(const struct ubdx_loop *loop, const char *name, char *text,
+					size_t size)
+{
+	static const char *const queues[] = { "queue", "../queue" };
+	unsigned int i;
+	char path[128];
+
+	for (i = 0; i < ARRAY_SIZE(queues); i++) {
+		FILE *file;
+		char *ok;
+
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s/%s", major(loop->rdev),
+			 minor(loop->rdev), queues[i], name);
+		file = fopen(path, "re");
+		if (!file)
+			continue;
+		ok = fgets(text, size, file);
+		fclose(file);
+		if (!ok)
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		return text;
+	}
+	return NULL;
+}
+
+static uint64_t ubdx_loop_queue_number(const struct ubdx_loop *loop, const char *name)
+{
+	char text[32];
+
+	return ubdx_loop_queue_attr(loop, name, text, sizeof(text)) ? strtoull(text, NULL, 10) : 0;
+}
+
+/* ---- open ---- */
+
+static bool ubdx_loop_is_cached(const struct ubdx_loop *loop)
+{
+	char text[32];
+	const char *cache;
+
+	/* The page cache, or metadata that is written later. */
+	if (!loop->direct || !loop->is_block)
+		return true;
+	cache = ubdx_loop_queue_attr(loop, "write_cache", text, sizeof(text));
+	return !cache || strcmp(cache, "write through");
+}
+
+static int ubdx_loop_open_failed(const struct ubdx_loop *loop, int err)
+{
+	if (err == -EBUSY)
+		return ubdx_fail(err, "%s is in use; unmount or release it first", loop->path);
+	if (err == -EINVAL && loop->direct)
+		return ubdx_fail(err, "%s: its file system has no direct I/O", loop->path);
+	if (err == -EROFS)
+		return ubdx_fail(err, "%s: %m; make the device read-only too", loop->path);
+	return ubdx_fail(err, "%s: %m", loop->path);
+}
+
+static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_config *config)
+{
+	int flags = O_CLOEXEC | (loop->read_only ? O_RDONLY : O_RDWR);
+	struct stat st;
+
+	/* Looked at first: opening other kinds of file may block, or do things. */
+	if (stat(loop->path, &st))
+		return ubdx_fail(-errno, "%s: %m", loop->path);
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		return ubdx_fail(-EINVAL, "%s is neither a regular file nor a block device",
+				 loop->path);
+
+	loop->is_block = S_ISBLK(st.st_mode);
+	loop->rdev = st.st_rdev;
+	loop->cached = ubdx_loop_is_cached(loop);
+	loop->sync = loop->cached && config->write_cache == 0;
+
+	if (loop->is_block)
+		flags |= O_EXCL;
+	if (loop->direct)
+		flags |= O_DIRECT;
+	if (loop->sync)
+		flags |= O_DSYNC;
+	loop->fd = open(loop->path, flags);
+	return loop->fd < 0 ? ubdx_loop_open_failed(loop, -errno) : 0;
+}
+
+static int ubdx_loop_measure(struct ubdx_loop *loop)
+{
+	struct stat st;
+	unsigned int block = UBDX_SECTOR_SIZE;
+
+	if (loop->is_block) {
+		if (ioctl(loop->fd, BLKGETSIZE64, &loop->bytes) || ioctl(loop->fd, BLKSSZGET, &block))
+			return ubdx_fail(-errno, "%s: asking for its size: %m", loop->path);
+	} else {
+		if (fstat(loop->fd, &st))
+			return ubdx_fail(-errno, "%s: asking for its size: %m", loop->path);
+		loop->bytes = st.st_size;
+	}
+	loop->block = block;
+	return 0;
+}
+
+/* Direct I/O has to be aligned to what lies beneath. Buffers are, to pages; here it is about offsets. */
+static int ubdx_loop_direct_block(struct ubdx_loop *loop)
+{
+	struct statx stx;
+
+	if (statx(loop->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx))
+		return ubdx_fail(-errno, "%s: asking for its alignment: %m", loop->path);
+	if (!(stx.stx_mask & STATX_DIOALIGN))
+		return 0;
+	if (!stx.stx_dio_offset_align)
+		return ubdx_fail(-EINVAL, "%s: its file system has no direct I/O", loop->path);
+	if (stx.stx_dio_offset_align > loop->block)
+		loop->block = stx.stx_dio_offset_align;
+	return 0;
+}
+
+/* ---- parameters ---- */
+
+static int ubdx_loop_block_sizes(const struct ubdx_loop *loop, struct ubdx_params *params)
+{
+	unsigned int value;
+
+	if (params->logical_block_size && params->logical_block_size < loop->block && loop->direct)
+		return ubdx_fail(-EINVAL, "%s: direct I/O to it takes blocks of %u bytes, not %u",
+				 loop->path, loop->block, params->logical_block_size);
+	if (!params->logical_block_size)
+		params->logical_block_size = loop->direct ? loop->block : UBDX_SECTOR_SIZE;
+	if (!loop->is_block)
+		return 0;
+
+	if (!params->physical_block_size && !ioctl(loop->fd, BLKPBSZGET, &value))
+		params->physical_block_size = value > params->logical_block_size ?
+					      value : params->logical_block_size;
+	if (!params->io_opt && !ioctl(loop->fd, BLKIOOPT, &value))
+		params->io_opt = value;
+	if (ubdx_loop_queue_number(loop, "rotational"))
+		params->attrs |= UBDX_ATTR_ROTATIONAL;
+	return 0;
+}
+
+/* A hole is punched where there is nothing to be lost: behind the end. */
+static bool ubdx_loop_punches(const struct ubdx_loop *loop, const struct stat *st)
+{
+	off_t end = ubdx_round_up(loop->bytes, st->st_blksize);
+
+	if (loop->is_block)
+		return ubdx_loop_queue_number(loop, "write_zeroes_max_bytes") != 0;
+	return !fallocate(loop->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end,
+			  st->st_blksize);
+}
+
+static uint32_t ubdx_loop_granularity(const struct ubdx_loop *loop, const struct stat *st)
+{
+	uint64_t bytes = st->st_blksize;
+
+	if (loop->is_block)
+		bytes = ubdx_loop_queue_number(loop, "discard_granularity");
+	return bytes && !(bytes & (bytes - 1)) && bytes <= UBDX_MAX_DISCARD_BYTES ? bytes : 0;
+}
+
+static int ubdx_loop_discard(const struct ubdx_loop *loop, struct ubdx_params *params)
+{
+	struct stat st;
+
+	if (loop->read_only)
+		return 0;
+	if (fstat(loop->fd, &st))
+		return ubdx_fail(-errno, "%s: %m", loop->path);
+
+	/* Allocation isn't made stable by O_DSYNC everywhere; plain writes of zeroes are. */
+	if (!loop->sync)
+		params->max_write_zeroes_sectors = UBDX_MAX_ZEROES_BYTES >> UBDX_SECTOR_SHIFT;
+	if (loop->unmap && ubdx_loop_punches(loop, &st)) {
+		params->max_discard_sectors = UBDX_MAX_DISCARD_BYTES >> UBDX_SECTOR_SHIFT;
+		params->discard_granularity = ubdx_loop_granularity(loop, &st);
+	}
+	return 0;
+}
+
+static int ubdx_loop_fill_params(struct ubdx_loop *loop, const struct ubdx_target_config *config,
+				 struct ubdx_params *params)
+{
+	uint64_t bytes = config->bytes ? config->bytes : loop->bytes;
+	int ret;
+
+	if (bytes > loop->bytes)
+		return ubdx_fail(-EFBIG, "%s: a device of %llu bytes doesn't fit into its %llu",
+				 loop->path, (unsigned long long)bytes,
+				 (unsigned long long)loop->bytes);
+	ret = ubdx_loop_block_sizes(loop, params);
+	if (!ret)
+		ret = ubdx_target_capacity(loop->path, bytes, params);
+	if (!ret)
+		ret = ubdx_loop_discard(loop, params);
+	if (ret)
+		return ret;
+
+	ubdx_target_attrs(config, loop->cached, loop->cached, params);
+	return 0;
+}
+
+static int ubdx_loop_set_up(struct ubdx_loop *loop, const struct ubdx_target_config *config,
+			    struct ubdx_params *params)
+{
+	int ret = ubdx_loop_open_file(loop, config);
+
+	if (ret)
+		return ret;
+	ret = ubdx_loop_measure(loop);
+	if (!ret && loop->direct)
+		ret = ubdx_loop_direct_block(loop);
+	if (!ret)
+		ret = ubdx_loop_fill_params(loop, config, params);
+	if (ret)
+		close(loop->fd);
+	return ret;
+}
+
+static int ubdx_loop_open(struct ubdx_target *target, const struct ubdx_target_config *config,
+			  struct ubdx_params *params)
+{
+	struct ubdx_loop *loop;
+	int ret;
+
+	if (!config->path)
+		return ubdx_fail(-EINVAL, "target loop needs a file");
+	loop = malloc(sizeof(*loop));
+	if (!loop)
+		return ubdx_fail(-ENOMEM, "target loop: %m");
+	*loop = (struct ubdx_loop) {
+		.path		= config->path,
+		.direct		= config->flags & UBDX_TARGET_DIRECT,
+		.read_only	= config->flags & UBDX_TARGET_READ_ONLY,
+		.unmap		= !(config->flags & UBDX_TARGET_NO_DISCARD),
+	};
+	ret = ubdx_loop_set_up(loop, config, params);
+	if (ret) {
+		free(loop);
+		return ret;
+	}
+	target->priv = loop;
+	target->files[0] = loop->fd;
+	target->nr_files = 1;
+	return 0;
+}
+
+static void ubdx_loop_close(struct ubdx_target *target)
+{
+	struct ubdx_loop *loop = target->priv;
+
+	close(loop->fd);
+	free(loop);
+}
+
+/* ---- requests ---- */
+
+static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc *desc,
+			     uint64_t done, struct ubdx_step *step)
+{
+	const struct ubdx_loop *loop = target->priv;
+
+	step->offset = (desc->sector << UBDX_SECTOR_SHIFT) + done;
+	step->length = ubdx_desc_bytes(desc) - done;
+
+	switch (desc->op) {
+	case UBDX_OP_WRITE:
+		if (desc->flags & UBDX_DESC_FUA)
+			step->flags = UBDX_STEP_DSYNC;
+		/* fall through */
+	case UBDX_OP_READ:
+		step->kind = UBDX_STEP_FILE;
+		return 0;
+	case UBDX_OP_FLUSH:
+		step->kind = UBDX_STEP_SYNC;
+		return 0;
+	case UBDX_OP_DISCARD:
+		step->kind = UBDX_STEP_PUNCH;
+		return 0;
+	case UBDX_OP_WRITE_ZEROES:
+		step->kind = UBDX_STEP_ZERO;
+		if (loop->unmap && !(desc->flags & UBDX_DESC_NOUNMAP))
+			step->flags = UBDX_STEP_UNMAP;
+		return 0;
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+const struct ubdx_target_ops ubdx_target_loop = {
+	.name		= "loop",
+	.summary	= "a file or block device, --file PATH; --direct bypasses the page cache",
+	.open		= ubdx_loop_open,
+	.close		= ubdx_loop_close,
+	.resolve	= ubdx_loop_resolve,
+};

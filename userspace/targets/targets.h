@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT OR LGPL-2.1 */
+/*
+ * targets.h - what the library's targets share.
+ */
+#ifndef UBDX_TARGETS_H
+#define UBDX_TARGETS_H
+
+#include <stdbool.h>
+
+#include "lib.h"
+
+extern const struct ubdx_target_ops ubdx_target_null;
+extern const struct ubdx_target_ops ubdx_target_mem;
+extern const struct ubdx_target_ops ubdx_target_loop;
+
+int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *params);
+void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache, bool fua,
+		       struct ubdx_params *params);
+
+/* The longest DISCARD and WRITE_ZEROES that are sure to end long before the I/O timeout. */
+#define UBDX_MAX_DISCARD_BYTES	(256U << 20)
+#define UBDX_MAX_ZEROES_BYTES	(32U << 20)
+
+#endif /* UBDX_TARGETS_H */
