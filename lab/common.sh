@@ -33,13 +33,12 @@ lock_cache() {
 	rm -rf "$cache"/tmp.*
 }
 
-# in_root ROOT [BWRAP-OPTION...] -- CMD...: run CMD in the root file system, without a network, in a fixed environment,
-# the source tree at /src. Paths are the same on every machine, and so are the things that are built.
-in_root() {
-	local root=$1
-	shift
-	bwrap --unshare-all --die-with-parent --hostname ubdx-lab --clearenv \
-		--setenv PATH /usr/sbin:/usr/bin --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv TERM "${TERM:-dumb}" \
-		--ro-bind "$root" / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run \
-		--bind "$top" /src --chdir /src "$@"
+# enter_root ROOT: set the array `sandbox` to the command that runs another one in the root file system: without a network, in a
+# fixed environment, the source tree at /src. Paths are the same on every machine, and so are the things that are built.
+# Used as "${sandbox[@]}" [BWRAP-OPTION...] -- CMD..., which leaves no shell between the caller and what it may have to kill.
+enter_root() {
+	# shellcheck disable=SC2034 # for the caller
+	sandbox=(bwrap --unshare-ipc --unshare-pid --unshare-net --unshare-uts --die-with-parent --hostname ubdx-lab --clearenv
+		--setenv PATH /usr/sbin:/usr/bin --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv TERM "${TERM:-dumb}"
+		--ro-bind "$1" / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run --bind "$top" /src --chdir /src)
 }
