@@ -16,8 +16,8 @@ help: ## show the targets
 
 lab: ## build the lab: root file system, kernels, guest images (once, minutes)
 	@lab/host-deps
-	@lab/vm --kernel stable -- true
-	@lab/vm --kernel backports -- true
+	@lab/vm --kernel stable --payload lab -- 'echo "lab: $$(uname -r) boots"'
+	@lab/vm --kernel backports --payload lab -- 'echo "lab: $$(uname -r) boots"'
 
 # The sources are copied, so that the trees of two kernels can be built side by side.
 driver: ## build ubdx.ko
@@ -26,7 +26,7 @@ driver: ## build ubdx.ko
 	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
 
 userspace: ## build libubdx and the ubdx command
-	@$(IN) make --no-print-directory -C userspace
+	@$(IN) make --no-print-directory -s -j2 -C userspace
 
 test-programs:
 	@$(IN) make --no-print-directory -s -C tests/raw
@@ -34,16 +34,14 @@ test-programs:
 peer:
 	@$(IN) make --no-print-directory -s -C experiments/baselines
 
-guest: driver userspace peer test-programs ## gather what goes to /ubdx in the guest
+guest: driver userspace ## gather what goes to /ubdx in the guest
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(GUEST)
+	@cp build/userspace/ubdx $(GUEST)/bin
+	@cp -r tests $(GUEST)
+	@$(IN) make -s -C tests/raw O=/src/build/tests
 	@cp build/tests/* $(GUEST)/bin
-	@cp -r tests experiments $(GUEST)
-
-test: ## everything that proves it right, on both kernels
-	@$(MAKE) --no-print-directory guest KERNEL=stable
-	@$(MAKE) --no-print-directory guest KERNEL=backports
-	@tests/run
+	@$(IN) make -s -C experiments stage STAGE=/src/$(GUEST)
 
 clean: ## remove what was built
 	rm -rf build
