@@ -309,8 +309,8 @@ struct ubdx_server;
  * @xfer:	pin the device to this mode before it starts; -1: it follows the module parameter.
  * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve.
  * @params:	of the device, as ubdx_target_open() left them.
- * @prefault:	bytes of each tag's buffer that are made resident, and registered for I/O, before the device starts;
- *		the rest follows when a request first needs it. SIZE_MAX: 64 MiB shared out among all tags.
+ * @prefault:	bytes of each tag's buffer that are made resident before the device starts; the rest follows when a
+ *		request first needs it, and stays. SIZE_MAX: 16 MiB shared out among all tags.
  * @cpus:	queue i's thread runs on cpus[i % nr_cpus]; NULL: the scheduler decides. Borrowed during start.
  * @nr_cpus:	number of @cpus.
  * @log:	takes what happens later; NULL: stderr.

@@ -70,28 +70,61 @@ static void ubdx_bufs_exit(struct ubdx_queue *q)
 		munmap(q->bufs, ubdx_bufs_bytes(q));
 }
 
-/* Register what is resident of each buffer, so that the I/O of a step need not pin its pages each time. */
-static void ubdx_bufs_register(struct ubdx_queue *q, size_t bytes)
+/* What is registered of a buffer grows in powers of two from here, so it does so a few times at most. */
+#define UBDX_FIXED_BYTES_MIN	(64U << 10)
+
+/*
+ * Let the ring know the first @bytes of the tag's buffer, so that I/O need not pin its pages each time. It makes them
+ * resident, too, and is therefore left until a request needs it. Without it things work, but are dearer.
+ */
+static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 {
-	struct iovec *iov;
-	uint16_t tag;
+	struct ubdx_queue *q = io->q;
+	uint64_t fixed = UBDX_FIXED_BYTES_MIN;
+	struct iovec iov;
+	__u64 resource_tag = 0;
 	int ret;
 
-	if (!bytes)
+	if (!q->may_register || bytes > q->max_io_bytes)
+		return false;
+	while (fixed < bytes)
+		fixed *= 2;
+	if (fixed > q->max_io_bytes)
+		fixed = q->max_io_bytes;
+	iov = (struct iovec) { .iov_base = io->buf, .iov_len = fixed };
+	ret = io_uring_register_buffers_update_tag(&q->ring, ubdx_io_tag(io), &iov, &resource_tag, 1);
+	if (ret != 1) {
+		ubdx_log(q->logger, LOG_WARNING, "queue %u: registering a buffer: %s; doing without",
+			 q->id, strerror(-ret));
+		q->may_register = false;
+		return false;
+	}
+	io->fixed_bytes = fixed;
+	return true;
+}
+
+/**
+ * ubdx_io_is_fixed() - whether (@buf, @length) is registered with the ring, as buffer number ubdx_io_tag(). If it is in
+ * the tag's buffer it will be, if that can be done at all.
+ */
+bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
+{
+	uint64_t end = (uintptr_t)buf - (uintptr_t)io->buf + length;
+
+	/* Of memory before the buffer, the end is very far away. */
+	return likely(end <= io->fixed_bytes) || ubdx_buf_register(io, end);
+}
+
+static void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault)
+{
+	uint16_t tag;
+
+	/* Only a target with files has I/O done. */
+	if (!q->target->nr_files || io_uring_register_buffers_sparse(&q->ring, q->depth))
 		return;
-	iov = calloc(q->depth, sizeof(*iov));
-	if (!iov)
-		return;
-	for (tag = 0; tag < q->depth; tag++)
-		iov[tag] = (struct iovec) { .iov_base = q->ios[tag].buf, .iov_len = bytes };
-	ret = io_uring_register_buffers(&q->ring, iov, q->depth);
-	free(iov);
-	if (ret)
-		ubdx_log(q->logger, LOG_WARNING,
-			 "queue %u: registering its buffers: %s; going on without", q->id,
-			 strerror(-ret));
-	else
-		q->fixed_bytes = bytes;
+	q->may_register = true;
+	for (tag = 0; prefault && tag < q->depth; tag++)
+		ubdx_buf_register(&q->ios[tag], prefault);
 }
 
 /* ---- ring ---- */
@@ -248,8 +281,7 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 		ret = ubdx_ring_init(q, config);
 	if (ret)
 		return ret;
-	if (q->target->nr_files)
-		ubdx_bufs_register(q, config->prefault);
+	ubdx_bufs_register(q, config->prefault);
 	ret = ubdx_strategies_init(q);
 	if (!ret)
 		ret = ubdx_chan_open(q);

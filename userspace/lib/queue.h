@@ -32,6 +32,7 @@
  * @buf:	the tag's buffer.
  * @done:	bytes of the request that have been dealt with.
  * @step:	what is being done now.
+ * @fixed_bytes: how much of @buf, from its start, is registered with the ring.
  * @zero_way:	how UBDX_STEP_ZERO is being done, see step.c.
  * @read_ns:	with UBDX_DESC_STAMP, for the commit.
  */
@@ -42,6 +43,7 @@ struct ubdx_io {
 	uint64_t done;
 	struct ubdx_step step;
 	uint32_t read_ns;
+	uint32_t fixed_bytes;
 	uint8_t zero_way;
 } __attribute__((aligned(128)));
 
@@ -53,7 +55,7 @@ struct ubdx_io {
  * @id:		number of the queue.
  * @depth:	number of tags.
  * @max_io_bytes: length of each tag's buffer.
- * @fixed_bytes: how much of each buffer, from its start, is registered with the ring.
+ * @may_register: buffers can be registered with the ring.
  * @target:	says what requests mean.
  * @descs:	the driver's descriptors, mapped read-only.
  * @ios:	indexed by tag.
@@ -69,7 +71,7 @@ struct ubdx_queue {
 	uint16_t id;
 	uint16_t depth;
 	uint32_t max_io_bytes;
-	size_t fixed_bytes;
+	bool may_register;
 	struct ubdx_target *target;
 	const struct ubdx_desc *descs;
 	struct ubdx_io *ios;
@@ -101,6 +103,7 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 int ubdx_queue_serve(struct ubdx_queue *q);
 void ubdx_queue_exit(struct ubdx_queue *q);
 int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr);
+bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length);
 
 /* ---- step.c ---- */
 

@@ -25,7 +25,7 @@
 #include "queue.h"
 
 /* Made resident by default, over all tags of a device. */
-#define UBDX_PREFAULT_BYTES	(64U << 20)
+#define UBDX_PREFAULT_BYTES	(16U << 20)
 
 /* How long a node may take to appear in /dev. */
 #define UBDX_NODE_TRIES		500

@@ -30,11 +30,9 @@ static int ubdx_fixed_file(const struct ubdx_step *step)
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write)
 {
 	const struct ubdx_step *step = &io->step;
-	struct ubdx_queue *q = io->q;
 	struct io_uring_sqe *sqe = ubdx_io_sqe(io, write ? IORING_OP_WRITE : IORING_OP_READ);
-	size_t from = (char *)buf - io->buf;
 
-	if (from < q->fixed_bytes && length <= q->fixed_bytes - from) {
+	if (ubdx_io_is_fixed(io, buf, length)) {
 		sqe->opcode = write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED;
 		sqe->buf_index = ubdx_io_tag(io);
 	}
