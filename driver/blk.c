@@ -10,16 +10,94 @@
  * task, where closing our own block device waits for the server.
  */
 #include <linux/blkdev.h>
+#include <linux/sched/signal.h>
 
 #include "chan.h"
 #include "trace.h"
 #include "xfer.h"
 
 /*
- * blk-mq looks at requests that are under way this often, so that a request at a task that has exited
- * doesn't wait for the whole of the device's I/O timeout, which is counted here.
+ * blk-mq looks at requests that are under way this often (io_timeout in sysfs), so that a request at a task
+ * that has exited doesn't wait for the whole of the device's I/O timeout, which is counted here.
  */
 #define UBDX_TIMEOUT_TICK	HZ
+
+static inline void __ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
+{
+	struct request *rq = slot->rq;
+
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	local_bh_disable();
+	if (unlikely(result.status))
+		blk_mq_end_request(rq, result.status);
+	else if (unlikely(blk_update_request(rq, BLK_STS_OK, result.bytes)))
+		blk_mq_requeue_request(rq, true);
+	else
+		__blk_mq_end_request(rq, BLK_STS_OK);
+	local_bh_enable();
+}
+
+static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_slot *slot,
+				     struct ubdx_result result)
+{
+	struct ubdx_trace_done done;
+
+	ubdx_trace_fill(&done, q, slot);
+	__ubdx_end(slot, result);
+	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
+}
+
+/**
+ * ubdx_end - end a request, or the part of it that was served.
+ * @q:		queue.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @result:	outcome.
+ */
+void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
+{
+	if (static_branch_unlikely(&ubdx_traced))
+		ubdx_end_traced(q, slot, result);
+	else
+		__ubdx_end(slot, result);
+}
+
+static unsigned long ubdx_deadline(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+{
+	return slot->start + msecs_to_jiffies(q->dev->params.timeout_ms);
+}
+
+/* The server is gone. @slot: claimed by the caller, who loses it. */
+void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	bool late = time_after_eq(jiffies, ubdx_deadline(q, slot));
+
+	atomic64_inc(&q->aborted);
+	ubdx_end(q, slot, (struct ubdx_result) {
+		.status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR
+	});
+}
+
+/* End every request of the queue that nobody has claimed. sq->dead is set, none is published any more. */
+void ubdx_abort_queue(struct ubdx_queue *q)
+{
+	u16 tag;
+
+	for (tag = 0; tag < q->depth; tag++) {
+		struct ubdx_slot *slot = &q->slots[tag];
+		u32 seq = ubdx_slot_seq(slot);
+
+		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED) ||
+		    ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
+			ubdx_abort(q, slot);
+	}
+}
+
+/* The server is going, and the request could not be published; an abort may have ended it already. */
+static void ubdx_reclaim(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	if (ubdx_slot_claim(slot, ubdx_slot_seq(slot), UBDX_SLOT_QUEUED))
+		ubdx_abort(q, slot);
+}
 
 static u32 ubdx_desc_flags(const struct request *rq)
 {
@@ -71,13 +149,6 @@ static inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server
 	return BLK_STS_OK;
 }
 
-/* The server is being declared dead and the request has been started: it is still ours to fail. */
-static blk_status_t ubdx_unpublished(struct ubdx_slot *slot)
-{
-	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
-	return BLK_STS_IOERR;
-}
-
 static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct ubdx_queue *q = hctx->driver_data;
@@ -88,20 +159,20 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 	blk_status_t status;
 
 	status = ubdx_prepare(q, sq, bd->rq);
-	if (status != BLK_STS_OK)
+	if (unlikely(status != BLK_STS_OK))
 		return status;
-	if (!chan->publish(sq, slot, &kick))
-		return ubdx_unpublished(slot);
-	if (kick)
+	if (unlikely(!chan->publish(sq, slot, &kick)))
+		ubdx_reclaim(q, slot);
+	else if (kick)
 		chan->kick(sq, slot);
 	return BLK_STS_OK;
 }
 
 static void ubdx_queue_rqs(struct rq_list *list)
 {
-	struct ubdx_server_queue *carrier_sq = NULL;
+	struct ubdx_server_queue *kick_sq = NULL;
 	const struct ubdx_chan_ops *chan = NULL;
-	struct ubdx_slot *carrier = NULL;
+	struct ubdx_slot *kick_slot = NULL;
 	struct rq_list back = { };
 	struct request *rq;
 
@@ -111,28 +182,45 @@ static void ubdx_queue_rqs(struct rq_list *list)
 		struct ubdx_slot *slot = &q->slots[rq->tag];
 		bool kick = false;
 
-		if (carrier && carrier_sq != sq) {
-			chan->kick(carrier_sq, carrier);
-			carrier = NULL;
+		if (kick_slot && kick_sq != sq) {
+			chan->kick(kick_sq, kick_slot);
+			kick_slot = NULL;
 		}
 		chan = q->dev->chan;
-		if (ubdx_prepare(q, sq, rq) != BLK_STS_OK) {
+		if (unlikely(ubdx_prepare(q, sq, rq) != BLK_STS_OK)) {
 			/* comes back through queue_rq, which can return the error */
 			rq_list_add_tail(&back, rq);
 			continue;
 		}
-		if (!chan->publish(sq, slot, &kick)) {
-			blk_mq_end_request(rq, ubdx_unpublished(slot));
-			continue;
-		}
-		if (kick) {
-			carrier = slot;
-			carrier_sq = sq;
+		if (unlikely(!chan->publish(sq, slot, &kick))) {
+			ubdx_reclaim(q, slot);
+		} else if (kick) {
+			kick_slot = slot;
+			kick_sq = sq;
 		}
 	}
-	if (carrier)
-		chan->kick(carrier_sq, carrier);
+	if (kick_slot)
+		chan->kick(kick_sq, kick_slot);
 	*list = back;
+}
+
+/* The errors a server can give. The others mean something to the block layer's insides. */
+static blk_status_t ubdx_status(s32 res)
+{
+	blk_status_t status = res < -MAX_ERRNO ? BLK_STS_IOERR : errno_to_blk_status(res);
+
+	switch (status) {
+	case BLK_STS_NOTSUPP:
+	case BLK_STS_TIMEOUT:
+	case BLK_STS_NOSPC:
+	case BLK_STS_TRANSPORT:
+	case BLK_STS_TARGET:
+	case BLK_STS_MEDIUM:
+	case BLK_STS_PROTECTION:
+		return status;
+	default:
+		return BLK_STS_IOERR;
+	}
 }
 
 /**
@@ -180,76 +268,30 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 
 failed:
 	q->failed++;
-	/* EAGAIN would make the submitter try again, for ever if the server likes. */
-	if (res == -EAGAIN || res < -MAX_ERRNO)
-		res = -EIO;
-	return (struct ubdx_result) { .status = errno_to_blk_status(res) };
-}
-
-static inline void __ubdx_end(struct request *rq, struct ubdx_result result)
-{
-	local_bh_disable();
-	if (unlikely(result.status))
-		blk_mq_end_request(rq, result.status);
-	else if (unlikely(blk_update_request(rq, BLK_STS_OK, result.bytes)))
-		blk_mq_requeue_request(rq, true);
-	else
-		__blk_mq_end_request(rq, BLK_STS_OK);
-	local_bh_enable();
-}
-
-static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_slot *slot,
-				     struct ubdx_result result)
-{
-	struct ubdx_trace_done done;
-
-	ubdx_trace_fill(&done, q, slot);
-	__ubdx_end(slot->rq, result);
-	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
-}
-
-/**
- * ubdx_end - end a request, or the part of it that was served.
- * @q:		queue.
- * @slot:	slot, claimed by the caller, who loses it.
- * @result:	outcome.
- */
-void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
-{
-	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(q, slot, result);
-	else
-		__ubdx_end(slot->rq, result);
-}
-
-static unsigned long ubdx_deadline(const struct ubdx_queue *q, const struct ubdx_slot *slot)
-{
-	return slot->start + msecs_to_jiffies(q->dev->params.timeout_ms);
-}
-
-/* The server is gone. @slot: owned by the caller, who loses it. */
-void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot)
-{
-	bool late = time_after_eq(jiffies, ubdx_deadline(q, slot));
-
-	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
-	atomic64_inc(&q->aborted);
-	ubdx_end(q, slot, (struct ubdx_result) {
-		.status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR
-	});
+	return (struct ubdx_result) { .status = ubdx_status(res) };
 }
 
 /*
  * A request is out for long. If nobody will ever answer it, or it is out for too long, the server has
- * failed, and the abort ends this request like all others; until then it stays where it is.
+ * failed, and the abort ends this request like all others; until then it stays where it is. An abort can't
+ * take a request from the server's task while that moves its payload; if the task is stuck there, in a page
+ * fault that somebody doesn't serve, only killing it helps.
  */
 static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 {
 	struct ubdx_queue *q = rq->mq_hctx->driver_data;
 	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+	int tag = READ_ONCE(rq->tag);
+	bool late;
 
-	if (sq && (READ_ONCE(sq->task->flags) & PF_EXITING ||
-		   time_after_eq(jiffies, ubdx_deadline(q, &q->slots[rq->tag]))))
+	/* Being requeued with an elevator: not at the server. */
+	if (!sq || tag < 0)
+		return BLK_EH_RESET_TIMER;
+
+	late = time_after_eq(jiffies, ubdx_deadline(q, &q->slots[tag]));
+	if (late && ubdx_slot_state(&q->slots[tag]) == UBDX_SLOT_CLAIMED)
+		kill_pid(sq->srv->tgid, SIGKILL, 1);
+	if (late || READ_ONCE(sq->task->flags) & PF_EXITING)
 		ubdx_server_fail(sq->srv);
 	return BLK_EH_RESET_TIMER;
 }
@@ -278,6 +320,8 @@ int ubdx_tag_set_init(struct ubdx_dev *dev)
 	set->queue_depth = dev->params.depth;
 	set->numa_node = dev->params.numa_node;
 	set->timeout = UBDX_TIMEOUT_TICK;
+	/* With an elevator there is no queue_rqs. Who wants one can still set it. */
+	set->flags = BLK_MQ_F_NO_SCHED_BY_DEFAULT | UBDX_MQ_F_SHOULD_MERGE;
 	set->driver_data = dev;
 	return blk_mq_alloc_tag_set(set);
 }
@@ -287,8 +331,17 @@ static void ubdx_free_disk(struct gendisk *disk)
 	ubdx_dev_put(disk->private_data);
 }
 
+/* Under open_mutex, as STOP's look at who has it open. */
+static int ubdx_disk_open(struct gendisk *disk, blk_mode_t mode)
+{
+	struct ubdx_dev *dev = disk->private_data;
+
+	return dev->closing ? -ENXIO : 0;
+}
+
 static const struct block_device_operations ubdx_disk_fops = {
 	.owner		= THIS_MODULE,
+	.open		= ubdx_disk_open,
 	.free_disk	= ubdx_free_disk,
 };
 
@@ -296,7 +349,8 @@ static const struct block_device_operations ubdx_disk_fops = {
  * ubdx_disk_alloc - make the disk of a device from its parameters.
  * @dev:	device.
  *
- * The disk holds a reference on the device until its last put. Returns ERR_PTR on failure.
+ * Once the disk has been added its last put drops a reference on the device, which the caller gives it.
+ * Returns ERR_PTR on failure.
  */
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 {
@@ -335,7 +389,6 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 	snprintf(disk->disk_name, DISK_NAME_LEN, "ubdxb%d", dev->id);
 	disk->fops = &ubdx_disk_fops;
 	disk->private_data = dev;
-	get_device(&dev->device);
 	set_capacity(disk, p->dev_sectors);
 	set_disk_ro(disk, p->attrs & UBDX_ATTR_READ_ONLY);
 	/* The scan reads through the server, and so must not hold up START: device.c does it after. */

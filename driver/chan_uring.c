@@ -4,15 +4,15 @@
  * completes when a request is in the tag's descriptor; COMMIT_AND_FETCH answers and parks again.
  *
  * Delivery is batched through task work. queue_rq puts tags on sq->pending, a lock-free list; only the
- * one that finds it empty has to notify the server, through its own command: the *carrier*. The
- * server's task work then takes the whole list, copies payload where the mode wants it, and completes
- * all the commands, which become visible to the server together.
+ * one that finds it empty has to notify the server, through its own command. The server's task work
+ * then takes the whole list, copies payload where the mode wants it, and completes all the commands, which
+ * become visible to the server together.
  *
  * Who may touch a parked command: it sits in tag->cmd, and whoever takes it out by xchg has it. These
- * compete: queue_rq, the ring's cancellation, an abort. From queue_rq it goes to tag->taken and belongs
- * to the owner of the pending list, save the carrier's: its task work is under way, so nobody else
- * may complete it. The carrier is the first tag that was put on an empty list, hence the list's last
- * node.
+ * compete: queue_rq, the ring's cancellation, an abort. From queue_rq it goes to tag->taken and
+ * is completed by the task work, which always comes: io_uring runs it, at the latest when the ring
+ * goes away. The *request* doesn't wait for that: an abort claims it, and the task work then finds that
+ * it can't.
  *
  * A command holds a reference on the open channel file, so server and queue outlive it.
  */
@@ -33,13 +33,10 @@ static struct ubdx_cmd_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
 	return io_uring_cmd_to_pdu(cmd, struct ubdx_cmd_pdu);
 }
 
-/*
- * Park @cmd for @tag. The caller must have made sure that no other command is parked there, and must
- * call ubdx_unpark_if_dead() after it.
- */
-static void ubdx_park(struct ubdx_server_queue *sq, u16 tag, struct io_uring_cmd *cmd)
+/* Park @cmd for @tag, where none is parked. A full barrier. */
+static void ubdx_park(struct ubdx_sq_tag *tag, struct io_uring_cmd *cmd)
 {
-	smp_store_release(&sq->tags[tag].cmd, cmd);
+	xchg(&tag->cmd, cmd);
 }
 
 static struct io_uring_cmd *ubdx_unpark(struct ubdx_sq_tag *tag)
@@ -47,97 +44,92 @@ static struct io_uring_cmd *ubdx_unpark(struct ubdx_sq_tag *tag)
 	return xchg(&tag->cmd, NULL);
 }
 
-/* Returns the command if the server was declared dead meanwhile and the abort has not seen it. */
-static struct io_uring_cmd *ubdx_unpark_if_dead(struct ubdx_server_queue *sq, u16 tag)
+/* After parking: if the server was declared dead meanwhile, the abort may not have seen the command. */
+static void ubdx_parked(struct ubdx_server_queue *sq, struct ubdx_sq_tag *tag,
+			unsigned int issue_flags)
 {
-	smp_mb(); /* tag->cmd before sq->dead; pairs with the one in ubdx_server_abort() */
+	struct io_uring_cmd *cmd;
+
 	if (likely(!READ_ONCE(sq->dead)))
-		return NULL;
-	return ubdx_unpark(&sq->tags[tag]);
-}
-
-/* ---- to the server ---- */
-
-static void ubdx_deliver_failed(struct ubdx_server_queue *sq, u16 tag, struct io_uring_cmd *cmd,
-				unsigned int issue_flags)
-{
-	struct ubdx_slot *slot = &sq->q->slots[tag];
-
-	/* The server never sees this request, so its command can wait for the next one. */
-	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
-	ubdx_park(sq, tag, cmd);
-	ubdx_end(sq->q, slot, (struct ubdx_result) { .status = BLK_STS_IOERR });
-	cmd = ubdx_unpark_if_dead(sq, tag);
+		return;
+	cmd = ubdx_unpark(tag);
 	if (cmd)
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
-/* One request, in the server's task; it came off sq->pending, so it and its command are ours. */
-static void ubdx_deliver_one(struct ubdx_server_queue *sq, u16 tag, unsigned int issue_flags)
-{
-	struct io_uring_cmd *cmd = sq->tags[tag].taken;
-	struct ubdx_slot *slot = &sq->q->slots[tag];
-	const struct ubdx_xfer_ops *xfer = slot->xfer;
-	u32 seq = ubdx_slot_seq(slot);
+/* ---- to the server ---- */
 
+/* The payload can't be made reachable. The server never sees the request, its command stays parked. */
+static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+				struct ubdx_slot *slot, unsigned int issue_flags)
+{
+	sq->q->failed++;
+	ubdx_park(t, t->taken);
+	ubdx_end(sq->q, slot, (struct ubdx_result) { .status = BLK_STS_IOERR });
+	ubdx_parked(sq, t, issue_flags);
+}
+
+/* One request that came off sq->pending, in the server's task. */
+static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+			     unsigned int issue_flags)
+{
+	u16 tag = t - sq->tags;
+	struct ubdx_slot *slot = &sq->q->slots[tag];
+	u32 seq = t->seq;
+	const struct ubdx_xfer_ops *xfer;
+
+	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))) {
+		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
+		return;
+	}
+	xfer = slot->xfer;
 	ubdx_stage(sq->q, slot, UBDX_T_DELIVER);
 	if (static_branch_unlikely(&ubdx_traced)) {
 		sq->desc[tag].stamp = ktime_get_ns();
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
-	if (xfer->deliver && blk_rq_has_data(slot->rq)) {
-		if (unlikely(xfer->deliver(sq, slot))) {
-			ubdx_deliver_failed(sq, tag, cmd, issue_flags);
-			return;
-		}
+	if (xfer->deliver && blk_rq_has_data(slot->rq) && unlikely(xfer->deliver(sq, slot))) {
+		ubdx_deliver_failed(sq, t, slot, issue_flags);
+		return;
 	}
 	ubdx_stage(sq->q, slot, UBDX_T_MOVE);
 
 	/* From here on a commit or an abort can claim it. */
-	atomic64_set_release(&slot->word, ubdx_slot_word(seq, UBDX_SLOT_SERVER));
-	smp_mb(); /* word before sq->dead; pairs with the one in ubdx_server_abort() */
+	ubdx_slot_release(slot, seq, UBDX_SLOT_SERVER);
 	if (unlikely(READ_ONCE(sq->dead))) {
-		if (ubdx_slot_claim(slot, seq))
+		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
 			ubdx_abort(sq->q, slot);
-		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
 		return;
 	}
-	ubdx_cmd_done(cmd, 0, issue_flags);
+	ubdx_cmd_done(t->taken, 0, issue_flags);
 }
 
-/* Everything that is pending, oldest first. NULL if there is nothing. */
-static struct llist_node *ubdx_take_pending(struct ubdx_server_queue *sq)
+/* This isn't the queue's task any more, or it is exiting. */
+static void ubdx_deliver_nobody(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+				unsigned int issue_flags)
 {
-	return llist_reverse_order(llist_del_all(&sq->pending));
+	struct ubdx_slot *slot = &sq->q->slots[t - sq->tags];
+
+	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
+		ubdx_abort(sq->q, slot);
+	ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
 }
 
 static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
 {
 	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
+	struct llist_node *list = llist_reverse_order(llist_del_all(&sq->pending));
 	struct ubdx_sq_tag *t, *next;
-	struct llist_node *list = ubdx_take_pending(sq);
 
-	if (unlikely(!list)) {
-		/* An abort took them all and left us our command, because we were under way. */
-		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+	if (unlikely(cancel || current != sq->task || (current->flags & PF_EXITING))) {
+		ubdx_server_fail(sq->srv);
+		llist_for_each_entry_safe(t, next, list, pending)
+			ubdx_deliver_nobody(sq, t, issue_flags);
 		return;
 	}
-
-	cancel |= current != sq->task || (current->flags & PF_EXITING);
-	llist_for_each_entry_safe(t, next, list, pending) {
-		u16 tag = t - sq->tags;
-
-		if (unlikely(cancel)) {
-			struct io_uring_cmd *taken = t->taken;
-
-			ubdx_abort(sq->q, &sq->q->slots[tag]);
-			ubdx_cmd_done(taken, -ENODEV, issue_flags);
-		} else {
-			ubdx_deliver_one(sq, tag, issue_flags);
-		}
-	}
-	if (unlikely(cancel))
-		ubdx_server_fail(sq->srv);
+	llist_for_each_entry_safe(t, next, list, pending)
+		ubdx_deliver_one(sq, t, issue_flags);
 }
 UBDX_TASK_WORK(ubdx_deliver)
 
@@ -149,13 +141,14 @@ static bool ubdx_uring_publish(struct ubdx_server_queue *sq, struct ubdx_slot *s
 	if (unlikely(!cmd))
 		return false;
 	t->taken = cmd;
+	t->seq = ubdx_slot_seq(slot);
 	*kick = llist_add(&t->pending, &sq->pending);
 	return true;
 }
 
 static void ubdx_uring_kick(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 {
-	/* The carrier's command can't go away: only its own task work completes it. */
+	/* The command can't go away: only its own task work completes it. */
 	io_uring_cmd_complete_in_task(sq->tags[slot - sq->q->slots].taken, ubdx_deliver_tw);
 }
 
@@ -213,15 +206,13 @@ static int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 
 	*ubdx_pdu(cmd) = (struct ubdx_cmd_pdu) { .sq = sq, .tag = tag };
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	ubdx_park(sq, tag, cmd);
+	ubdx_park(t, cmd);
 
 	spin_lock(&sq->lock);
 	sq->nr_fetched++;
 	spin_unlock(&sq->lock);
 
-	cmd = ubdx_unpark_if_dead(sq, tag);
-	if (cmd)
-		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+	ubdx_parked(sq, t, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -245,21 +236,16 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	tag = array_index_nospec(tag, sq->q->depth);
 	slot = &sq->q->slots[tag];
 
-	if (unlikely(!ubdx_slot_claim(slot, seq))) {
+	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))) {
 		if (READ_ONCE(sq->dead))
 			return -ENODEV;
 		atomic64_inc(&sq->stale);
 		return -ESTALE;
 	}
 	/* The request is ours, and so is the tag: its command went to the server with it. */
-	if (static_branch_unlikely(&ubdx_traced)) {
-		u32 read_ns = READ_ONCE(arg->read_ns);
-
-		if (read_ns)
-			__ubdx_stage(sq->q, slot, UBDX_T_READ,
-				     slot->stamp[UBDX_T_DELIVER] + read_ns);
-		__ubdx_stage(sq->q, slot, UBDX_T_COMMIT, 0);
-	}
+	if (static_branch_unlikely(&ubdx_traced))
+		ubdx_stage_read(sq->q, slot, READ_ONCE(arg->read_ns));
+	ubdx_stage(sq->q, slot, UBDX_T_COMMIT);
 
 	result = ubdx_settle(sq, slot, res);
 	ubdx_stage(sq->q, slot, UBDX_T_RELEASE);
@@ -267,12 +253,9 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	/* Park before the request ends: its tag can be used again at once. */
 	*ubdx_pdu(cmd) = (struct ubdx_cmd_pdu) { .sq = sq, .tag = tag };
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	ubdx_park(sq, tag, cmd);
+	ubdx_park(&sq->tags[tag], cmd);
 	ubdx_end(sq->q, slot, result);
-
-	cmd = ubdx_unpark_if_dead(sq, tag);
-	if (unlikely(cmd))
-		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+	ubdx_parked(sq, &sq->tags[tag], issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -308,27 +291,12 @@ static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	}
 }
 
-/* ---- the end ---- */
-
-static void ubdx_uring_abort(struct ubdx_server_queue *sq)
+static void ubdx_uring_wake(struct ubdx_server_queue *sq)
 {
-	struct ubdx_sq_tag *t, *next;
 	struct io_uring_cmd *cmd;
-	bool carrier = true;
 	u16 tag;
 
-	llist_for_each_entry_safe(t, next, ubdx_take_pending(sq), pending) {
-		cmd = t->taken;
-		ubdx_abort(sq->q, &sq->q->slots[t - sq->tags]);
-		if (!carrier)
-			ubdx_cmd_done(cmd, -ENODEV, IO_URING_F_UNLOCKED);
-		carrier = false;
-	}
 	for (tag = 0; tag < sq->q->depth; tag++) {
-		struct ubdx_slot *slot = &sq->q->slots[tag];
-
-		if (ubdx_slot_claim(slot, ubdx_slot_seq(slot)))
-			ubdx_abort(sq->q, slot);
 		cmd = ubdx_unpark(&sq->tags[tag]);
 		if (cmd)
 			ubdx_cmd_done(cmd, -ENODEV, IO_URING_F_UNLOCKED);
@@ -339,5 +307,5 @@ const struct ubdx_chan_ops ubdx_chan_uring = {
 	.publish	= ubdx_uring_publish,
 	.kick		= ubdx_uring_kick,
 	.uring_cmd	= ubdx_uring_cmd,
-	.abort		= ubdx_uring_abort,
+	.wake		= ubdx_uring_wake,
 };

@@ -16,6 +16,13 @@ static inline bool blk_rq_has_data(const struct request *rq)
 }
 #endif
 
+/* Merging became what every queue does. */
+#ifdef UBDX_HAVE_SHOULD_MERGE
+#define UBDX_MQ_F_SHOULD_MERGE	BLK_MQ_F_SHOULD_MERGE
+#else
+#define UBDX_MQ_F_SHOULD_MERGE	0
+#endif
+
 /* io_uring_cmd_done() lost its res2 argument. Ends the command: it must not be touched after. */
 static inline void ubdx_cmd_done(struct io_uring_cmd *cmd, int res, unsigned int issue_flags)
 {

@@ -10,6 +10,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pid.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "xfer.h"
@@ -33,23 +34,20 @@ static long ubdx_ctl_add(void __user *arg)
 {
 	struct ubdx_add add;
 	struct ubdx_dev *dev;
-	int ret;
+	int ret = 0;
 
 	if (copy_from_user(&add, arg, sizeof(add)))
 		return -EFAULT;
-	ret = ubdx_dev_add(&add);
-	if (ret)
-		return ret;
-	if (!copy_to_user(arg, &add, sizeof(add)))
-		return 0;
-
-	/* Nobody would know its number. */
-	dev = ubdx_dev_get(add.id, false);
-	if (dev) {
+	dev = ubdx_dev_add(&add);
+	if (IS_ERR(dev))
+		return PTR_ERR(dev);
+	if (copy_to_user(arg, &add, sizeof(add))) {
+		/* Nobody would know its number. */
 		ubdx_dev_del(dev, true);
-		ubdx_dev_put(dev);
+		ret = -EFAULT;
 	}
-	return -EFAULT;
+	ubdx_dev_put(dev);
+	return ret;
 }
 
 static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
@@ -89,7 +87,7 @@ static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
 		.params		= dev->params,
 	};
 
-	mutex_lock(&dev->lock);
+	spin_lock(&dev->state_lock);
 	info->state = dev->state;
 	if (dev->srv)
 		info->server_pid = pid_vnr(dev->srv->tgid);
@@ -97,7 +95,7 @@ static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
 		info->disk_major = MAJOR(disk_devt(dev->disk));
 		info->disk_minor = MINOR(disk_devt(dev->disk));
 	}
-	mutex_unlock(&dev->lock);
+	spin_unlock(&dev->state_lock);
 
 	spin_lock(&dev->xfer_lock);
 	info->xfer = dev->xfer->mode;
@@ -114,7 +112,8 @@ static long ubdx_ctl_info(void __user *arg)
 
 	if (copy_from_user(&info, arg, sizeof(info)))
 		return -EFAULT;
-	if (info.flags & ~UBDX_INFO_NEXT)
+	if (info.flags & ~UBDX_INFO_NEXT || info.reserved0 ||
+	    memchr_inv(info.reserved, 0, sizeof(info.reserved)))
 		return -EINVAL;
 	dev = ubdx_dev_get(info.id, info.flags & UBDX_INFO_NEXT);
 	if (!dev)

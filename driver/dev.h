@@ -14,27 +14,28 @@
  *
  * A request's owner is told by its slot's state, and by nothing else:
  *
- *   IDLE		no request, or whoever moved the slot here is ending it
- *   QUEUED		on sq->pending. Whoever takes it off that list owns it: the task work in
- *			the server, or an abort
- *   SERVER		at the server. Whoever moves it to IDLE by ubdx_slot_claim() owns it: the
- *			server's commit, or an abort
+ *   IDLE		no request
+ *   QUEUED		published, on its way to the server's task; may be claimed
+ *   SERVER		at the server, which has not answered; may be claimed
+ *   CLAIMED		owned by who claimed it: the server's task, delivering or committing, or an
+ *			abort. The owner moves it on or ends it
  *
- * The state and the request's sequence number share one atomic word, so that a commit
- * for another request than the one that is there can't claim it.
+ * State and sequence number share one atomic word: to claim is to exchange it, so there is one owner, and
+ * a claim for another request than the one that is there fails.
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
  *   1. sq->dead is set and every queue_rq under way is waited for. After that none is left that
- *      hasn't seen it, so nothing is added to sq->pending any more.
- *   2. pending and SERVER requests are ended, parked commands are completed.
- *   3. who was between two states meanwhile, the server's own task in deliver or commit, looks at
- *      sq->dead after it has published the new state, and then takes it back itself. Full
- *      barriers on both sides: either it sees dead or the abort sees the new state.
+ *      hasn't seen it, so nothing is published any more.
+ *   2. every QUEUED or SERVER request of every queue is claimed and ended. This takes no lock at all.
+ *   3. parked commands are completed, which takes the rings' uring_lock. Its holder may be waiting
+ *      for one of the requests, which therefore come first.
+ * What the server's own task has claimed meanwhile it ends, or it moves it on, and then looks at sq->dead:
+ * full barriers on both sides, so either it sees dead or the abort sees the new state.
  *
- * Locks, outermost first: dev->lock (START, STOP, DEL, open, release, never in an I/O path: these wait
- * for I/O), srv->abort_lock (needs no I/O, so it can be taken while somebody waits under dev->lock),
- * sq->lock (binding a queue). ubdx_devs_lock and dev->xfer_lock are leaves.
+ * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that ends I/O
+ * takes it), srv->abort_lock, uring_lock, sq->lock. Leaves: dev->state_lock, dev->xfer_lock,
+ * ubdx_devs_lock. open() of the channel may be called under uring_lock, and takes only state_lock.
  */
 #ifndef UBDX_DEV_H
 #define UBDX_DEV_H
@@ -56,6 +57,7 @@ enum ubdx_slot_state {
 	UBDX_SLOT_IDLE,
 	UBDX_SLOT_QUEUED,
 	UBDX_SLOT_SERVER,
+	UBDX_SLOT_CLAIMED,
 };
 
 /* The points of a request's life that are stamped, see docs/design.md. */
@@ -76,10 +78,12 @@ struct ubdx_slot {
 	struct request			*rq;
 	const struct ubdx_xfer_ops	*xfer;	/* latched at T0 */
 	unsigned long			start;	/* jiffies at T0 */
+};
 
-	/* Only while somebody traces; valid if stamp_seq is the slot's seq. */
-	u32				stamp_seq;
-	u64				stamp[UBDX_NR_STAGES];
+/* Of the request with this sequence number; written only while somebody traces. */
+struct ubdx_stamps {
+	u32	seq;
+	u64	at[UBDX_NR_STAGES];
 };
 
 /* Written by the queue's server task only; read at any time. */
@@ -95,10 +99,13 @@ struct ubdx_queue {
 	u16				depth;
 	int				node;
 	unsigned int			block_mask;	/* logical block size - 1 */
-	struct ubdx_counter		done[UBDX_NR_XFER][UBDX_NR_OPS];
+	struct ubdx_stamps		*stamps;	/* one a tag */
+
+	/* written with every commit, while the above is read with every queue_rq */
+	struct ubdx_counter		done[UBDX_NR_XFER][UBDX_NR_OPS] ____cacheline_aligned_in_smp;
 	u64				failed;		/* ended with an error by the server */
 	atomic64_t			aborted;	/* ended because the server is gone */
-	struct ubdx_slot		slots[] __counted_by(depth);
+	struct ubdx_slot		slots[] ____cacheline_aligned_in_smp;
 };
 
 struct ubdx_sq_tag {
@@ -106,6 +113,7 @@ struct ubdx_sq_tag {
 	struct io_uring_cmd	*taken;	/* while on sq->pending: the command that will deliver it */
 	struct llist_node	pending;
 	u64			addr;	/* the server's buffer */
+	u32			seq;	/* while on sq->pending: of which request */
 	bool			fetched;
 };
 
@@ -115,19 +123,19 @@ struct ubdx_server_queue {
 	struct task_struct	*task;		/* bound by the first FETCH; holds a reference */
 	void			*ctx;		/* its io_uring, for comparison only */
 	bool			dead;
-	struct llist_head	pending;
 	struct ubdx_desc	*desc;		/* order desc_order pages, mapped by the server */
 	unsigned int		desc_order;
 	unsigned int		nr_fetched;
 	atomic64_t		stale;		/* commits refused with -ESTALE */
 	spinlock_t		lock;		/* task, ctx, fetched, nr_fetched */
-	struct ubdx_sq_tag	tags[];
+	struct llist_head	pending ____cacheline_aligned_in_smp;
+	struct ubdx_sq_tag	tags[] ____cacheline_aligned_in_smp;
 };
 
 struct ubdx_server {
 	struct kref			ref;
 	struct ubdx_dev			*dev;
-	struct mm_struct		*mm;	/* grabbed by the notifier until release */
+	struct mm_struct		*mm;	/* holds a reference (mmgrab) */
 	struct mmu_notifier		notifier;
 	struct pid			*tgid;
 	struct work_struct		abort_work;
@@ -142,10 +150,12 @@ struct ubdx_dev {
 	struct cdev			cdev;
 	int				id;
 	const struct ubdx_chan_ops	*chan;
-	struct mutex			lock;	/* state, srv, disk */
+	struct mutex			lock;	/* START, STOP, DEL */
+	spinlock_t			state_lock;	/* the three below */
 	enum ubdx_state			state;
 	struct ubdx_server		*srv;
 	struct gendisk			*disk;	/* while LIVE */
+	bool				closing;	/* refuses opens; the disk's open_mutex */
 	struct work_struct		scan_work;
 	struct blk_mq_tag_set		tag_set;
 	struct ubdx_params		params;
@@ -190,16 +200,28 @@ static inline u32 ubdx_slot_seq(const struct ubdx_slot *slot)
 	return atomic64_read(&slot->word) >> 32;
 }
 
-/* Take the request with this number from the server. Only one caller succeeds. */
-static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq)
+static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
 {
-	s64 old = ubdx_slot_word(seq, UBDX_SLOT_SERVER);
+	return (u32)atomic64_read(&slot->word);
+}
 
-	return atomic64_try_cmpxchg(&slot->word, &old, ubdx_slot_word(seq, UBDX_SLOT_IDLE));
+/* Take the request with this number if it is in state @from. Only one caller succeeds. */
+static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
+{
+	s64 old = ubdx_slot_word(seq, from);
+
+	return atomic64_try_cmpxchg(&slot->word, &old, ubdx_slot_word(seq, UBDX_SLOT_CLAIMED));
+}
+
+/* The owner hands it on. A full barrier. */
+static inline void ubdx_slot_release(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state to)
+{
+	atomic64_xchg(&slot->word, ubdx_slot_word(seq, to));
 }
 
 /* ---- device.c: life of a device ---- */
 
+/* Aborts. They need no I/O, and nothing that does may be in their way. */
 extern struct workqueue_struct *ubdx_wq;
 
 struct ubdx_dev *ubdx_dev_get(int id, bool next);
@@ -207,7 +229,7 @@ static inline void ubdx_dev_put(struct ubdx_dev *dev)
 {
 	put_device(&dev->device);
 }
-int ubdx_dev_add(struct ubdx_add *add);
+struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add);
 int ubdx_dev_start(struct ubdx_dev *dev);
 int ubdx_dev_stop(struct ubdx_dev *dev, bool force);
 int ubdx_dev_del(struct ubdx_dev *dev, bool force);
@@ -237,6 +259,7 @@ int ubdx_tag_set_init(struct ubdx_dev *dev);
 struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res);
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot);
+void ubdx_abort_queue(struct ubdx_queue *q);
 
 /* ---- sysfs.c ---- */
 

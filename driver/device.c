@@ -6,8 +6,9 @@
  * channel, the disk and the table hold a reference. The module's exit deletes what is in the table and
  * then waits until the last device is gone, since its release function is ours.
  *
- * dev->lock serialises START, STOP, DEL, open of the channel and the end of a server. It is held while
- * del_gendisk() waits for I/O; what ends I/O, ubdx_server_abort(), never takes it.
+ * dev->lock serialises START, STOP, DEL and the end of a server. It is held while del_gendisk() waits for
+ * I/O; what ends I/O, ubdx_server_abort(), never takes it. Who only wants to know, or to open the
+ * channel, takes state_lock.
  */
 #include <linux/blkdev.h>
 #include <linux/idr.h>
@@ -21,6 +22,7 @@
 #define UBDX_MINORS	(1U << MINORBITS)
 
 struct workqueue_struct *ubdx_wq;
+static struct workqueue_struct *ubdx_scan_wq;
 
 static DEFINE_IDR(ubdx_devs);
 static DEFINE_MUTEX(ubdx_devs_lock);	/* ubdx_devs, ubdx_nr_devs */
@@ -72,7 +74,7 @@ void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev))
 	mutex_unlock(&ubdx_devs_lock);
 }
 
-/* The number is reserved at once; ubdx_dev_get() finds the device only when it is complete. */
+/* The number is taken at once; ubdx_dev_get() finds the device only when it is complete. */
 static int ubdx_dev_reserve(int id)
 {
 	int ret;
@@ -80,32 +82,40 @@ static int ubdx_dev_reserve(int id)
 	if (id < -1 || id >= (int)UBDX_MINORS)
 		return -EINVAL;
 	mutex_lock(&ubdx_devs_lock);
-	if (ubdx_nr_devs >= READ_ONCE(ubdx_max_devices))
+	if (ubdx_nr_devs >= READ_ONCE(ubdx_max_devices)) {
 		ret = -ENOSPC;
-	else if (id < 0)
+	} else if (id < 0) {
 		ret = idr_alloc(&ubdx_devs, NULL, 0, UBDX_MINORS, GFP_KERNEL);
-	else
+	} else {
 		ret = idr_alloc(&ubdx_devs, NULL, id, id + 1, GFP_KERNEL);
+		if (ret == -ENOSPC)
+			ret = -EEXIST;
+	}
 	if (ret >= 0)
 		ubdx_nr_devs++;
 	mutex_unlock(&ubdx_devs_lock);
-	return id >= 0 && ret == -ENOSPC && ubdx_dev_count() < READ_ONCE(ubdx_max_devices) ?
-		-EEXIST : ret;
+	return ret;
 }
 
-/* Returns false if somebody else has removed it. */
-static bool ubdx_dev_unreserve(int id, struct ubdx_dev *dev)
+/* Out of the table, though its number stays taken. Returns false if somebody else was first. */
+static bool ubdx_dev_hide(struct ubdx_dev *dev)
 {
 	bool mine;
 
 	mutex_lock(&ubdx_devs_lock);
-	mine = idr_find(&ubdx_devs, id) == dev;
-	if (mine) {
-		idr_remove(&ubdx_devs, id);
-		ubdx_nr_devs--;
-	}
+	mine = idr_find(&ubdx_devs, dev->id) == dev;
+	if (mine)
+		idr_replace(&ubdx_devs, NULL, dev->id);
 	mutex_unlock(&ubdx_devs_lock);
 	return mine;
+}
+
+static void ubdx_dev_unreserve(int id)
+{
+	mutex_lock(&ubdx_devs_lock);
+	idr_remove(&ubdx_devs, id);
+	ubdx_nr_devs--;
+	mutex_unlock(&ubdx_devs_lock);
 }
 
 /* ---- parameters ---- */
@@ -140,7 +150,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 		return -EINVAL;
 	if (p->nr_queues > nr_cpu_ids || p->depth > UBDX_MAX_DEPTH)
 		return -EINVAL;
-	if (p->max_io_bytes < UBDX_MIN_IO_BYTES || p->max_io_bytes > UBDX_MAX_IO_BYTES ||
+	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) || p->max_io_bytes > UBDX_MAX_IO_BYTES ||
 	    p->max_io_bytes % UBDX_MIN_IO_BYTES)
 		return -EINVAL;
 	/* jiffies arithmetic, and no device that hangs for ever */
@@ -185,12 +195,20 @@ static int ubdx_queue_node(struct ubdx_dev *dev, unsigned int qid)
 	return NUMA_NO_NODE;
 }
 
+static void ubdx_queue_free(struct ubdx_queue *q)
+{
+	if (!q)
+		return;
+	kvfree(q->stamps);
+	kvfree(q);
+}
+
 static void ubdx_queues_free(struct ubdx_dev *dev)
 {
 	unsigned int i;
 
 	for (i = 0; dev->queues && i < dev->params.nr_queues; i++)
-		kvfree(dev->queues[i]);
+		ubdx_queue_free(dev->queues[i]);
 	kfree(dev->queues);
 }
 
@@ -214,6 +232,9 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 		q->node = node;
 		q->block_mask = dev->params.logical_block_size - 1;
 		dev->queues[i] = q;
+		q->stamps = kvcalloc_node(depth, sizeof(*q->stamps), GFP_KERNEL, node);
+		if (!q->stamps)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -264,37 +285,17 @@ static int ubdx_dev_publish(struct ubdx_dev *dev)
 	mutex_lock(&ubdx_devs_lock);
 	idr_replace(&ubdx_devs, dev, dev->id);
 	mutex_unlock(&ubdx_devs_lock);
+	/* the module parameter may have been written before this one was in the table */
+	ubdx_xfer_refollow(dev);
 	return 0;
 }
 
-/**
- * ubdx_dev_add - make a device and its channel node.
- * @add:	in and out, see struct ubdx_add.
- */
-int ubdx_dev_add(struct ubdx_add *add)
+static struct ubdx_dev *ubdx_dev_alloc(int id, const struct ubdx_add *add)
 {
-	struct ubdx_dev *dev;
-	int ret, id;
+	struct ubdx_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 
-	if (add->version != UBDX_VERSION)
-		return -EPROTO;
-	if (add->features)
-		return -EOPNOTSUPP;
-	if (add->reserved)
-		return -EINVAL;
-	ubdx_params_default(&add->params);
-	ret = ubdx_params_check(&add->params);
-	if (ret)
-		return ret;
-
-	id = ubdx_dev_reserve(add->id);
-	if (id < 0)
-		return id;
-
-	ret = -ENOMEM;
-	dev = kzalloc(sizeof(*dev), GFP_KERNEL);
 	if (!dev)
-		goto unreserve;
+		return NULL;
 	/* From here on the device's release function frees all. */
 	device_initialize(&dev->device);
 	dev->device.class = &ubdx_chan_class;
@@ -302,31 +303,69 @@ int ubdx_dev_add(struct ubdx_add *add)
 	dev->device.release = ubdx_dev_release;
 	atomic_inc(&ubdx_nr_unreleased);
 	mutex_init(&dev->lock);
+	spin_lock_init(&dev->state_lock);
 	INIT_WORK(&dev->scan_work, ubdx_scan_work);
 	dev->id = id;
 	dev->chan = &ubdx_chan_uring;
 	dev->params = add->params;
+	return dev;
+}
 
+/**
+ * ubdx_dev_add - make a device and its channel node.
+ * @add:	in and out, see struct ubdx_add.
+ *
+ * Returns the device with a reference that the caller must put, or ERR_PTR.
+ */
+struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add)
+{
+	struct ubdx_dev *dev;
+	int ret, id;
+
+	if (add->version != UBDX_VERSION)
+		return ERR_PTR(-EPROTO);
+	if (add->features)
+		return ERR_PTR(-EOPNOTSUPP);
+	if (add->reserved)
+		return ERR_PTR(-EINVAL);
+	ubdx_params_default(&add->params);
+	ret = ubdx_params_check(&add->params);
+	if (ret)
+		return ERR_PTR(ret);
+
+	id = ubdx_dev_reserve(add->id);
+	if (id < 0)
+		return ERR_PTR(id);
+	ret = -ENOMEM;
+	dev = ubdx_dev_alloc(id, add);
+	if (!dev)
+		goto unreserve;
 	ret = ubdx_xfer_init_dev(dev, add->xfer_modes);
 	if (ret)
 		goto put;
 	ret = ubdx_tag_set_init(dev);
 	if (ret)
 		goto put;
+	/* where memory is short blk-mq makes do with fewer tags */
+	dev->params.depth = dev->tag_set.queue_depth;
 	ret = ubdx_queues_alloc(dev);
 	if (ret)
 		goto put;
+	get_device(&dev->device);
 	ret = ubdx_dev_publish(dev);
-	if (ret)
+	if (ret) {
+		ubdx_dev_put(dev);
 		goto put;
+	}
+	add->params = dev->params;
 	add->id = id;
-	return 0;
+	return dev;
 
 put:
 	ubdx_dev_put(dev);
 unreserve:
-	ubdx_dev_unreserve(id, NULL);
-	return ret;
+	ubdx_dev_unreserve(id);
+	return ERR_PTR(ret);
 }
 
 static int ubdx_server_ready(struct ubdx_server *srv)
@@ -360,6 +399,18 @@ static void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
 		WRITE_ONCE(dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
 }
 
+static void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
+			   struct gendisk *disk)
+{
+	lockdep_assert_held(&dev->lock);
+
+	spin_lock(&dev->state_lock);
+	dev->state = state;
+	dev->srv = srv;
+	dev->disk = disk;
+	spin_unlock(&dev->state_lock);
+}
+
 /**
  * ubdx_dev_start - make the block device; the caller is the server and has fetched every tag.
  * @dev:	device.
@@ -373,7 +424,8 @@ int ubdx_dev_start(struct ubdx_dev *dev)
 	int ret;
 
 	mutex_lock(&dev->lock);
-	ret = dev->state == UBDX_S_ADDED ? ubdx_server_ready(dev->srv) :
+	/* The last of these can change without dev->lock, but only from NULL. */
+	ret = dev->state == UBDX_S_ADDED ? ubdx_server_ready(READ_ONCE(dev->srv)) :
 	      dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
 	if (ret)
 		goto unlock;
@@ -383,60 +435,74 @@ int ubdx_dev_start(struct ubdx_dev *dev)
 		ret = PTR_ERR(disk);
 		goto unlock;
 	}
+	get_device(&dev->device);	/* the disk's; a disk that isn't added doesn't drop it */
 	ubdx_set_sq(dev, dev->srv);
 	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
 	if (ret) {
 		ubdx_set_sq(dev, NULL);
 		put_disk(disk);
+		ubdx_dev_put(dev);
 		goto unlock;
 	}
-	dev->disk = disk;
-	dev->state = UBDX_S_LIVE;
-	queue_work(ubdx_wq, &dev->scan_work);
+	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, disk);
+	queue_work(ubdx_scan_wq, &dev->scan_work);
 unlock:
 	mutex_unlock(&dev->lock);
 	return ret;
 }
 
-/* Take the disk away and let go of the server. I/O must be able to end: served, or aborted. */
-static void ubdx_dev_take_down(struct ubdx_dev *dev)
+/*
+ * Take the disk away if there is one, and let go of the server. I/O must be able to end: served, or
+ * aborted. @state is what the device is after it.
+ */
+static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state)
 {
-	struct ubdx_server *srv = dev->srv;
+	struct gendisk *disk = dev->disk;
+	struct ubdx_server *srv;
 
 	lockdep_assert_held(&dev->lock);
 
-	if (dev->state == UBDX_S_LIVE) {
-		del_gendisk(dev->disk);
+	/* Nobody can become the server until this is through. */
+	spin_lock(&dev->state_lock);
+	srv = dev->srv;
+	dev->state = UBDX_S_DEAD;
+	spin_unlock(&dev->state_lock);
+
+	if (disk) {
+		del_gendisk(disk);
 		cancel_work_sync(&dev->scan_work);
 	}
 	if (srv)
 		ubdx_server_abort(srv);
-	if (dev->state == UBDX_S_LIVE) {
+	if (disk)
 		ubdx_set_sq(dev, NULL);
-		put_disk(dev->disk);
-		dev->disk = NULL;
-		dev->state = UBDX_S_DEAD;
-	}
-	if (srv) {
-		dev->srv = NULL;
+	ubdx_set_state(dev, state, NULL, NULL);
+	if (disk)
+		put_disk(disk);
+	if (srv)
 		ubdx_server_put(srv);
-	}
 }
 
 static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
 {
+	struct gendisk *disk = dev->disk;
+
 	lockdep_assert_held(&dev->lock);
 
-	if (dev->state == UBDX_S_LIVE && !force && disk_openers(dev->disk))
-		return -EBUSY;
-	if (dev->state == UBDX_S_LIVE && force) {
-		if (dev->srv)
-			ubdx_server_abort(dev->srv);
-		blk_mark_disk_dead(dev->disk);
+	/* First of all: open_mutex may be held by somebody who waits for I/O, the partition scan say. */
+	if (disk && force && dev->srv)
+		ubdx_server_abort(dev->srv);
+	if (disk) {
+		/* ubdx_disk_open() looks at it under the same mutex */
+		mutex_lock(&disk->open_mutex);
+		dev->closing = force || !disk_openers(disk);
+		mutex_unlock(&disk->open_mutex);
+		if (!dev->closing)
+			return -EBUSY;
 	}
-	ubdx_dev_take_down(dev);
-	if (dev->state == UBDX_S_ADDED)
-		dev->state = UBDX_S_DEAD;
+	if (disk && force)
+		blk_mark_disk_dead(disk);
+	ubdx_dev_take_down(dev, UBDX_S_DEAD);
 	return 0;
 }
 
@@ -464,9 +530,10 @@ int ubdx_dev_del(struct ubdx_dev *dev, bool force)
 
 	if (ret)
 		return ret;
-	if (!ubdx_dev_unreserve(dev->id, dev))
+	if (!ubdx_dev_hide(dev))
 		return -ENODEV;
 	cdev_device_del(&dev->cdev, &dev->device);
+	ubdx_dev_unreserve(dev->id);
 	ubdx_dev_put(dev);
 	return 0;
 }
@@ -476,11 +543,11 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
 	mutex_lock(&dev->lock);
 	if (dev->srv == srv) {
-		if (dev->state == UBDX_S_LIVE) {
+		if (dev->disk) {
 			pr_warn("ubdx: ubdxb%d: server %d is gone\n", dev->id, pid_nr(srv->tgid));
 			blk_mark_disk_dead(dev->disk);
 		}
-		ubdx_dev_take_down(dev);
+		ubdx_dev_take_down(dev, dev->disk ? UBDX_S_DEAD : dev->state);
 	}
 	mutex_unlock(&dev->lock);
 }
@@ -494,9 +561,13 @@ int __init ubdx_dev_init(void)
 	ubdx_wq = alloc_workqueue("ubdx", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!ubdx_wq)
 		return -ENOMEM;
+	ret = -ENOMEM;
+	ubdx_scan_wq = alloc_workqueue("ubdx-scan", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!ubdx_scan_wq)
+		goto destroy_wq;
 	ret = class_register(&ubdx_chan_class);
 	if (ret)
-		goto destroy_wq;
+		goto destroy_scan_wq;
 	ret = alloc_chrdev_region(&ubdx_chan_devt, 0, UBDX_MINORS, "ubdx-chan");
 	if (ret)
 		goto unregister_class;
@@ -504,6 +575,8 @@ int __init ubdx_dev_init(void)
 
 unregister_class:
 	class_unregister(&ubdx_chan_class);
+destroy_scan_wq:
+	destroy_workqueue(ubdx_scan_wq);
 destroy_wq:
 	destroy_workqueue(ubdx_wq);
 	return ret;
@@ -520,6 +593,7 @@ void ubdx_dev_exit(void)
 	}
 	flush_workqueue(ubdx_wq);
 	wait_var_event(&ubdx_nr_unreleased, !atomic_read(&ubdx_nr_unreleased));
+	destroy_workqueue(ubdx_scan_wq);
 	destroy_workqueue(ubdx_wq);
 	unregister_chrdev_region(ubdx_chan_devt, UBDX_MINORS);
 	class_unregister(&ubdx_chan_class);

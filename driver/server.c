@@ -45,7 +45,7 @@ static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct u
 	struct page *pages;
 	u16 tag;
 
-	sq = kvzalloc_node(struct_size(sq, tags, q->depth), GFP_KERNEL, q->node);
+	sq = kvzalloc_node(struct_size(sq, tags, q->depth), GFP_KERNEL_ACCOUNT, q->node);
 	if (!sq)
 		return NULL;
 	sq->srv = srv;
@@ -54,7 +54,8 @@ static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct u
 	init_llist_head(&sq->pending);
 
 	sq->desc_order = get_order(ubdx_desc_bytes(q));
-	pages = alloc_pages_node(q->node, GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN, sq->desc_order);
+	pages = alloc_pages_node(q->node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
+				 sq->desc_order);
 	if (!pages) {
 		ubdx_sq_free(sq);
 		return NULL;
@@ -73,6 +74,7 @@ static void ubdx_server_free(struct kref *ref)
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_sq_free(srv->queues[i]);
 	put_pid(srv->tgid);
+	mmdrop(srv->mm);
 	ubdx_dev_put(srv->dev);
 	kfree(srv);
 }
@@ -91,23 +93,28 @@ void ubdx_server_put(struct ubdx_server *srv)
  */
 void ubdx_server_abort(struct ubdx_server *srv)
 {
-	struct ubdx_dev *dev = srv->dev;
 	unsigned int i;
 
 	mutex_lock(&srv->abort_lock);
-	if (!srv->aborted) {
-		for (i = 0; i < srv->nr_queues; i++)
-			WRITE_ONCE(srv->queues[i]->dead, true);
-		/*
-		 * Wait for every queue_rq that may not have seen it. New ones need not be kept out
-		 * meanwhile, so the queues are not quiesced, which START could get in between of.
-		 */
-		blk_mq_wait_quiesce_done(&dev->tag_set);
-		smp_mb(); /* pairs with those after the server task's changes of state in chan_*.c */
-		for (i = 0; i < srv->nr_queues; i++)
-			dev->chan->abort(srv->queues[i]);
-		srv->aborted = true;
-	}
+	if (srv->aborted)
+		goto unlock;
+
+	for (i = 0; i < srv->nr_queues; i++)
+		WRITE_ONCE(srv->queues[i]->dead, true);
+	/*
+	 * Wait for every queue_rq that may not have seen it. New ones need not be kept out meanwhile,
+	 * so the queues are not quiesced, which START could get in between of.
+	 */
+	blk_mq_wait_quiesce_done(&srv->dev->tag_set);
+	smp_mb(); /* pairs with ubdx_slot_release() and ubdx_park() */
+
+	for (i = 0; i < srv->nr_queues; i++)
+		if (READ_ONCE(srv->queues[i]->q->sq) == srv->queues[i])
+			ubdx_abort_queue(srv->queues[i]->q);
+	for (i = 0; i < srv->nr_queues; i++)
+		srv->dev->chan->wake(srv->queues[i]);
+	srv->aborted = true;
+unlock:
 	mutex_unlock(&srv->abort_lock);
 }
 
@@ -142,7 +149,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	unsigned int i, nr = dev->params.nr_queues;
 	struct ubdx_server *srv;
 
-	srv = kzalloc(struct_size(srv, queues, nr), GFP_KERNEL);
+	srv = kzalloc(struct_size(srv, queues, nr), GFP_KERNEL_ACCOUNT);
 	if (!srv)
 		return NULL;
 	srv->nr_queues = nr;
@@ -151,6 +158,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	INIT_WORK(&srv->abort_work, ubdx_server_abort_work);
 	srv->notifier.ops = &ubdx_mm_ops;
 	srv->mm = current->mm;
+	mmgrab(srv->mm);
 	srv->tgid = get_pid(task_tgid(current));
 	srv->dev = dev;
 	get_device(&dev->device);
@@ -165,6 +173,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	return srv;
 }
 
+/* io_uring opens files under its uring_lock, so this takes no lock that is held over I/O or over that one. */
 static int ubdx_server_open(struct inode *inode, struct file *file)
 {
 	struct ubdx_dev *dev = container_of(inode->i_cdev, struct ubdx_dev, cdev);
@@ -174,39 +183,41 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	srv = ubdx_server_alloc(dev);
 	if (!srv)
 		return -ENOMEM;
-	/* Takes mmap_lock, under which our mmap is called: so not under dev->lock. */
-	ret = mmu_notifier_register(&srv->notifier, srv->mm);
-	if (ret)
-		goto put;
 
-	mutex_lock(&dev->lock);
+	spin_lock(&dev->state_lock);
 	if (dev->state != UBDX_S_ADDED) {
-		ret = -ENODEV;
+		ret = dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
 	} else if (dev->srv) {
 		ret = -EBUSY;
 	} else {
 		kref_get(&srv->ref);
 		dev->srv = srv;
-		file->private_data = srv;
+		ret = 0;
 	}
-	mutex_unlock(&dev->lock);
+	spin_unlock(&dev->state_lock);
 	if (ret)
-		goto unregister;
+		goto put;
+
+	ret = mmu_notifier_register(&srv->notifier, srv->mm);
+	if (ret) {
+		/* lets go of dev->srv */
+		ubdx_server_fail(srv);
+		goto put;
+	}
+	file->private_data = srv;
 	return 0;
 
-unregister:
-	mmu_notifier_unregister(&srv->notifier, srv->mm);
 put:
 	ubdx_server_put(srv);
 	return ret;
 }
 
+/* The last close. mmu_notifier_unregister() calls ubdx_mm_release() if the mm still lives. */
 static int ubdx_server_release(struct inode *inode, struct file *file)
 {
 	struct ubdx_server *srv = file->private_data;
 
 	mmu_notifier_unregister(&srv->notifier, srv->mm);
-	ubdx_server_fail(srv);
 	ubdx_server_put(srv);
 	return 0;
 }

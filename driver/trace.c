@@ -3,7 +3,7 @@
  * trace.c - stamps and trace events. All of it is out of the way while nobody listens: the static key
  * ubdx_traced is on as long as one of the events is registered.
  *
- * A slot's stamps belong to the slot's owner. stamp_seq says which request they are of: tracing can
+ * A tag's stamps belong to its slot's owner. Their seq says which request they are of: tracing can
  * begin while requests are under way, and those must not show what an earlier one left.
  */
 #include <linux/blk-mq.h>
@@ -28,21 +28,20 @@ void ubdx_trace_unreg(void)
 	static_branch_dec(&ubdx_traced);
 }
 
-/* @now: 0 to take the time, else the time to record (T3, which the server measured). */
+/* The request in @slot, owned by the caller, reached @stage at @now (ns, CLOCK_MONOTONIC). */
 void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now)
 {
-	int dev = q->dev->id;
 	u16 tag = slot - q->slots;
+	struct ubdx_stamps *stamps = &q->stamps[tag];
 	u32 seq = ubdx_slot_seq(slot);
+	int dev = q->dev->id;
 
-	if (!now)
-		now = ktime_get_ns();
 	if (stage == UBDX_T_QUEUE) {
-		memset(slot->stamp, 0, sizeof(slot->stamp));
-		slot->stamp_seq = seq;
+		memset(stamps, 0, sizeof(*stamps));
+		stamps->seq = seq;
 	}
-	if (slot->stamp_seq == seq)
-		slot->stamp[stage] = now;
+	if (stamps->seq == seq)
+		stamps->at[stage] = now;
 
 	switch (stage) {
 	case UBDX_T_QUEUE:
@@ -71,6 +70,15 @@ void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage 
 	}
 }
 
+/* T3: what the server says it took from T2 to reading the descriptor; 0: it didn't say. */
+void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns)
+{
+	struct ubdx_stamps *stamps = &q->stamps[slot - q->slots];
+
+	if (read_ns && stamps->seq == ubdx_slot_seq(slot))
+		__ubdx_stage(q, slot, UBDX_T_READ, stamps->at[UBDX_T_DELIVER] + read_ns);
+}
+
 static u8 ubdx_page_class(struct request *rq)
 {
 	struct page *page;
@@ -86,20 +94,21 @@ static u8 ubdx_page_class(struct request *rq)
 /* Gather what ubdx_done says while the caller still owns the slot and its request. */
 void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot)
 {
+	u16 tag = slot - q->slots;
 	u32 seq = ubdx_slot_seq(slot);
 
 	*done = (struct ubdx_trace_done) {
 		.dev		= q->dev->id,
 		.qid		= q->qid,
-		.tag		= slot - q->slots,
+		.tag		= tag,
 		.seq		= seq,
 		.op		= ubdx_op(slot->rq),
 		.xfer		= slot->xfer->mode,
 		.page_class	= ubdx_page_class(slot->rq),
 		.sector		= blk_rq_pos(slot->rq),
 	};
-	if (slot->stamp_seq == seq)
-		memcpy(done->stamp, slot->stamp, sizeof(done->stamp));
+	if (q->stamps[tag].seq == seq)
+		memcpy(done->stamp, q->stamps[tag].at, sizeof(done->stamp));
 }
 
 void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error)

@@ -49,6 +49,7 @@ struct ubdx_trace_done {
 };
 
 void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
+void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns);
 void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot);
 void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error);
 
@@ -56,7 +57,7 @@ void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error
 static inline void ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage)
 {
 	if (static_branch_unlikely(&ubdx_traced))
-		__ubdx_stage(q, slot, stage, 0);
+		__ubdx_stage(q, slot, stage, ktime_get_ns());
 }
 
 #endif /* UBDX_TRACE_ONCE */

@@ -128,7 +128,8 @@ void ubdx_xfer_follow(struct ubdx_dev *dev)
 	spin_unlock(&dev->xfer_lock);
 }
 
-static void ubdx_xfer_refollow(struct ubdx_dev *dev)
+/* If the device isn't pinned it takes what the module parameter says now. */
+void ubdx_xfer_refollow(struct ubdx_dev *dev)
 {
 	spin_lock(&dev->xfer_lock);
 	if (!dev->xfer_pinned)

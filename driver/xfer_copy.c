@@ -14,7 +14,11 @@
 
 #include "xfer.h"
 
-static size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot, size_t len,
+#ifdef CONFIG_HIGHMEM
+#error "a multi-page bvec must be contiguous in the kernel's address space"
+#endif
+
+static __always_inline size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot, size_t len,
 			unsigned int direction,
 			size_t (*copy)(void *addr, size_t bytes, struct iov_iter *i))
 {

@@ -27,7 +27,10 @@
  *
  * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
  * the I/O timeout, the driver ends every request with an error and takes the block
- * device away.
+ * device away. The end of the process is noticed at once, and so is that of a ring with a command
+ * parked in it; a task's exit when there is a request to serve, within about two seconds; anything else by
+ * the timeout. A server that is stuck for longer than the timeout in a page fault of its buffer, while the
+ * driver copies, is killed.
  *
  * All integers are in native byte order; sectors are of 512 bytes; every reserved field must be
  * zero and is checked. The structs have the same layout for 32- and 64-bit

@@ -9,10 +9,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -32,6 +34,7 @@ enum {
 	FORKED		= 1 << 3,	/* a child has everything open as well */
 	SHORT_TIMEOUT	= 1 << 4,	/* I/O timeout of one second */
 	NO_START	= 1 << 5,	/* fetch, and no more */
+	STUCK		= 1 << 6,	/* its buffers never become accessible, nor fail to */
 };
 
 struct server {
@@ -46,12 +49,31 @@ struct server {
 static int kind;
 static long answered;
 
+/* Who touches this memory waits for us to provide it, and we won't. */
+static bool never_provide(void *mem, size_t bytes)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)mem, .len = bytes },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	return fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg) ||
+	       madvise(mem, bytes, MADV_DONTNEED);
+}
+
 static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
 	/* the partition scan must get through, or START's work is what hangs */
+	if ((kind & STUCK) && desc->sector >= 2048 && !answered) {
+		answered++;
+		if (never_provide(q->buf, (size_t)q->depth * RAW_BUF_BYTES))
+			bail("userfaultfd: %s", strerror(errno));
+	}
 	if ((kind & HOLD) && desc->sector >= 2048)
 		return RAW_HOLD;
-	if (++answered > 200) {
+	if (!(kind & STUCK) && ++answered > 200) {
 		if (kind & THREAD_EXITS)
 			pthread_exit(NULL);
 		if (kind & RING_CLOSED) {
@@ -372,6 +394,51 @@ static void client_killed(void)
 	ok(module_free(10), "   nothing holds the module");
 }
 
+/* Whoever tries to become the server while there is one changes nothing for the one there is. */
+static void second_open(void)
+{
+	struct server s;
+	char path[32];
+	int i, fd, refused = 0;
+	long before;
+
+	server_start(&s, 0);
+	clients_start(&s);
+	clients_settle(&s);
+	snprintf(path, sizeof(path), "/dev/ubdxc%d", s.raw.add.id);
+	before = ios;
+	for (i = 0; i < 500; i++) {
+		fd = open(path, O_RDWR);
+		refused += fd < 0 && errno == EBUSY;
+		if (fd >= 0)
+			close(fd);
+	}
+	is(refused, 500, "a second open of the channel under load is refused, 500 times");
+	is(running, CLIENTS, "   and no request fails");
+	poll(NULL, 0, 100);
+	ok(ios > before, "   the device serves on");
+	kill(s.pid, SIGKILL);
+	aftermath(&s, "   killed after that", EIO, 10);
+}
+
+/* The payload's copy waits for a page that nobody provides: only SIGKILL gets the server's task out. */
+static void stuck(void)
+{
+	struct server s;
+	double start;
+	int status;
+
+	server_start(&s, STUCK | SHORT_TIMEOUT | HOLD);
+	start = raw_now();
+	clients_start(&s);
+	ok(clients_ended(8), "stuck in a page fault past the timeout: requests end");
+	ok(raw_now() - start < 6, "   soon after it");
+	for (status = -1; waitpid(s.pid, &status, WNOHANG) == 0 && raw_now() - start < 10; )
+		poll(NULL, 0, 10);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "   the server is killed");
+	aftermath(&s, "stuck", ETIMEDOUT, 10);
+}
+
 /* The device waits for another server if the first dies before START. */
 static void dead_before_start(void)
 {
@@ -447,7 +514,9 @@ int main(void)
 	deleted("forced DEL while it is stopped", 0, SIGSTOP);
 	timed_out("a request is held past the timeout", HOLD, 0);
 	timed_out("SIGSTOP past the timeout", 0, SIGSTOP);
+	stuck();
 	client_killed();
+	second_open();
 	dead_before_start();
 	races(40);
 	return done();
