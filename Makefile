@@ -8,24 +8,26 @@ GUEST := build/guest-$(KERNEL)
 IN := lab/in
 
 .DELETE_ON_ERROR:
-.PHONY: help lab driver userspace peer test-programs guest test clean clean-lab
+.PHONY: help host lab driver userspace peer test-programs guest test clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-lab: ## build the lab: root file system, kernels, guest images (once, minutes)
+host:
 	@lab/host-deps
+
+lab: host ## build the lab: root file system, kernels, guest images (once, minutes)
 	@lab/vm --kernel stable --payload lab -- 'echo "lab: $$(uname -r) boots"'
 	@lab/vm --kernel backports --payload lab -- 'echo "lab: $$(uname -r) boots"'
 
 # The sources are copied, so that the trees of two kernels can be built side by side.
-driver: ## build ubdx.ko
+driver: host ## build ubdx.ko
 	@mkdir -p $(B)/driver
 	@cp -ru --preserve=timestamps driver/. $(B)/driver/
 	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
 
-userspace: ## build libubdx and the ubdx command
+userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace
 
 test-programs:
