@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Asserts what the comparison promises, from its results.json: one line a violation, exit status 1 if there is any.
+
+    check.py RESULTS.json
+
+  - resolution under 0.5 % and idle under 0.1 % in every cell
+  - the ublk peer no dearer than the ladder (baselines/ladder.json, on the kernel it was measured on) by more than its tolerance
+  - ubdx copy no dearer than ublk copy in any cell, beyond the two cells' spread
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+RESOLUTION_PERCENT = 0.5
+IDLE_PERCENT = 0.1
+LADDER = Path(__file__).parent.parent / "baselines" / "ladder.json"
+
+
+def quality(results: dict) -> Iterator[str]:
+    for name, row in results["rows"].items():
+        for cell, values in row.get("cells", {}).items():
+            if values["resolution_percent"] >= RESOLUTION_PERCENT:
+                yield f"{name} {cell}: resolution {values['resolution_percent']} % is not under {RESOLUTION_PERCENT} %"
+            if values["idle_percent"] >= IDLE_PERCENT:
+                yield f"{name} {cell}: idle {values['idle_percent']} % is not under {IDLE_PERCENT} %"
+
+
+def peers(results: dict, ladder: dict) -> Iterator[str]:
+    if not results["kernel"].startswith(ladder["kernel"] + "."):
+        return
+    for name, cells in ladder["rows"].items():
+        if not name.startswith("ublk-"):
+            continue
+        for cell, limit in cells.items():
+            values = results["rows"].get(name, {}).get("cells", {}).get(cell)
+            allowed = limit * (1 + ladder["tolerance_percent"] / 100)
+            if values and values["instructions"] > allowed:
+                over = 100 * (values["instructions"] / limit - 1)
+                yield f"{name} {cell}: {values['instructions']:.0f} is {over:.1f} % above the ladder's {limit}"
+
+
+def ubdx(results: dict) -> Iterator[str]:
+    for name, row in results["rows"].items():
+        if not (name.startswith("ubdx-") and name.endswith("-copy")):
+            continue
+        peer = results["rows"].get(name.replace("ubdx", "ublk", 1), {}).get("cells", {})
+        for cell, values in row.get("cells", {}).items():
+            if cell not in peer:
+                continue
+            blur = (values["spread_percent"] + peer[cell]["spread_percent"]) / 100 * values["instructions"]
+            over = values["instructions"] - peer[cell]["instructions"]
+            if over > blur:
+                yield f"{name} {cell}: {values['instructions']:.0f} is {over:.0f} dearer than ublk's {peer[cell]['instructions']:.0f}"
+
+
+def main() -> None:
+    if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__)
+    results = json.loads(Path(sys.argv[1]).read_text())
+    violations = [*quality(results), *peers(results, json.loads(LADDER.read_text())), *ubdx(results)]
+    for line in violations:
+        print(line)
+    sys.exit(bool(violations))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The comparison's part in the guest: for each row of rows.tsv, set the device up, give it everyone's limits, run the fio
+# grid on it, take it down. Leaves in $OUT what report.py reads.
+#
+# A cell (direction, queue depth, size) is three fio jobs: a and b do N/8 requests each, c does N. Each is bracketed by two
+# stamps taken in the job's own thread, so c less b is the cost of 7N/8 requests without fio's start and end, and a less b
+# tells how well that can be known. All jobs of a row are one fio process, after a warm-up that is not counted.
+
+set -euo pipefail
+shopt -s nullglob
+
+here=$(cd "$(dirname "$0")" && pwd)
+lib=$here/../lib
+# shellcheck source=../lib/devices.sh
+. "$lib/devices.sh"
+# shellcheck source=../lib/limits.sh
+. "$lib/limits.sh"
+
+usage() {
+	cat <<-'END'
+	usage: guest.sh [--seed N] [--order given|reverse|shuffle] [--rows REGEX] [--cells full|quick]
+	Runs in the lab's guest; experiments/compare/run.sh starts it.
+	END
+}
+
+# Requests of job c, by queue depth and size; a and b do an eighth.
+readonly -A REQUESTS=(
+	['1 4k']=3200 ['1 64k']=1600 ['1 512k']=480
+	['32 4k']=6400 ['32 64k']=2400 ['32 512k']=480
+)
+
+parse() {
+	seed=42 order=given rows=. cells=full
+	while (($#)); do
+		case $1 in
+		--seed | --order | --rows | --cells)
+			(($# > 1)) || die "$1 needs a value"
+			printf -v "${1#--}" %s "$2"
+			shift
+			;;
+		-h | --help) usage; exit 0 ;;
+		*) die "unknown option $1" ;;
+		esac
+		shift
+	done
+	[[ $order == given || $order == reverse || $order == shuffle ]] || die "--order is given, reverse or shuffle"
+	[[ $cells == full || $cells == quick ]] || die "--cells is full or quick"
+}
+
+die() { echo "compare: $*" >&2; exit 1; }
+
+# A cell is DIRECTION.DEPTH.SIZE.
+cell_list() {
+	local rw qd bs
+	if [[ $cells == quick ]]; then
+		echo randwrite.1.4k randwrite.32.4k randread.32.512k
+		return
+	fi
+	for rw in randwrite randread; do
+		for qd in 1 32; do
+			for bs in 4k 64k 512k; do
+				echo "$rw.$qd.$bs"
+			done
+		done
+	done
+}
+
+# The table's rows that are wanted, in the order of this replicate. The floor is always there.
+row_list() {
+	local line i j swap
+	local -a list=()
+	while IFS= read -r line; do
+		[[ $line == \#* || -z $line ]] && continue
+		((${#list[@]} == 0)) || [[ ${line%%$'\t'*} =~ $rows ]] || continue
+		list+=("$line")
+	done <"$here/rows.tsv"
+	if [[ $order == shuffle ]]; then
+		RANDOM=$seed
+		for ((i = ${#list[@]} - 1; i > 0; i--)); do
+			j=$((RANDOM % (i + 1)))
+			swap=${list[i]} list[i]=${list[j]} list[j]=$swap
+		done
+	fi
+	if [[ $order == reverse ]]; then
+		for ((i = ${#list[@]} - 1; i >= 0; i--)); do
+			echo "${list[i]}"
+		done
+	else
+		printf '%s\n' "${list[@]}"
+	fi
+}
+
+job_file() {
+	local row=$1 dev=$2 cell rw qd bs part n
+	cat <<-END
+	[global]
+	filename=/dev/$dev
+	ioengine=io_uring
+	direct=1
+	thread=1
+	randseed=$seed
+	norandommap=1
+	iodepth_batch_submit=8
+	iodepth_batch_complete_min=1
+	iodepth_batch_complete_max=8
+	stonewall
+	[warm.write]
+	rw=randwrite
+	bssplit=4k/50:512k/50
+	iodepth=32
+	number_ios=256
+	[warm.read]
+	rw=randread
+	bssplit=4k/50:512k/50
+	iodepth=32
+	number_ios=256
+	END
+	for cell in $(cell_list); do
+		IFS=. read -r rw qd bs <<<"$cell"
+		for part in a b c; do
+			n=${REQUESTS[$qd $bs]}
+			[[ $part == c ]] || n=$((n / 8))
+			cat <<-END
+			[$cell.$part]
+			rw=$rw
+			bs=$bs
+			iodepth=$qd
+			number_ios=$n
+			exec_prerun=stamp $OUT/stamps pre $row $cell.$part -- $dev
+			exec_postrun=stamp $OUT/stamps post $row $cell.$part -- $dev
+			END
+		done
+	done
+}
+
+# fio writes notes of its own before the JSON.
+run_fio() {
+	local row=$1 dev=$2
+	job_file "$row" "$dev" >"/tmp/$row.fio"
+	(cd /tmp && fio --output-format=json --output="/tmp/$row.json" "/tmp/$row.fio") >"/tmp/$row.log" 2>&1 || {
+		cat "/tmp/$row.log" "/tmp/$row.json" >&2
+		die "$row: fio failed"
+	}
+	sed -n '/^{/,$p' "/tmp/$row.json" >"$OUT/$row.fio.json"
+	cp "/tmp/$row.fio" "$OUT/"
+}
+
+run_row() {
+	local row=$1 kind=$2 status=0
+	shift 2
+	"up_$kind" "$@" 2>/tmp/up.log || status=$?
+	if ((status == 77)); then
+		echo "$(</tmp/up.log)"
+		printf '%s\tskipped\t%s\n' "$row" "$(</tmp/up.log)" >>"$OUT/rows"
+		return
+	fi
+	((status == 0)) || { cat /tmp/up.log >&2; die "$row: the device could not be set up"; }
+	equal_limits "$lib/limits.tsv" "$row" "$kind" "$DEV" "$OUT/limits" || die "$row: unequal limits"
+	run_fio "$row" "$DEV"
+	"down_$kind" || die "$row: the device could not be taken down"
+	printf '%s\tmeasured\t%s\n' "$row" "$DEV" >>"$OUT/rows"
+	echo "$(cell_list | wc -w) cells"
+}
+
+record() { printf '%s\t%s\n' "$1" "$2" >>"$OUT/machine"; }
+
+record_machine() {
+	local name value
+	read -r value </proc/version
+	record kernel "$value"
+	read -r value </proc/cmdline
+	record command_line "$value"
+	record fio "$(fio --version)"
+	record nbdkit "$(nbdkit --version)"
+	record seed "$seed"
+	record order "$order"
+	record cells "$cells"
+	record clocksource "$(</sys/devices/system/clocksource/clocksource0/current_clocksource)"
+	record transparent_hugepage "$(</sys/kernel/mm/transparent_hugepage/enabled)"
+	record scheduling_policy "$(chrt -p $$ | sed -n 's/.*policy: //p')"
+	for name in sched_autogroup_enabled io_uring_disabled; do
+		[[ ! -e /proc/sys/kernel/$name ]] || record "kernel.$name" "$(</proc/sys/kernel/$name)"
+	done
+	record cpus "$(nproc)"
+	while IFS=: read -r name value; do
+		[[ $name != model\ name* ]] || record cpu "${value# }"
+	done </proc/cpuinfo
+	for name in null_blk loop nbd ublk_drv; do
+		record "module.$name" "$(modinfo -F srcversion "$name" 2>/dev/null)"
+	done
+	[[ ! -e /ubdx/ubdx.ko ]] || record module.ubdx "$(modinfo -F srcversion /ubdx/ubdx.ko)"
+}
+
+main() {
+	local line row kind arguments nr=0
+	local -a list
+	parse "$@"
+	# fio runs its hooks through a shell.
+	[[ -e /bin/sh ]] || ln -s /usr/bin/bash /bin/sh
+	[[ $(</proc/sys/kernel/randomize_va_space) == 0 ]] || echo 0 >/proc/sys/kernel/randomize_va_space
+	record_machine
+	mapfile -t list < <(row_list)
+	for line in "${list[@]}"; do
+		IFS=$'\t' read -r row _ _ kind arguments <<<"$line"
+		nr=$((nr + 1))
+		printf '[%2d/%d] %-26s ' $nr ${#list[@]} "$row"
+		# shellcheck disable=SC2086 # words of the table
+		run_row "$row" "$kind" $arguments
+	done
+}
+
+main "$@"

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-2.0
+"""From what guest.sh left in a folder to cost per request: reads the stamps, fio's JSON and the limits, and checks them.
+
+A figure is accepted only if every request of the job reached the device as it was sent: fio says how many it sent, the
+device's statistics how many it served, and neither splits nor merges may lie between.
+
+How well a cost is known has two parts. The resolution is the bracket's own: how much two equal runs differ on the
+floor, where no second task makes the scheduler choose. The spread is how much they differ in the cell itself.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SIZES = {"4k": 4096, "64k": 65536, "512k": 524288}
+SECTOR = 512
+TICK_NS = 10_000_000  # what the kernel's idle time is counted in
+
+
+class BadData(Exception):
+    """Raw data that contradicts itself; the message says where."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of rows.tsv."""
+
+    name: str
+    target: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """One line of counters, or the difference of two."""
+
+    ns: int
+    idles: int
+    idle_ns: int
+    switches: int
+    reads: int
+    read_merges: int
+    read_sectors: int
+    writes: int
+    write_merges: int
+    write_sectors: int
+
+    def since(self, pre: Stamp) -> Stamp:
+        return Stamp(*(getattr(self, f) - getattr(pre, f) for f in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one request of a cell costs, and how well that is known."""
+
+    cost: float  # instructions per request
+    spent: float  # instructions that the cost was taken from
+    spread: float  # instructions by which two equal runs differed
+    idle: float  # share of the cost in which the CPU may have been idle
+    switches: float  # per request
+    requests: int
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """One boot."""
+
+    machine: dict[str, str]
+    limits: dict[str, dict[str, str]]
+    excepted: dict[str, dict[str, str]]
+    skipped: dict[str, str]
+    order: list[str]
+    cells: dict[str, dict[str, Cell]]
+
+    def jitter(self, floor: str) -> float:
+        """The bracket's own uncertainty, in instructions."""
+        return max(cell.spread for cell in self.cells[floor].values())
+
+
+def read_rows(path: Path) -> list[Row]:
+    lines = [line.split("\t") for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    return [Row(*fields[:3]) for fields in lines]
+
+
+def cell_key(cell: str) -> tuple[bool, int, int]:
+    """Orders cells as the table has them: writes before reads, then queue depth, then size."""
+    rw, depth, size = cell.split(".")
+    return rw != "randwrite", int(depth), SIZES[size]
+
+
+def read_stamps(path: Path) -> dict[str, dict[str, Stamp]]:
+    """Row -> job -> what passed between its two stamps."""
+    before: dict[tuple[str, str], Stamp] = {}
+    rows: dict[str, dict[str, Stamp]] = {}
+    for line in path.read_text().splitlines():
+        phase, row, job, *counters = line.split("\t")
+        stamp = Stamp(*map(int, counters))
+        if phase == "pre":
+            before[row, job] = stamp
+        else:
+            rows.setdefault(row, {})[job] = stamp.since(before.pop((row, job)))
+    if before:
+        raise BadData(f"{path}: jobs without an end: {sorted(before)}")
+    return rows
+
+
+def check_job(row: str, job: dict, bracket: Stamp) -> int:
+    """Asserts that fio and the device agree about a job; returns its requests."""
+    name = job["jobname"]
+    direction = "write" if job["job options"]["rw"] == "randwrite" else "read"
+    size = SIZES[job["job options"]["bs"]]
+    sent = job[direction]["total_ios"]
+    wanted = int(job["job options"]["number_ios"])
+    served = (bracket.reads, bracket.read_merges, bracket.read_sectors, bracket.writes, bracket.write_merges, bracket.write_sectors)
+    moved = (sent, 0, sent * size // SECTOR)
+    expected = (0, 0, 0, *moved) if direction == "write" else (*moved, 0, 0, 0)
+    if job["error"]:
+        raise BadData(f"{row}: {name}: fio reports error {job['error']}")
+    if sent != wanted:
+        raise BadData(f"{row}: {name}: {sent} requests sent, {wanted} wanted")
+    if served != expected:
+        raise BadData(f"{row}: {name}: the device served {served}, expected {expected}: requests were split or merged")
+    return sent
+
+
+def measure_cell(row: str, cell: str, jobs: dict[str, dict], brackets: dict[str, Stamp]) -> Cell:
+    a, b, c = (brackets[f"{cell}.{part}"] for part in "abc")
+    n_a, n_b, n_c = (check_job(row, jobs[f"{cell}.{part}"], brackets[f"{cell}.{part}"]) for part in "abc")
+    if n_a != n_b:
+        raise BadData(f"{row}: {cell}: the short runs differ in length")
+    spent = c.ns - (a.ns + b.ns) / 2
+    requests = n_c - n_b
+    entered = c.idles - max(a.idles, b.idles)
+    # The time is known to a tick only; that the idle loop was not entered at all is known exactly.
+    idle_ns = 0 if entered <= 0 else max(0, c.idle_ns - b.idle_ns) + TICK_NS
+    return Cell(
+        cost=spent / requests,
+        spent=spent,
+        spread=abs(a.ns - b.ns),
+        idle=idle_ns / spent,
+        switches=(c.switches - (a.switches + b.switches) / 2) / requests,
+        requests=requests,
+    )
+
+
+def read_table(path: Path, fields: int) -> list[list[str]]:
+    return [line.split("\t", fields - 1) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def read_replicate(raw: Path) -> Replicate:
+    brackets = read_stamps(raw / "stamps")
+    limits: dict[str, dict[str, str]] = {}
+    excepted: dict[str, dict[str, str]] = {}
+    skipped: dict[str, str] = {}
+    order: list[str] = []
+    cells: dict[str, dict[str, Cell]] = {}
+    for row, attribute, value, verdict in read_table(raw / "limits", 4):
+        limits.setdefault(row, {})[attribute] = value
+        if verdict == "excepted":
+            excepted.setdefault(row, {})[attribute] = value
+    for row, status, detail in read_table(raw / "rows", 3):
+        order.append(row)
+        if status == "skipped":
+            skipped[row] = detail
+            continue
+        jobs = {job["jobname"]: job for job in json.loads((raw / f"{row}.fio.json").read_text())["jobs"]}
+        names = sorted({name.rsplit(".", 1)[0] for name in brackets[row]}, key=cell_key)
+        cells[row] = {cell: measure_cell(row, cell, jobs, brackets[row]) for cell in names}
+    machine = dict(read_table(raw / "machine", 2))
+    return Replicate(machine, limits, excepted, skipped, order, cells)
+
+
+def fail(message: str) -> None:
+    sys.exit(f"compare: {message}")

@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Turns the raw data of the comparison into results.json, table.csv, table.txt, the figure and manifest.json.
+
+    report.py --out FOLDER [--revision REV] [--dirty] RAW...
+
+Each RAW is what guest.sh left of one boot (a replicate). Everything but manifest.json is a function of the raw data
+alone, byte for byte. Run it in the lab's root: lab/in experiments/compare/report.py ...
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import platform
+import subprocess
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+import figure
+from measure import BadData, Replicate, Row, cell_key, fail, read_replicate, read_rows
+
+NOTE = (
+    "Instructions per request on the counting clock: everything the one CPU executed (fio, kernel, server) for one "
+    "request. Not nanoseconds: cache and TLB misses, IPIs and parallelism are not in these figures."
+)
+RESAMPLES = 10000
+
+
+def reference(row: Row) -> str | None:
+    """The row that a row of the same target is held against."""
+    return None if row.target == "floor" else f"ublk-{row.target}-copy"
+
+
+def interval(values: np.ndarray) -> list[float] | None:
+    """Bootstrap 95 % interval of the mean; one boot has none."""
+    if len(values) < 2:
+        return None
+    draws = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
+    return [round(float(v), 1) for v in np.percentile(values[draws].mean(axis=1), [2.5, 97.5])]
+
+
+def cell_result(row: Row, floor: Row, cell: str, boots: list[Replicate]) -> dict:
+    cells = [boot.cells[row.name][cell] for boot in boots]
+    costs = np.array([c.cost for c in cells])
+    floors = np.array([boot.cells[floor.name][cell].cost for boot in boots])
+    result: dict = {
+        "instructions": round(float(costs.mean()), 1),
+        "above_floor": round(float((costs - floors).mean()), 1),
+        "resolution_percent": round(100 * max(b.jitter(floor.name) / c.spent for b, c in zip(boots, cells)), 3),
+        "spread_percent": round(100 * max(c.spread / c.spent for c in cells), 3),
+        "idle_percent": round(100 * max(c.idle for c in cells), 3),
+        "switches": round(float(np.mean([c.switches for c in cells])), 3),
+        "requests": sum(c.requests for c in cells),
+    }
+    against = reference(row)
+    if len(boots) > 1:
+        result["boots"] = [round(float(c), 1) for c in costs]
+        result["above_floor_95"] = interval(costs - floors)
+    if against and against != row.name and all(against in boot.cells for boot in boots):
+        difference = costs - np.array([boot.cells[against][cell].cost for boot in boots])
+        result["against_ublk_copy"] = round(float(difference.mean()), 1)
+        if len(boots) > 1:
+            result["against_ublk_copy_95"] = interval(difference)
+    return result
+
+
+def copy_calibration(rows: dict) -> float | None:
+    """What the kernel's copy of a payload costs: ublk's copy mode less its user copy mode, untouched, at 512k."""
+    try:
+        pair = [rows[name]["cells"]["randwrite.32.512k"]["instructions"] for name in ("ublk-null-copy", "ublk-null-user-untouched")]
+    except KeyError:
+        return None
+    return round((pair[0] - pair[1]) / 512, 1)
+
+
+def collect(rows: list[Row], boots: list[Replicate]) -> dict:
+    floor = rows[0]
+    cells = sorted({c for boot in boots for row in boot.cells.values() for c in row}, key=cell_key)
+    results: dict[str, dict] = {}
+    for row in rows:
+        entry: dict = {"label": row.label, "target": row.target}
+        if any(row.name in boot.skipped for boot in boots):
+            entry["skipped"] = boots[0].skipped[row.name]
+        elif all(row.name in boot.cells for boot in boots):
+            entry["cells"] = {cell: cell_result(row, floor, cell, boots) for cell in cells}
+        else:
+            continue
+        results[row.name] = entry
+    return {
+        "note": NOTE,
+        "unit": "instructions per request",
+        "kernel": boots[0].machine["kernel"].split()[2],
+        "floor": floor.name,
+        "boots": len(boots),
+        "cells": cells,
+        "copy_instructions_per_kib": copy_calibration(results),
+        "rows": results,
+    }
+
+
+def text_table(results: dict, field: str, title: str, only: list[str]) -> str:
+    """One line a row, one column a cell; a head of two lines above the sizes."""
+    width = max(len(results["rows"][name]["label"]) for name in only)
+    groups: dict[str, int] = {}
+    for cell in results["cells"]:
+        rw, depth, _ = cell.split(".")
+        group = f"{rw.removeprefix('rand')} QD{depth}"
+        groups[group] = groups.get(group, 0) + 1
+    head = " " * width + "".join(f" |{group:^{9 * n - 1}}" for group, n in groups.items())
+    sizes = " " * width
+    last = ""
+    for cell in results["cells"]:
+        group, size = cell.rsplit(".", 1)
+        sizes += f"{' |' if group != last else '  '}{size:>7}"
+        last = group
+    lines = [title, "", head, sizes, "-" * len(sizes)]
+    for name in only:
+        row = results["rows"][name]
+        if "skipped" in row:
+            lines.append(f"{row['label']:<{width}} | not on this kernel")
+            continue
+        line = f"{row['label']:<{width}}"
+        last = ""
+        for cell in results["cells"]:
+            group = cell.rsplit(".", 1)[0]
+            line += f"{' |' if group != last else '  '}{row['cells'][cell][field]:>7.0f}"
+            last = group
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def worst(results: dict, field: str) -> float:
+    return max(c[field] for row in results["rows"].values() for c in row.get("cells", {}).values())
+
+
+def text_report(results: dict) -> str:
+    names = list(results["rows"])
+    parts = [
+        text_table(results, "instructions", f"Instructions per request, Linux {results['kernel']}, everything included", names),
+        text_table(results, "above_floor", "Of these, above the floor: what each way to serve a request costs", names[1:]),
+    ]
+    notes = [
+        "Counting clock: instructions of one CPU (fio + kernel + server), not nanoseconds. Writes and reads are random and direct.",
+        f"Resolution {worst(results, 'resolution_percent'):.2f} % or better; two equal runs differ by "
+        f"{worst(results, 'spread_percent'):.2f} % or less; idle {worst(results, 'idle_percent'):.2f} % or less; "
+        f"{results['boots']} boot{'s' if results['boots'] > 1 else ''}.",
+    ]
+    if results["copy_instructions_per_kib"] is not None:
+        notes.append(f"Calibration: the kernel's copy of a payload takes {results['copy_instructions_per_kib']} instructions per KiB here.")
+    return "\n".join(parts) + "\n" + "\n".join(notes) + "\n"
+
+
+def write_csv(path: Path, results: dict) -> None:
+    fields = ["instructions", "above_floor", "resolution_percent", "spread_percent", "idle_percent", "switches", "requests", "against_ublk_copy"]
+    with path.open("w", newline="") as f:
+        out = csv.writer(f, lineterminator="\n")
+        out.writerow(["row", "label", "target", "direction", "depth", "size", *fields])
+        for name, row in results["rows"].items():
+            for cell, values in row.get("cells", {}).items():
+                rw, depth, size = cell.split(".")
+                place = [name, row["label"], row["target"], rw.removeprefix("rand"), depth, size]
+                out.writerow(place + [values.get(field, "") for field in fields])
+
+
+def version_of(*command: str) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError):
+        return "unknown"
+
+
+def manifest(boots: list[Replicate], options: argparse.Namespace) -> dict:
+    vm = options.raw[0] / "vm"
+    return {
+        "revision": options.revision,
+        "dirty": options.dirty,
+        "qemu": version_of("qemu-system-x86_64", "--version"),
+        "qemu_arguments": vm.read_text().split("\n") if vm.exists() else "not recorded",
+        "tools": {"python": platform.python_version(), "numpy": np.__version__, "matplotlib": matplotlib.__version__,
+                  "gcc": version_of("gcc", "--version")},
+        "boots": [
+            {"machine": boot.machine, "rows": boot.order, "skipped": boot.skipped, "limits": boot.limits,
+             "limits_excepted": boot.excepted}
+            for boot in boots
+        ],
+    }
+
+
+def write_json(path: Path, value: dict) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("raw", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--revision", default="unknown")
+    parser.add_argument("--dirty", action="store_true")
+    options = parser.parse_args()
+    try:
+        boots = [read_replicate(raw) for raw in options.raw]
+    except (BadData, OSError, KeyError, ValueError) as error:
+        fail(f"the raw data can't be used: {error!r}" if not isinstance(error, BadData) else str(error))
+    results = collect(read_rows(Path(__file__).with_name("rows.tsv")), boots)
+    options.out.mkdir(parents=True, exist_ok=True)
+    write_json(options.out / "results.json", results)
+    write_json(options.out / "manifest.json", manifest(boots, options))
+    write_csv(options.out / "table.csv", results)
+    (options.out / "table.txt").write_text(text_report(results))
+    figure.draw(results, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The comparison, from the host: boot the lab's counting clock, run guest.sh there, report. See usage() below.
+# Needs the guest's folder (make guest). Leaves its results and nothing else.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+top=${here%/experiments/compare}
+
+usage() {
+	cat <<-'END'
+	usage: experiments/compare/run.sh [OPTION...]
+	Compare what a block request costs on ubdx, ublk, NBD, the kernel's loop driver and null_blk, in instructions.
+
+	  --kernel NAME     the lab's kernel: stable or backports (backports)
+	  --quick           three cells of the grid instead of twelve
+	  --rows REGEX      only these rows of rows.tsv, and the floor
+	  --seed N          fio's and the machine's seed, and that of the order (42)
+	  --order ORDER     of the rows: given, reverse or shuffle (given; shuffle with --replicates)
+	  --replicates N    boot N times, with the seeds from --seed on; reports means and 95 % intervals (1)
+	  --results DIR     where the results go (experiments/results/compare/KERNEL; build/... unless the whole grid ran)
+	  -h, --help        this text
+	END
+}
+
+die() { echo "compare: $*" >&2; exit 1; }
+
+parse() {
+	kernel=backports cells=full rows='' seed=42 order='' replicates=1 results=''
+	while (($#)); do
+		case $1 in
+		-h | --help) usage; exit 0 ;;
+		--quick) cells=quick ;;
+		--kernel | --rows | --seed | --order | --replicates | --results)
+			(($# > 1)) || { echo "compare: $1 needs a value" >&2; exit 2; }
+			printf -v "${1#--}" %s "$2"
+			shift
+			;;
+		*) echo "compare: unknown option $1; see --help" >&2; exit 2 ;;
+		esac
+		shift
+	done
+	[[ $seed =~ ^[0-9]+$ && $replicates =~ ^[1-9][0-9]*$ ]] || { echo "compare: --seed and --replicates take numbers" >&2; exit 2; }
+	[[ -n $order ]] || { order=given; ((replicates == 1)) || order=shuffle; }
+	if [[ -z $results ]]; then
+		results=experiments/results/compare/$kernel
+		[[ $cells == full && -z $rows ]] || results=build/compare/$kernel
+	fi
+}
+
+# What the sources are, apart from results, which change with each run.
+source_state() {
+	local revision
+	revision=$(git -C "$top" rev-parse HEAD 2>/dev/null) || { echo --revision unknown; return; }
+	echo "--revision $revision"
+	[[ -z $(git -C "$top" status --porcelain -- . ':!experiments/results') ]] || echo --dirty
+}
+
+boot() {
+	local raw=$1 seed=$2
+	lab/vm --kernel "$kernel" --clock count --seed "$seed" --timeout 1200 --payload "build/guest-$kernel" --out "$raw" -- \
+		/ubdx/experiments/compare/guest.sh --seed "$seed" --order "$order" --cells "$cells" --rows "${rows:-.}"
+}
+
+main() {
+	local work i
+	local -a state raws=()
+	parse "$@"
+	cd "$top"
+	[[ -x build/guest-$kernel/bin/ublk-peer ]] || die "build/guest-$kernel is not there; make guest KERNEL=$kernel"
+	mkdir -p build
+	work=$(mktemp -d build/compare.XXXXXX)
+	# shellcheck disable=SC2064 # as it is now
+	trap "rm -rf '$top/$work'" EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	read -r -d '' -a state < <(source_state) || true
+	for ((i = 0; i < replicates; i++)); do
+		((replicates == 1)) || echo "replicate $((i + 1)) of $replicates, seed $((seed + i))"
+		boot "$work/$((seed + i))" $((seed + i))
+		raws+=("$work/$((seed + i))")
+	done
+	lab/in experiments/compare/report.py --out "$work/results" "${state[@]}" "${raws[@]}"
+	for i in "${raws[@]}"; do
+		lab/in experiments/compare/pack.sh "$i" "$work/results/raw/${i##*/}.tar.xz"
+	done
+	mkdir -p "$(dirname "$results")"
+	rm -rf "$results"
+	mv "$work/results" "$results"
+	echo
+	cat "$results/table.txt"
+	echo
+	echo "Results, figure and manifest: $results ($SECONDS s)"
+}
+
+main "$@"
