@@ -19,7 +19,7 @@
 struct add_args {
 	const char *target, *file, *xfer, *cpus;
 	uint64_t id, size, queues, depth, max_io, timeout, block_size, physical_block_size, io_opt;
-	uint64_t dma_align, numa_node, prefault;
+	uint64_t max_segments, max_segment_size, dma_align, numa_node, prefault;
 	int direct, read_only, no_discard, write_cache, fua, foreground, json;
 };
 
@@ -89,6 +89,10 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		{ "physical-block-size", OPTION_SIZE, &a->physical_block_size, 512, 1U << 30, "SIZE",
 		  "physical block (4096)" },
 		{ "io-opt", OPTION_SIZE, &a->io_opt, 512, 1U << 30, "SIZE", "preferred request (none)" },
+		{ "max-segments", OPTION_NUMBER, &a->max_segments, 1, UINT16_MAX, "N",
+		  "longest scatter list of a request (one entry a page)" },
+		{ "max-segment-size", OPTION_SIZE, &a->max_segment_size, 4096, UINT32_MAX, "SIZE",
+		  "longest entry of one (no limit)" },
 		{ "dma-align", OPTION_SIZE, &a->dma_align, 1, 4096, "SIZE",
 		  "alignment of memory for direct I/O (4)" },
 		{ "timeout", OPTION_NUMBER, &a->timeout, 1, 86400, "SECONDS",
@@ -166,6 +170,8 @@ static void fill_params(const struct add_args *a, struct ubdx_params *p)
 		.logical_block_size	= a->block_size,
 		.physical_block_size	= a->physical_block_size,
 		.io_opt			= a->io_opt,
+		.max_segments		= a->max_segments,
+		.max_segment_size	= a->max_segment_size,
 		.dma_alignment		= a->dma_align ? a->dma_align - 1 : 0,
 		.numa_node		= a->numa_node == UNSET ? -1 : (int)a->numa_node,
 	};

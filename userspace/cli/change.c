@@ -178,17 +178,21 @@ int cmd_del(const struct command *self, int argc, char **argv)
 	d.flags = force;
 	output.json = json;
 
-	output_begin(&output, NULL);
-	output_list(&output, "deleted");
+	if (json) {
+		output_begin(&output, NULL);
+		output_list(&output, "deleted");
+	}
 	if (all)
 		del_all(&d);
 	for (i = first; i < argc; i++)
 		if (!parse_device(argv[i], &id))
 			del_one(&d, id);
-	output_list_end(&output);
-	output_end(&output);
 	close(d.ctl);
-	if (json && !output_finish(&output))
-		del_failed(&d, cli_fail(self, "writing the output failed"));
+	if (json) {
+		output_list_end(&output);
+		output_end(&output);
+		if (!output_finish(&output))
+			del_failed(&d, cli_fail(self, "writing the output failed"));
+	}
 	return d.result;
 }

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "libubdx.h"
 
@@ -103,6 +104,8 @@ void output_end(struct output *o);
 void output_string(struct output *o, const char *key, const char *value);
 void output_number(struct output *o, const char *key, int64_t value);
 void output_bool(struct output *o, const char *key, bool value);
+/* Text only: a line as it is. */
+void output_line(struct output *o, const char *text);
 void output_list(struct output *o, const char *key);
 void output_list_end(struct output *o);
 /* End the document; false if it could not be written. */

@@ -2,11 +2,7 @@
 /*
  * describe.c - a device in words: what the driver says of it, and the counters in its sysfs folder.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli.h"
 
@@ -76,6 +72,8 @@ static void describe_params(struct output *o, const struct ubdx_params *p)
 	output_number(o, "discard_granularity", p->discard_granularity);
 	output_number(o, "max_discard_sectors", p->max_discard_sectors);
 	output_number(o, "max_write_zeroes_sectors", p->max_write_zeroes_sectors);
+	output_number(o, "max_segments", p->max_segments);
+	output_number(o, "max_segment_size", p->max_segment_size);
 	output_number(o, "dma_alignment", p->dma_alignment);
 	output_bool(o, "read_only", p->attrs & UBDX_ATTR_READ_ONLY);
 	output_bool(o, "write_cache", p->attrs & UBDX_ATTR_WRITE_CACHE);
@@ -85,68 +83,83 @@ static void describe_params(struct output *o, const struct ubdx_params *p)
 	output_end(o);
 }
 
-static void describe_file(struct output *o, const char *folder, const char *name)
-{
-	char path[512], text[256];
-	int64_t number;
-	FILE *file;
-	char *end;
-	size_t n;
+/* ---- sysfs ---- */
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+/* counters: MODE OP REQUESTS BYTES */
+static void counters_line(struct output *o, const char *line)
+{
+	unsigned long long requests, bytes;
+	char mode[32], op[32];
+
+	if (sscanf(line, "%31s %31s %llu %llu", mode, op, &requests, &bytes) != 4)
+		return;
+	output_begin(o, NULL);
+	output_string(o, "xfer", mode);
+	output_string(o, "op", op);
+	output_number(o, "requests", requests);
+	output_number(o, "bytes", bytes);
+	output_end(o);
+}
+
+/* errors: KIND NUMBER */
+static void errors_line(struct output *o, const char *line)
+{
+	unsigned long long number;
+	char kind[32];
+
+	if (sscanf(line, "%31s %llu", kind, &number) != 2)
+		return;
+	output_begin(o, NULL);
+	output_string(o, "kind", kind);
+	output_number(o, "requests", number);
+	output_end(o);
+}
+
+/* queues: queue N node N task PID */
+static void queues_line(struct output *o, const char *line)
+{
+	int queue, node, task;
+
+	if (sscanf(line, "queue %d node %d task %d", &queue, &node, &task) != 3)
+		return;
+	output_begin(o, NULL);
+	output_number(o, "queue", queue);
+	output_number(o, "node", node);
+	output_number(o, "task", task);
+	output_end(o);
+}
+
+/* A file of the device's sysfs folder that has a line for each thing; there is none unless it is live. */
+static void describe_file(struct output *o, int id, const char *key, const char *name,
+			  void (*describe_line)(struct output *o, const char *line))
+{
+	char path[64], line[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/%s", id, name);
 	file = fopen(path, "re");
 	if (!file)
 		return;
-	n = fread(text, 1, sizeof(text) - 1, file);
-	fclose(file);
-	text[n] = '\0';
-	while (n && text[n - 1] == '\n')
-		text[--n] = '\0';
-
-	errno = 0;
-	number = strtoll(text, &end, 10);
-	if (n && !*end && !errno)
-		output_number(o, name, number);
-	else
-		output_string(o, name, text);
-}
-
-static int is_shown(const struct dirent *entry)
-{
-	return entry->d_name[0] != '.';
-}
-
-/* Whatever the driver shows, so that what it learns to count is shown without a change here. */
-static void describe_folder(struct output *o, const char *key, const char *folder)
-{
-	struct dirent **entries;
-	int i, nr = scandir(folder, &entries, is_shown, alphasort);
-
-	if (nr < 0)
-		return;
-	output_begin(o, key);
-	for (i = 0; i < nr; i++) {
-		char path[512];
-		struct stat st;
-
-		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
-		if (!lstat(path, &st) && S_ISREG(st.st_mode))
-			describe_file(o, folder, entries[i]->d_name);
-		free(entries[i]);
+	output_list(o, key);
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (o->json)
+			describe_line(o, line);
+		else
+			output_line(o, line);
 	}
-	free(entries);
-	output_end(o);
+	output_list_end(o);
+	fclose(file);
 }
 
 void describe_device(struct output *o, const struct ubdx_info *info)
 {
-	char path[64];
-
 	describe_brief(o, info);
 	describe_mode(o, "xfer_wanted", info->xfer_wanted);
 	output_bool(o, "xfer_pinned", info->xfer_pinned);
 	describe_modes(o, "xfer_modes", info->xfer_modes);
 	describe_params(o, &info->params);
-	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx", info->id);
-	describe_folder(o, "sysfs", path);
+	describe_file(o, info->id, "queue_tasks", "queues", queues_line);
+	describe_file(o, info->id, "counters", "counters", counters_line);
+	describe_file(o, info->id, "errors", "errors", errors_line);
 }

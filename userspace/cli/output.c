@@ -110,6 +110,11 @@ void output_bool(struct output *o, const char *key, bool value)
 		fprintf(o->file, "%s\n", value ? "yes" : "no");
 }
 
+void output_line(struct output *o, const char *text)
+{
+	fprintf(o->file, "%*s%s\n", 2 * (int)(o->level - 1), "", text);
+}
+
 bool output_finish(struct output *o)
 {
 	if (o->json)

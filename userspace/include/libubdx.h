@@ -394,7 +394,8 @@ int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 /**
  * ubdx_server_free() - wait for the queues to leave and release everything. NULL is fine.
  *
- * A device that is still there is deleted, with force.
+ * A device that is still being served is deleted, with force. One that the driver has declared dead stays, for the
+ * administrator to see.
  *
  * Return: 0; a negative errno if a queue left because of an error, not because the device was gone.
  */

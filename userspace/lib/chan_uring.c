@@ -23,7 +23,7 @@ static size_t ubdx_descs_bytes(const struct ubdx_queue *q)
  * A command for @tag. The fields that a command doesn't use must be zero, as the SQE's slot may have been another
  * operation's before.
  */
-static void *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op, uint16_t tag)
+static struct io_uring_sqe *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op, uint16_t tag)
 {
 	struct io_uring_sqe *sqe = ubdx_queue_sqe(q);
 
@@ -34,12 +34,12 @@ static void *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op, uint16_t tag)
 		.cmd_op		= cmd_op,
 		.user_data	= tag,
 	};
-	return sqe->cmd;
+	return sqe;
 }
 
 static void ubdx_chan_fetch(struct ubdx_queue *q, uint16_t tag)
 {
-	struct ubdx_fetch *fetch = ubdx_chan_cmd(q, UBDX_CMD_FETCH, tag);
+	struct ubdx_fetch *fetch = (void *)ubdx_chan_cmd(q, UBDX_CMD_FETCH, tag)->cmd;
 
 	*fetch = (struct ubdx_fetch) {
 		.qid	= q->id,
@@ -56,8 +56,12 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 {
 	struct ubdx_queue *q = io->q;
 	uint16_t tag = ubdx_io_tag(io);
-	struct ubdx_commit *commit = ubdx_chan_cmd(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
+	struct io_uring_sqe *sqe = ubdx_chan_cmd(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
+	struct ubdx_commit *commit = (void *)sqe->cmd;
 
+	/* Until it turns out to be the last one, see ubdx_queue_enter(). */
+	sqe->len = UBDX_COMMIT_MORE;
+	q->last_commit = sqe;
 	*commit = (struct ubdx_commit) {
 		.seq		= io->desc->seq,
 		.qid		= q->id,
@@ -68,7 +72,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 }
 
 /* How long after its stamp the descriptor is read: now. Never 0, which says that it wasn't measured. */
-static uint32_t ubdx_read_ns(const struct ubdx_desc *desc)
+static cold uint32_t ubdx_read_ns(const struct ubdx_desc *desc)
 {
 	struct timespec now;
 	uint64_t ns;
@@ -81,7 +85,7 @@ static uint32_t ubdx_read_ns(const struct ubdx_desc *desc)
 }
 
 /* The tag has no command at the driver and gets no request any more. */
-static void ubdx_chan_retire(struct ubdx_queue *q, uint16_t tag, int res)
+static cold void ubdx_chan_retire(struct ubdx_queue *q, uint16_t tag, int res)
 {
 	q->live--;
 	if (res != -ENODEV)
@@ -101,6 +105,8 @@ void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 		return;
 	}
 	io->read_ns = unlikely(io->desc->flags & UBDX_DESC_STAMP) ? ubdx_read_ns(io->desc) : 0;
+	io->done = 0;
+	io->zero_way = 0;
 	ubdx_io_run(io);
 }
 

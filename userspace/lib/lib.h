@@ -11,6 +11,7 @@
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
+#define cold		__attribute__((cold, noinline))
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 

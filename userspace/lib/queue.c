@@ -158,11 +158,15 @@ static int ubdx_ring_place_workers(struct ubdx_queue *q, const struct ubdx_queue
 	return ret ? ubdx_fail(ret, "queue %u: placing its workers: %m", q->id) : 0;
 }
 
+/*
+ * Deferred task work saves a queue that waits some 600 instructions a round. The SQ keeps its array, useless as it is: the
+ * kernel patches its code when rings that have one come and go, unless one stays.
+ */
 static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
 	struct io_uring_params params = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_NO_SQARRAY | IORING_SETUP_SUBMIT_ALL,
+			 IORING_SETUP_SUBMIT_ALL,
 	};
 	int ret = io_uring_queue_init_params(q->depth, &q->ring, &params);
 
@@ -207,6 +211,10 @@ int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr)
 	unsigned int to_submit = sq->sqe_tail - *sq->khead;
 	int ret;
 
+	if (q->last_commit) {
+		q->last_commit->len = 0;	/* no UBDX_COMMIT_MORE: the driver ends its batch */
+		q->last_commit = NULL;
+	}
 	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
 	ret = io_uring_enter(q->ring.enter_ring_fd, to_submit, wait_nr, q->enter_flags, NULL);
 	return ret < 0 ? ret : 0;

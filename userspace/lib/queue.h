@@ -4,8 +4,8 @@
  * may use of them.
  *
  * A queue is owned by its thread from ubdx_queue_init() to ubdx_queue_exit(); nobody else touches it.
- * It has one SQE under way for each tag at most, a command while the request is at the driver or a step's I/O while it
- * is here. So neither ring can overflow.
+ * A tag has one SQE under way at most, from when it is made until its CQE is dealt with: a command while the request is
+ * at the driver, a step's I/O while it is here. So neither ring can overflow, and nobody needs to look.
  */
 #ifndef UBDX_QUEUE_H
 #define UBDX_QUEUE_H
@@ -67,6 +67,7 @@ struct ubdx_io {
 struct ubdx_queue {
 	struct io_uring ring;
 	unsigned int enter_flags;
+	struct io_uring_sqe *last_commit;	/* of those not handed in yet */
 	unsigned int live;
 	uint16_t id;
 	uint16_t depth;
@@ -122,16 +123,14 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res);
 
 static inline uint16_t ubdx_io_tag(const struct ubdx_io *io)
 {
-	return io - io->q->ios;
+	return io->desc->tag;
 }
 
-/* The next free SQE, with stale content: its user sets every field. */
+/* The SQE of the tag that is being dealt with; its content is stale, so set every field. */
 static inline struct io_uring_sqe *ubdx_queue_sqe(struct ubdx_queue *q)
 {
 	struct io_uring_sq *sq = &q->ring.sq;
 
-	while (unlikely(sq->sqe_tail - *sq->khead >= sq->ring_entries))
-		ubdx_queue_enter(q, 0);
 	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
 }
 

@@ -59,6 +59,7 @@ struct ubdx_server {
 	int channel;
 	int gone;
 	bool added;
+	bool live;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	unsigned int nr_ready;
@@ -377,9 +378,10 @@ static int ubdx_server_bring_up(struct ubdx_server *s)
 		ret = ubdx_workers_start(s);
 	if (!ret)
 		ret = ubdx_ctl_start(s->ctl, s->id);
-	if (!ret)
-		ret = ubdx_wait_for_node(s);
-	return ret;
+	if (ret)
+		return ret;
+	s->live = true;
+	return ubdx_wait_for_node(s);
 }
 
 int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
@@ -427,14 +429,25 @@ int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 	return ubdx_ctl_del(s->ctl, s->id, flags);
 }
 
+/* Once the queues of a live device have left, whoever took it away has not finished yet, or it died: not ours. */
+static bool ubdx_server_must_delete(struct ubdx_server *s)
+{
+	bool must;
+
+	pthread_mutex_lock(&s->lock);
+	must = s->added && (!s->live || s->nr_running);
+	pthread_mutex_unlock(&s->lock);
+	return must;
+}
+
 int ubdx_server_free(struct ubdx_server *s)
 {
 	int ret;
 
 	if (!s)
 		return 0;
-	/* Gone already, as a rule. Parked commands come back, and so the threads leave. */
-	if (s->added)
+	/* Parked commands come back, and so the threads leave. */
+	if (ubdx_server_must_delete(s))
 		ubdx_server_stop(s, UBDX_CTL_FORCE);
 	ret = ubdx_workers_join(s);
 	if (s->channel >= 0)

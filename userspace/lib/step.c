@@ -164,11 +164,11 @@ static const struct ubdx_step_ops {
 /* What a successful commit says: the bytes of a READ or WRITE, 0 for everything else. */
 static int32_t ubdx_io_served(const struct ubdx_io *io)
 {
-	return io->desc->op <= UBDX_OP_WRITE ? (int32_t)ubdx_desc_bytes(io->desc) : 0;
+	return likely(io->desc->op <= UBDX_OP_WRITE) ? (int32_t)ubdx_desc_bytes(io->desc) : 0;
 }
 
 /* Take the next step. Its result, as for a strategy's move(); 0 is UBDX_STEP_DONE. */
-static int64_t ubdx_io_step(struct ubdx_io *io)
+static inline int64_t ubdx_io_step(struct ubdx_io *io)
 {
 	struct ubdx_target *target = io->q->target;
 	struct ubdx_step *step = &io->step;
@@ -189,7 +189,7 @@ static int64_t ubdx_io_step(struct ubdx_io *io)
 }
 
 /* Account for a step's result; true if the request goes on with another one. */
-static bool ubdx_io_advance(struct ubdx_io *io, int64_t result)
+static inline bool ubdx_io_advance(struct ubdx_io *io, int64_t result)
 {
 	if (unlikely(result < 0)) {
 		ubdx_chan_commit(io, result);
@@ -207,22 +207,21 @@ static bool ubdx_io_advance(struct ubdx_io *io, int64_t result)
 	return false;
 }
 
-static void ubdx_io_go_on(struct ubdx_io *io, int64_t result)
-{
-	while (result != UBDX_ASYNC && ubdx_io_advance(io, result))
-		result = ubdx_io_step(io);
-}
-
-/* A request has come. */
+/* A request has come, or goes on. */
 void ubdx_io_run(struct ubdx_io *io)
 {
-	io->done = 0;
-	io->zero_way = UBDX_ZERO_PUNCH;
-	ubdx_io_go_on(io, ubdx_io_step(io));
+	int64_t result;
+
+	do {
+		result = ubdx_io_step(io);
+	} while (result != UBDX_ASYNC && ubdx_io_advance(io, result));
 }
 
 /* An SQE of its step has a result. */
 void ubdx_io_resume(struct ubdx_io *io, int res)
 {
-	ubdx_io_go_on(io, ubdx_step_ops[io->step.kind].resume(io, res));
+	int64_t result = ubdx_step_ops[io->step.kind].resume(io, res);
+
+	if (result != UBDX_ASYNC && ubdx_io_advance(io, result))
+		ubdx_io_run(io);
 }
