@@ -22,7 +22,44 @@
  */
 #define UBDX_TIMEOUT_TICK	HZ
 
-static inline void __ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
+/* Free the tags of requests that have ended. */
+void ubdx_end_batch(struct ubdx_server_queue *sq)
+{
+	struct io_comp_batch batch;
+
+	spin_lock(&sq->batch_lock);
+	batch = sq->batch;
+	sq->batch = (struct io_comp_batch) { };
+	spin_unlock(&sq->batch_lock);
+	if (!rq_list_empty(&batch.req_list))
+		blk_mq_end_request_batch(&batch);
+}
+
+/*
+ * The bios of @rq have ended; free its tag, or leave that to the next commit (@more). An abort takes what is
+ * left in the batch; who adds after it sees sq->dead, by the lock.
+ */
+static void ubdx_free_rq(struct ubdx_server_queue *sq, struct request *rq, bool more)
+{
+	bool added, flush;
+
+	if (!more && rq_list_empty(&sq->batch.req_list)) {
+		__blk_mq_end_request(rq, BLK_STS_OK);
+		return;
+	}
+	spin_lock(&sq->batch_lock);
+	added = blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch);
+	flush = !more || READ_ONCE(sq->dead);
+	spin_unlock(&sq->batch_lock);
+	if (!added)
+		__blk_mq_end_request(rq, BLK_STS_OK);
+	if (flush)
+		ubdx_end_batch(sq);
+}
+
+/* @sq: NULL, or the queue whose batch the request may join. */
+static inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+			      struct ubdx_result result, bool more)
 {
 	struct request *rq = slot->rq;
 
@@ -32,18 +69,20 @@ static inline void __ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
 		blk_mq_end_request(rq, result.status);
 	else if (unlikely(blk_update_request(rq, BLK_STS_OK, result.bytes)))
 		blk_mq_requeue_request(rq, true);
+	else if (sq)
+		ubdx_free_rq(sq, rq, more);
 	else
 		__blk_mq_end_request(rq, BLK_STS_OK);
 	local_bh_enable();
 }
 
-static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_slot *slot,
-				     struct ubdx_result result)
+static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *sq,
+				     struct ubdx_slot *slot, struct ubdx_result result, bool more)
 {
 	struct ubdx_trace_done done;
 
 	ubdx_trace_fill(&done, q, slot);
-	__ubdx_end(slot, result);
+	__ubdx_end(sq, slot, result, more);
 	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
 }
 
@@ -56,20 +95,37 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_slot *slo
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
 {
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(q, slot, result);
+		ubdx_end_traced(q, NULL, slot, result, false);
 	else
-		__ubdx_end(slot, result);
+		__ubdx_end(NULL, slot, result, false);
 }
 
-static unsigned long ubdx_deadline(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+/**
+ * ubdx_end_commit - the same, for a commit; in the server's task.
+ * @sq:		queue.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @result:	outcome.
+ * @more:	another commit follows at once.
+ */
+void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+		     struct ubdx_result result, bool more)
 {
-	return slot->start + msecs_to_jiffies(q->dev->params.timeout_ms);
+	if (static_branch_unlikely(&ubdx_traced))
+		ubdx_end_traced(sq->q, sq, slot, result, more);
+	else
+		__ubdx_end(sq, slot, result, more);
+}
+
+/* Is the request out for longer than the server may keep it? */
+static bool ubdx_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+{
+	return (u32)jiffies - slot->start >= msecs_to_jiffies(q->dev->params.timeout_ms);
 }
 
 /* The server is gone. @slot: claimed by the caller, who loses it. */
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
-	bool late = time_after_eq(jiffies, ubdx_deadline(q, slot));
+	bool late = ubdx_late(q, slot);
 
 	atomic64_inc(&q->aborted);
 	ubdx_end(q, slot, (struct ubdx_result) {
@@ -99,10 +155,21 @@ static void ubdx_reclaim(struct ubdx_queue *q, struct ubdx_slot *slot)
 		ubdx_abort(q, slot);
 }
 
+/* enum ubdx_op of a request's operation, plus one; 0: not served. */
+static const u8 ubdx_ops[REQ_OP_LAST] = {
+	[REQ_OP_READ]		= UBDX_OP_READ + 1,
+	[REQ_OP_WRITE]		= UBDX_OP_WRITE + 1,
+	[REQ_OP_FLUSH]		= UBDX_OP_FLUSH + 1,
+	[REQ_OP_DISCARD]	= UBDX_OP_DISCARD + 1,
+	[REQ_OP_WRITE_ZEROES]	= UBDX_OP_WRITE_ZEROES + 1,
+};
+
 static u32 ubdx_desc_flags(const struct request *rq)
 {
 	u32 flags = 0;
 
+	if (likely(!(rq->cmd_flags & (REQ_FUA | REQ_NOUNMAP | REQ_META))))
+		return 0;
 	if (rq->cmd_flags & REQ_FUA)
 		flags |= UBDX_DESC_FUA;
 	if (rq->cmd_flags & REQ_NOUNMAP)
@@ -118,10 +185,10 @@ static inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
 	u32 seq = ubdx_slot_seq(slot) + 1;
-	int op = ubdx_op(rq);
+	u8 op = ubdx_ops[req_op(rq)];
 	struct ubdx_desc *desc;
 
-	if (unlikely(op < 0))
+	if (unlikely(!op))
 		return BLK_STS_NOTSUPP;
 	if (unlikely(!sq || READ_ONCE(sq->dead)))
 		return BLK_STS_IOERR;
@@ -135,6 +202,7 @@ static inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server
 	slot->rq = rq;
 	slot->xfer = ubdx_xfer_select(q->dev, rq);
 	slot->start = jiffies;
+	slot->op = op - 1;
 	atomic64_set(&slot->word, ubdx_slot_word(seq, UBDX_SLOT_QUEUED));
 	ubdx_stage(q, slot, UBDX_T_QUEUE);
 
@@ -142,7 +210,7 @@ static inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server
 	desc->sector = blk_rq_pos(rq);
 	desc->nr_sectors = blk_rq_sectors(rq);
 	desc->seq = seq;
-	desc->op = op;
+	desc->op = slot->op;
 	desc->xfer = slot->xfer->mode;
 	desc->flags = ubdx_desc_flags(rq);
 	ubdx_stage(q, slot, UBDX_T_PUBLISH);
@@ -242,7 +310,7 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 	if (unlikely(res < 0))
 		goto failed;
 
-	if (blk_rq_has_data(rq)) {
+	if (ubdx_slot_has_payload(slot)) {
 		if (unlikely(res > bytes)) {
 			res = -EIO;
 			goto failed;
@@ -261,7 +329,7 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 		goto failed;
 	}
 
-	counter = &q->done[slot->xfer->mode][ubdx_op(rq)];
+	counter = &q->done[slot->xfer->mode][slot->op];
 	counter->requests++;
 	counter->bytes += bytes;
 	return (struct ubdx_result) { .bytes = bytes };
@@ -288,7 +356,7 @@ static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 	if (!sq || tag < 0)
 		return BLK_EH_RESET_TIMER;
 
-	late = time_after_eq(jiffies, ubdx_deadline(q, &q->slots[tag]));
+	late = ubdx_late(q, &q->slots[tag]);
 	if (late && ubdx_slot_state(&q->slots[tag]) == UBDX_SLOT_CLAIMED)
 		kill_pid(sq->srv->tgid, SIGKILL, 1);
 	if (late || READ_ONCE(sq->task->flags) & PF_EXITING)

@@ -88,7 +88,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 		sq->desc[tag].stamp = ktime_get_ns();
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
-	if (xfer->deliver && blk_rq_has_data(slot->rq) && unlikely(xfer->deliver(sq, slot))) {
+	if (xfer->deliver && ubdx_slot_has_payload(slot) && unlikely(xfer->deliver(sq, slot))) {
 		ubdx_deliver_failed(sq, t, slot, issue_flags);
 		return;
 	}
@@ -225,11 +225,12 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	u16 qid = READ_ONCE(arg->qid);
 	u16 tag = READ_ONCE(arg->tag);
 	s32 res = READ_ONCE(arg->res);
+	u32 flags = READ_ONCE(cmd->sqe->len);
 	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
 	struct ubdx_result result;
 	struct ubdx_slot *slot;
 
-	if (unlikely(!sq || tag >= sq->q->depth))
+	if (unlikely(!sq || tag >= sq->q->depth || flags & ~UBDX_COMMIT_MORE))
 		return -EINVAL;
 	if (unlikely(READ_ONCE(sq->task) != current || sq->ctx != ubdx_cmd_ctx(cmd)))
 		return -EPERM;
@@ -254,7 +255,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	*ubdx_pdu(cmd) = (struct ubdx_cmd_pdu) { .sq = sq, .tag = tag };
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
 	ubdx_park(&sq->tags[tag], cmd);
-	ubdx_end(sq->q, slot, result);
+	ubdx_end_commit(sq, slot, result, flags & UBDX_COMMIT_MORE);
 	ubdx_parked(sq, &sq->tags[tag], issue_flags);
 	return -EIOCBQUEUED;
 }

@@ -9,13 +9,6 @@
 #include <linux/blk-mq.h>
 #include <linux/io_uring/cmd.h>
 
-#ifndef UBDX_HAVE_RQ_HAS_DATA
-static inline bool blk_rq_has_data(const struct request *rq)
-{
-	return bio_has_data(rq->bio);
-}
-#endif
-
 /* Merging became what every queue does. */
 #ifdef UBDX_HAVE_SHOULD_MERGE
 #define UBDX_MQ_F_SHOULD_MERGE	BLK_MQ_F_SHOULD_MERGE

@@ -41,6 +41,7 @@
 #define UBDX_DEV_H
 
 #include <linux/blk-mq.h>
+#include <linux/blkdev.h>
 #include <linux/cdev.h>
 #include <linux/kref.h>
 #include <linux/llist.h>
@@ -77,7 +78,8 @@ struct ubdx_slot {
 	atomic64_t			word;	/* seq << 32 | state */
 	struct request			*rq;
 	const struct ubdx_xfer_ops	*xfer;	/* latched at T0 */
-	unsigned long			start;	/* jiffies at T0 */
+	u32				start;	/* jiffies at T0 */
+	u8				op;	/* enum ubdx_op */
 };
 
 /* Of the request with this sequence number; written only while somebody traces. */
@@ -129,6 +131,8 @@ struct ubdx_server_queue {
 	atomic64_t		stale;		/* commits refused with -ESTALE */
 	spinlock_t		lock;		/* task, ctx, fetched, nr_fetched */
 	struct llist_head	pending ____cacheline_aligned_in_smp;
+	spinlock_t		batch_lock ____cacheline_aligned_in_smp;
+	struct io_comp_batch	batch;		/* ended, tags to be freed together; batch_lock */
 	struct ubdx_sq_tag	tags[] ____cacheline_aligned_in_smp;
 };
 
@@ -169,26 +173,13 @@ struct ubdx_dev {
 	struct ubdx_queue		**queues;
 };
 
-/* enum ubdx_op of a request, or -1 for an operation that this driver doesn't serve. */
-static inline int ubdx_op(const struct request *rq)
-{
-	switch (req_op(rq)) {
-	case REQ_OP_READ:
-		return UBDX_OP_READ;
-	case REQ_OP_WRITE:
-		return UBDX_OP_WRITE;
-	case REQ_OP_FLUSH:
-		return UBDX_OP_FLUSH;
-	case REQ_OP_DISCARD:
-		return UBDX_OP_DISCARD;
-	case REQ_OP_WRITE_ZEROES:
-		return UBDX_OP_WRITE_ZEROES;
-	default:
-		return -1;
-	}
-}
-
 /* ---- slots ---- */
+
+/* Does the request in it move data between its pages and the server? */
+static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
+{
+	return slot->op <= UBDX_OP_WRITE;
+}
 
 static inline u64 ubdx_slot_word(u32 seq, enum ubdx_slot_state state)
 {
@@ -258,6 +249,9 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
 int ubdx_tag_set_init(struct ubdx_dev *dev);
 struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res);
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
+void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+		     struct ubdx_result result, bool more);
+void ubdx_end_batch(struct ubdx_server_queue *sq);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot);
 void ubdx_abort_queue(struct ubdx_queue *q);
 

@@ -52,6 +52,7 @@ static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct u
 	sq->q = q;
 	spin_lock_init(&sq->lock);
 	init_llist_head(&sq->pending);
+	spin_lock_init(&sq->batch_lock);
 
 	sq->desc_order = get_order(ubdx_desc_bytes(q));
 	pages = alloc_pages_node(q->node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
@@ -111,6 +112,8 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	for (i = 0; i < srv->nr_queues; i++)
 		if (READ_ONCE(srv->queues[i]->q->sq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
+	for (i = 0; i < srv->nr_queues; i++)
+		ubdx_end_batch(srv->queues[i]);
 	for (i = 0; i < srv->nr_queues; i++)
 		srv->dev->chan->wake(srv->queues[i]);
 	srv->aborted = true;

@@ -83,8 +83,6 @@ static u8 ubdx_page_class(struct request *rq)
 {
 	struct page *page;
 
-	if (!blk_rq_has_data(rq))
-		return UBDX_PAGE_NONE;
 	page = req_bvec(rq).bv_page;
 	if (PageSlab(page))
 		return UBDX_PAGE_SLAB;
@@ -102,9 +100,10 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 		.qid		= q->qid,
 		.tag		= tag,
 		.seq		= seq,
-		.op		= ubdx_op(slot->rq),
+		.op		= slot->op,
 		.xfer		= slot->xfer->mode,
-		.page_class	= ubdx_page_class(slot->rq),
+		.page_class	= ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) :
+						      UBDX_PAGE_NONE,
 		.sector		= blk_rq_pos(slot->rq),
 	};
 	if (q->stamps[tag].seq == seq)

@@ -60,7 +60,7 @@ static int ubdx_copy_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slo
 {
 	unsigned int bytes = blk_rq_bytes(slot->rq);
 
-	if (rq_data_dir(slot->rq) != WRITE)
+	if (slot->op != UBDX_OP_WRITE)
 		return 0;
 	if (ubdx_copy(sq, slot, bytes, ITER_DEST, ubdx_to_iter) < bytes)
 		return -EFAULT;
@@ -69,7 +69,7 @@ static int ubdx_copy_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slo
 
 static int ubdx_copy_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes)
 {
-	if (rq_data_dir(slot->rq) != READ)
+	if (slot->op != UBDX_OP_READ)
 		return bytes;
 	return ubdx_copy(sq, slot, bytes, ITER_SOURCE, ubdx_from_iter);
 }
