@@ -59,7 +59,8 @@ def cell_result(row: Row, floor: Row, cell: str, boots: list[Replicate]) -> dict
     against = reference(row)
     if len(boots) > 1:
         result["boots"] = [round(float(c), 1) for c in costs]
-        result["above_floor_95"] = interval(costs - floors)
+        if row != floor:
+            result["above_floor_95"] = interval(costs - floors)
     if against and against != row.name and all(against in boot.cells for boot in boots):
         difference = costs - np.array([boot.cells[against][cell].cost for boot in boots])
         result["against_ublk_copy"] = round(float(difference.mean()), 1)

@@ -82,7 +82,7 @@ main() {
 		boot "$work/$((seed + i))" $((seed + i))
 		raws+=("$work/$((seed + i))")
 	done
-	lab/in experiments/compare/report.py --out "$work/results" "${state[@]}" "${raws[@]}"
+	lab/in python3 -B experiments/compare/report.py --out "$work/results" "${state[@]}" "${raws[@]}"
 	for i in "${raws[@]}"; do
 		lab/in experiments/compare/pack.sh "$i" "$work/results/raw/${i##*/}.tar.xz"
 	done
