@@ -158,6 +158,7 @@ enum ubdx_step_kind {
 /* struct ubdx_step.flags */
 #define UBDX_STEP_DSYNC		(1U << 0)	/* FILE: on stable storage before the step ends */
 #define UBDX_STEP_UNMAP		(1U << 1)	/* ZERO: deallocating is fine */
+#define UBDX_STEP_BLOCK		(1U << 2)	/* PUNCH: the file is a block device */
 
 /**
  * struct ubdx_step - one step of a request, written by the target.

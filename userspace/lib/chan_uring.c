@@ -55,7 +55,7 @@ static void ubdx_chan_fetch(struct ubdx_queue *q, uint16_t tag)
 void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 {
 	struct ubdx_queue *q = io->q;
-	uint16_t tag = ubdx_io_tag(io);
+	uint16_t tag = io->tag;
 	struct io_uring_sqe *sqe = ubdx_chan_cmd(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 

@@ -92,7 +92,7 @@ static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 	if (fixed > q->max_io_bytes)
 		fixed = q->max_io_bytes;
 	iov = (struct iovec) { .iov_base = io->buf, .iov_len = fixed };
-	ret = io_uring_register_buffers_update_tag(&q->ring, ubdx_io_tag(io), &iov, &resource_tag, 1);
+	ret = io_uring_register_buffers_update_tag(&q->ring, io->tag, &iov, &resource_tag, 1);
 	if (ret != 1) {
 		ubdx_log(q->logger, LOG_WARNING, "queue %u: registering a buffer: %s; doing without",
 			 q->id, strerror(-ret));
@@ -104,7 +104,7 @@ static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 }
 
 /**
- * ubdx_io_is_fixed() - whether (@buf, @length) is registered with the ring, as buffer number ubdx_io_tag(). If it is in
+ * ubdx_io_is_fixed() - whether (@buf, @length) is registered with the ring, as buffer number io->tag. If it is in
  * the tag's buffer it will be, if that can be done at all.
  */
 bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
@@ -257,8 +257,10 @@ static int ubdx_ios_init(struct ubdx_queue *q)
 	if (!q->ios)
 		return ubdx_fail(-ENOMEM, "queue %u: %m", q->id);
 	memset(q->ios, 0, bytes);
-	for (tag = 0; tag < q->depth; tag++)
+	for (tag = 0; tag < q->depth; tag++) {
 		q->ios[tag].q = q;
+		q->ios[tag].tag = tag;
+	}
 	return 0;
 }
 

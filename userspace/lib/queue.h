@@ -35,6 +35,7 @@
  * @fixed_bytes: how much of @buf, from its start, is registered with the ring.
  * @zero_way:	how UBDX_STEP_ZERO is being done, see step.c.
  * @read_ns:	with UBDX_DESC_STAMP, for the commit.
+ * @tag:	its number.
  */
 struct ubdx_io {
 	struct ubdx_queue *q;
@@ -44,6 +45,7 @@ struct ubdx_io {
 	struct ubdx_step step;
 	uint32_t read_ns;
 	uint32_t fixed_bytes;
+	uint16_t tag;
 	uint8_t zero_way;
 } __attribute__((aligned(128)));
 
@@ -121,11 +123,6 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res);
 
 /* ---- for all of them ---- */
 
-static inline uint16_t ubdx_io_tag(const struct ubdx_io *io)
-{
-	return io->desc->tag;
-}
-
 /* The SQE of the tag that is being dealt with; its content is stale, so set every field. */
 static inline struct io_uring_sqe *ubdx_queue_sqe(struct ubdx_queue *q)
 {
@@ -141,7 +138,7 @@ static inline struct io_uring_sqe *ubdx_io_sqe(struct ubdx_io *io, uint8_t opcod
 
 	memset(sqe, 0, sizeof(*sqe));
 	sqe->opcode = opcode;
-	sqe->user_data = ubdx_io_tag(io) | UBDX_DATA_STEP;
+	sqe->user_data = io->tag | UBDX_DATA_STEP;
 	return sqe;
 }
 

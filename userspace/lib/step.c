@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/blkdev.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 
@@ -34,7 +35,7 @@ void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write)
 
 	if (ubdx_io_is_fixed(io, buf, length)) {
 		sqe->opcode = write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED;
-		sqe->buf_index = ubdx_io_tag(io);
+		sqe->buf_index = io->tag;
 	}
 	sqe->flags = IOSQE_FIXED_FILE;
 	sqe->fd = ubdx_fixed_file(step);
@@ -68,9 +69,25 @@ static int64_t ubdx_sync_start(struct ubdx_io *io)
 	return UBDX_ASYNC;
 }
 
+static void ubdx_io_discard(struct ubdx_io *io)
+{
+	const struct ubdx_step *step = &io->step;
+	struct io_uring_sqe *sqe = ubdx_io_sqe(io, IORING_OP_URING_CMD);
+
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->fd = ubdx_fixed_file(step);
+	sqe->cmd_op = BLOCK_URING_CMD_DISCARD;
+	sqe->addr = step->offset;
+	sqe->addr3 = step->length;
+}
+
 static int64_t ubdx_punch_start(struct ubdx_io *io)
 {
-	ubdx_io_fallocate(io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+	/* What looks like a hole in a block device would have to read as zeroes, which many can't do. */
+	if (io->step.flags & UBDX_STEP_BLOCK)
+		ubdx_io_discard(io);
+	else
+		ubdx_io_fallocate(io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 	return UBDX_ASYNC;
 }
 

@@ -166,11 +166,11 @@ static int ubdx_loop_block_sizes(const struct ubdx_loop *loop, struct ubdx_param
 {
 	unsigned int value;
 
-	if (params->logical_block_size && params->logical_block_size < loop->block && loop->direct)
-		return ubdx_fail(-EINVAL, "%s: direct I/O to it takes blocks of %u bytes, not %u",
-				 loop->path, loop->block, params->logical_block_size);
 	if (!params->logical_block_size)
-		params->logical_block_size = loop->direct ? loop->block : UBDX_SECTOR_SIZE;
+		params->logical_block_size = loop->block;
+	if (params->logical_block_size < loop->block)
+		return ubdx_fail(-EINVAL, "%s: its blocks are of %u bytes, the device's can't be of %u",
+				 loop->path, loop->block, params->logical_block_size);
 	if (!loop->is_block)
 		return 0;
 
@@ -184,13 +184,13 @@ static int ubdx_loop_block_sizes(const struct ubdx_loop *loop, struct ubdx_param
 	return 0;
 }
 
-/* A hole is punched where there is nothing to be lost: behind the end. */
-static bool ubdx_loop_punches(const struct ubdx_loop *loop, const struct stat *st)
+/* To see whether holes can be punched, that is done where there is nothing to be lost: behind the end. */
+static bool ubdx_loop_discards(const struct ubdx_loop *loop, const struct stat *st)
 {
 	off_t end = ubdx_round_up(loop->bytes, st->st_blksize);
 
 	if (loop->is_block)
-		return ubdx_loop_queue_number(loop, "write_zeroes_max_bytes") != 0;
+		return ubdx_loop_queue_number(loop, "discard_max_bytes") != 0;
 	return !fallocate(loop->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, end,
 			  st->st_blksize);
 }
@@ -216,7 +216,7 @@ static int ubdx_loop_discard(const struct ubdx_loop *loop, struct ubdx_params *p
 	/* Allocation isn't made stable by O_DSYNC everywhere; plain writes of zeroes are. */
 	if (!loop->sync)
 		params->max_write_zeroes_sectors = UBDX_MAX_ZEROES_BYTES >> UBDX_SECTOR_SHIFT;
-	if (loop->unmap && ubdx_loop_punches(loop, &st)) {
+	if (loop->unmap && ubdx_loop_discards(loop, &st)) {
 		params->max_discard_sectors = UBDX_MAX_DISCARD_BYTES >> UBDX_SECTOR_SHIFT;
 		params->discard_granularity = ubdx_loop_granularity(loop, &st);
 	}
@@ -241,7 +241,7 @@ static int ubdx_loop_fill_params(struct ubdx_loop *loop, const struct ubdx_targe
 	if (ret)
 		return ret;
 
-	ubdx_target_attrs(config, loop->cached, loop->cached, params);
+	ubdx_target_attrs(config, loop->cached, params);
 	return 0;
 }
 
@@ -321,6 +321,8 @@ static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc 
 		return 0;
 	case UBDX_OP_DISCARD:
 		step->kind = UBDX_STEP_PUNCH;
+		if (loop->is_block)
+			step->flags = UBDX_STEP_BLOCK;
 		return 0;
 	case UBDX_OP_WRITE_ZEROES:
 		step->kind = UBDX_STEP_ZERO;

@@ -59,7 +59,7 @@ static int ubdx_mem_open(struct ubdx_target *target, const struct ubdx_target_co
 			params->discard_granularity = sysconf(_SC_PAGESIZE);
 		}
 	}
-	ubdx_target_attrs(config, false, false, params);
+	ubdx_target_attrs(config, false, params);
 	target->priv = mem;
 	return 0;
 }

@@ -18,7 +18,7 @@ static int ubdx_null_open(struct ubdx_target *target, const struct ubdx_target_c
 		params->max_discard_sectors = UBDX_MAX_DISCARD_BYTES >> UBDX_SECTOR_SHIFT;
 		params->max_write_zeroes_sectors = UBDX_MAX_ZEROES_BYTES >> UBDX_SECTOR_SHIFT;
 	}
-	ubdx_target_attrs(config, false, false, params);
+	ubdx_target_attrs(config, false, params);
 	return ubdx_target_capacity("target null", config->bytes, params);
 }
 

@@ -77,14 +77,15 @@ int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *p
 	return 0;
 }
 
-/* Attributes that every target has; the last two are what it takes for right itself. */
-void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache, bool fua,
+/* Attributes that every target has. @write_cache is what it takes for right itself. FUA says nothing without one. */
+void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache,
 		       struct ubdx_params *params)
 {
+	bool fua;
+
 	if (config->write_cache >= 0)
 		write_cache = config->write_cache;
-	if (config->fua >= 0)
-		fua = config->fua;
+	fua = write_cache && config->fua != 0;
 	if (config->flags & UBDX_TARGET_READ_ONLY)
 		params->attrs |= UBDX_ATTR_READ_ONLY;
 	if (write_cache)

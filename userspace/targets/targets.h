@@ -14,7 +14,7 @@ extern const struct ubdx_target_ops ubdx_target_mem;
 extern const struct ubdx_target_ops ubdx_target_loop;
 
 int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *params);
-void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache, bool fua,
+void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache,
 		       struct ubdx_params *params);
 
 /* The longest DISCARD and WRITE_ZEROES that are sure to end long before the I/O timeout. */
