@@ -8,11 +8,14 @@
  * then takes the whole list, copies payload where the mode wants it, and completes all the commands, which
  * become visible to the server together.
  *
- * Who may touch a parked command: it sits in tag->cmd, and whoever takes it out by xchg has it. These
- * compete: queue_rq, the ring's cancellation, an abort. From queue_rq it goes to tag->taken and
- * is completed by the task work, which always comes: io_uring runs it, at the latest when the ring
- * goes away. The *request* doesn't wait for that: an abort claims it, and the task work then finds that
- * it can't.
+ * Who may touch a parked command: it sits in tag->cmd, and whoever takes it out by xchg has it: queue_rq, or an
+ * abort. From queue_rq it goes to tag->taken and is completed by the task work, which always
+ * comes: io_uring runs it, at the latest when the ring goes away. The *request* doesn't wait for that:
+ * an abort claims it, and the task work then finds that it can't.
+ *
+ * Tags' commands are not made cancelable, which would cost every request something. The one of ATTACH is; its
+ * cancellation declares the server dead, and the abort completes all the others. It is always there, so
+ * the end of the ring is also noticed when every tag is at the server.
  *
  * A command holds a reference on the open channel file, so server and queue outlive it.
  */
@@ -23,9 +26,9 @@
 #include "trace.h"
 #include "xfer.h"
 
+/* Set for ATTACH's command, and for one that carries task work. */
 struct ubdx_cmd_pdu {
 	struct ubdx_server_queue	*sq;
-	u16				tag;
 };
 
 static struct ubdx_cmd_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
@@ -33,28 +36,31 @@ static struct ubdx_cmd_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
 	return io_uring_cmd_to_pdu(cmd, struct ubdx_cmd_pdu);
 }
 
-/* Park @cmd for @tag, where none is parked. A full barrier. */
-static void ubdx_park(struct ubdx_sq_tag *tag, struct io_uring_cmd *cmd)
+/* Park @cmd where none is parked. A full barrier. */
+static void ubdx_park(struct io_uring_cmd **place, struct io_uring_cmd *cmd)
 {
-	xchg(&tag->cmd, cmd);
+	xchg(place, cmd);
 }
 
-static struct io_uring_cmd *ubdx_unpark(struct ubdx_sq_tag *tag)
+static struct io_uring_cmd *ubdx_unpark(struct io_uring_cmd **place)
 {
-	return xchg(&tag->cmd, NULL);
+	return xchg(place, NULL);
+}
+
+static void ubdx_send_back(struct io_uring_cmd **place, unsigned int issue_flags)
+{
+	struct io_uring_cmd *cmd = ubdx_unpark(place);
+
+	if (cmd)
+		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
 /* After parking: if the server was declared dead meanwhile, the abort may not have seen the command. */
-static void ubdx_parked(struct ubdx_server_queue *sq, struct ubdx_sq_tag *tag,
+static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **place,
 			unsigned int issue_flags)
 {
-	struct io_uring_cmd *cmd;
-
-	if (likely(!READ_ONCE(sq->dead)))
-		return;
-	cmd = ubdx_unpark(tag);
-	if (cmd)
-		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+	if (unlikely(READ_ONCE(sq->dead)))
+		ubdx_send_back(place, issue_flags);
 }
 
 /* ---- to the server ---- */
@@ -64,9 +70,9 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 				struct ubdx_slot *slot, unsigned int issue_flags)
 {
 	sq->q->failed++;
-	ubdx_park(t, t->taken);
+	ubdx_park(&t->cmd, t->taken);
 	ubdx_end(sq->q, slot, (struct ubdx_result) { .status = BLK_STS_IOERR });
-	ubdx_parked(sq, t, issue_flags);
+	ubdx_parked(sq, &t->cmd, issue_flags);
 }
 
 /* One request that came off sq->pending, in the server's task. */
@@ -136,7 +142,7 @@ UBDX_TASK_WORK(ubdx_deliver)
 static bool ubdx_uring_publish(struct ubdx_server_queue *sq, struct ubdx_slot *slot, bool *kick)
 {
 	struct ubdx_sq_tag *t = &sq->tags[slot - sq->q->slots];
-	struct io_uring_cmd *cmd = ubdx_unpark(t);
+	struct io_uring_cmd *cmd = ubdx_unpark(&t->cmd);
 
 	if (unlikely(!cmd))
 		return false;
@@ -148,8 +154,11 @@ static bool ubdx_uring_publish(struct ubdx_server_queue *sq, struct ubdx_slot *s
 
 static void ubdx_uring_kick(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 {
+	struct io_uring_cmd *cmd = sq->tags[slot - sq->q->slots].taken;
+
 	/* The command can't go away: only its own task work completes it. */
-	io_uring_cmd_complete_in_task(sq->tags[slot - sq->q->slots].taken, ubdx_deliver_tw);
+	ubdx_pdu(cmd)->sq = sq;
+	io_uring_cmd_complete_in_task(cmd, ubdx_deliver_tw);
 }
 
 /* ---- from the server ---- */
@@ -161,18 +170,50 @@ static struct ubdx_server_queue *ubdx_cmd_queue(struct ubdx_server *srv, u16 qid
 	return srv->queues[array_index_nospec(qid, srv->nr_queues)];
 }
 
-/* A queue belongs to the (mm, ring, task) that fetched first. */
-static int ubdx_bind(struct ubdx_server_queue *sq, struct io_uring_cmd *cmd)
+static bool ubdx_is_attached(struct ubdx_server_queue *sq, struct io_uring_cmd *cmd)
 {
-	lockdep_assert_held(&sq->lock);
+	return READ_ONCE(sq->task) == current && sq->ctx == ubdx_cmd_ctx(cmd);
+}
 
-	if (current->mm != sq->srv->mm)
+/* From now on the queue belongs to the caller's (mm, ring, task). */
+static int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
+			     unsigned int issue_flags)
+{
+	const struct ubdx_attach *sqe_arg = (const void *)cmd->sqe->cmd;
+	struct ubdx_attach arg = *sqe_arg;	/* shared with userspace: read once */
+	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, arg.qid);
+	int ret = 0;
+
+	if (!sq || memchr_inv(arg.reserved, 0, sizeof(arg.reserved)))
+		return -EINVAL;
+	if (current->mm != srv->mm)
 		return -EPERM;
-	if (!sq->task) {
+
+	spin_lock(&sq->lock);
+	if (sq->task) {
+		ret = -EBUSY;
+	} else {
 		sq->ctx = ubdx_cmd_ctx(cmd);
-		WRITE_ONCE(sq->task, get_task_struct(current));
+		smp_store_release(&sq->task, get_task_struct(current));
 	}
-	return sq->task == current && sq->ctx == ubdx_cmd_ctx(cmd) ? 0 : -EPERM;
+	spin_unlock(&sq->lock);
+	if (ret)
+		return ret;
+
+	ubdx_pdu(cmd)->sq = sq;
+	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+	ubdx_park(&sq->attached, cmd);
+	ubdx_parked(sq, &sq->attached, issue_flags);
+	return -EIOCBQUEUED;
+}
+
+/* The ring goes away. */
+static void ubdx_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
+
+	ubdx_server_fail(sq->srv);
+	ubdx_send_back(&sq->attached, issue_flags);
 }
 
 static int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cmd *cmd,
@@ -186,33 +227,21 @@ static int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	u16 tag = READ_ONCE(arg->tag);
 	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
 	struct ubdx_sq_tag *t;
-	int ret;
 
 	if (!sq || tag >= sq->q->depth || reserved)
 		return -EINVAL;
+	if (!ubdx_is_attached(sq, cmd))
+		return -EPERM;
 	t = &sq->tags[array_index_nospec(tag, sq->q->depth)];
+	if (t->fetched)
+		return -EBUSY;
 
-	spin_lock(&sq->lock);
-	ret = ubdx_bind(sq, cmd);
-	if (!ret && t->fetched)
-		ret = -EBUSY;
-	if (!ret) {
-		t->fetched = true;
-		t->addr = addr;
-	}
-	spin_unlock(&sq->lock);
-	if (ret)
-		return ret;
-
-	*ubdx_pdu(cmd) = (struct ubdx_cmd_pdu) { .sq = sq, .tag = tag };
-	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	ubdx_park(t, cmd);
-
-	spin_lock(&sq->lock);
-	sq->nr_fetched++;
-	spin_unlock(&sq->lock);
-
-	ubdx_parked(sq, t, issue_flags);
+	t->fetched = true;
+	t->addr = addr;
+	ubdx_park(&t->cmd, cmd);
+	/* START may look as soon as the last one is counted */
+	smp_store_release(&sq->nr_fetched, sq->nr_fetched + 1);
+	ubdx_parked(sq, &t->cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -232,7 +261,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 
 	if (unlikely(!sq || tag >= sq->q->depth || flags & ~UBDX_COMMIT_MORE))
 		return -EINVAL;
-	if (unlikely(READ_ONCE(sq->task) != current || sq->ctx != ubdx_cmd_ctx(cmd)))
+	if (unlikely(!ubdx_is_attached(sq, cmd)))
 		return -EPERM;
 	tag = array_index_nospec(tag, sq->q->depth);
 	slot = &sq->q->slots[tag];
@@ -252,23 +281,10 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	ubdx_stage(sq->q, slot, UBDX_T_RELEASE);
 
 	/* Park before the request ends: its tag can be used again at once. */
-	*ubdx_pdu(cmd) = (struct ubdx_cmd_pdu) { .sq = sq, .tag = tag };
-	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	ubdx_park(&sq->tags[tag], cmd);
+	ubdx_park(&sq->tags[tag].cmd, cmd);
 	ubdx_end_commit(sq, slot, result, flags & UBDX_COMMIT_MORE);
-	ubdx_parked(sq, &sq->tags[tag], issue_flags);
+	ubdx_parked(sq, &sq->tags[tag].cmd, issue_flags);
 	return -EIOCBQUEUED;
-}
-
-/* The ring goes away. A command that isn't parked is on its way to the server and ends there. */
-static void ubdx_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
-{
-	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
-	struct ubdx_sq_tag *t = &sq->tags[ubdx_pdu(cmd)->tag];
-
-	ubdx_server_fail(sq->srv);
-	if (cmpxchg(&t->cmd, cmd, NULL) == cmd)
-		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
 static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
@@ -287,6 +303,8 @@ static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 		return ubdx_uring_commit(srv, cmd, issue_flags);
 	case UBDX_CMD_FETCH:
 		return ubdx_uring_fetch(srv, cmd, issue_flags);
+	case UBDX_CMD_ATTACH:
+		return ubdx_uring_attach(srv, cmd, issue_flags);
 	default:
 		return -EINVAL;
 	}
@@ -294,14 +312,11 @@ static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 
 static void ubdx_uring_wake(struct ubdx_server_queue *sq)
 {
-	struct io_uring_cmd *cmd;
 	u16 tag;
 
-	for (tag = 0; tag < sq->q->depth; tag++) {
-		cmd = ubdx_unpark(&sq->tags[tag]);
-		if (cmd)
-			ubdx_cmd_done(cmd, -ENODEV, IO_URING_F_UNLOCKED);
-	}
+	for (tag = 0; tag < sq->q->depth; tag++)
+		ubdx_send_back(&sq->tags[tag].cmd, IO_URING_F_UNLOCKED);
+	ubdx_send_back(&sq->attached, IO_URING_F_UNLOCKED);
 }
 
 const struct ubdx_chan_ops ubdx_chan_uring = {

@@ -122,14 +122,15 @@ struct ubdx_sq_tag {
 struct ubdx_server_queue {
 	struct ubdx_server	*srv;
 	struct ubdx_queue	*q;
-	struct task_struct	*task;		/* bound by the first FETCH; holds a reference */
+	struct task_struct	*task;		/* bound by ATTACH; holds a reference */
 	void			*ctx;		/* its io_uring, for comparison only */
+	struct io_uring_cmd	*attached;	/* parked as long as the ring lives; taken by xchg */
 	bool			dead;
 	struct ubdx_desc	*desc;		/* order desc_order pages, mapped by the server */
 	unsigned int		desc_order;
-	unsigned int		nr_fetched;
+	unsigned int		nr_fetched;	/* tags; written by the task, read by START */
 	atomic64_t		stale;		/* commits refused with -ESTALE */
-	spinlock_t		lock;		/* task, ctx, fetched, nr_fetched */
+	spinlock_t		lock;		/* attaching */
 	struct llist_head	pending ____cacheline_aligned_in_smp;
 	spinlock_t		batch_lock ____cacheline_aligned_in_smp;
 	struct io_comp_batch	batch;		/* ended, tags to be freed together; batch_lock */

@@ -380,12 +380,8 @@ static int ubdx_server_ready(struct ubdx_server *srv)
 		return -ENXIO;
 	for (i = 0; i < srv->nr_queues; i++) {
 		struct ubdx_server_queue *sq = srv->queues[i];
-		bool ready;
 
-		spin_lock(&sq->lock);
-		ready = sq->nr_fetched == sq->q->depth;
-		spin_unlock(&sq->lock);
-		if (!ready)
+		if (smp_load_acquire(&sq->nr_fetched) != sq->q->depth)
 			return -EAGAIN;
 	}
 	return 0;

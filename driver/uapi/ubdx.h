@@ -16,9 +16,9 @@
  *   3. for each queue: mmap its descriptors (PROT_READ, MAP_SHARED, offset
  *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc)
  *      rounded up to the page size).
- *   4. from the task that will serve the queue: one UBDX_CMD_FETCH for every tag, as
- *      IORING_OP_URING_CMD. This binds the queue to (mm, ring, task); commands from
- *      anybody else get -EPERM.
+ *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which binds
+ *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
+ *      UBDX_CMD_FETCH for every tag.
  *   5. UBDX_IOC_START: /dev/ubdxbN appears.
  *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, then
  *      UBDX_CMD_COMMIT_AND_FETCH with the descriptor's sequence number. This ends the request and
@@ -27,9 +27,8 @@
  *
  * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
  * the I/O timeout, the driver ends every request with an error and takes the block
- * device away. The end of the process is noticed at once, and so is that of a ring with a command
- * parked in it; a task's exit when there is a request to serve, within about two seconds; anything else by
- * the timeout. A server that is stuck for longer than the timeout in a page fault of its buffer, while the
+ * device away. The end of the process and of the ring are noticed at once; a task's exit when there is a
+ * request to serve, within about two seconds; anything else by the timeout. A server that is stuck for longer than the timeout in a page fault of its buffer, while the
  * driver copies, is killed.
  *
  * All integers are in native byte order; sectors are of 512 bytes; every reserved field must be
@@ -119,13 +118,25 @@ struct ubdx_desc {
 /* Commands on /dev/ubdxcN (IORING_OP_URING_CMD; sqe->cmd_op; the payload is in sqe->cmd). */
 
 /*
+ * UBDX_CMD_ATTACH, struct ubdx_attach: make the calling task and its ring the queue's. The command stays
+ * parked as long as they are; by its cancellation the driver learns that the ring is gone.
+ *
+ * res:	-ENODEV		the device was stopped, deleted, or failed
+ *	-EINVAL		no such queue, or a reserved field isn't zero
+ *	-EBUSY		the queue has been attached to already
+ *	-EPERM		another process opened the channel
+ *	-EOPNOTSUPP	issued from io-wq (IOSQE_ASYNC)
+ */
+#define UBDX_CMD_ATTACH			_IOW(0xBD, 0x42, struct ubdx_attach)
+
+/*
  * UBDX_CMD_FETCH, struct ubdx_fetch: park a command for one tag.
  *
  * res:	0		a request is in descriptors[tag]
  *	-ENODEV		the device was stopped, deleted, or failed
  *	-EINVAL		no such queue or tag, or a reserved field isn't zero
  *	-EBUSY		the tag has been fetched already
- *	-EPERM		this queue belongs to another task or ring
+ *	-EPERM		the queue belongs to another task or ring, or to none
  *	-EOPNOTSUPP	issued from io-wq (IOSQE_ASYNC)
  */
 #define UBDX_CMD_FETCH			_IOW(0xBD, 0x40, struct ubdx_fetch)
@@ -148,6 +159,16 @@ struct ubdx_desc {
  * applies.
  */
 #define UBDX_COMMIT_MORE		(1U << 0)
+
+/**
+ * struct ubdx_attach - payload of UBDX_CMD_ATTACH.
+ * @qid:	queue.
+ * @reserved:	zero.
+ */
+struct ubdx_attach {
+	__u16	qid;
+	__u16	reserved[7];
+};
 
 /**
  * struct ubdx_fetch - payload of UBDX_CMD_FETCH.
@@ -383,6 +404,7 @@ struct ubdx_set {
 #endif
 
 UBDX_ASSERT_SIZE(struct ubdx_desc, 32);
+UBDX_ASSERT_SIZE(struct ubdx_attach, 16);
 UBDX_ASSERT_SIZE(struct ubdx_fetch, 16);
 UBDX_ASSERT_SIZE(struct ubdx_commit, 16);
 UBDX_ASSERT_SIZE(struct ubdx_params, 96);

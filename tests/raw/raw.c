@@ -172,6 +172,16 @@ static int raw_submit_now(struct raw_queue *q)
 	return -EINPROGRESS;
 }
 
+int raw_attach(struct raw_queue *q, unsigned int qid, unsigned int reserved)
+{
+	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_ATTACH, 0xffff);
+	struct ubdx_attach *attach = (void *)sqe->cmd;
+
+	*attach = (struct ubdx_attach) { .qid = qid, .reserved[6] = reserved };
+	sqe->user_data |= (uint64_t)++q->nr_now << 32;
+	return raw_submit_now(q);
+}
+
 int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *addr,
 	      unsigned int reserved, unsigned int sqe_flags)
 {
@@ -198,8 +208,11 @@ int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t
 
 int raw_fetch_all(struct raw_queue *q)
 {
+	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_ATTACH, 0xffff);
 	unsigned int tag;
+	int ret;
 
+	((struct ubdx_attach *)sqe->cmd)->qid = q->qid;
 	for (tag = 0; tag < q->depth; tag++) {
 		struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_FETCH, tag);
 		struct ubdx_fetch *fetch = (void *)sqe->cmd;
@@ -209,8 +222,7 @@ int raw_fetch_all(struct raw_queue *q)
 			.addr = (uintptr_t)(q->buf + (size_t)tag * RAW_BUF_BYTES),
 		};
 	}
-	int ret = io_uring_submit(&q->ring);
-
+	ret = io_uring_submit(&q->ring);
 	return ret < 0 ? ret : 0;
 }
 

@@ -53,6 +53,7 @@ int raw_fetch_all(struct raw_queue *q);
 void raw_queue_exit(struct raw_queue *q);
 
 /* One command, and its result if it ends at once; -EINPROGRESS if it is parked. */
+int raw_attach(struct raw_queue *q, unsigned int qid, unsigned int reserved);
 int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *addr,
 	      unsigned int reserved, unsigned int sqe_flags);
 int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res);

@@ -148,6 +148,11 @@ static void ownership(void)
 	is(mprotect((void *)q.desc, 4096, PROT_READ | PROT_WRITE) ? -errno : 0, -EACCES,
 	   "and not be made writable later");
 
+	is(raw_fetch(&q, 0, 0, q.buf, 0, 0), -EPERM, "FETCH before ATTACH");
+	is(raw_attach(&q, 1, 0), -EINVAL, "ATTACH to a queue that isn't there");
+	is(raw_attach(&q, 0, 1), -EINVAL, "ATTACH with a reserved field set");
+	is(raw_attach(&q, 0, 0), -EINPROGRESS, "ATTACH is parked");
+	is(raw_attach(&q, 0, 0), -EBUSY, "a second ATTACH");
 	is(raw_fetch(&q, 1, 0, q.buf, 0, 0), -EINVAL, "FETCH for a queue that isn't there");
 	is(raw_fetch(&q, 0xffff, 0, q.buf, 0, 0), -EINVAL, "FETCH for queue 65535");
 	is(raw_fetch(&q, 0, 16, q.buf, 0, 0), -EINVAL, "FETCH for a tag that isn't there");
@@ -161,6 +166,7 @@ static void ownership(void)
 	io_uring_queue_init(8, &q2.ring, 0);
 	is(raw_fetch(&q2, 0, 1, q.buf, 0, 0), -EPERM, "FETCH from another ring of the task");
 	is(raw_commit(&q2, 0, 0, 1, 4096), -EPERM, "COMMIT from another ring of the task");
+	is(raw_attach(&q2, 0, 0), -EBUSY, "ATTACH from another ring of the task");
 	io_uring_queue_exit(&q2.ring);
 
 	task.q = &q;
@@ -189,8 +195,9 @@ static void ownership(void)
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EBUSY, "a second START");
 
 	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "a forced DEL doesn't need the server");
-	while (raw_next(&q) >= 0)
+	for (tag = 0; tag < q.depth + 1 && raw_next(&q) == -ENODEV; tag++)
 		;
+	is(tag, q.depth + 1, "and every parked command, ATTACH's too, comes back with ENODEV");
 	raw_queue_exit(&q);
 	close(raw.chan);
 	close(raw.ctl);
@@ -334,6 +341,8 @@ static void *no_buffer_thread(void *arg)
 	unsigned int tag;
 
 	s->ready = raw_queue_init(&s->raw, q, 0);
+	if (!s->ready && raw_attach(q, 0, 0) != -EINPROGRESS)
+		s->ready = -EIO;
 	for (tag = 0; !s->ready && tag < q->depth; tag++)
 		if (raw_fetch(q, 0, tag, (void *)(uintptr_t)(tag % 2 ? 0xffff888000000000 : 0x10),
 			      0, 0) != -EINPROGRESS)

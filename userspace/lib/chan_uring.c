@@ -37,6 +37,16 @@ static struct io_uring_sqe *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op,
 	return sqe;
 }
 
+/* Make the queue this thread's. The command comes back when the device is gone, as all of them do. */
+static int ubdx_chan_attach(struct ubdx_queue *q)
+{
+	struct ubdx_attach *attach = (void *)ubdx_chan_cmd(q, UBDX_CMD_ATTACH, UBDX_DATA_TAG)->cmd;
+
+	*attach = (struct ubdx_attach) { .qid = q->id };
+	q->live++;
+	return ubdx_queue_enter(q, 0);
+}
+
 static void ubdx_chan_fetch(struct ubdx_queue *q, uint16_t tag)
 {
 	struct ubdx_fetch *fetch = (void *)ubdx_chan_cmd(q, UBDX_CMD_FETCH, tag)->cmd;
@@ -136,17 +146,22 @@ int ubdx_chan_open(struct ubdx_queue *q)
 	off_t offset = q->id * UBDX_MMAP_QUEUE_STRIDE;
 	uint16_t tag;
 	void *descs;
+	int ret;
 
 	descs = mmap(NULL, ubdx_descs_bytes(q), PROT_READ, MAP_SHARED, q->channel, offset);
 	if (descs == MAP_FAILED)
 		return ubdx_fail(-errno, "queue %u: mapping its descriptors: %m", q->id);
 	q->descs = descs;
 
+	/* On its own: with the others it might not fit into the ring. */
+	ret = ubdx_chan_attach(q);
+	if (ret)
+		return ubdx_fail(ret, "queue %u: attaching: %m", q->id);
 	for (tag = 0; tag < q->depth; tag++) {
 		q->ios[tag].desc = &q->descs[tag];
 		ubdx_chan_fetch(q, tag);
 	}
-	q->live = q->depth;
+	q->live += q->depth;
 	return ubdx_chan_parked(q);
 }
 

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * steps.c - a request goes through its target's steps to the right result: extents, short transfers, errors, zeroing
+ * by whatever means the file has. The channel is replaced by one that takes a single request and its
+ * answer; ring, strategy and files are real.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "queue.h"
+#include "tap.h"
+
+#define MAX_IO		(1U << 20)
+#define EXTENT		12288U	/* of the striped target */
+
+/* ---- a channel ---- */
+
+static struct ubdx_desc desc;
+static int answer;
+
+int ubdx_chan_open(struct ubdx_queue *q)
+{
+	q->descs = &desc;
+	q->ios[0].desc = &desc;
+	return 0;
+}
+
+void ubdx_chan_close(struct ubdx_queue *q)
+{
+}
+
+void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
+{
+}
+
+void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
+{
+	answer = res;
+	io->q->live--;
+}
+
+/* Serve one request; its answer. */
+static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t bytes, uint32_t flags)
+{
+	desc = (struct ubdx_desc) {
+		.sector = offset >> 9,
+		.nr_sectors = bytes >> 9,
+		.op = op,
+		.flags = flags,
+	};
+	q->live = 1;
+	answer = -EINPROGRESS;
+	q->ios[0].done = 0;
+	q->ios[0].zero_way = 0;
+	ubdx_io_run(&q->ios[0]);
+	ubdx_queue_serve(q);
+	return answer;
+}
+
+/* ---- targets ---- */
+
+/* Extents of 12 KiB, in turn on two files, in reverse order on the second. */
+static int striped_resolve(struct ubdx_target *target, const struct ubdx_desc *d, uint64_t done,
+			   struct ubdx_step *step)
+{
+	uint64_t at = (d->sector << 9) + done;
+	uint64_t extent = at / EXTENT, within = at % EXTENT;
+
+	step->kind = UBDX_STEP_FILE;
+	step->file = extent & 1;
+	step->offset = (extent & 1 ? 64 - extent : extent) * EXTENT + within;
+	step->length = EXTENT - within;
+	return 0;
+}
+
+static int plain_resolve(struct ubdx_target *target, const struct ubdx_desc *d, uint64_t done,
+			 struct ubdx_step *step)
+{
+	static const uint32_t kinds[] = {
+		[UBDX_OP_READ]		= UBDX_STEP_FILE,
+		[UBDX_OP_WRITE]		= UBDX_STEP_FILE,
+		[UBDX_OP_FLUSH]		= UBDX_STEP_SYNC,
+		[UBDX_OP_DISCARD]	= UBDX_STEP_PUNCH,
+		[UBDX_OP_WRITE_ZEROES]	= UBDX_STEP_ZERO,
+	};
+
+	step->kind = kinds[d->op];
+	step->offset = (d->sector << 9) + done;
+	step->length = UINT64_MAX;
+	if (d->op == UBDX_OP_WRITE_ZEROES && !(d->flags & UBDX_DESC_NOUNMAP))
+		step->flags = UBDX_STEP_UNMAP;
+	return 0;
+}
+
+static int stuck_resolve(struct ubdx_target *target, const struct ubdx_desc *d, uint64_t done,
+			 struct ubdx_step *step)
+{
+	step->kind = UBDX_STEP_MEM;
+	step->addr = target;
+	step->length = 0;
+	return 0;
+}
+
+static int refusing_resolve(struct ubdx_target *target, const struct ubdx_desc *d, uint64_t done,
+			    struct ubdx_step *step)
+{
+	return done ? -ENOSPC : plain_resolve(target, d, done, step);
+}
+
+static struct ubdx_target_ops test_ops;
+static struct ubdx_target test_target = { .ops = &test_ops };
+
+static int memory_file(uint64_t bytes)
+{
+	int fd = memfd_create("ubdx-test", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, bytes))
+		exit(EXIT_FAILURE);
+	return fd;
+}
+
+static bool start(struct ubdx_queue *q, struct ubdx_target *target)
+{
+	static const struct ubdx_logger logger;
+	const struct ubdx_queue_config config = {
+		.depth = 1, .max_io_bytes = MAX_IO, .target = target, .channel = STDIN_FILENO,
+		.logger = &logger,
+	};
+
+	return !ubdx_queue_init(q, &config);
+}
+
+static void pattern(char *buf, size_t bytes, unsigned int seed)
+{
+	size_t i;
+
+	for (i = 0; i < bytes; i++)
+		buf[i] = (seed = seed * 1103515245 + 12345) >> 16;
+}
+
+static bool zeroed(int fd, off_t from, size_t bytes)
+{
+	static char buf[MAX_IO];
+	size_t i;
+
+	if (pread(fd, buf, bytes, from) != (ssize_t)bytes)
+		return false;
+	for (i = 0; i < bytes; i++)
+		if (buf[i])
+			return false;
+	return true;
+}
+
+/* ---- tests ---- */
+
+static char data[MAX_IO];
+
+static void extents(void)
+{
+	struct ubdx_queue q;
+
+	test_ops.resolve = striped_resolve;
+	test_target.nr_files = 2;
+	test_target.files[0] = memory_file(2 << 20);
+	test_target.files[1] = memory_file(2 << 20);
+	tap_ok(start(&q, &test_target), "a queue");
+
+	pattern(data, sizeof(data), 1);
+	memcpy(q.ios[0].buf, data, 300 << 10);
+	tap_is(request(&q, UBDX_OP_WRITE, 5120, 300 << 10, 0), 300 << 10, "a write over 26 extents");
+	memset(q.ios[0].buf, 0, 300 << 10);
+	tap_is(request(&q, UBDX_OP_READ, 5120, 300 << 10, 0), 300 << 10, "the same read back");
+	tap_ok(!memcmp(q.ios[0].buf, data, 300 << 10), "has the same bytes");
+	ubdx_queue_exit(&q);
+	close(test_target.files[0]);
+	close(test_target.files[1]);
+}
+
+static void ends(void)
+{
+	struct ubdx_queue q;
+	int fd = memory_file(10000);
+
+	test_ops.resolve = plain_resolve;
+	test_target.nr_files = 1;
+	test_target.files[0] = fd;
+	start(&q, &test_target);
+	tap_is(request(&q, UBDX_OP_READ, 0, 8192, 0), 8192, "a read inside the file");
+	tap_is(request(&q, UBDX_OP_READ, 8192, 4096, 0), -EIO, "a read over its end");
+	tap_is(request(&q, UBDX_OP_READ, 65536, 4096, 0), -EIO, "a read behind its end");
+	tap_is(request(&q, UBDX_OP_FLUSH, 0, 0, 0), 0, "a flush");
+
+	test_ops.resolve = refusing_resolve;
+	tap_is(request(&q, UBDX_OP_READ, 8192, 4096, 0), -ENOSPC, "the target fails after a part");
+	test_ops.resolve = stuck_resolve;
+	tap_is(request(&q, UBDX_OP_WRITE, 0, 4096, 0), -EIO, "a step without progress");
+	ubdx_queue_exit(&q);
+	close(fd);
+}
+
+static void *dribble(void *arg)
+{
+	size_t at;
+
+	for (at = 0; at < 65536; at += 3000) {
+		size_t left = 65536 - at;
+
+		if (write(*(int *)arg, data + at, left < 3000 ? left : 3000) < 0)
+			break;
+	}
+	return NULL;
+}
+
+static void shorts(void)
+{
+	struct ubdx_queue q;
+	pthread_t writer;
+	int fds[2];
+
+	/* It holds a page, so nobody can read more at a time. */
+	if (pipe(fds) || fcntl(fds[1], F_SETPIPE_SZ, 4096) != 4096)
+		exit(EXIT_FAILURE);
+	test_ops.resolve = plain_resolve;
+	test_target.files[0] = fds[0];
+	start(&q, &test_target);
+	pthread_create(&writer, NULL, dribble, &fds[1]);
+	tap_is(request(&q, UBDX_OP_READ, 0, 65536, 0), 65536, "a read that comes in pieces");
+	tap_ok(!memcmp(q.ios[0].buf, data, 65536), "has every byte");
+	pthread_join(writer, NULL);
+	ubdx_queue_exit(&q);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void zeroes(void)
+{
+	struct ubdx_queue q;
+	int fd = memory_file(4 << 20);
+
+	test_ops.resolve = plain_resolve;
+	test_target.files[0] = fd;
+	start(&q, &test_target);
+	if (pwrite(fd, data, MAX_IO, 0) != MAX_IO || pwrite(fd, data, MAX_IO, MAX_IO) != MAX_IO)
+		exit(EXIT_FAILURE);
+
+	tap_is(request(&q, UBDX_OP_DISCARD, 4096, 8192, 0), 0, "a discard");
+	tap_ok(zeroed(fd, 4096, 8192), "makes a hole");
+	tap_is(request(&q, UBDX_OP_WRITE_ZEROES, 16384, 1024, 0), 0, "zeroes that may be a hole");
+	tap_ok(zeroed(fd, 16384, 1024), "are zeroes");
+	/* Memory files can't zero a range, so these are written, in several pieces. */
+	tap_is(request(&q, UBDX_OP_WRITE_ZEROES, 65536, 900 << 10, UBDX_DESC_NOUNMAP), 0,
+	       "zeroes that may not");
+	tap_ok(zeroed(fd, 65536, 900 << 10), "are zeroes, too");
+	tap_ok(!zeroed(fd, 65536 - 512, 512) && !zeroed(fd, 65536 + (900 << 10), 512),
+	       "and what is beside them is left alone");
+	ubdx_queue_exit(&q);
+	close(fd);
+}
+
+static void memory(void)
+{
+	struct ubdx_params params = { .numa_node = -1 };
+	struct ubdx_target_config config;
+	struct ubdx_target *target;
+	struct ubdx_queue q;
+
+	ubdx_target_config_init(&config);
+	config.bytes = 4 << 20;
+	tap_is(ubdx_target_open(ubdx_target_find("mem"), &config, &params, &target), 0, "target mem");
+	start(&q, target);
+	memcpy(q.ios[0].buf, data, 65536);
+	tap_is(request(&q, UBDX_OP_WRITE, 1 << 20, 65536, 0), 65536, "mem: a write");
+	memset(q.ios[0].buf, 1, 65536);
+	tap_is(request(&q, UBDX_OP_READ, 1 << 20, 65536, 0), 65536, "mem: a read");
+	tap_ok(!memcmp(q.ios[0].buf, data, 65536), "mem: the same bytes");
+	tap_is(request(&q, UBDX_OP_DISCARD, (1 << 20) + 512, 10240, 0), 0, "mem: a discard");
+	tap_is(request(&q, UBDX_OP_WRITE_ZEROES, (1 << 20) + 32768, 512, UBDX_DESC_NOUNMAP), 0,
+	       "mem: zeroes");
+	memset(data + 512, 0, 10240);
+	memset(data + 32768, 0, 512);
+	request(&q, UBDX_OP_READ, 1 << 20, 65536, 0);
+	tap_ok(!memcmp(q.ios[0].buf, data, 65536), "mem: what was discarded reads as zeroes, the rest stays");
+	tap_is(request(&q, UBDX_OP_READ, 2 << 20, 65536, 0), 65536, "mem: never written");
+	tap_ok(!q.ios[0].buf[0] && !memcmp(q.ios[0].buf, q.ios[0].buf + 1, 65535), "mem: reads as zeroes");
+	ubdx_queue_exit(&q);
+	ubdx_target_close(target);
+}
+
+static void acknowledged(void)
+{
+	struct ubdx_params params = { .numa_node = -1 };
+	struct ubdx_target_config config;
+	struct ubdx_target *target;
+	struct ubdx_queue q;
+
+	ubdx_target_config_init(&config);
+	config.bytes = 4 << 20;
+	tap_is(ubdx_target_open(ubdx_target_find("null"), &config, &params, &target), 0, "target null");
+	start(&q, target);
+	tap_is(request(&q, UBDX_OP_WRITE, 0, MAX_IO, 0), MAX_IO, "null: a write is served whole");
+	tap_is(request(&q, UBDX_OP_FLUSH, 0, 0, 0), 0, "null: a flush");
+	tap_is(request(&q, UBDX_OP_DISCARD, 0, 1 << 20, 0), 0, "null: a discard has no bytes to report");
+	ubdx_queue_exit(&q);
+	ubdx_target_close(target);
+}
+
+int main(void)
+{
+	struct io_uring ring;
+	int ret = io_uring_queue_init(1, &ring, 0);
+
+	if (ret)
+		tap_skip_all("no io_uring here");
+	io_uring_queue_exit(&ring);
+	extents();
+	ends();
+	shorts();
+	zeroes();
+	memory();
+	acknowledged();
+	return tap_done();
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * targets.c - a target says what its device is like, or why there can't be one, and leaves nothing open then.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib.h"
+#include "tap.h"
+
+static char folder[] = "/tmp/ubdx-test-XXXXXX";
+static char path[64];
+
+static void make_file(const char *name, off_t bytes)
+{
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0644);
+	if (fd < 0 || ftruncate(fd, bytes))
+		exit(EXIT_FAILURE);
+	close(fd);
+}
+
+static int next_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* Expects that it fails with @err and a message that has @text in it. */
+static void fails(const char *name, const struct ubdx_target_config *config,
+		  const struct ubdx_params *wanted, int err, const char *text, const char *what)
+{
+	struct ubdx_params params = *wanted;
+	struct ubdx_target *target;
+	int fd = next_fd();
+	int ret = ubdx_target_open(ubdx_target_find(name), config, &params, &target);
+
+	tap_ok(ret == err && strstr(ubdx_errmsg(), text), "%s", what);
+	if (ret != err || !strstr(ubdx_errmsg(), text))
+		printf("# got %d, %s\n", ret, ret ? ubdx_errmsg() : "");
+	if (!ret)
+		ubdx_target_close(target);
+	tap_is(next_fd(), fd, "and nothing stays open");
+}
+
+static void opens(const char *name, const struct ubdx_target_config *config,
+		  struct ubdx_params *params, const char *what)
+{
+	struct ubdx_target *target;
+	int ret = ubdx_target_open(ubdx_target_find(name), config, params, &target);
+
+	tap_ok(!ret, "%s", what);
+	if (ret)
+		printf("# %s\n", ubdx_errmsg());
+	else
+		ubdx_target_close(target);
+}
+
+static void table(void)
+{
+	tap_ok(ubdx_target_find("null") && ubdx_target_find("mem") && ubdx_target_find("loop"),
+	       "null, mem and loop are there");
+	tap_ok(!ubdx_target_find("nil") && !ubdx_target_find(""), "others are not");
+	tap_ok(ubdx_target_get(0) && !ubdx_target_get(100), "the list of targets ends");
+	tap_is(ubdx_xfer_by_name("copy"), UBDX_XFER_COPY, "mode copy by its name");
+	tap_ok(!strcmp(ubdx_xfer_name(UBDX_XFER_COPY), "copy"), "and back");
+	tap_is(ubdx_xfer_by_name("teleport"), -EINVAL, "a mode that doesn't exist");
+	tap_ok(!ubdx_xfer_name(63), "nor has it a name");
+	tap_ok(ubdx_xfer_modes() & 1ULL << UBDX_XFER_COPY, "copy is offered");
+}
+
+static void sizes(void)
+{
+	struct ubdx_params none = { .numa_node = -1 }, params = none;
+	struct ubdx_params big = { .logical_block_size = 4096 };
+	struct ubdx_target_config config;
+
+	ubdx_target_config_init(&config);
+	fails("null", &config, &none, -EINVAL, "needs a size", "null without a size");
+	fails("mem", &config, &none, -EINVAL, "needs a size", "mem without a size");
+	fails("loop", &config, &none, -EINVAL, "needs a file", "loop without a file");
+	config.bytes = 1000;
+	fails("mem", &config, &none, -EINVAL, "multiple", "a size that isn't whole blocks");
+	config.bytes = 1 << 20;
+	opens("mem", &config, &params, "mem of 1 MiB");
+	tap_is(params.dev_sectors, 2048, "has 2048 sectors");
+	tap_is(params.attrs, 0, "and no cache");
+	config.write_cache = 1;
+	opens("mem", &config, &params, "mem with a cache");
+	tap_is(params.attrs, UBDX_ATTR_WRITE_CACHE | UBDX_ATTR_FUA, "takes FUA, too");
+	config.write_cache = -1;
+	config.path = "x";
+	fails("null", &config, &none, -EINVAL, "no file", "null with a file");
+
+	ubdx_target_config_init(&config);
+	config.path = path;
+	make_file("empty", 0);
+	fails("loop", &config, &none, -EINVAL, "less than one block", "an empty file");
+	make_file("odd", 4096 * 3 + 512);
+	fails("loop", &config, &big, -EINVAL, "multiple of the block size", "a file of 3.1 blocks");
+	config.bytes = 4096 * 3;
+	params = big;
+	opens("loop", &config, &params, "its first three blocks");
+	tap_is(params.dev_sectors, 24, "have 24 sectors");
+	config.bytes = 1 << 20;
+	fails("loop", &config, &none, -EFBIG, "doesn't fit", "a device larger than its file");
+}
+
+static void files(void)
+{
+	struct ubdx_params none = { .numa_node = -1 }, params = none;
+	struct ubdx_target_config config;
+
+	ubdx_target_config_init(&config);
+	config.path = "/nonexistent/file";
+	fails("loop", &config, &none, -ENOENT, "/nonexistent/file", "a file that doesn't exist");
+	config.path = folder;
+	fails("loop", &config, &none, -EINVAL, "neither", "a folder");
+	config.path = "/dev/null";
+	fails("loop", &config, &none, -EINVAL, "neither", "a character device");
+	snprintf(path, sizeof(path), "%s/fifo", folder);
+	if (mkfifo(path, 0600))
+		exit(EXIT_FAILURE);
+	config.path = path;
+	fails("loop", &config, &none, -EINVAL, "neither", "a pipe, without waiting for its writer");
+
+	make_file("file", 1 << 20);
+	opens("loop", &config, &params, "a file");
+	tap_is(params.attrs, UBDX_ATTR_WRITE_CACHE | UBDX_ATTR_FUA, "is behind the page cache");
+	params = none;
+	config.write_cache = 0;
+	opens("loop", &config, &params, "a file without a cache");
+	tap_is(params.attrs, 0, "says so");
+	tap_is(params.max_write_zeroes_sectors, 0, "and has zeroes written");
+	params = none;
+	config.flags = UBDX_TARGET_READ_ONLY;
+	opens("loop", &config, &params, "a file to be read only");
+	tap_is(params.max_discard_sectors, 0, "isn't discarded");
+}
+
+int main(void)
+{
+	if (!mkdtemp(folder))
+		return EXIT_FAILURE;
+	table();
+	sizes();
+	files();
+	return tap_done();
+}
