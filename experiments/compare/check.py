@@ -4,7 +4,7 @@
 
     check.py RESULTS.json
 
-  - resolution under 0.5 % and idle under 0.1 % in every cell
+  - resolution under 0.5 % and idle under 0.1 % in every cell; ublk's and ubdx's two short runs within 3 % of each other (steady state)
   - the ublk peer no dearer than the ladder (baselines/ladder.json, on the kernel it was measured on) by more than its tolerance
   - ubdx copy no dearer than ublk copy in any cell, beyond the two cells' spread
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 
 RESOLUTION_PERCENT = 0.5
 IDLE_PERCENT = 0.1
+SPREAD_PERCENT = 3
 LADDER = Path(__file__).parent.parent / "baselines" / "ladder.json"
 
 
@@ -26,6 +27,8 @@ def quality(results: dict) -> Iterator[str]:
         for cell, values in row.get("cells", {}).items():
             if values["resolution_percent"] >= RESOLUTION_PERCENT:
                 yield f"{name} {cell}: resolution {values['resolution_percent']} % is not under {RESOLUTION_PERCENT} %"
+            if values["spread_percent"] >= SPREAD_PERCENT and name.startswith("ub"):
+                yield f"{name} {cell}: not steady, two equal runs differ by {values['spread_percent']} %"
             if values["idle_percent"] >= IDLE_PERCENT:
                 yield f"{name} {cell}: idle {values['idle_percent']} % is not under {IDLE_PERCENT} %"
 

@@ -108,14 +108,14 @@ job_file() {
 	stonewall
 	[warm.write]
 	rw=randwrite
-	bssplit=4k/50:512k/50
+	bssplit=4k/25:512k/75
 	iodepth=32
-	number_ios=256
+	number_ios=384
 	[warm.read]
 	rw=randread
-	bssplit=4k/50:512k/50
+	bssplit=4k/25:512k/75
 	iodepth=32
-	number_ios=256
+	number_ios=384
 	END
 	for cell in $(cell_list); do
 		IFS=. read -r rw qd bs <<<"$cell"

@@ -17,7 +17,7 @@ from pathlib import Path
 
 SIZES = {"4k": 4096, "64k": 65536, "512k": 524288}
 SECTOR = 512
-TICK_NS = 10_000_000  # what the kernel's idle time is counted in
+TICK_NS = 4_000_000  # what an entry into the idle loop is counted as: a whole tick
 
 
 class BadData(Exception):
@@ -39,7 +39,6 @@ class Stamp:
 
     ns: int
     idles: int
-    idle_ns: int
     switches: int
     reads: int
     read_merges: int
@@ -134,13 +133,11 @@ def measure_cell(row: str, cell: str, jobs: dict[str, dict], brackets: dict[str,
     spent = c.ns - (a.ns + b.ns) / 2
     requests = n_c - n_b
     entered = c.idles - max(a.idles, b.idles)
-    # The time is known to a tick only; that the idle loop was not entered at all is known exactly.
-    idle_ns = 0 if entered <= 0 else max(0, c.idle_ns - b.idle_ns) + TICK_NS
     return Cell(
         cost=spent / requests,
         spent=spent,
         spread=abs(a.ns - b.ns),
-        idle=idle_ns / spent,
+        idle=max(0, entered) * TICK_NS / spent,
         switches=(c.switches - (a.switches + b.switches) / 2) / requests,
         requests=requests,
     )

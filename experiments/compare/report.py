@@ -134,8 +134,10 @@ def text_table(results: dict, field: str, title: str, only: list[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def worst(results: dict, field: str) -> float:
-    return max(c[field] for row in results["rows"].values() for c in row.get("cells", {}).values())
+def worst(results: dict, field: str) -> tuple[float, str]:
+    """The largest value of a field, and where it is."""
+    found = ((c[field], f"{name} {cell}") for name, row in results["rows"].items() for cell, c in row.get("cells", {}).items())
+    return max(found)
 
 
 def text_report(results: dict) -> str:
@@ -146,9 +148,9 @@ def text_report(results: dict) -> str:
     ]
     notes = [
         "Counting clock: instructions of one CPU (fio + kernel + server), not nanoseconds. Writes and reads are random and direct.",
-        f"Resolution {worst(results, 'resolution_percent'):.2f} % or better; two equal runs differ by "
-        f"{worst(results, 'spread_percent'):.2f} % or less; idle {worst(results, 'idle_percent'):.2f} % or less; "
+        f"Resolution {worst(results, 'resolution_percent')[0]:.2f} % or better; idle {worst(results, 'idle_percent')[0]:.2f} % or less; "
         f"{results['boots']} boot{'s' if results['boots'] > 1 else ''}.",
+        "Two equal runs of a cell differ most, by {:.1f} %, in {}.".format(*worst(results, "spread_percent")),
     ]
     if results["copy_instructions_per_kib"] is not None:
         notes.append(f"Calibration: the kernel's copy of a payload takes {results['copy_instructions_per_kib']} instructions per KiB here.")

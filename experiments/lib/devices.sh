@@ -71,11 +71,12 @@ up_ublk_over_null_blk() {
 
 down_ublk_over_null_blk() { down_ublk && down_null_blk; }
 
-# `ubdx add` goes to the background once the device is live, and says where it is.
+# `ubdx add` goes to the background once the device is live, and says where it is. Buffers are there from the start, as the
+# peer's are: faulting them in would be counted as the first requests'.
 ubdx_add() {
 	local path
 	insmod /ubdx/ubdx.ko &&
-		path=$(ubdx add --id 0 --queues 1 --depth $DEPTH --max-io $MAX_IO \
+		path=$(ubdx add --id 0 --queues 1 --depth $DEPTH --max-io $MAX_IO --prefault $MAX_IO \
 			--physical-block-size 512 --max-segments 128 --max-segment-size 64K --dma-align 512 "$@") &&
 		DEV=${path#/dev/}
 }

@@ -2,10 +2,12 @@
 /*
  * stamp FILE WORDS... -- DISK: append a line of counters to FILE; brackets a fio job as its exec_prerun and exec_postrun.
  *
- * The line is WORDS, then: the clock (ns), how often the CPUs went idle and the time they spent there (ns, counted in whole
- * ticks of 10 ms), how often a task was switched to, and DISK's reads, read merges, sectors read, writes, write
- * merges, sectors written. The clock is read last where the first word is "pre" and first elsewhere, so that this
- * program's own work lies outside the bracket.
+ * The line is WORDS, then: the clock (ns), how often the CPUs went idle, how often a task was switched to, and DISK's
+ * reads, read merges, sectors read, writes, write merges, sectors written. The clock is read last where the first word is
+ * "pre" and first elsewhere, so that this program's own work lies outside the bracket.
+ *
+ * Idle is counted by entries into the idle loop: its time in /proc/stat comes in steps of 10 ms, and on the counting
+ * clock, which jumps while the CPU is halted, it was seen to grow while the CPU was busy.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -16,8 +18,6 @@
 #include <unistd.h>
 
 typedef unsigned long long u64;
-
-#define TICK_NS	10000000ULL	/* /proc/stat counts in USER_HZ */
 
 static u64 now(void)
 {
@@ -59,14 +59,13 @@ static void read_disk(const char *disk, u64 n[6])
 
 int main(int argc, char **argv)
 {
-	u64 ns = now(), idles, idle_ns, switches, disk[6];
+	u64 ns = now(), idles, switches, disk[6];
 	char line[512];
 	int i, fd, len = 0;
 
 	if (argc < 5 || strcmp(argv[argc - 2], "--"))
 		errx(2, "usage: stamp FILE WORDS... -- DISK");
 	idles = sum_lines("/proc/timer_list", " .idle_calls : %llu");
-	idle_ns = sum_lines("/proc/stat", "cpu %*u %*u %*u %llu") * TICK_NS;
 	switches = sum_lines("/proc/schedstat", "cpu%*d %*u %*u %*u %*u %*u %*u %*u %*u %llu");
 	read_disk(argv[argc - 1], disk);
 	fd = open(argv[1], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -76,8 +75,8 @@ int main(int argc, char **argv)
 		len += snprintf(line + len, sizeof(line) - len, "%s\t", argv[i]);
 	if (!strcmp(argv[2], "pre"))
 		ns = now();
-	len += snprintf(line + len, sizeof(line) - len, "%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", ns, idles,
-			idle_ns, switches, disk[0], disk[1], disk[2], disk[3], disk[4], disk[5]);
+	len += snprintf(line + len, sizeof(line) - len, "%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", ns, idles, switches,
+			disk[0], disk[1], disk[2], disk[3], disk[4], disk[5]);
 	if (write(fd, line, len) != len)
 		err(1, "stamp: %s", argv[1]);
 	return 0;
