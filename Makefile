@@ -1,49 +1,87 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Everything is built inside the lab's root file system (lab/in), for one kernel at a time, into build/$(KERNEL).
+# Two commands do all set-up, on Debian 12 or 13: make run, make test.
+#
+# Everything is built inside the lab's root file system (lab/in), the module for one kernel at a time, into
+# build/. Only install, dkms and their like build with what this machine has.
 
 KERNEL ?= backports
+KERNELS := stable backports
 B := build/$(KERNEL)
 GUEST := build/guest-$(KERNEL)
 IN := lab/in
 
+VERSION := 0.1.0
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
+
 .DELETE_ON_ERROR:
-.PHONY: help host lab driver userspace peer test-programs guest test clean clean-lab
+.PHONY: help run run-quick test lint format host lab driver userspace guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
+# ---- the two commands, and what CI runs beside them ----
+
+run: guest ## compare ubdx with null_blk, loop, NBD and ublk: a table, a figure, raw data
+	@experiments/compare/run.sh --kernel $(KERNEL)
+	@$(IN) experiments/compare/check.py experiments/results/compare/$(KERNEL)
+
+run-quick: guest ## the same with a part of the grid, for CI
+	@experiments/compare/run.sh --kernel $(KERNEL) --quick
+
+test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for some)
+	@tests/run $(TESTS)
+
+lint: host ## W=1, sparse, checkpatch, clang-format, shellcheck, warnings
+	@$(IN) tests/lint
+
+format: host ## lay the C code out as lint wants it
+	@$(IN) tests/lint --format
+
+# ---- parts ----
+
 host:
 	@lab/host-deps
 
 lab: host ## build the lab: root file system, kernels, guest images (once, minutes)
-	@lab/vm --kernel stable --payload lab -- 'echo "lab: $$(uname -r) boots"'
-	@lab/vm --kernel backports --payload lab -- 'echo "lab: $$(uname -r) boots"'
+	@for kernel in $(KERNELS); do \
+		lab/vm --kernel $$kernel --payload lab -- 'echo "lab: $$(uname -r) boots"' || exit; done
 
 # The sources are copied, so that the trees of two kernels can be built side by side.
 driver: host ## build ubdx.ko
-	@mkdir -p $(B)/driver
-	@cp -ru --preserve=timestamps driver/. $(B)/driver/
+	@cd driver && find . -type f | while read -r f; do \
+		cmp -s "$$f" "../$(B)/driver/$$f" || install -D -m 644 "$$f" "../$(B)/driver/$$f"; done
 	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
 
 userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace
 
-test-programs:
-	@$(IN) make --no-print-directory -s -C tests/raw
-
-peer:
-	@$(IN) make --no-print-directory -s -C experiments/baselines
-
 guest: driver userspace ## gather what goes to /ubdx in the guest
+	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(GUEST)
-	@cp build/userspace/ubdx $(GUEST)/bin
+	@cp build/userspace/ubdx build/tests/* $(GUEST)/bin
 	@cp -r tests $(GUEST)
-	@$(IN) make -s -C tests/raw O=/src/build/tests
-	@cp build/tests/* $(GUEST)/bin
-	@$(IN) make -s -C experiments stage STAGE=/src/$(GUEST)
+	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
+
+guests:
+	@for kernel in $(KERNELS); do $(MAKE) --no-print-directory guest KERNEL=$$kernel || exit; done
+
+# ---- this machine ----
+
+install: ## build for the running kernel and install module, library and command (as root)
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/driver modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/driver modules_install
+	depmod -a
+	$(MAKE) -C userspace install PREFIX=$(PREFIX)
+
+dkms: ## register the module with DKMS, which rebuilds it for each kernel (as root)
+	rm -rf /usr/src/ubdx-$(VERSION)
+	cp -r driver /usr/src/ubdx-$(VERSION)
+	dkms install --force ubdx/$(VERSION)
+	$(MAKE) -C userspace install PREFIX=$(PREFIX)
 
 clean: ## remove what was built
 	rm -rf build

@@ -2,12 +2,12 @@
 /*
  * blk.c - the block device in front: requests come in by queue_rq(s) and are ended here.
  *
- * Whoever calls ubdx_settle(), ubdx_end() or ubdx_abort() owns the slot (see dev.h); when ubdx_end()
- * or ubdx_abort() returns, the tag may belong to another request already.
+ * Whoever calls ubdx_settle(), ubdx_end() or ubdx_abort() owns the slot (see dev.h); when
+ * ubdx_end() or ubdx_abort() returns, the tag may belong to another request already.
  *
- * Requests are ended with bottom halves disabled. A bio's end may drop the last reference of a file;
- * with bottom halves off that final fput is deferred to a worker, otherwise it would run in the server's
- * task, where closing our own block device waits for the server.
+ * Requests are ended with bottom halves disabled. A bio's end may drop the last reference of a
+ * file; with bottom halves off that final fput is deferred to a worker, otherwise it would run in
+ * the server's task, where closing our own block device waits for the server.
  */
 #include <linux/blkdev.h>
 #include <linux/sched/signal.h>
@@ -17,10 +17,11 @@
 #include "xfer.h"
 
 /*
- * blk-mq looks at requests that are under way this often (io_timeout in sysfs), so that a request at a task
- * that has exited doesn't wait for the whole of the device's I/O timeout, which is counted here.
+ * blk-mq looks at requests that are under way this often (io_timeout in sysfs), so that a request
+ * at a task that has exited doesn't wait for the whole of the device's I/O timeout, which is
+ * counted here.
  */
-#define UBDX_TIMEOUT_TICK	HZ
+#define UBDX_TIMEOUT_TICK HZ
 
 /* Free the tags of requests that have ended. */
 void ubdx_end_batch(struct ubdx_server_queue *sq)
@@ -29,15 +30,15 @@ void ubdx_end_batch(struct ubdx_server_queue *sq)
 
 	spin_lock(&sq->batch_lock);
 	batch = sq->batch;
-	sq->batch = (struct io_comp_batch) { };
+	sq->batch = (struct io_comp_batch){};
 	spin_unlock(&sq->batch_lock);
 	if (!rq_list_empty(&batch.req_list))
 		blk_mq_end_request_batch(&batch);
 }
 
 /*
- * The bios of @rq have ended; free its tag, or leave that to the next commit (@more). An abort takes what is
- * left in the batch; who adds after it sees sq->dead, by the lock.
+ * The bios of @rq have ended; free its tag, or leave that to the next commit (@more). An abort
+ * takes what is left in the batch; who adds after it sees sq->dead, by the lock.
  */
 static void ubdx_free_rq(struct ubdx_server_queue *sq, struct request *rq, bool more)
 {
@@ -128,12 +129,13 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot)
 	bool late = ubdx_late(q, slot);
 
 	atomic64_inc(&q->aborted);
-	ubdx_end(q, slot, (struct ubdx_result) {
-		.status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR
-	});
+	ubdx_end(q, slot, (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
 
-/* End every request of the queue that nobody has claimed. sq->dead is set, none is published any more. */
+/*
+ * End every request of the queue that nobody has claimed. sq->dead is set, none is published any
+ * more.
+ */
 void ubdx_abort_queue(struct ubdx_queue *q)
 {
 	u16 tag;
@@ -148,7 +150,9 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 	}
 }
 
-/* The server is going, and the request could not be published; an abort may have ended it already. */
+/*
+ * The server is going, and the request could not be published; an abort may have ended it already.
+ */
 static void ubdx_reclaim(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
 	if (ubdx_slot_claim(slot, ubdx_slot_seq(slot), UBDX_SLOT_QUEUED))
@@ -157,11 +161,11 @@ static void ubdx_reclaim(struct ubdx_queue *q, struct ubdx_slot *slot)
 
 /* enum ubdx_op of a request's operation, plus one; 0: not served. */
 static const u8 ubdx_ops[REQ_OP_LAST] = {
-	[REQ_OP_READ]		= UBDX_OP_READ + 1,
-	[REQ_OP_WRITE]		= UBDX_OP_WRITE + 1,
-	[REQ_OP_FLUSH]		= UBDX_OP_FLUSH + 1,
-	[REQ_OP_DISCARD]	= UBDX_OP_DISCARD + 1,
-	[REQ_OP_WRITE_ZEROES]	= UBDX_OP_WRITE_ZEROES + 1,
+	[REQ_OP_READ] = UBDX_OP_READ + 1,
+	[REQ_OP_WRITE] = UBDX_OP_WRITE + 1,
+	[REQ_OP_FLUSH] = UBDX_OP_FLUSH + 1,
+	[REQ_OP_DISCARD] = UBDX_OP_DISCARD + 1,
+	[REQ_OP_WRITE_ZEROES] = UBDX_OP_WRITE_ZEROES + 1,
 };
 
 static u32 ubdx_desc_flags(const struct request *rq)
@@ -185,7 +189,7 @@ static inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
 	u32 seq = ubdx_slot_seq(slot) + 1;
-	u8 op = ubdx_ops[req_op(rq)];
+	u8 op = ubdx_ops[(__force u32)req_op(rq)];
 	struct ubdx_desc *desc;
 
 	if (unlikely(!op))
@@ -241,7 +245,7 @@ static void ubdx_queue_rqs(struct rq_list *list)
 	struct ubdx_server_queue *kick_sq = NULL;
 	const struct ubdx_chan_ops *chan = NULL;
 	struct ubdx_slot *kick_slot = NULL;
-	struct rq_list back = { };
+	struct rq_list back = {};
 	struct request *rq;
 
 	while ((rq = rq_list_pop(list))) {
@@ -297,8 +301,8 @@ static blk_status_t ubdx_status(s32 res)
  * @slot:	slot, claimed by the caller.
  * @res:	what the server said: bytes or -errno, see struct ubdx_commit. Not trusted.
  *
- * What is kept of a short answer are whole logical blocks; nothing that the server did not fill reaches
- * a reader. No progress at all is an error, so that a request can't come back forever.
+ * What is kept of a short answer are whole logical blocks; nothing that the server did not fill
+ * reaches a reader. No progress at all is an error, so that a request can't come back forever.
  */
 struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res)
 {
@@ -332,18 +336,18 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 	counter = &q->done[slot->xfer->mode][slot->op];
 	counter->requests++;
 	counter->bytes += bytes;
-	return (struct ubdx_result) { .bytes = bytes };
+	return (struct ubdx_result){ .bytes = bytes };
 
 failed:
 	q->failed++;
-	return (struct ubdx_result) { .status = ubdx_status(res) };
+	return (struct ubdx_result){ .status = ubdx_status(res) };
 }
 
 /*
- * A request is out for long. If nobody will ever answer it, or it is out for too long, the server has
- * failed, and the abort ends this request like all others; until then it stays where it is. An abort can't
- * take a request from the server's task while that moves its payload; if the task is stuck there, in a page
- * fault that somebody doesn't serve, only killing it helps.
+ * A request is out for long. If nobody will ever answer it, or it is out for too long, the server
+ * has failed, and the abort ends this request like all others; until then it stays where it is. An
+ * abort can't take a request from the server's task while that moves its payload; if the task is
+ * stuck there, in a page fault that somebody doesn't serve, only killing it helps.
  */
 static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 {
@@ -373,10 +377,10 @@ static int ubdx_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int i
 }
 
 static const struct blk_mq_ops ubdx_mq_ops = {
-	.queue_rq	= ubdx_queue_rq,
-	.queue_rqs	= ubdx_queue_rqs,
-	.init_hctx	= ubdx_init_hctx,
-	.timeout	= ubdx_timeout,
+	.queue_rq = ubdx_queue_rq,
+	.queue_rqs = ubdx_queue_rqs,
+	.init_hctx = ubdx_init_hctx,
+	.timeout = ubdx_timeout,
 };
 
 int ubdx_tag_set_init(struct ubdx_dev *dev)
@@ -408,38 +412,38 @@ static int ubdx_disk_open(struct gendisk *disk, blk_mode_t mode)
 }
 
 static const struct block_device_operations ubdx_disk_fops = {
-	.owner		= THIS_MODULE,
-	.open		= ubdx_disk_open,
-	.free_disk	= ubdx_free_disk,
+	.owner = THIS_MODULE,
+	.open = ubdx_disk_open,
+	.free_disk = ubdx_free_disk,
 };
 
 /**
  * ubdx_disk_alloc - make the disk of a device from its parameters.
  * @dev:	device.
  *
- * Once the disk has been added its last put drops a reference on the device, which the caller gives it.
- * Returns ERR_PTR on failure.
+ * Once the disk has been added its last put drops a reference on the device, which the caller gives
+ * it. Returns ERR_PTR on failure.
  */
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 {
 	const struct ubdx_params *p = &dev->params;
 	struct queue_limits lim = {
-		.logical_block_size	= p->logical_block_size,
-		.physical_block_size	= p->physical_block_size,
-		.io_min			= p->io_min,
-		.io_opt			= p->io_opt,
-		.max_hw_sectors		= p->max_io_bytes >> SECTOR_SHIFT,
+		.logical_block_size = p->logical_block_size,
+		.physical_block_size = p->physical_block_size,
+		.io_min = p->io_min,
+		.io_opt = p->io_opt,
+		.max_hw_sectors = p->max_io_bytes >> SECTOR_SHIFT,
 		/* else the block layer's default caps it at 1280 KiB */
-		.max_user_sectors	= p->max_io_bytes >> SECTOR_SHIFT,
-		.max_segments		= p->max_segments,
-		.max_segment_size	= p->max_segment_size,
-		.dma_alignment		= p->dma_alignment,
-		.discard_granularity	= p->max_discard_sectors ? p->discard_granularity : 0,
-		.max_hw_discard_sectors	= p->max_discard_sectors,
-		.max_discard_segments	= 1,
+		.max_user_sectors = p->max_io_bytes >> SECTOR_SHIFT,
+		.max_segments = p->max_segments,
+		.max_segment_size = p->max_segment_size,
+		.dma_alignment = p->dma_alignment,
+		.discard_granularity = p->max_discard_sectors ? p->discard_granularity : 0,
+		.max_hw_discard_sectors = p->max_discard_sectors,
+		.max_discard_segments = 1,
 		.max_write_zeroes_sectors = p->max_write_zeroes_sectors,
 		/* the payload is read more than once, or later than the block layer thinks */
-		.features		= BLK_FEAT_STABLE_WRITES,
+		.features = BLK_FEAT_STABLE_WRITES,
 	};
 	struct gendisk *disk;
 
@@ -459,7 +463,9 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 	disk->private_data = dev;
 	set_capacity(disk, p->dev_sectors);
 	set_disk_ro(disk, p->attrs & UBDX_ATTR_READ_ONLY);
-	/* The scan reads through the server, and so must not hold up START: device.c does it after. */
+	/*
+	 * The scan reads through the server, and so must not hold up START: device.c does it after.
+	 */
 	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
 	return disk;
 }

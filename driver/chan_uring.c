@@ -3,19 +3,19 @@
  * chan_uring.c - the `uring` channel: for each tag the server parks an IORING_OP_URING_CMD, which
  * completes when a request is in the tag's descriptor; COMMIT_AND_FETCH answers and parks again.
  *
- * Delivery is batched through task work. queue_rq puts tags on sq->pending, a lock-free list; only the
- * one that finds it empty has to notify the server, through its own command. The server's task work
- * then takes the whole list, copies payload where the mode wants it, and completes all the commands, which
- * become visible to the server together.
+ * Delivery is batched through task work. queue_rq puts tags on sq->pending, a lock-free list; only
+ * the one that finds it empty has to notify the server, through its own command. The server's task
+ * work then takes the whole list, copies payload where the mode wants it, and completes all the
+ * commands, which become visible to the server together.
  *
- * Who may touch a parked command: it sits in tag->cmd, and whoever takes it out by xchg has it: queue_rq, or an
- * abort. From queue_rq it goes to tag->taken and is completed by the task work, which always
- * comes: io_uring runs it, at the latest when the ring goes away. The *request* doesn't wait for that:
- * an abort claims it, and the task work then finds that it can't.
+ * Who may touch a parked command: it sits in tag->cmd, and whoever takes it out by xchg has it:
+ * queue_rq, or an abort. From queue_rq it goes to tag->taken and is completed by the task work,
+ * which always comes: io_uring runs it, at the latest when the ring goes away. The *request*
+ * doesn't wait for that: an abort claims it, and the task work then finds that it can't.
  *
- * Tags' commands are not made cancelable, which would cost every request something. The one of ATTACH is; its
- * cancellation declares the server dead, and the abort completes all the others. It is always there, so
- * the end of the ring is also noticed when every tag is at the server.
+ * Tags' commands are not made cancelable, which would cost every request something. The one of
+ * ATTACH is; its cancellation declares the server dead, and the abort completes all the others. It
+ * is always there, so the end of the ring is also noticed when every tag is at the server.
  *
  * A command holds a reference on the open channel file, so server and queue outlive it.
  */
@@ -28,7 +28,7 @@
 
 /* Set for ATTACH's command, and for one that carries task work. */
 struct ubdx_cmd_pdu {
-	struct ubdx_server_queue	*sq;
+	struct ubdx_server_queue *sq;
 };
 
 static struct ubdx_cmd_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
@@ -55,7 +55,10 @@ static void ubdx_send_back(struct io_uring_cmd **place, unsigned int issue_flags
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
-/* After parking: if the server was declared dead meanwhile, the abort may not have seen the command. */
+/*
+ * After parking: if the server was declared dead meanwhile, the abort may not have seen the
+ * command.
+ */
 static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **place,
 			unsigned int issue_flags)
 {
@@ -65,13 +68,15 @@ static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **plac
 
 /* ---- to the server ---- */
 
-/* The payload can't be made reachable. The server never sees the request, its command stays parked. */
+/*
+ * The payload can't be made reachable. The server never sees the request, its command stays parked.
+ */
 static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
 				struct ubdx_slot *slot, unsigned int issue_flags)
 {
 	sq->q->failed++;
 	ubdx_park(&t->cmd, t->taken);
-	ubdx_end(sq->q, slot, (struct ubdx_result) { .status = BLK_STS_IOERR });
+	ubdx_end(sq->q, slot, (struct ubdx_result){ .status = BLK_STS_IOERR });
 	ubdx_parked(sq, &t->cmd, issue_flags);
 }
 
@@ -180,7 +185,7 @@ static int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			     unsigned int issue_flags)
 {
 	const struct ubdx_attach *sqe_arg = (const void *)cmd->sqe->cmd;
-	struct ubdx_attach arg = *sqe_arg;	/* shared with userspace: read once */
+	struct ubdx_attach arg = *sqe_arg; /* shared with userspace: read once */
 	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, arg.qid);
 	int ret = 0;
 
@@ -194,6 +199,7 @@ static int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 		ret = -EBUSY;
 	} else {
 		sq->ctx = ubdx_cmd_ctx(cmd);
+		/* sq->ctx before sq->task, which says that it's valid */
 		smp_store_release(&sq->task, get_task_struct(current));
 	}
 	spin_unlock(&sq->lock);
@@ -320,8 +326,8 @@ static void ubdx_uring_wake(struct ubdx_server_queue *sq)
 }
 
 const struct ubdx_chan_ops ubdx_chan_uring = {
-	.publish	= ubdx_uring_publish,
-	.kick		= ubdx_uring_kick,
-	.uring_cmd	= ubdx_uring_cmd,
-	.wake		= ubdx_uring_wake,
+	.publish = ubdx_uring_publish,
+	.kick = ubdx_uring_kick,
+	.uring_cmd = ubdx_uring_cmd,
+	.wake = ubdx_uring_wake,
 };

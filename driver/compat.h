@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * compat.h - what differs between the kernels that the driver is built for. Kbuild looks in the headers
- * for the feature, not at the version: distributions backport.
+ * compat.h - what differs between the kernels that the driver is built for. Kbuild looks in the
+ * headers for the feature, not at the version: distributions backport.
  */
 #ifndef UBDX_COMPAT_H
 #define UBDX_COMPAT_H
@@ -11,9 +11,9 @@
 
 /* Merging became what every queue does. */
 #ifdef UBDX_HAVE_SHOULD_MERGE
-#define UBDX_MQ_F_SHOULD_MERGE	BLK_MQ_F_SHOULD_MERGE
+#define UBDX_MQ_F_SHOULD_MERGE BLK_MQ_F_SHOULD_MERGE
 #else
-#define UBDX_MQ_F_SHOULD_MERGE	0
+#define UBDX_MQ_F_SHOULD_MERGE 0
 #endif
 
 /* io_uring_cmd_done() lost its res2 argument. Ends the command: it must not be touched after. */
@@ -27,9 +27,10 @@ static inline void ubdx_cmd_done(struct io_uring_cmd *cmd, int res, unsigned int
 }
 
 /*
- * UBDX_TASK_WORK(name): defines name_tw, a task work callback for io_uring_cmd_complete_in_task(), which
- * calls name(cmd, issue_flags, cancel). cancel: this isn't the command's task any more.
+ * UBDX_TASK_WORK(name): defines name_tw, a task work callback for io_uring_cmd_complete_in_task(),
+ * which calls name(cmd, issue_flags, cancel). cancel: this isn't the command's task any more.
  */
+/* clang-format off */
 #ifdef UBDX_HAVE_TW_TOKEN
 #define UBDX_TASK_WORK(name)								\
 static void name##_tw(struct io_tw_req tw_req, io_tw_token_t tw)			\
@@ -44,6 +45,7 @@ static void name##_tw(struct io_uring_cmd *cmd, unsigned int issue_flags)		\
 	     issue_flags & IO_URING_F_TASK_DEAD);					\
 }
 #endif
+/* clang-format on */
 
 /* The ring a command was submitted to; only ever compared. */
 static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)

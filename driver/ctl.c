@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ctl.c - /dev/ubdx-control: the ioctls that add, start, stop, delete, list and set devices. Each copies
- * its argument in once, checks what is reserved, and works on the copy. Who may open the node may do
- * all of it; its mode is 0600 unless the administrator changes it.
+ * ctl.c - /dev/ubdx-control: the ioctls that add, start, stop, delete, list and set devices. Each
+ * copies its argument in once, checks what is reserved, and works on the copy. Who may open the
+ * node may do all of it; its mode is 0600 unless the administrator changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>
@@ -18,13 +18,13 @@
 static long ubdx_ctl_features(void __user *arg)
 {
 	struct ubdx_features out = {
-		.version	= UBDX_VERSION,
-		.max_queues	= nr_cpu_ids,
-		.max_depth	= UBDX_MAX_DEPTH,
-		.max_io_bytes	= UBDX_MAX_IO_BYTES,
-		.max_devices	= READ_ONCE(ubdx_max_devices),
-		.nr_devices	= ubdx_dev_count(),
-		.xfer_modes	= ubdx_xfer_supported(),
+		.version = UBDX_VERSION,
+		.max_queues = nr_cpu_ids,
+		.max_depth = UBDX_MAX_DEPTH,
+		.max_io_bytes = UBDX_MAX_IO_BYTES,
+		.max_devices = READ_ONCE(ubdx_max_devices),
+		.nr_devices = ubdx_dev_count(),
+		.xfer_modes = ubdx_xfer_supported(),
 	};
 
 	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
@@ -82,9 +82,9 @@ static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 
 static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
 {
-	*info = (struct ubdx_info) {
-		.id		= dev->id,
-		.params		= dev->params,
+	*info = (struct ubdx_info){
+		.id = dev->id,
+		.params = dev->params,
 	};
 
 	spin_lock(&dev->state_lock);
@@ -167,17 +167,17 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 }
 
 static const struct file_operations ubdx_ctl_fops = {
-	.owner		= THIS_MODULE,
-	.unlocked_ioctl	= ubdx_ctl_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
-	.llseek		= noop_llseek,
+	.owner = THIS_MODULE,
+	.unlocked_ioctl = ubdx_ctl_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.llseek = noop_llseek,
 };
 
 static struct miscdevice ubdx_ctl_misc = {
-	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= UBDX_CONTROL_NAME,
-	.fops	= &ubdx_ctl_fops,
-	.mode	= 0600,
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = UBDX_CONTROL_NAME,
+	.fops = &ubdx_ctl_fops,
+	.mode = 0600,
 };
 
 int __init ubdx_ctl_init(void)

@@ -20,22 +20,24 @@
  *   CLAIMED		owned by who claimed it: the server's task, delivering or committing, or an
  *			abort. The owner moves it on or ends it
  *
- * State and sequence number share one atomic word: to claim is to exchange it, so there is one owner, and
- * a claim for another request than the one that is there fails.
+ * State and sequence number share one atomic word: to claim is to exchange it, so there is one
+ * owner, and a claim for another request than the one that is there fails.
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
  *   1. sq->dead is set and every queue_rq under way is waited for. After that none is left that
  *      hasn't seen it, so nothing is published any more.
- *   2. every QUEUED or SERVER request of every queue is claimed and ended. This takes no lock at all.
+ *   2. every QUEUED or SERVER request of every queue is claimed and ended. This takes no lock at
+ *   all.
  *   3. parked commands are completed, which takes the rings' uring_lock. Its holder may be waiting
  *      for one of the requests, which therefore come first.
- * What the server's own task has claimed meanwhile it ends, or it moves it on, and then looks at sq->dead:
- * full barriers on both sides, so either it sees dead or the abort sees the new state.
+ * What the server's own task has claimed meanwhile it ends, or it moves it on, and then looks at
+ * sq->dead: full barriers on both sides, so either it sees dead or the abort sees the new state.
  *
- * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that ends I/O
- * takes it), srv->abort_lock, uring_lock, sq->lock. Leaves: dev->state_lock, dev->xfer_lock,
- * ubdx_devs_lock. open() of the channel may be called under uring_lock, and takes only state_lock.
+ * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
+ * ends I/O takes it), srv->abort_lock, uring_lock, sq->lock. Leaves: dev->state_lock,
+ * dev->xfer_lock, ubdx_devs_lock. open() of the channel may be called under uring_lock, and takes
+ * only state_lock.
  */
 #ifndef UBDX_DEV_H
 #define UBDX_DEV_H
@@ -63,115 +65,115 @@ enum ubdx_slot_state {
 
 /* The points of a request's life that are stamped, see docs/design.md. */
 enum ubdx_stage {
-	UBDX_T_QUEUE,		/* T0: queue_rq */
-	UBDX_T_PUBLISH,		/* T1: descriptor written, server notified */
-	UBDX_T_DELIVER,		/* T2: in the server's task */
-	UBDX_T_READ,		/* T3: the server has read the descriptor (its word for it) */
-	UBDX_T_MOVE,		/* T4: payload moved or exposed */
-	UBDX_T_COMMIT,		/* T5: commit received */
-	UBDX_T_RELEASE,		/* T6: copied back, unmapped */
-	UBDX_T_DONE,		/* T7: request ended */
+	UBDX_T_QUEUE, /* T0: queue_rq */
+	UBDX_T_PUBLISH, /* T1: descriptor written, server notified */
+	UBDX_T_DELIVER, /* T2: in the server's task */
+	UBDX_T_READ, /* T3: the server has read the descriptor (its word for it) */
+	UBDX_T_MOVE, /* T4: payload moved or exposed */
+	UBDX_T_COMMIT, /* T5: commit received */
+	UBDX_T_RELEASE, /* T6: copied back, unmapped */
+	UBDX_T_DONE, /* T7: request ended */
 	UBDX_NR_STAGES,
 };
 
 struct ubdx_slot {
-	atomic64_t			word;	/* seq << 32 | state */
-	struct request			*rq;
-	const struct ubdx_xfer_ops	*xfer;	/* latched at T0 */
-	u32				start;	/* jiffies at T0 */
-	u8				op;	/* enum ubdx_op */
+	atomic64_t word; /* seq << 32 | state */
+	struct request *rq;
+	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
+	u32 start; /* jiffies at T0 */
+	u8 op; /* enum ubdx_op */
 };
 
 /* Of the request with this sequence number; written only while somebody traces. */
 struct ubdx_stamps {
-	u32	seq;
-	u64	at[UBDX_NR_STAGES];
+	u32 seq;
+	u64 at[UBDX_NR_STAGES];
 };
 
 /* Written by the queue's server task only; read at any time. */
 struct ubdx_counter {
-	u64	requests;
-	u64	bytes;
+	u64 requests;
+	u64 bytes;
 };
 
 struct ubdx_queue {
-	struct ubdx_dev			*dev;
-	struct ubdx_server_queue	*sq;	/* set by START, cleared after del_gendisk */
-	u16				qid;
-	u16				depth;
-	int				node;
-	unsigned int			block_mask;	/* logical block size - 1 */
-	struct ubdx_stamps		*stamps;	/* one a tag */
+	struct ubdx_dev *dev;
+	struct ubdx_server_queue *sq; /* set by START, cleared after del_gendisk */
+	u16 qid;
+	u16 depth;
+	int node;
+	unsigned int block_mask; /* logical block size - 1 */
+	struct ubdx_stamps *stamps; /* one a tag */
 
 	/* written with every commit, while the above is read with every queue_rq */
-	struct ubdx_counter		done[UBDX_NR_XFER][UBDX_NR_OPS] ____cacheline_aligned_in_smp;
-	u64				failed;		/* ended with an error by the server */
-	atomic64_t			aborted;	/* ended because the server is gone */
-	struct ubdx_slot		slots[] ____cacheline_aligned_in_smp;
+	struct ubdx_counter done[UBDX_NR_XFER][UBDX_NR_OPS] ____cacheline_aligned_in_smp;
+	u64 failed; /* ended with an error by the server */
+	atomic64_t aborted; /* ended because the server is gone */
+	struct ubdx_slot slots[] ____cacheline_aligned_in_smp;
 };
 
 struct ubdx_sq_tag {
-	struct io_uring_cmd	*cmd;	/* parked; taken by xchg, see chan_uring.c */
-	struct io_uring_cmd	*taken;	/* while on sq->pending: the command that will deliver it */
-	struct llist_node	pending;
-	u64			addr;	/* the server's buffer */
-	u32			seq;	/* while on sq->pending: of which request */
-	bool			fetched;
+	struct io_uring_cmd *cmd; /* parked; taken by xchg, see chan_uring.c */
+	struct io_uring_cmd *taken; /* while on sq->pending: the command that will deliver it */
+	struct llist_node pending;
+	u64 addr; /* the server's buffer */
+	u32 seq; /* while on sq->pending: of which request */
+	bool fetched;
 };
 
 struct ubdx_server_queue {
-	struct ubdx_server	*srv;
-	struct ubdx_queue	*q;
-	struct task_struct	*task;		/* bound by ATTACH; holds a reference */
-	void			*ctx;		/* its io_uring, for comparison only */
-	struct io_uring_cmd	*attached;	/* parked as long as the ring lives; taken by xchg */
-	bool			dead;
-	struct ubdx_desc	*desc;		/* order desc_order pages, mapped by the server */
-	unsigned int		desc_order;
-	unsigned int		nr_fetched;	/* tags; written by the task, read by START */
-	atomic64_t		stale;		/* commits refused with -ESTALE */
-	spinlock_t		lock;		/* attaching */
-	struct llist_head	pending ____cacheline_aligned_in_smp;
-	spinlock_t		batch_lock ____cacheline_aligned_in_smp;
-	struct io_comp_batch	batch;		/* ended, tags to be freed together; batch_lock */
-	struct ubdx_sq_tag	tags[] ____cacheline_aligned_in_smp;
+	struct ubdx_server *srv;
+	struct ubdx_queue *q;
+	struct task_struct *task; /* bound by ATTACH; holds a reference */
+	void *ctx; /* its io_uring, for comparison only */
+	struct io_uring_cmd *attached; /* parked as long as the ring lives; taken by xchg */
+	bool dead;
+	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
+	unsigned int desc_order;
+	unsigned int nr_fetched; /* tags; written by the task, read by START */
+	atomic64_t stale; /* commits refused with -ESTALE */
+	spinlock_t lock; /* attaching */
+	struct llist_head pending ____cacheline_aligned_in_smp;
+	spinlock_t batch_lock ____cacheline_aligned_in_smp;
+	struct io_comp_batch batch; /* ended, tags to be freed together; batch_lock */
+	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
 };
 
 struct ubdx_server {
-	struct kref			ref;
-	struct ubdx_dev			*dev;
-	struct mm_struct		*mm;	/* holds a reference (mmgrab) */
-	struct mmu_notifier		notifier;
-	struct pid			*tgid;
-	struct work_struct		abort_work;
-	struct mutex			abort_lock;
-	bool				aborted;
-	unsigned int			nr_queues;
-	struct ubdx_server_queue	*queues[] __counted_by(nr_queues);
+	struct kref ref;
+	struct ubdx_dev *dev;
+	struct mm_struct *mm; /* holds a reference (mmgrab) */
+	struct mmu_notifier notifier;
+	struct pid *tgid;
+	struct work_struct abort_work;
+	struct mutex abort_lock;
+	bool aborted;
+	unsigned int nr_queues;
+	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
 };
 
 struct ubdx_dev {
-	struct device			device;	/* /dev/ubdxcN */
-	struct cdev			cdev;
-	int				id;
-	const struct ubdx_chan_ops	*chan;
-	struct mutex			lock;	/* START, STOP, DEL */
-	spinlock_t			state_lock;	/* the three below */
-	enum ubdx_state			state;
-	struct ubdx_server		*srv;
-	struct gendisk			*disk;	/* while LIVE */
-	bool				closing;	/* refuses opens; the disk's open_mutex */
-	struct work_struct		scan_work;
-	struct blk_mq_tag_set		tag_set;
-	struct ubdx_params		params;
+	struct device device; /* /dev/ubdxcN */
+	struct cdev cdev;
+	int id;
+	const struct ubdx_chan_ops *chan;
+	struct mutex lock; /* START, STOP, DEL */
+	spinlock_t state_lock; /* the three below */
+	enum ubdx_state state;
+	struct ubdx_server *srv;
+	struct gendisk *disk; /* while LIVE */
+	bool closing; /* refuses opens; the disk's open_mutex */
+	struct work_struct scan_work;
+	struct blk_mq_tag_set tag_set;
+	struct ubdx_params params;
 
-	const struct ubdx_xfer_ops	*xfer;	/* what new requests take; READ_ONCE */
-	spinlock_t			xfer_lock;	/* the three below, writes of xfer */
-	u64				xfer_offered;
-	u32				xfer_wanted;
-	bool				xfer_pinned;
+	const struct ubdx_xfer_ops *xfer; /* what new requests take; READ_ONCE */
+	spinlock_t xfer_lock; /* the three below, writes of xfer */
+	u64 xfer_offered;
+	u32 xfer_wanted;
+	bool xfer_pinned;
 
-	struct ubdx_queue		**queues;
+	struct ubdx_queue **queues;
 };
 
 /* ---- slots ---- */
@@ -242,8 +244,8 @@ void ubdx_server_put(struct ubdx_server *srv);
 
 /* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
 struct ubdx_result {
-	blk_status_t	status;
-	unsigned int	bytes;
+	blk_status_t status;
+	unsigned int bytes;
 };
 
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);

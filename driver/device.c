@@ -2,13 +2,13 @@
 /*
  * device.c - the table of devices, and a device's life from ADD to its last reference.
  *
- * A device's memory, its queues and its tag set outlive everybody who can still reach them: each open
- * channel, the disk and the table hold a reference. The module's exit deletes what is in the table and
- * then waits until the last device is gone, since its release function is ours.
+ * A device's memory, its queues and its tag set outlive everybody who can still reach them: each
+ * open channel, the disk and the table hold a reference. The module's exit deletes what is in the
+ * table and then waits until the last device is gone, since its release function is ours.
  *
- * dev->lock serialises START, STOP, DEL and the end of a server. It is held while del_gendisk() waits for
- * I/O; what ends I/O, ubdx_server_abort(), never takes it. Who only wants to know, or to open the
- * channel, takes state_lock.
+ * dev->lock serialises START, STOP, DEL and the end of a server. It is held while del_gendisk()
+ * waits for I/O; what ends I/O, ubdx_server_abort(), never takes it. Who only wants to know, or to
+ * open the channel, takes state_lock.
  */
 #include <linux/blkdev.h>
 #include <linux/idr.h>
@@ -19,13 +19,13 @@
 #include "chan.h"
 #include "xfer.h"
 
-#define UBDX_MINORS	(1U << MINORBITS)
+#define UBDX_MINORS (1U << MINORBITS)
 
 struct workqueue_struct *ubdx_wq;
 static struct workqueue_struct *ubdx_scan_wq;
 
 static DEFINE_IDR(ubdx_devs);
-static DEFINE_MUTEX(ubdx_devs_lock);	/* ubdx_devs, ubdx_nr_devs */
+static DEFINE_MUTEX(ubdx_devs_lock); /* ubdx_devs, ubdx_nr_devs */
 static unsigned int ubdx_nr_devs;
 static atomic_t ubdx_nr_unreleased;
 static dev_t ubdx_chan_devt;
@@ -120,7 +120,11 @@ static void ubdx_dev_unreserve(int id)
 
 /* ---- parameters ---- */
 
-#define UBDX_DEFAULT(field, value) do { if (!(field)) (field) = (value); } while (0)
+#define UBDX_DEFAULT(field, value)         \
+	do {                               \
+		if (!(field))              \
+			(field) = (value); \
+	} while (0)
 
 static void ubdx_params_default(struct ubdx_params *p)
 {
@@ -150,8 +154,8 @@ static int ubdx_params_check(const struct ubdx_params *p)
 		return -EINVAL;
 	if (p->nr_queues > nr_cpu_ids || p->depth > UBDX_MAX_DEPTH)
 		return -EINVAL;
-	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) || p->max_io_bytes > UBDX_MAX_IO_BYTES ||
-	    p->max_io_bytes % UBDX_MIN_IO_BYTES)
+	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) ||
+	    p->max_io_bytes > UBDX_MAX_IO_BYTES || p->max_io_bytes % UBDX_MIN_IO_BYTES)
 		return -EINVAL;
 	/* jiffies arithmetic, and no device that hangs for ever */
 	if (p->timeout_ms < 1000 || p->timeout_ms > 24 * 3600 * 1000)
@@ -259,7 +263,7 @@ static void ubdx_dev_release(struct device *device)
 static void ubdx_scan_work(struct work_struct *work)
 {
 	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
-	struct gendisk *disk = dev->disk;	/* STOP cancels this work before it lets go */
+	struct gendisk *disk = dev->disk; /* STOP cancels this work before it lets go */
 
 	clear_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
 	mutex_lock(&disk->open_mutex);
@@ -381,6 +385,7 @@ static int ubdx_server_ready(struct ubdx_server *srv)
 	for (i = 0; i < srv->nr_queues; i++) {
 		struct ubdx_server_queue *sq = srv->queues[i];
 
+		/* pairs with the one that counts it: all tags are parked, and a task is attached */
 		if (smp_load_acquire(&sq->nr_fetched) != sq->q->depth)
 			return -EAGAIN;
 	}
@@ -411,8 +416,8 @@ static void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct u
  * ubdx_dev_start - make the block device; the caller is the server and has fetched every tag.
  * @dev:	device.
  *
- * Should the server die meanwhile, the disk comes up failing everything, and the abort, which waits for
- * dev->lock, takes it away again.
+ * Should the server die meanwhile, the disk comes up failing everything, and the abort, which waits
+ * for dev->lock, takes it away again.
  */
 int ubdx_dev_start(struct ubdx_dev *dev)
 {
@@ -422,7 +427,8 @@ int ubdx_dev_start(struct ubdx_dev *dev)
 	mutex_lock(&dev->lock);
 	/* The last of these can change without dev->lock, but only from NULL. */
 	ret = dev->state == UBDX_S_ADDED ? ubdx_server_ready(READ_ONCE(dev->srv)) :
-	      dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
+	      dev->state == UBDX_S_LIVE	 ? -EBUSY :
+					   -ENODEV;
 	if (ret)
 		goto unlock;
 
@@ -431,7 +437,7 @@ int ubdx_dev_start(struct ubdx_dev *dev)
 		ret = PTR_ERR(disk);
 		goto unlock;
 	}
-	get_device(&dev->device);	/* the disk's; a disk that isn't added doesn't drop it */
+	get_device(&dev->device); /* the disk's; a disk that isn't added doesn't drop it */
 	ubdx_set_sq(dev, dev->srv);
 	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
 	if (ret) {
@@ -485,7 +491,10 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
 
 	lockdep_assert_held(&dev->lock);
 
-	/* First of all: open_mutex may be held by somebody who waits for I/O, the partition scan say. */
+	/*
+	 * First of all: open_mutex may be held by somebody who waits for I/O, the partition scan
+	 * say.
+	 */
 	if (disk && force && dev->srv)
 		ubdx_server_abort(dev->srv);
 	if (disk) {
@@ -517,8 +526,8 @@ int ubdx_dev_stop(struct ubdx_dev *dev, bool force)
  * @dev:	device; the caller keeps its own reference.
  * @force:	also while the block device is open.
  *
- * A server that still has the channel open keeps the memory, and nothing else. Returns -EBUSY as STOP does,
- * -ENODEV if somebody else deletes it.
+ * A server that still has the channel open keeps the memory, and nothing else. Returns -EBUSY as
+ * STOP does, -ENODEV if somebody else deletes it.
  */
 int ubdx_dev_del(struct ubdx_dev *dev, bool force)
 {
@@ -534,7 +543,10 @@ int ubdx_dev_del(struct ubdx_dev *dev, bool force)
 	return 0;
 }
 
-/* The server has been aborted. If it was this device's, the disk goes; if not yet LIVE, another may come. */
+/*
+ * The server has been aborted. If it was this device's, the disk goes; if not yet LIVE, another may
+ * come.
+ */
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
 	mutex_lock(&dev->lock);

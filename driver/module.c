@@ -28,6 +28,7 @@ static int ubdx_param_uint(const char *value, const struct kernel_param *kp, uns
 	return 0;
 }
 
+/* clang-format off */
 #define UBDX_PARAM_UINT(name, var, min, max, multiple, text)				\
 static int ubdx_param_set_##name(const char *value, const struct kernel_param *kp)	\
 {											\
@@ -39,14 +40,15 @@ static const struct kernel_param_ops ubdx_param_ops_##name = {				\
 };											\
 module_param_cb(name, &ubdx_param_ops_##name, &(var), 0644);				\
 MODULE_PARM_DESC(name, text)
+/* clang-format on */
 
 UBDX_PARAM_UINT(queues, ubdx_default_queues, 1, nr_cpu_ids, 1,
 		"queues of a device that doesn't say: 1 ... number of CPUs (default 1)");
 UBDX_PARAM_UINT(depth, ubdx_default_depth, 1, UBDX_MAX_DEPTH, 1,
 		"tags per queue of a device that doesn't say: 1 ... 4096 (default 128)");
-UBDX_PARAM_UINT(max_io, ubdx_default_max_io, UBDX_MIN_IO_BYTES, UBDX_MAX_IO_BYTES,
-		UBDX_MIN_IO_BYTES,
-		"longest request in bytes of a device that doesn't say: 4096 ... 4194304, a multiple of 4096 (default 524288)");
+UBDX_PARAM_UINT(
+	max_io, ubdx_default_max_io, UBDX_MIN_IO_BYTES, UBDX_MAX_IO_BYTES, UBDX_MIN_IO_BYTES,
+	"longest request in bytes of a device that doesn't say: 4096 ... 4194304, a multiple of 4096 (default 524288)");
 UBDX_PARAM_UINT(max_devices, ubdx_max_devices, 0, INT_MAX, 1,
 		"how many devices there may be: 0 ... 2147483647 (default 64)");
 
@@ -70,7 +72,9 @@ static const struct kernel_param_ops ubdx_param_ops_xfer = {
 	.get = ubdx_param_get_xfer,
 };
 module_param_cb(xfer, &ubdx_param_ops_xfer, NULL, 0644);
-MODULE_PARM_DESC(xfer, "transfer mode of devices that aren't pinned to one, may be changed at any time: copy (default copy)");
+MODULE_PARM_DESC(
+	xfer,
+	"transfer mode of devices that aren't pinned to one, may be changed at any time: copy (default copy)");
 
 static int __init ubdx_init(void)
 {

@@ -3,9 +3,10 @@
  * server.c - the process behind /dev/ubdxcN: how it takes hold of a device, and how it lets go, in
  * whatever way it ends.
  *
- * An open of the channel makes a ubdx_server, bound to the opener's mm. At most one lives per device. That
- * the server is gone is noticed by
- *	- the end of its mm (mmu notifier): SIGKILL and exit, also while a forked child, a mapping or
+ * An open of the channel makes a ubdx_server, bound to the opener's mm. At most one lives per
+ * device. That the server is gone is noticed by
+ *	- the end of its mm (mmu notifier): SIGKILL and exit, also while a forked child, a mapping
+ *	or
  *	  somebody who was passed the descriptor holds the file open;
  *	- the cancellation of a parked command: its ring is torn down;
  *	- the last close of the file;
@@ -89,8 +90,8 @@ void ubdx_server_put(struct ubdx_server *srv)
  * ubdx_server_abort - end every request that this server has, and every command it has parked.
  * @srv:	server.
  *
- * When it returns, all requests that were out have ended or are being ended by the server's own task,
- * and new ones fail. Idempotent. Process context; needs no I/O to make progress.
+ * When it returns, all requests that were out have ended or are being ended by the server's own
+ * task, and new ones fail. Idempotent. Process context; needs no I/O to make progress.
  */
 void ubdx_server_abort(struct ubdx_server *srv)
 {
@@ -103,8 +104,8 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	for (i = 0; i < srv->nr_queues; i++)
 		WRITE_ONCE(srv->queues[i]->dead, true);
 	/*
-	 * Wait for every queue_rq that may not have seen it. New ones need not be kept out meanwhile,
-	 * so the queues are not quiesced, which START could get in between of.
+	 * Wait for every queue_rq that may not have seen it. New ones need not be kept out
+	 * meanwhile, so the queues are not quiesced, which START could get in between of.
 	 */
 	blk_mq_wait_quiesce_done(&srv->dev->tag_set);
 	smp_mb(); /* pairs with ubdx_slot_release() and ubdx_park() */
@@ -144,7 +145,7 @@ static void ubdx_mm_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 }
 
 static const struct mmu_notifier_ops ubdx_mm_ops = {
-	.release	= ubdx_mm_release,
+	.release = ubdx_mm_release,
 };
 
 static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
@@ -176,7 +177,10 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	return srv;
 }
 
-/* io_uring opens files under its uring_lock, so this takes no lock that is held over I/O or over that one. */
+/*
+ * io_uring opens files under its uring_lock, so this takes no lock that is held over I/O or over
+ * that one.
+ */
 static int ubdx_server_open(struct inode *inode, struct file *file)
 {
 	struct ubdx_dev *dev = container_of(inode->i_cdev, struct ubdx_dev, cdev);
@@ -255,10 +259,10 @@ static int ubdx_server_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_fl
 }
 
 const struct file_operations ubdx_server_fops = {
-	.owner		= THIS_MODULE,
-	.open		= ubdx_server_open,
-	.release	= ubdx_server_release,
-	.mmap		= ubdx_server_mmap,
-	.uring_cmd	= ubdx_server_uring_cmd,
-	.llseek		= noop_llseek,
+	.owner = THIS_MODULE,
+	.open = ubdx_server_open,
+	.release = ubdx_server_release,
+	.mmap = ubdx_server_mmap,
+	.uring_cmd = ubdx_server_uring_cmd,
+	.llseek = noop_llseek,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sysfs.c - /sys/block/ubdxbN/ubdx/. None of these takes dev->lock: STOP holds it while del_gendisk() waits
- * for the readers of these files.
+ * sysfs.c - /sys/block/ubdxbN/ubdx/. None of these takes dev->lock: STOP holds it while
+ * del_gendisk() waits for the readers of these files.
  */
 #include <linux/blkdev.h>
 #include <linux/device.h>
@@ -14,7 +14,10 @@ static struct ubdx_dev *to_ubdx(struct device *device)
 	return dev_to_disk(device)->private_data;
 }
 
-/* The disk exists only while the device is live; what is left to tell is whether its server still is. */
+/*
+ * The disk exists only while the device is live; what is left to tell is whether its server still
+ * is.
+ */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_server_queue *sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
@@ -72,9 +75,8 @@ static DEVICE_ATTR_RO(xfer_wanted);
 /* What the server has completed, one line per mode and operation: mode op requests bytes */
 static ssize_t counters_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	static const char *const op_names[UBDX_NR_OPS] = {
-		"read", "write", "flush", "discard", "write_zeroes"
-	};
+	static const char *const op_names[UBDX_NR_OPS] = { "read", "write", "flush", "discard",
+							   "write_zeroes" };
 	struct ubdx_dev *dev = to_ubdx(device);
 	unsigned int mode, op, i;
 	ssize_t len = 0;
@@ -133,23 +135,14 @@ static ssize_t queues_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(queues);
 
-static struct attribute *ubdx_disk_attrs[] = {
-	&dev_attr_state.attr,
-	&dev_attr_server_pid.attr,
-	&dev_attr_xfer.attr,
-	&dev_attr_xfer_wanted.attr,
-	&dev_attr_counters.attr,
-	&dev_attr_errors.attr,
-	&dev_attr_queues.attr,
-	NULL
-};
+static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	&dev_attr_server_pid.attr,
+					       &dev_attr_xfer.attr,	&dev_attr_xfer_wanted.attr,
+					       &dev_attr_counters.attr, &dev_attr_errors.attr,
+					       &dev_attr_queues.attr,	NULL };
 
 static const struct attribute_group ubdx_disk_group = {
-	.name	= "ubdx",
-	.attrs	= ubdx_disk_attrs,
+	.name = "ubdx",
+	.attrs = ubdx_disk_attrs,
 };
 
-const struct attribute_group *ubdx_disk_groups[] = {
-	&ubdx_disk_group,
-	NULL
-};
+const struct attribute_group *ubdx_disk_groups[] = { &ubdx_disk_group, NULL };

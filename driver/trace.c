@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * trace.c - stamps and trace events. All of it is out of the way while nobody listens: the static key
- * ubdx_traced is on as long as one of the events is registered.
+ * trace.c - stamps and trace events. All of it is out of the way while nobody listens: the static
+ * key ubdx_traced is on as long as one of the events is registered.
  *
  * A tag's stamps belong to its slot's owner. Their seq says which request they are of: tracing can
  * begin while requests are under way, and those must not show what an earlier one left.
@@ -95,16 +95,16 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 	u16 tag = slot - q->slots;
 	u32 seq = ubdx_slot_seq(slot);
 
-	*done = (struct ubdx_trace_done) {
-		.dev		= q->dev->id,
-		.qid		= q->qid,
-		.tag		= tag,
-		.seq		= seq,
-		.op		= slot->op,
-		.xfer		= slot->xfer->mode,
-		.page_class	= ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) :
-						      UBDX_PAGE_NONE,
-		.sector		= blk_rq_pos(slot->rq),
+	*done = (struct ubdx_trace_done){
+		.dev = q->dev->id,
+		.qid = q->qid,
+		.tag = tag,
+		.seq = seq,
+		.op = slot->op,
+		.xfer = slot->xfer->mode,
+		.page_class = ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) :
+							    UBDX_PAGE_NONE,
+		.sector = blk_rq_pos(slot->rq),
 	};
 	if (q->stamps[tag].seq == seq)
 		memcpy(done->stamp, q->stamps[tag].at, sizeof(done->stamp));

@@ -3,8 +3,8 @@
  * trace.h - the driver's trace events, and the stamps they carry.
  *
  * ubdx_done carries everything about one request; an aggregating tracer needs nothing else. The
- * stage events are for timelines. Stamps are ktime_get_ns() (CLOCK_MONOTONIC), taken only while at least
- * one of these events is enabled: otherwise a stage costs one no-op.
+ * stage events are for timelines. Stamps are ktime_get_ns() (CLOCK_MONOTONIC), taken only while at
+ * least one of these events is enabled: otherwise a stage costs one no-op.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM ubdx
@@ -26,26 +26,26 @@ void ubdx_trace_unreg(void);
 
 /* What the pages behind a request are, by its first segment. */
 enum ubdx_page_class {
-	UBDX_PAGE_NONE,		/* no payload */
+	UBDX_PAGE_NONE, /* no payload */
 	UBDX_PAGE_SMALL,
-	UBDX_PAGE_LARGE,	/* part of a compound page or large folio */
+	UBDX_PAGE_LARGE, /* part of a compound page or large folio */
 	UBDX_PAGE_SLAB,
 };
 
 /* Everything about a request that ubdx_done says; made before the request ends. */
 struct ubdx_trace_done {
-	int	dev;
-	u16	qid;
-	u16	tag;
-	u32	seq;
-	u8	op;
-	u8	xfer;
-	u8	fallback;	/* why this isn't the device's mode; 0: it is */
-	u8	page_class;
-	u64	sector;
-	u32	bytes;
-	int	error;
-	u64	stamp[UBDX_NR_STAGES];
+	int dev;
+	u16 qid;
+	u16 tag;
+	u32 seq;
+	u8 op;
+	u8 xfer;
+	u8 fallback; /* why this isn't the device's mode; 0: it is */
+	u8 page_class;
+	u64 sector;
+	u32 bytes;
+	int error;
+	u64 stamp[UBDX_NR_STAGES];
 };
 
 void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
@@ -61,6 +61,9 @@ static inline void ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum
 }
 
 #endif /* UBDX_TRACE_ONCE */
+
+/* Trace events are laid out as everywhere in the kernel. */
+/* clang-format off */
 
 DECLARE_EVENT_CLASS(ubdx_stage,
 	TP_PROTO(int dev, u16 qid, u16 tag, u32 seq, u64 stamp),
@@ -97,9 +100,9 @@ UBDX_STAGE_EVENT(ubdx_commit);
 UBDX_STAGE_EVENT(ubdx_release);
 
 /*
- * ubdx_done - a request has ended, or, if bytes is less than it asked for and error is 0, a part of it
- * has and the rest comes back as a new one. A stamp of 0: the stage was not reached, or tracing began
- * later. t3 is what the server says and can be anything.
+ * ubdx_done - a request has ended, or, if bytes is less than it asked for and error is 0, a part of
+ * it has and the rest comes back as a new one. A stamp of 0: the stage was not reached, or tracing
+ * began later. t3 is what the server says and can be anything.
  */
 TRACE_EVENT_FN(ubdx_done,
 	TP_PROTO(const struct ubdx_trace_done *done),
@@ -140,6 +143,8 @@ TRACE_EVENT_FN(ubdx_done,
 		  __entry->stamp[6], __entry->stamp[7]),
 	ubdx_trace_reg, ubdx_trace_unreg
 );
+
+/* clang-format on */
 
 #endif /* UBDX_TRACE_H */
 

@@ -3,8 +3,8 @@
  * xfer.c - the table of transfer modes, and which one a device's new requests take.
  *
  * A device follows the module parameter unless it is pinned. What it takes is dev->xfer, written
- * under dev->xfer_lock and read once per request without it; a request keeps the mode it was latched
- * with, so a change needs neither a drain nor a freeze.
+ * under dev->xfer_lock and read once per request without it; a request keeps the mode it was
+ * latched with, so a change needs neither a drain nor a freeze.
  */
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -12,7 +12,7 @@
 #include "xfer.h"
 
 static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
-	[UBDX_XFER_COPY]	= &ubdx_xfer_copy,
+	[UBDX_XFER_COPY] = &ubdx_xfer_copy,
 };
 
 static unsigned int ubdx_xfer_default_mode = UBDX_XFER_COPY;

@@ -2,9 +2,9 @@
 /*
  * xfer.h - a transfer mode: how a request's payload moves between its pages and the server.
  *
- * A mode knows no channel and no device state. Adding one is a file with an ops table, and an entry in
- * ubdx_xfer_table (xfer.c). The mode of a request is chosen once, by ubdx_xfer_select() in queue_rq,
- * and kept in its slot and its descriptor.
+ * A mode knows no channel and no device state. Adding one is a file with an ops table, and an entry
+ * in ubdx_xfer_table (xfer.c). The mode of a request is chosen once, by ubdx_xfer_select() in
+ * queue_rq, and kept in its slot and its descriptor.
  */
 #ifndef UBDX_XFER_H
 #define UBDX_XFER_H
@@ -24,8 +24,8 @@
  * Either may be NULL. Both are called for requests with a payload only.
  */
 struct ubdx_xfer_ops {
-	const char	*name;
-	u8		mode;
+	const char *name;
+	u8 mode;
 	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
 	int (*commit)(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes);
 };

@@ -18,9 +18,10 @@
 #error "a multi-page bvec must be contiguous in the kernel's address space"
 #endif
 
-static __always_inline size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot, size_t len,
-			unsigned int direction,
-			size_t (*copy)(void *addr, size_t bytes, struct iov_iter *i))
+static __always_inline size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+					size_t len, unsigned int direction,
+					size_t (*copy)(void *addr, size_t bytes,
+						       struct iov_iter *i))
 {
 	struct request *rq = slot->rq;
 	struct req_iterator rq_iter;
@@ -67,7 +68,8 @@ static int ubdx_copy_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slo
 	return 0;
 }
 
-static int ubdx_copy_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes)
+static int ubdx_copy_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+			    unsigned int bytes)
 {
 	if (slot->op != UBDX_OP_READ)
 		return bytes;
@@ -75,8 +77,8 @@ static int ubdx_copy_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot
 }
 
 const struct ubdx_xfer_ops ubdx_xfer_copy = {
-	.name		= "copy",
-	.mode		= UBDX_XFER_COPY,
-	.deliver	= ubdx_copy_deliver,
-	.commit		= ubdx_copy_commit,
+	.name = "copy",
+	.mode = UBDX_XFER_COPY,
+	.deliver = ubdx_copy_deliver,
+	.commit = ubdx_copy_commit,
 };

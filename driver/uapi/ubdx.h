@@ -16,7 +16,8 @@
  *   3. for each queue: mmap its descriptors (PROT_READ, MAP_SHARED, offset
  *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc)
  *      rounded up to the page size).
- *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which binds
+ *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which
+ *   binds
  *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
  *      UBDX_CMD_FETCH for every tag.
  *   5. UBDX_IOC_START: /dev/ubdxbN appears.
@@ -27,9 +28,10 @@
  *
  * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
  * the I/O timeout, the driver ends every request with an error and takes the block
- * device away. The end of the process and of the ring are noticed at once; a task's exit when there is a
- * request to serve, within about two seconds; anything else by the timeout. A server that is stuck for longer than the timeout in a page fault of its buffer, while the
- * driver copies, is killed.
+ * device away. The end of the process and of the ring are noticed at once; a task's exit when there
+ * is a request to serve, within about two seconds; anything else by the timeout. A server that is
+ * stuck for longer than the timeout in a page fault of its buffer, while the driver copies, is
+ * killed.
  *
  * All integers are in native byte order; sectors are of 512 bytes; every reserved field must be
  * zero and is checked. The structs have the same layout for 32- and 64-bit
@@ -42,28 +44,28 @@
 #include <linux/types.h>
 
 /* What struct ubdx_add.version must say. Grows when the meaning of a field changes. */
-#define UBDX_VERSION			1
+#define UBDX_VERSION 1
 
-#define UBDX_CONTROL_NAME		"ubdx-control"
+#define UBDX_CONTROL_NAME "ubdx-control"
 
-#define UBDX_SECTOR_SHIFT		9
+#define UBDX_SECTOR_SHIFT 9
 
 /* Hard bounds, the same on every kernel; module parameters can lower some of them. */
-#define UBDX_MAX_DEPTH			4096
-#define UBDX_MAX_IO_BYTES		(4U << 20)
-#define UBDX_MIN_IO_BYTES		4096U
+#define UBDX_MAX_DEPTH 4096
+#define UBDX_MAX_IO_BYTES (4U << 20)
+#define UBDX_MIN_IO_BYTES 4096U
 
 /* mmap offset of a queue's descriptors: queue * UBDX_MMAP_QUEUE_STRIDE */
-#define UBDX_MMAP_QUEUE_STRIDE		(1ULL << 24)
+#define UBDX_MMAP_QUEUE_STRIDE (1ULL << 24)
 
 /* struct ubdx_desc.op */
 enum ubdx_op {
-	UBDX_OP_READ		= 0,
-	UBDX_OP_WRITE		= 1,
-	UBDX_OP_FLUSH		= 2,
-	UBDX_OP_DISCARD		= 3,
-	UBDX_OP_WRITE_ZEROES	= 4,
-	UBDX_NR_OPS		= 5,
+	UBDX_OP_READ = 0,
+	UBDX_OP_WRITE = 1,
+	UBDX_OP_FLUSH = 2,
+	UBDX_OP_DISCARD = 3,
+	UBDX_OP_WRITE_ZEROES = 4,
+	UBDX_NR_OPS = 5,
 };
 
 /*
@@ -76,17 +78,17 @@ enum ubdx_xfer_mode {
 	 * the descriptor was delivered; what the server left there is copied into a READ's pages
 	 * when it commits.
 	 */
-	UBDX_XFER_COPY		= 0,
-	UBDX_NR_XFER		= 1,
+	UBDX_XFER_COPY = 0,
+	UBDX_NR_XFER = 1,
 };
 
-#define UBDX_XFER_NAME_LEN		16
+#define UBDX_XFER_NAME_LEN 16
 
 /* struct ubdx_desc.flags */
-#define UBDX_DESC_FUA			(1U << 0)	/* WRITE: on stable storage before it ends */
-#define UBDX_DESC_NOUNMAP		(1U << 1)	/* WRITE_ZEROES: don't punch a hole */
-#define UBDX_DESC_META			(1U << 2)	/* the submitter called it metadata */
-#define UBDX_DESC_STAMP			(1U << 3)	/* stamp is valid, somebody is tracing */
+#define UBDX_DESC_FUA (1U << 0) /* WRITE: on stable storage before it ends */
+#define UBDX_DESC_NOUNMAP (1U << 1) /* WRITE_ZEROES: don't punch a hole */
+#define UBDX_DESC_META (1U << 2) /* the submitter called it metadata */
+#define UBDX_DESC_STAMP (1U << 3) /* stamp is valid, somebody is tracing */
 
 /**
  * struct ubdx_desc - one request, as the server sees it.
@@ -105,21 +107,21 @@ enum ubdx_xfer_mode {
  * The server's mapping is read-only.
  */
 struct ubdx_desc {
-	__u64	sector;
-	__u32	nr_sectors;
-	__u32	seq;
-	__u16	tag;
-	__u8	op;
-	__u8	xfer;
-	__u32	flags;
-	__u64	stamp;
+	__u64 sector;
+	__u32 nr_sectors;
+	__u32 seq;
+	__u16 tag;
+	__u8 op;
+	__u8 xfer;
+	__u32 flags;
+	__u64 stamp;
 };
 
 /* Commands on /dev/ubdxcN (IORING_OP_URING_CMD; sqe->cmd_op; the payload is in sqe->cmd). */
 
 /*
- * UBDX_CMD_ATTACH, struct ubdx_attach: make the calling task and its ring the queue's. The command stays
- * parked as long as they are; by its cancellation the driver learns that the ring is gone.
+ * UBDX_CMD_ATTACH, struct ubdx_attach: make the calling task and its ring the queue's. The command
+ * stays parked as long as they are; by its cancellation the driver learns that the ring is gone.
  *
  * res:	-ENODEV		the device was stopped, deleted, or failed
  *	-EINVAL		no such queue, or a reserved field isn't zero
@@ -127,7 +129,7 @@ struct ubdx_desc {
  *	-EPERM		another process opened the channel
  *	-EOPNOTSUPP	issued from io-wq (IOSQE_ASYNC)
  */
-#define UBDX_CMD_ATTACH			_IOW(0xBD, 0x42, struct ubdx_attach)
+#define UBDX_CMD_ATTACH _IOW(0xBD, 0x42, struct ubdx_attach)
 
 /*
  * UBDX_CMD_FETCH, struct ubdx_fetch: park a command for one tag.
@@ -139,7 +141,7 @@ struct ubdx_desc {
  *	-EPERM		the queue belongs to another task or ring, or to none
  *	-EOPNOTSUPP	issued from io-wq (IOSQE_ASYNC)
  */
-#define UBDX_CMD_FETCH			_IOW(0xBD, 0x40, struct ubdx_fetch)
+#define UBDX_CMD_FETCH _IOW(0xBD, 0x40, struct ubdx_fetch)
 
 /*
  * UBDX_CMD_COMMIT_AND_FETCH, struct ubdx_commit: answer one request and park for the next.
@@ -148,17 +150,17 @@ struct ubdx_desc {
  *	-ESTALE		no request with this (tag, seq) is at the server: it was committed
  *			before, or its end was forced. The command is not parked.
  */
-#define UBDX_CMD_COMMIT_AND_FETCH	_IOW(0xBD, 0x41, struct ubdx_commit)
+#define UBDX_CMD_COMMIT_AND_FETCH _IOW(0xBD, 0x41, struct ubdx_commit)
 
 /*
  * sqe->len of a UBDX_CMD_COMMIT_AND_FETCH, a bit set. Unknown bits are -EINVAL.
  *
- * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The I/O ends now, but
- * the driver may free the request's tag together with the next one's, which is cheaper. Tags
+ * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The I/O ends now,
+ * but the driver may free the request's tag together with the next one's, which is cheaper. Tags
  * that are kept back by a server that doesn't keep its word count as held requests: the I/O timeout
  * applies.
  */
-#define UBDX_COMMIT_MORE		(1U << 0)
+#define UBDX_COMMIT_MORE (1U << 0)
 
 /**
  * struct ubdx_attach - payload of UBDX_CMD_ATTACH.
@@ -166,8 +168,8 @@ struct ubdx_desc {
  * @reserved:	zero.
  */
 struct ubdx_attach {
-	__u16	qid;
-	__u16	reserved[7];
+	__u16 qid;
+	__u16 reserved[7];
 };
 
 /**
@@ -180,10 +182,10 @@ struct ubdx_attach {
  *		buffer turns out to be inaccessible fails with EIO.
  */
 struct ubdx_fetch {
-	__u16	qid;
-	__u16	tag;
-	__u32	reserved;
-	__u64	addr;
+	__u16 qid;
+	__u16 tag;
+	__u32 reserved;
+	__u64 addr;
 };
 
 /**
@@ -200,19 +202,19 @@ struct ubdx_fetch {
  *		0 if it didn't measure. Shown to tracers, believed by nobody.
  */
 struct ubdx_commit {
-	__u32	seq;
-	__u16	qid;
-	__u16	tag;
-	__s32	res;
-	__u32	read_ns;
+	__u32 seq;
+	__u16 qid;
+	__u16 tag;
+	__s32 res;
+	__u32 read_ns;
 };
 
 /* struct ubdx_params.attrs */
-#define UBDX_ATTR_READ_ONLY		(1U << 0)
-#define UBDX_ATTR_WRITE_CACHE		(1U << 1)	/* volatile cache: FLUSHes are sent */
-#define UBDX_ATTR_FUA			(1U << 2)	/* the server honours UBDX_DESC_FUA */
-#define UBDX_ATTR_ROTATIONAL		(1U << 3)
-#define UBDX_ATTR_ALL			((1U << 4) - 1)
+#define UBDX_ATTR_READ_ONLY (1U << 0)
+#define UBDX_ATTR_WRITE_CACHE (1U << 1) /* volatile cache: FLUSHes are sent */
+#define UBDX_ATTR_FUA (1U << 2) /* the server honours UBDX_DESC_FUA */
+#define UBDX_ATTR_ROTATIONAL (1U << 3)
+#define UBDX_ATTR_ALL ((1U << 4) - 1)
 
 /**
  * struct ubdx_params - what a device is like. Written by the server at ADD, with defaults filled
@@ -220,7 +222,8 @@ struct ubdx_commit {
  * @dev_sectors:	capacity; a multiple of the logical block.
  * @nr_queues:		1 … number of possible CPUs; 0: the module's default.
  * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: the module's default.
- * @max_io_bytes:	the longest request; a multiple of 4096, UBDX_MIN_IO_BYTES … UBDX_MAX_IO_BYTES;
+ * @max_io_bytes:	the longest request; a multiple of 4096, UBDX_MIN_IO_BYTES …
+ *		UBDX_MAX_IO_BYTES;
  *			0: the module's default.
  * @timeout_ms:		how long the server may keep a request, 1000 …; 0: 30 s. After that the
  *			server is taken for dead.
@@ -240,24 +243,24 @@ struct ubdx_commit {
  * @reserved:		zero.
  */
 struct ubdx_params {
-	__u64	dev_sectors;
-	__u32	nr_queues;
-	__u32	depth;
-	__u32	max_io_bytes;
-	__u32	timeout_ms;
-	__u32	logical_block_size;
-	__u32	physical_block_size;
-	__u32	io_min;
-	__u32	io_opt;
-	__u32	discard_granularity;
-	__u32	max_discard_sectors;
-	__u32	max_write_zeroes_sectors;
-	__u32	dma_alignment;
-	__u32	max_segments;
-	__u32	max_segment_size;
-	__u32	attrs;
-	__s32	numa_node;
-	__u64	reserved[3];
+	__u64 dev_sectors;
+	__u32 nr_queues;
+	__u32 depth;
+	__u32 max_io_bytes;
+	__u32 timeout_ms;
+	__u32 logical_block_size;
+	__u32 physical_block_size;
+	__u32 io_min;
+	__u32 io_opt;
+	__u32 discard_granularity;
+	__u32 max_discard_sectors;
+	__u32 max_write_zeroes_sectors;
+	__u32 dma_alignment;
+	__u32 max_segments;
+	__u32 max_segment_size;
+	__u32 attrs;
+	__s32 numa_node;
+	__u64 reserved[3];
 };
 
 /* Control ioctls. All need the control node, so whom its file mode admits. */
@@ -275,15 +278,15 @@ struct ubdx_params {
  * @reserved:		zero.
  */
 struct ubdx_features {
-	__u32	version;
-	__u32	max_queues;
-	__u32	max_depth;
-	__u32	max_io_bytes;
-	__u32	max_devices;
-	__u32	nr_devices;
-	__u64	xfer_modes;
-	__u64	features;
-	__u64	reserved[3];
+	__u32 version;
+	__u32 max_queues;
+	__u32 max_depth;
+	__u32 max_io_bytes;
+	__u32 max_devices;
+	__u32 nr_devices;
+	__u64 xfer_modes;
+	__u64 features;
+	__u64 reserved[3];
 };
 
 /**
@@ -295,15 +298,15 @@ struct ubdx_features {
  *		driver has, else -EOPNOTSUPP.
  * @params:	in: see above. out: with the defaults filled in.
  *
- * Errors: -EEXIST the number is taken; -ENOSPC max_devices reached; -EINVAL a parameter is out of its
- * bounds; -ENOMEM.
+ * Errors: -EEXIST the number is taken; -ENOSPC max_devices reached; -EINVAL a parameter is out of
+ * its bounds; -ENOMEM.
  */
 struct ubdx_add {
-	__u32	version;
-	__s32	id;
-	__u64	features;
-	__u64	xfer_modes;
-	__u64	reserved;
+	__u32 version;
+	__s32 id;
+	__u64 features;
+	__u64 xfer_modes;
+	__u64 reserved;
 	struct ubdx_params params;
 };
 
@@ -314,18 +317,18 @@ struct ubdx_add {
  *		flight fail with EIO. Without it an open device is -EBUSY.
  */
 struct ubdx_ctl {
-	__s32	id;
-	__u32	flags;
-	__u64	reserved;
+	__s32 id;
+	__u32 flags;
+	__u64 reserved;
 };
 
-#define UBDX_CTL_FORCE			(1U << 0)
+#define UBDX_CTL_FORCE (1U << 0)
 
 /* struct ubdx_info.state */
 enum ubdx_state {
-	UBDX_S_ADDED	= 0,	/* no block device yet; a server can open the channel and START */
-	UBDX_S_LIVE	= 1,	/* /dev/ubdxbN is there */
-	UBDX_S_DEAD	= 2,	/* stopped, or its server died; can only be deleted */
+	UBDX_S_ADDED = 0, /* no block device yet; a server can open the channel and START */
+	UBDX_S_LIVE = 1, /* /dev/ubdxbN is there */
+	UBDX_S_DEAD = 2, /* stopped, or its server died; can only be deleted */
 };
 
 /**
@@ -344,56 +347,57 @@ enum ubdx_state {
  * Errors: -ENODEV there is no such device.
  */
 struct ubdx_info {
-	__s32	id;
-	__u32	flags;
-	__u32	state;
-	__s32	server_pid;
-	__u32	xfer;
-	__u32	xfer_pinned;
-	__u32	xfer_wanted;
-	__u32	disk_major;
-	__u32	disk_minor;
-	__u32	reserved0;
-	__u64	xfer_modes;
+	__s32 id;
+	__u32 flags;
+	__u32 state;
+	__s32 server_pid;
+	__u32 xfer;
+	__u32 xfer_pinned;
+	__u32 xfer_wanted;
+	__u32 disk_major;
+	__u32 disk_minor;
+	__u32 reserved0;
+	__u64 xfer_modes;
 	struct ubdx_params params;
-	__u64	reserved[4];
+	__u64 reserved[4];
 };
 
-#define UBDX_INFO_NEXT			(1U << 0)
+#define UBDX_INFO_NEXT (1U << 0)
 
 /**
  * struct ubdx_set - UBDX_IOC_SET, in.
  * @id:		device.
- * @xfer:	pin the device to this mode; UBDX_SET_XFER_DEFAULT: follow the module parameter again.
+ * @xfer:	pin the device to this mode; UBDX_SET_XFER_DEFAULT: follow the module parameter
+ *		again.
  *
  * Errors: -ENODEV; -EINVAL no such mode; -EOPNOTSUPP the server doesn't offer it.
  */
 struct ubdx_set {
-	__s32	id;
-	__u32	xfer;
-	__u64	reserved;
+	__s32 id;
+	__u32 xfer;
+	__u64 reserved;
 };
 
-#define UBDX_SET_XFER_DEFAULT		(~0U)
+#define UBDX_SET_XFER_DEFAULT (~0U)
 
-#define UBDX_IOC_FEATURES		_IOR(0xBD, 0x00, struct ubdx_features)
-#define UBDX_IOC_ADD			_IOWR(0xBD, 0x01, struct ubdx_add)
+#define UBDX_IOC_FEATURES _IOR(0xBD, 0x00, struct ubdx_features)
+#define UBDX_IOC_ADD _IOWR(0xBD, 0x01, struct ubdx_add)
 /*
  * START: from the server, with every tag of every queue fetched.
  * Errors: -ENODEV; -EPERM not the server; -EBUSY started already; -EAGAIN not every tag is fetched;
  * -ENXIO the server has failed.
  */
-#define UBDX_IOC_START			_IOW(0xBD, 0x02, struct ubdx_ctl)
+#define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
  * STOP: take the block device away; dirty pages are written back through the server first, unless
  * forced. Parked commands complete with -ENODEV. Must not be called from a queue's task.
  * Errors: -ENODEV; -EBUSY it is open.
  */
-#define UBDX_IOC_STOP			_IOW(0xBD, 0x03, struct ubdx_ctl)
+#define UBDX_IOC_STOP _IOW(0xBD, 0x03, struct ubdx_ctl)
 /* DEL: STOP if needed, then forget the device. Errors: as STOP. */
-#define UBDX_IOC_DEL			_IOW(0xBD, 0x04, struct ubdx_ctl)
-#define UBDX_IOC_INFO			_IOWR(0xBD, 0x05, struct ubdx_info)
-#define UBDX_IOC_SET			_IOW(0xBD, 0x06, struct ubdx_set)
+#define UBDX_IOC_DEL _IOW(0xBD, 0x04, struct ubdx_ctl)
+#define UBDX_IOC_INFO _IOWR(0xBD, 0x05, struct ubdx_info)
+#define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
 
 #ifndef UBDX_ASSERT_SIZE
 #ifdef __cplusplus

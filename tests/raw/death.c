@@ -24,24 +24,24 @@
 #include "raw.h"
 #include "tap.h"
 
-#define CLIENTS	8
+#define CLIENTS 8
 
 /* What a server does; a bit set. */
 enum {
-	HOLD		= 1 << 0,	/* never answer */
-	THREAD_EXITS	= 1 << 1,	/* the queue's thread leaves after a while, the process stays */
-	RING_CLOSED	= 1 << 2,	/* the ring is closed after a while, the process stays */
-	FORKED		= 1 << 3,	/* a child has everything open as well */
-	SHORT_TIMEOUT	= 1 << 4,	/* I/O timeout of one second */
-	NO_START	= 1 << 5,	/* fetch, and no more */
-	STUCK		= 1 << 6,	/* its buffers never become accessible, nor fail to */
+	HOLD = 1 << 0, /* never answer */
+	THREAD_EXITS = 1 << 1, /* the queue's thread leaves after a while, the process stays */
+	RING_CLOSED = 1 << 2, /* the ring is closed after a while, the process stays */
+	FORKED = 1 << 3, /* a child has everything open as well */
+	SHORT_TIMEOUT = 1 << 4, /* I/O timeout of one second */
+	NO_START = 1 << 5, /* fetch, and no more */
+	STUCK = 1 << 6, /* its buffers never become accessible, nor fail to */
 };
 
 struct server {
-	struct raw	raw;		/* the client's view: id, path, control */
-	pid_t		pid;
-	pid_t		child;		/* FORKED */
-	int		kind;
+	struct raw raw; /* the client's view: id, path, control */
+	pid_t pid;
+	pid_t child; /* FORKED */
+	int kind;
 };
 
 /* ---- the server's process ---- */
@@ -90,9 +90,9 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 }
 
 struct hello {
-	int	id;
-	pid_t	child;
-	int	ret;
+	int id;
+	pid_t child;
+	int ret;
 };
 
 static void *server_queue(void *arg)
@@ -102,13 +102,13 @@ static void *server_queue(void *arg)
 	s->ready = raw_queue_init(&s->raw, &s->queue, 0) ?: raw_fetch_all(&s->queue);
 	pthread_barrier_wait(&s->barrier);
 	raw_serve(&s->queue, serve);
-	exit(0);	/* told that the device is gone */
+	exit(0); /* told that the device is gone */
 }
 
 static void server_main(int out, int timeout_ms)
 {
 	static struct raw_server s;
-	struct hello hello = { };
+	struct hello hello = {};
 
 	raw_defaults(&s.raw);
 	s.raw.add.params.timeout_ms = timeout_ms;
@@ -139,7 +139,7 @@ static void server_start(struct server *s, int what)
 	struct hello hello;
 	int fds[2];
 
-	*s = (struct server) { .kind = what };
+	*s = (struct server){ .kind = what };
 	raw_defaults(&s->raw);
 	if (pipe(fds))
 		bail("pipe");
@@ -164,10 +164,10 @@ static atomic_long ios;
 static atomic_int running;
 
 struct client {
-	pthread_t	thread;
-	int		fd;
-	int		error;
-	unsigned int	seed;
+	pthread_t thread;
+	int fd;
+	int error;
+	unsigned int seed;
 };
 
 static void *client_main(void *arg)
@@ -201,7 +201,7 @@ static void clients_start(struct server *s)
 	ios = 0;
 	running = CLIENTS;
 	for (i = 0; i < CLIENTS; i++) {
-		clients[i] = (struct client) { .fd = raw_bdev(&s->raw, O_RDWR), .seed = i };
+		clients[i] = (struct client){ .fd = raw_bdev(&s->raw, O_RDWR), .seed = i };
 		pthread_create(&clients[i].thread, NULL, client_main, &clients[i]);
 	}
 }
@@ -433,7 +433,7 @@ static void stuck(void)
 	clients_start(&s);
 	ok(clients_ended(8), "stuck in a page fault past the timeout: requests end");
 	ok(raw_now() - start < 6, "   soon after it");
-	for (status = -1; waitpid(s.pid, &status, WNOHANG) == 0 && raw_now() - start < 10; )
+	for (status = -1; waitpid(s.pid, &status, WNOHANG) == 0 && raw_now() - start < 10;)
 		poll(NULL, 0, 10);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "   the server is killed");
 	aftermath(&s, "stuck", ETIMEDOUT, 10);

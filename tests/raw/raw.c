@@ -89,7 +89,7 @@ int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags)
 
 int raw_info(const struct raw *raw, struct ubdx_info *info)
 {
-	*info = (struct ubdx_info) { .id = raw->add.id };
+	*info = (struct ubdx_info){ .id = raw->add.id };
 	return ioctl(raw->ctl, UBDX_IOC_INFO, info) < 0 ? -errno : 0;
 }
 
@@ -98,7 +98,7 @@ int raw_queue_init(struct raw *raw, struct raw_queue *q, unsigned int qid)
 	size_t page = sysconf(_SC_PAGESIZE);
 	int ret;
 
-	*q = (struct raw_queue) { .raw = raw, .qid = qid, .depth = raw->add.params.depth };
+	*q = (struct raw_queue){ .raw = raw, .qid = qid, .depth = raw->add.params.depth };
 	q->desc_bytes = (q->depth * sizeof(struct ubdx_desc) + page - 1) & ~(page - 1);
 	q->desc = mmap(NULL, q->desc_bytes, PROT_READ, MAP_SHARED, raw->chan,
 		       qid * UBDX_MMAP_QUEUE_STRIDE);
@@ -177,7 +177,7 @@ int raw_attach(struct raw_queue *q, unsigned int qid, unsigned int reserved)
 	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_ATTACH, 0xffff);
 	struct ubdx_attach *attach = (void *)sqe->cmd;
 
-	*attach = (struct ubdx_attach) { .qid = qid, .reserved[6] = reserved };
+	*attach = (struct ubdx_attach){ .qid = qid, .reserved[6] = reserved };
 	sqe->user_data |= (uint64_t)++q->nr_now << 32;
 	return raw_submit_now(q);
 }
@@ -188,7 +188,7 @@ int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *add
 	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_FETCH, tag);
 	struct ubdx_fetch *fetch = (void *)sqe->cmd;
 
-	*fetch = (struct ubdx_fetch) {
+	*fetch = (struct ubdx_fetch){
 		.qid = qid, .tag = tag, .reserved = reserved, .addr = (uintptr_t)addr
 	};
 	sqe->flags = sqe_flags;
@@ -201,7 +201,7 @@ int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t
 	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 
-	*commit = (struct ubdx_commit) { .seq = seq, .qid = qid, .tag = tag, .res = res };
+	*commit = (struct ubdx_commit){ .seq = seq, .qid = qid, .tag = tag, .res = res };
 	sqe->user_data |= (uint64_t)++q->nr_now << 32;
 	return raw_submit_now(q);
 }
@@ -217,8 +217,9 @@ int raw_fetch_all(struct raw_queue *q)
 		struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_FETCH, tag);
 		struct ubdx_fetch *fetch = (void *)sqe->cmd;
 
-		*fetch = (struct ubdx_fetch) {
-			.qid = q->qid, .tag = tag,
+		*fetch = (struct ubdx_fetch){
+			.qid = q->qid,
+			.tag = tag,
 			.addr = (uintptr_t)(q->buf + (size_t)tag * RAW_BUF_BYTES),
 		};
 	}
@@ -257,7 +258,7 @@ long raw_serve(struct raw_queue *q, raw_answer answer)
 			continue;
 		sqe = raw_sqe(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 		commit = (void *)sqe->cmd;
-		*commit = (struct ubdx_commit) {
+		*commit = (struct ubdx_commit){
 			.seq = desc->seq, .qid = q->qid, .tag = tag, .res = res
 		};
 		served++;

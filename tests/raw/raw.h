@@ -15,30 +15,30 @@
 
 #include "../../driver/uapi/ubdx.h"
 
-#define RAW_BUF_BYTES	(256U << 10)	/* also max_io_bytes of raw_add()'s devices */
+#define RAW_BUF_BYTES (256U << 10) /* also max_io_bytes of raw_add()'s devices */
 
 struct raw {
-	int		ctl;
-	int		chan;
-	struct ubdx_add	add;
-	char		path[32];	/* /dev/ubdxbN */
+	int ctl;
+	int chan;
+	struct ubdx_add add;
+	char path[32]; /* /dev/ubdxbN */
 };
 
 struct raw_queue {
-	struct raw		*raw;
-	unsigned int		qid;
-	unsigned int		depth;
-	struct io_uring		ring;
-	const struct ubdx_desc	*desc;
-	size_t			desc_bytes;
-	char			*buf;	/* depth * RAW_BUF_BYTES */
-	unsigned int		nr_now;	/* commands so far whose result was waited for */
-	int			backlog[UBDX_MAX_DEPTH];	/* results that came meanwhile */
-	unsigned int		nr_backlog;
+	struct raw *raw;
+	unsigned int qid;
+	unsigned int depth;
+	struct io_uring ring;
+	const struct ubdx_desc *desc;
+	size_t desc_bytes;
+	char *buf; /* depth * RAW_BUF_BYTES */
+	unsigned int nr_now; /* commands so far whose result was waited for */
+	int backlog[UBDX_MAX_DEPTH]; /* results that came meanwhile */
+	unsigned int nr_backlog;
 };
 
 /* What to answer: res as in struct ubdx_commit, or RAW_HOLD to keep the request. */
-#define RAW_HOLD	INT32_MIN
+#define RAW_HOLD INT32_MIN
 typedef int32_t (*raw_answer)(struct raw_queue *q, const struct ubdx_desc *desc, char *buf);
 
 /* A small device with sensible parameters, that a test can change before raw_add(). */
@@ -66,21 +66,21 @@ long raw_serve(struct raw_queue *q, raw_answer answer);
 
 /* A device that is live, with a thread that serves it. */
 struct raw_server {
-	struct raw		raw;
-	struct raw_queue	queue;
-	pthread_t		thread;
-	raw_answer		answer;
-	int			ready;	/* 0, or why not */
-	pthread_barrier_t	barrier;
+	struct raw raw;
+	struct raw_queue queue;
+	pthread_t thread;
+	raw_answer answer;
+	int ready; /* 0, or why not */
+	pthread_barrier_t barrier;
 };
-void raw_server_start(struct raw_server *s, raw_answer answer);	/* bails out if it can't */
-void raw_server_stop(struct raw_server *s);			/* forced DEL, join */
+void raw_server_start(struct raw_server *s, raw_answer answer); /* bails out if it can't */
+void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 
 /* The block device, O_DIRECT; waits until the node is there. */
 int raw_bdev(const struct raw *raw, int flags);
 /* Memory that O_DIRECT takes. */
 void *raw_mem(size_t bytes);
-bool raw_gone(const struct raw *raw, unsigned int seconds);	/* the block device's node */
+bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
 double raw_now(void);
 
 #endif /* UBDX_RAW_H */

@@ -33,10 +33,14 @@ static int add_with(void (*change)(struct ubdx_add *add))
 	return ret;
 }
 
-#define REFUSED(want, change) do {						\
-	void fn(struct ubdx_add *add) { change; }				\
-	is(add_with(fn), want, "ADD with " #change);				\
-} while (0)
+#define REFUSED(want, change)                                \
+	do {                                                 \
+		void fn(struct ubdx_add *add)                \
+		{                                            \
+			change;                              \
+		}                                            \
+		is(add_with(fn), want, "ADD with " #change); \
+	} while (0)
 
 static void control(void)
 {
@@ -88,7 +92,7 @@ static void control(void)
 	   "FEATURES counts the devices");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EPERM, "START without a server is refused");
 	is(raw_ctl(&raw, UBDX_IOC_STOP, 1 << 1), -EINVAL, "an unknown flag is refused");
-	set = (struct ubdx_set) { .id = 7, .xfer = 77 };
+	set = (struct ubdx_set){ .id = 7, .xfer = 77 };
 	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) < 0 ? -errno : 0, -EINVAL,
 	   "SET of an unknown mode is refused");
 	set.xfer = UBDX_XFER_COPY;
@@ -189,7 +193,8 @@ static void ownership(void)
 
 	is(raw_commit(&q, 0, 0, 0, 4096), -ESTALE, "COMMIT of nothing");
 	for (tag = 1; tag < q.depth; tag++)
-		if (raw_fetch(&q, 0, tag, q.buf + (size_t)tag * RAW_BUF_BYTES, 0, 0) != -EINPROGRESS)
+		if (raw_fetch(&q, 0, tag, q.buf + (size_t)tag * RAW_BUF_BYTES, 0, 0) !=
+		    -EINPROGRESS)
 			bail("fetch");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "START when every tag is fetched");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EBUSY, "a second START");
@@ -205,7 +210,7 @@ static void ownership(void)
 
 /* ---- answers ---- */
 
-static atomic_int how_much;		/* READ, WRITE: bytes per answer; <= 0: the errno */
+static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the errno */
 static atomic_int commit_twice, commit_stale, commit_foreign;
 static atomic_int twice_ret, stale_ret, foreign_ret;
 static char stored[1 << 20];
@@ -214,7 +219,8 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 {
 	unsigned int bytes = desc->nr_sectors * 512, limit = atomic_load(&how_much);
 	size_t at = desc->sector * 512;
-	int32_t res = (int32_t)limit <= 0 ? (int32_t)limit : (int32_t)(limit < bytes ? limit : bytes);
+	int32_t res = (int32_t)limit <= 0 ? (int32_t)limit :
+					    (int32_t)(limit < bytes ? limit : bytes);
 
 	if (atomic_exchange(&commit_stale, 0))
 		stale_ret = raw_commit(q, 0, desc->tag, desc->seq - 1, bytes);
@@ -277,7 +283,7 @@ static void answers(void)
 	is(io(fd, false, mem, bytes, 0), bytes, "a READ served whole");
 	ok(!memcmp(mem, want, bytes), "arrives whole");
 
-	how_much = 5000;	/* not a multiple of the block: counts as 4608 */
+	how_much = 5000; /* not a multiple of the block: counts as 4608 */
 	memset(stored, 0, sizeof(stored));
 	memcpy(mem, want, bytes);
 	is(io(fd, true, mem, bytes, 0), bytes, "a WRITE served in short pieces ends whole");
@@ -315,7 +321,7 @@ static void answers(void)
 	commit_twice = twice_ret = 1;
 	is(io(fd, false, mem, 4096, 0), 4096, "a READ committed twice");
 	for (i = 0; i < 100 && twice_ret == 1; i++)
-		poll(NULL, 0, 20);	/* it comes after the READ has ended */
+		poll(NULL, 0, 20); /* it comes after the READ has ended */
 	is(twice_ret, -ESTALE, "the second commit is refused");
 	close(fd);
 	raw_server_stop(&s);
@@ -327,7 +333,7 @@ static int32_t answer_too_much(struct raw_queue *q, const struct ubdx_desc *desc
 {
 	if (desc->op == UBDX_OP_FLUSH)
 		return 1;
-	if (desc->sector >= 8)	/* the kernel's partition scan reads the start */
+	if (desc->sector >= 8) /* the kernel's partition scan reads the start */
 		return desc->nr_sectors * 512 + 512;
 	memset(buf, 0, desc->nr_sectors * 512);
 	return desc->nr_sectors * 512;
@@ -363,7 +369,8 @@ static void lies(void)
 	s.raw.add.params.attrs = UBDX_ATTR_WRITE_CACHE;
 	raw_server_start(&s, answer_too_much);
 	fd = raw_bdev(&s.raw, O_RDWR);
-	is(io(fd, false, mem, 4096, 65536), -EIO, "a READ answered with more than it asked for fails");
+	is(io(fd, false, mem, 4096, 65536), -EIO,
+	   "a READ answered with more than it asked for fails");
 	is(io(fd, true, mem, 4096, 65536), -EIO, "and so does a WRITE");
 	is(fsync(fd) ? -errno : 0, -EIO, "and a FLUSH answered with a number of bytes");
 	close(fd);
@@ -379,7 +386,7 @@ static void lies(void)
 	pthread_barrier_wait(&s.barrier);
 	if (s.ready)
 		bail("fetch without a buffer");
-	s.answer = answer_too_much;	/* doesn't touch the buffer of a high sector */
+	s.answer = answer_too_much; /* doesn't touch the buffer of a high sector */
 	if (raw_ctl(&s.raw, UBDX_IOC_START, 0))
 		bail("start");
 	fd = raw_bdev(&s.raw, O_RDWR);
