@@ -64,6 +64,14 @@ boot() {
 		/ubdx/experiments/compare/guest.sh --seed "$seed" --order "$order" --cells "$cells" --rows "${rows:-.}"
 }
 
+# A row failed: what was measured until then may say why.
+keep_failed() {
+	rm -rf build/compare.failed
+	mv "$work" build/compare.failed
+	echo "compare: the run failed; what there is of it: build/compare.failed" >&2
+	exit "$1"
+}
+
 main() {
 	local work i
 	local -a state raws=()
@@ -79,7 +87,7 @@ main() {
 	read -r -d '' -a state < <(source_state) || true
 	for ((i = 0; i < replicates; i++)); do
 		((replicates == 1)) || echo "replicate $((i + 1)) of $replicates, seed $((seed + i))"
-		boot "$work/$((seed + i))" $((seed + i))
+		boot "$work/$((seed + i))" $((seed + i)) || keep_failed $?
 		raws+=("$work/$((seed + i))")
 	done
 	lab/in python3 -B experiments/compare/report.py --out "$work/results" "${state[@]}" "${raws[@]}"
