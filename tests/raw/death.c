@@ -34,6 +34,7 @@ enum {
 	FORKED = 1 << 3, /* a child has everything open as well */
 	SHORT_TIMEOUT = 1 << 4, /* I/O timeout of one second */
 	NO_START = 1 << 5, /* fetch, and no more */
+	KEEPS_TAGS = 1 << 7, /* always says that another commit follows */
 	STUCK = 1 << 6, /* its buffers never become accessible, nor fail to */
 };
 
@@ -100,6 +101,8 @@ static void *server_queue(void *arg)
 	struct raw_server *s = arg;
 
 	s->ready = raw_queue_init(&s->raw, &s->queue, 0) ?: raw_fetch_all(&s->queue);
+	if (kind & KEEPS_TAGS)
+		s->queue.commit_flags = UBDX_COMMIT_MORE;
 	pthread_barrier_wait(&s->barrier);
 	raw_serve(&s->queue, serve);
 	exit(0); /* told that the device is gone */
@@ -211,7 +214,7 @@ static void clients_settle(struct server *s)
 {
 	double end = raw_now() + 10;
 
-	while (!(s->kind & HOLD) && ios < 500 && running == CLIENTS && raw_now() < end)
+	while (!(s->kind & (HOLD | KEEPS_TAGS)) && ios < 500 && running == CLIENTS && raw_now() < end)
 		poll(NULL, 0, 1);
 	if (s->kind & HOLD)
 		poll(NULL, 0, 300);
@@ -349,7 +352,7 @@ static void deleted(const char *what, int how, int signal)
 	aftermath(&s, what, EIO, 10);
 }
 
-static void timed_out(const char *what, int how, int signal)
+static void timed_out(const char *what, int how, int signal, int error)
 {
 	struct server s;
 	double start;
@@ -362,7 +365,7 @@ static void timed_out(const char *what, int how, int signal)
 		kill(s.pid, signal);
 	ok(clients_ended(8), "%s: requests end", what);
 	ok(raw_now() - start < 5, "   soon after the timeout");
-	aftermath(&s, what, ETIMEDOUT, 10);
+	aftermath(&s, what, error, 10);
 }
 
 static void client_killed(void)
@@ -512,8 +515,9 @@ int main(void)
 	deleted("forced DEL under load", 0, 0);
 	deleted("forced DEL while it holds requests", HOLD, 0);
 	deleted("forced DEL while it is stopped", 0, SIGSTOP);
-	timed_out("a request is held past the timeout", HOLD, 0);
-	timed_out("SIGSTOP past the timeout", 0, SIGSTOP);
+	timed_out("a request is held past the timeout", HOLD, 0, ETIMEDOUT);
+	timed_out("SIGSTOP past the timeout", 0, SIGSTOP, ETIMEDOUT);
+	timed_out("it says that more follows, and nothing does", KEEPS_TAGS, 0, EIO);
 	stuck();
 	client_killed();
 	second_open();

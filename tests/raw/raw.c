@@ -257,6 +257,7 @@ long raw_serve(struct raw_queue *q, raw_answer answer)
 		if (res == RAW_HOLD)
 			continue;
 		sqe = raw_sqe(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
+		sqe->len = q->commit_flags;
 		commit = (void *)sqe->cmd;
 		*commit = (struct ubdx_commit){
 			.seq = desc->seq, .qid = q->qid, .tag = tag, .res = res

@@ -32,6 +32,7 @@ struct raw_queue {
 	const struct ubdx_desc *desc;
 	size_t desc_bytes;
 	char *buf; /* depth * RAW_BUF_BYTES */
+	unsigned int commit_flags; /* of raw_serve()'s commits: UBDX_COMMIT_* */
 	unsigned int nr_now; /* commands so far whose result was waited for */
 	int backlog[UBDX_MAX_DEPTH]; /* results that came meanwhile */
 	unsigned int nr_backlog;
