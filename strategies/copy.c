@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * copy.c - transfer mode `copy`: the driver copies between the request and the tag's buffer, before it
- * delivers a WRITE and when a READ is committed. Left to do here is the way between that buffer and the
- * place that the target named. The baseline.
+ * copy.c - transfer mode `copy`: the driver copies between the request and the tag's buffer, before
+ * it delivers a WRITE and when a READ is committed. Left to do here is the way between that buffer
+ * and the place that the target named. The baseline.
  */
 #include <errno.h>
 #include <string.h>
@@ -30,12 +30,12 @@ static int64_t ubdx_copy_move(struct ubdx_io *io)
 
 static int64_t ubdx_copy_resume(struct ubdx_io *io, int res)
 {
-	/* The file ends before the device does: somebody has cut it. Nothing here is fit to be read. */
+	/* The file ends before the device does. What is in the buffer is not fit to be read. */
 	return res ? res : -EIO;
 }
 
 const struct ubdx_strategy ubdx_strategy_copy = {
-	.name	= "copy",
-	.move	= ubdx_copy_move,
-	.resume	= ubdx_copy_resume,
+	.name = "copy",
+	.move = ubdx_copy_move,
+	.resume = ubdx_copy_resume,
 };

@@ -3,14 +3,14 @@
  * strategy.h - the server's half of a transfer mode: how the payload of a request gets to where the
  * target wants it, or from there.
  *
- * A strategy has the name of the driver's mode, and a file of that name. It is chosen for each request, by what its
- * descriptor says; it knows bytes of a request and places to put them, never sectors. To add one: write
- * the file, and enter it in the table in table.c.
+ * A strategy has the name of the driver's mode, and a file of that name. It is chosen for each
+ * request, by what its descriptor says; it knows bytes of a request and places to put them, never
+ * sectors. To add one: write the file, and enter it in the table in table.c.
  *
  * What belongs to whom while a request is at the server:
  *	io->desc	the driver's, read-only, stable until the commit.
- *	io->buf		the tag's buffer, max_io_bytes long, always there. In mode `copy` it holds the payload;
- *			the other strategies may use it as they like.
+ *	io->buf		the tag's buffer, max_io_bytes long, always there. In mode `copy` it holds
+ *			the payload; the other strategies may use it as they like.
  *	io->step	the target's answer; a strategy reads it.
  *	io->done	bytes dealt with; the queue advances it by what move() and resume() return.
  *	q->priv[mode]	the strategy's own, for each queue.
@@ -26,23 +26,23 @@
 struct ubdx_io;
 struct ubdx_queue;
 
-/* Returned in place of a result: one SQE is under way, made by ubdx_io_sqe(); resume() gets its CQE. */
-#define UBDX_ASYNC		INT64_MIN
+/* In place of a result: one SQE is under way, made by ubdx_io_sqe(); resume() gets its CQE. */
+#define UBDX_ASYNC INT64_MIN
 
 /**
  * struct ubdx_strategy - the server's half of a transfer mode.
  * @name:	as the driver's.
- * @queue_init:	acquire what each queue needs, in its thread, before the first request; may be NULL. Returns 0
- *		or the result of ubdx_fail().
+ * @queue_init:	acquire what each queue needs, in its thread, before the first request; may be NULL.
+ *		Returns 0 or the result of ubdx_fail().
  * @queue_exit:	release it; may be NULL. No request is left.
- * @move:	move payload between @io, from byte io->done on, and the place in io->step (UBDX_STEP_FILE or
- *		UBDX_STEP_MEM). At most io->step.length bytes, of which there are never more than the request
- *		has left.
+ * @move:	move payload between @io, from byte io->done on, and the place in io->step
+ *		(UBDX_STEP_FILE or UBDX_STEP_MEM). At most io->step.length bytes, of which there are
+ *		never more than the request has left.
  * @resume:	go on after an SQE, whose result is @res.
  *
- * move() and resume() return how many bytes were moved; or UBDX_ASYNC; or a negative errno, with which
- * the request fails. Fewer bytes than asked for are fine: the target is asked again for the rest. 0 is not:
- * it would be asked for ever.
+ * move() and resume() return how many bytes were moved; or UBDX_ASYNC; or a negative errno, with
+ * which the request fails. Fewer bytes than asked for are fine: the target is asked again for the
+ * rest. 0 is not: it would be asked for ever.
  */
 struct ubdx_strategy {
 	const char *name;

@@ -5,5 +5,5 @@
 #include "strategy.h"
 
 const struct ubdx_strategy *const ubdx_strategies[UBDX_NR_XFER] = {
-	[UBDX_XFER_COPY]	= &ubdx_strategy_copy,
+	[UBDX_XFER_COPY] = &ubdx_strategy_copy,
 };

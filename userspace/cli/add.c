@@ -14,7 +14,7 @@
 #include "cli.h"
 
 /* What the command line says; -1 and UNSET where it says nothing. */
-#define UNSET	UINT64_MAX
+#define UNSET UINT64_MAX
 
 struct add_args {
 	const char *target, *file, *xfer, *cpus;
@@ -68,8 +68,10 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		{ "target", OPTION_STRING, &a->target, 0, 0, "NAME", targets },
 		{ "size", OPTION_SIZE, &a->size, 512, INT64_MAX, "SIZE",
 		  "capacity (the file's; null and mem need it)" },
-		{ "file", OPTION_STRING, &a->file, 0, 0, "PATH", "file or block device behind loop" },
-		{ "direct", OPTION_FLAG, &a->direct, 1, 0, NULL, "bypass the page cache of the file" },
+		{ "file", OPTION_STRING, &a->file, 0, 0, "PATH",
+		  "file or block device behind loop" },
+		{ "direct", OPTION_FLAG, &a->direct, 1, 0, NULL,
+		  "bypass the page cache of the file" },
 		{ "read-only", OPTION_FLAG, &a->read_only, 1, 0, NULL, "refuse writes" },
 		{ "no-discard", OPTION_FLAG, &a->no_discard, 1, 0, NULL,
 		  "never give space of the target back" },
@@ -77,18 +79,23 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		  "volatile until flushed (loop: as the file is)" },
 		{ "no-write-cache", OPTION_FLAG, &a->write_cache, 0, 0, NULL,
 		  "stable when written; loop syncs each write if need be" },
-		{ "fua", OPTION_FLAG, &a->fua, 1, 0, NULL, "take writes that are to be stable at once" },
-		{ "no-fua", OPTION_FLAG, &a->fua, 0, 0, NULL, "have the kernel flush after them instead" },
-		{ "id", OPTION_NUMBER, &a->id, 0, INT32_MAX, "N", "number of the device (lowest free)" },
+		{ "fua", OPTION_FLAG, &a->fua, 1, 0, NULL,
+		  "take writes that are to be stable at once" },
+		{ "no-fua", OPTION_FLAG, &a->fua, 0, 0, NULL,
+		  "have the kernel flush after them instead" },
+		{ "id", OPTION_NUMBER, &a->id, 0, INT32_MAX, "N",
+		  "number of the device (lowest free)" },
 		{ "queues", OPTION_NUMBER, &a->queues, 1, UINT16_MAX, "N",
 		  "hardware queues, each with a thread" },
 		{ "depth", OPTION_NUMBER, &a->depth, 1, UBDX_MAX_DEPTH, "N", "requests per queue" },
 		{ "max-io", OPTION_SIZE, &a->max_io, UBDX_MIN_IO_BYTES, UBDX_MAX_IO_BYTES, "SIZE",
 		  "longest request" },
-		{ "block-size", OPTION_SIZE, &a->block_size, 512, 4096, "SIZE", "logical block (512)" },
-		{ "physical-block-size", OPTION_SIZE, &a->physical_block_size, 512, 1U << 30, "SIZE",
-		  "physical block (4096)" },
-		{ "io-opt", OPTION_SIZE, &a->io_opt, 512, 1U << 30, "SIZE", "preferred request (none)" },
+		{ "block-size", OPTION_SIZE, &a->block_size, 512, 4096, "SIZE",
+		  "logical block (512)" },
+		{ "physical-block-size", OPTION_SIZE, &a->physical_block_size, 512, 1U << 30,
+		  "SIZE", "physical block (4096)" },
+		{ "io-opt", OPTION_SIZE, &a->io_opt, 512, 1U << 30, "SIZE",
+		  "preferred request (none)" },
 		{ "max-segments", OPTION_NUMBER, &a->max_segments, 1, UINT16_MAX, "N",
 		  "longest scatter list of a request (one entry a page)" },
 		{ "max-segment-size", OPTION_SIZE, &a->max_segment_size, 4096, UINT32_MAX, "SIZE",
@@ -98,7 +105,8 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		{ "timeout", OPTION_NUMBER, &a->timeout, 1, 86400, "SECONDS",
 		  "after which the server is taken for dead (30)" },
 		{ "xfer", OPTION_STRING, &a->xfer, 0, 0, "MODE", modes },
-		{ "cpus", OPTION_STRING, &a->cpus, 0, 0, "LIST", "CPUs of the queues' threads, in turn: 0-3,8" },
+		{ "cpus", OPTION_STRING, &a->cpus, 0, 0, "LIST",
+		  "CPUs of the queues' threads, in turn: 0-3,8" },
 		{ "numa-node", OPTION_NUMBER, &a->numa_node, 0, 1023, "N",
 		  "node of threads and memory" },
 		{ "prefault", OPTION_SIZE, &a->prefault, 0, UBDX_MAX_IO_BYTES, "SIZE",
@@ -121,7 +129,8 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	if (!ubdx_target_find(a->target))
 		return cli_usage(self, "there is no target %s; there are %s", a->target, targets);
 	if (a->xfer && strcmp(a->xfer, "default") && ubdx_xfer_by_name(a->xfer) < 0)
-		return cli_usage(self, "there is no transfer mode %s; there are %s", a->xfer, modes);
+		return cli_usage(self, "there is no transfer mode %s; there are %s", a->xfer,
+				 modes);
 	if (a->dma_align & (a->dma_align - 1))
 		return cli_usage(self, "--dma-align %llu is not a power of two",
 				 (unsigned long long)a->dma_align);
@@ -162,18 +171,18 @@ static int parse_server_opts(const struct command *self, const struct add_args *
 /* Zero, where nothing was said, leaves it to the target or the driver. */
 static void fill_params(const struct add_args *a, struct ubdx_params *p)
 {
-	*p = (struct ubdx_params) {
-		.nr_queues		= a->queues,
-		.depth			= a->depth,
-		.max_io_bytes		= a->max_io,
-		.timeout_ms		= a->timeout * 1000,
-		.logical_block_size	= a->block_size,
-		.physical_block_size	= a->physical_block_size,
-		.io_opt			= a->io_opt,
-		.max_segments		= a->max_segments,
-		.max_segment_size	= a->max_segment_size,
-		.dma_alignment		= a->dma_align ? a->dma_align - 1 : 0,
-		.numa_node		= a->numa_node == UNSET ? -1 : (int)a->numa_node,
+	*p = (struct ubdx_params){
+		.nr_queues = a->queues,
+		.depth = a->depth,
+		.max_io_bytes = a->max_io,
+		.timeout_ms = a->timeout * 1000,
+		.logical_block_size = a->block_size,
+		.physical_block_size = a->physical_block_size,
+		.io_opt = a->io_opt,
+		.max_segments = a->max_segments,
+		.max_segment_size = a->max_segment_size,
+		.dma_alignment = a->dma_align ? a->dma_align - 1 : 0,
+		.numa_node = a->numa_node == UNSET ? -1 : (int)a->numa_node,
 	};
 }
 
@@ -308,8 +317,8 @@ static int report_failure(struct serving *s, int err)
 }
 
 /*
- * Whoever ends a server wants it gone, and would kill it next: so a device that is in use is taken away by force. What
- * is then in flight, or not yet written back, is lost with EIO, in good order.
+ * Whoever ends a server wants it gone, and would kill it next: so a device that is in use is taken
+ * away by force. What is then in flight, or not yet written back, is lost with EIO, in good order.
  */
 static void stop(struct serving *s, struct ubdx_server *server)
 {
@@ -360,7 +369,11 @@ static int serve(struct serving *s)
 int cmd_add(const struct command *self, int argc, char **argv)
 {
 	struct add_args args = {
-		.id = UNSET, .numa_node = UNSET, .prefault = UNSET, .write_cache = -1, .fua = -1,
+		.id = UNSET,
+		.numa_node = UNSET,
+		.prefault = UNSET,
+		.write_cache = -1,
+		.fua = -1,
 	};
 	struct serving s = { .self = self, .args = &args, .log = log_stderr, .reporter = -1 };
 	unsigned int *cpus = NULL;

@@ -13,7 +13,8 @@
 
 /* ---- set ---- */
 
-static int set_mode(const struct command *self, int id, const char *name, unsigned int mode, int json)
+static int set_mode(const struct command *self, int id, const char *name, unsigned int mode,
+		    int json)
 {
 	struct output o = { .file = stdout, .json = true };
 	struct ubdx_info info;
@@ -67,11 +68,11 @@ int cmd_set(const struct command *self, int argc, char **argv)
 /* ---- del ---- */
 
 /* How long a server may take to exit after its device is gone. */
-#define EXIT_WAIT_MS	5000
+#define EXIT_WAIT_MS 5000
 
 /*
- * A descriptor for the process that serves device @id, if that is the likes of us, whose only purpose is that device;
- * else -1.
+ * A descriptor for the process that serves device @id, if that is the likes of us, whose only
+ * purpose is that device; else -1.
  */
 static int open_server(int ctl, int id)
 {
@@ -132,8 +133,10 @@ static void del_one(struct deletion *d, int id)
 	if (server >= 0)
 		close(server);
 	if (ret == -EBUSY)
-		del_failed(d, cli_fail(d->self, "ubdxb%d is in use; unmount or close it first, "
-				       "or use --force", id));
+		del_failed(d, cli_fail(d->self,
+				       "ubdxb%d is in use; unmount or close it first, "
+				       "or use --force",
+				       id));
 	else
 		del_failed(d, cli_lib_fail(d->self));
 }

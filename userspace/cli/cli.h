@@ -2,7 +2,8 @@
 /*
  * cli.h - what the commands of ubdx share: options, values, output, errors.
  *
- * Exit status: 0; EXIT_FAILURE (1) with one line on stderr; EXIT_USAGE (2) if the command line is at fault.
+ * Exit status: 0; EXIT_FAILURE (1) with one line on stderr; EXIT_USAGE (2) if the command line is
+ * at fault.
  */
 #ifndef UBDX_CLI_H
 #define UBDX_CLI_H
@@ -15,9 +16,9 @@
 
 #include "libubdx.h"
 
-#define EXIT_USAGE	2
+#define EXIT_USAGE 2
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /**
  * struct command - one of ubdx's commands.
@@ -44,7 +45,8 @@ int cmd_features(const struct command *self, int argc, char **argv);
 
 /* Print "ubdx: COMMAND: text" and return the exit status. */
 int cli_fail(const struct command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-int cli_usage(const struct command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cli_usage(const struct command *cmd, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* The same for what the library just said. */
 int cli_lib_fail(const struct command *cmd);
 
@@ -58,10 +60,10 @@ int parse_device(const char *text, int *id);
 /* ---- options.c ---- */
 
 enum option_type {
-	OPTION_FLAG,	/* int *value = min */
-	OPTION_NUMBER,	/* uint64_t *value, min … max */
-	OPTION_SIZE,	/* the same, in bytes with K, M, G, T */
-	OPTION_STRING,	/* const char **value */
+	OPTION_FLAG, /* int *value = min */
+	OPTION_NUMBER, /* uint64_t *value, min … max */
+	OPTION_SIZE, /* the same, in bytes with K, M, G, T */
+	OPTION_STRING, /* const char **value */
 };
 
 /**
@@ -78,19 +80,18 @@ struct option_def {
 	const char *help;
 };
 
-#define OPTION_JSON(value) \
-	{ "json", OPTION_FLAG, value, 1, 0, NULL, "print JSON" }
+#define OPTION_JSON(value) { "json", OPTION_FLAG, value, 1, 0, NULL, "print JSON" }
 
 /*
- * Parse until the operands, whose first index is put into *@first. Returns -1 to go on, else the exit status:
- * --help was asked for and given, or something was wrong.
+ * Parse until the operands, whose first index is put into *@first. Returns -1 to go on, else the
+ * exit status: --help was asked for and given, or something was wrong.
  */
 int options_parse(const struct command *cmd, const struct option_def *defs, int argc, char **argv,
 		  int *first);
 
 /* ---- output.c: the same facts as text or as JSON ---- */
 
-#define OUTPUT_LEVELS	8
+#define OUTPUT_LEVELS 8
 
 struct output {
 	FILE *file;

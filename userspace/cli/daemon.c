@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * daemon.c - how a server leaves the terminal. It forks first, before anything of the driver is opened, since a
- * device belongs to the address space that opened it. Until the device is live, the server writes to the
- * terminal and the command waits for its report; then the server lets go of both.
+ * daemon.c - how a server leaves the terminal. It forks first, before anything of the driver is
+ * opened, since a device belongs to the address space that opened it. Until the device is live, the
+ * server writes to the terminal and the command waits for its report; then the server lets go of
+ * both.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,8 +70,9 @@ int daemon_wait(pid_t child, int reader, struct report *report)
 
 	report->ret = -ECHILD;
 	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
-		snprintf(report->text, sizeof(report->text), "the server was killed by signal %d (%s)",
-			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+		snprintf(report->text, sizeof(report->text),
+			 "the server was killed by signal %d (%s)", WTERMSIG(status),
+			 strsignal(WTERMSIG(status)));
 	else
 		snprintf(report->text, sizeof(report->text), "the server exited unexpectedly");
 	return report->ret;
@@ -93,7 +95,8 @@ void daemon_detach(void)
 }
 
 /**
- * daemon_log() - a ubdx_log_fn for after that: syslog, or where nobody listens there, the kernel's log.
+ * daemon_log() - a ubdx_log_fn for after that: syslog, or where nobody listens there, the kernel's
+ * log.
  */
 void daemon_log(void *arg, int priority, const char *text)
 {

@@ -129,7 +129,7 @@ static void queues_line(struct output *o, const char *line)
 	output_end(o);
 }
 
-/* A file of the device's sysfs folder that has a line for each thing; there is none unless it is live. */
+/* A file of the device's sysfs folder, a line for each thing; there is none unless it is live. */
 static void describe_file(struct output *o, int id, const char *key, const char *name,
 			  void (*describe_line)(struct output *o, const char *line))
 {

@@ -24,7 +24,8 @@ static int help(void)
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
 	printf("  %-10s This text; ubdx COMMAND --help has more\n"
-	       "\nA DEVICE is 0, ubdxb0 or /dev/ubdxb0. ubdx --version shows the version.\n", "help");
+	       "\nA DEVICE is 0, ubdxb0 or /dev/ubdxb0. ubdx --version shows the version.\n",
+	       "help");
 	return EXIT_SUCCESS;
 }
 

@@ -9,11 +9,11 @@
 
 #include "cli.h"
 
-#define MAX_OPTIONS	32
+#define MAX_OPTIONS 32
 
 /* Above any character, so that it is told from what getopt_long() says itself. */
-#define OPTION_BASE	1000
-#define OPTION_HELP	(OPTION_BASE + MAX_OPTIONS)
+#define OPTION_BASE 1000
+#define OPTION_HELP (OPTION_BASE + MAX_OPTIONS)
 
 static void print_help(const struct command *cmd, const struct option_def *def)
 {
@@ -72,12 +72,12 @@ int options_parse(const struct command *cmd, const struct option_def *defs, int 
 	int got, ret;
 
 	for (nr = 0; defs[nr].name && nr < MAX_OPTIONS; nr++)
-		longs[nr] = (struct option) {
+		longs[nr] = (struct option){
 			.name = defs[nr].name,
 			.has_arg = defs[nr].type == OPTION_FLAG ? no_argument : required_argument,
 			.val = OPTION_BASE + nr,
 		};
-	longs[nr] = (struct option) { "help", no_argument, NULL, OPTION_HELP };
+	longs[nr] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
 
 	opterr = 0;
 	while ((got = getopt_long(argc, argv, ":h", longs, NULL)) >= 0) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * output.c - facts as indented text or as JSON, by the same calls. A NULL key is an element of a list.
+ * output.c - facts as indented text or as JSON, by the same calls. A NULL key is an element of a
+ * list.
  */
 #include <stdlib.h>
 
 #include "cli.h"
 
-#define TEXT_WIDTH	26
+#define TEXT_WIDTH 26
 
 static void quote(FILE *file, const char *text)
 {

@@ -62,7 +62,7 @@ int parse_size(const char *text, uint64_t *bytes)
 }
 
 /* CPUs beyond any machine's are a mistake, and not worth the memory. */
-#define MAX_CPU		65535
+#define MAX_CPU 65535
 
 static int add_cpus(uint64_t from, uint64_t to, unsigned int **cpus, size_t *nr)
 {

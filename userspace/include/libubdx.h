@@ -4,17 +4,20 @@
  *
  * Three parts:
  *
- *   control  thin wrappers of the ioctls on /dev/ubdx-control: what exists, what it is like, delete it.
+ *   control  thin wrappers of the ioctls on /dev/ubdx-control: what exists, what it is like,
+ *            delete it.
  *   target   what stands behind a device: maps a request's metadata to steps, see struct
  *            ubdx_target_ops. `null`, `mem` and `loop` come with the library; bring your own.
- *   server   adds a device for a target and serves it, one thread and one io_uring a queue. The payload is
- *            moved by the strategy of the mode that each request carries; a target has no part in it.
+ *   server   adds a device for a target and serves it, one thread and one io_uring a queue. The
+ *            payload is moved by the strategy of the mode that each request carries; a target
+ *            has no part in it.
  *
- * Errors: a function that can fail returns a negative errno, and ubdx_errmsg() a sentence that says what
- * was tried, why it failed, and often what to do.
+ * Errors: a function that can fail returns a negative errno, and ubdx_errmsg() a sentence that says
+ * what was tried, why it failed, and often what to do.
  *
- * Threads: control and target functions may be called from any thread. A struct ubdx_server belongs to
- * whoever started it; ubdx_server_stop() may be called from any thread that isn't one of its queues'.
+ * Threads: control and target functions may be called from any thread. A struct ubdx_server belongs
+ * to whoever started it; ubdx_server_stop() may be called from any thread that isn't one of its
+ * queues'.
  */
 #ifndef LIBUBDX_H
 #define LIBUBDX_H
@@ -37,8 +40,8 @@ const char *ubdx_lib_version(void);
 /**
  * ubdx_errmsg() - the sentence for the last failure in the calling thread.
  *
- * Return: text without a newline, owned by the library, good until the thread's next failing call; never
- * NULL.
+ * Return: text without a newline, owned by the library, good until the thread's next failing call;
+ * never NULL.
  */
 const char *ubdx_errmsg(void);
 
@@ -64,7 +67,7 @@ typedef void (*ubdx_log_fn)(void *arg, int priority, const char *text);
 /* ---- names ---- */
 
 /**
- * ubdx_xfer_name() - name of a transfer mode, the same as in the driver's parameters; NULL if unknown.
+ * ubdx_xfer_name() - name of a transfer mode, as in the driver's parameters; NULL if unknown.
  */
 const char *ubdx_xfer_name(unsigned int mode);
 
@@ -98,7 +101,8 @@ int ubdx_ctl_open(void);
 int ubdx_ctl_features(int ctl, struct ubdx_features *features);
 
 /**
- * ubdx_ctl_add() - UBDX_IOC_ADD. @add is filled in by the caller, version included, and completed by the driver.
+ * ubdx_ctl_add() - UBDX_IOC_ADD. @add is filled in by the caller, version included, and completed
+ * by the driver.
  */
 int ubdx_ctl_add(int ctl, struct ubdx_add *add);
 
@@ -142,23 +146,23 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
 enum ubdx_step_kind {
 	/* Nothing more: the request has succeeded. */
 	UBDX_STEP_DONE,
-	/* The payload belongs at (file, offset, length): a WRITE's goes there, a READ's comes from there. */
+	/* The payload's place is (file, offset, length): a WRITE's goes there, a READ's comes. */
 	UBDX_STEP_FILE,
 	/* The same for (addr, length), in the server's memory. */
 	UBDX_STEP_MEM,
 	/* Have what was written to file reach stable storage. */
 	UBDX_STEP_SYNC,
-	/* Deallocate (file, offset, length). What reads return there afterwards is up to the file. */
+	/* Deallocate (file, offset, length). What reads return afterwards is up to the file. */
 	UBDX_STEP_PUNCH,
-	/* Have (file, offset, length) read as zeroes; with UBDX_STEP_UNMAP it may be deallocated. */
+	/* Have (file, offset, length) read as zeroes; UBDX_STEP_UNMAP: by deallocating it, even. */
 	UBDX_STEP_ZERO,
 	UBDX_NR_STEPS,
 };
 
 /* struct ubdx_step.flags */
-#define UBDX_STEP_DSYNC		(1U << 0)	/* FILE: on stable storage before the step ends */
-#define UBDX_STEP_UNMAP		(1U << 1)	/* ZERO: deallocating is fine */
-#define UBDX_STEP_BLOCK		(1U << 2)	/* PUNCH: the file is a block device */
+#define UBDX_STEP_DSYNC (1U << 0) /* FILE: on stable storage before the step ends */
+#define UBDX_STEP_UNMAP (1U << 1) /* ZERO: deallocating is fine */
+#define UBDX_STEP_BLOCK (1U << 2) /* PUNCH: the file is a block device */
 
 /**
  * struct ubdx_step - one step of a request, written by the target.
@@ -180,15 +184,15 @@ struct ubdx_step {
 	void *addr;
 };
 
-#define UBDX_TARGET_FILES	8
+#define UBDX_TARGET_FILES 8
 
 /**
  * struct ubdx_target - an opened target.
  * @ops:	what it is.
  * @priv:	its own.
  * @nr_files:	number of @files.
- * @files:	descriptors that its steps name by index. Owned by the target, constant between open and close:
- *		each queue registers them with its io_uring.
+ * @files:	descriptors that its steps name by index. Owned by the target, constant between open
+ *		and close: each queue registers them with its io_uring.
  */
 struct ubdx_target {
 	const struct ubdx_target_ops *ops;
@@ -198,9 +202,9 @@ struct ubdx_target {
 };
 
 /* struct ubdx_target_config.flags */
-#define UBDX_TARGET_DIRECT	(1U << 0)	/* bypass the page cache */
-#define UBDX_TARGET_READ_ONLY	(1U << 1)
-#define UBDX_TARGET_NO_DISCARD	(1U << 2)	/* no DISCARD, no deallocating WRITE_ZEROES */
+#define UBDX_TARGET_DIRECT (1U << 0) /* bypass the page cache */
+#define UBDX_TARGET_READ_ONLY (1U << 1)
+#define UBDX_TARGET_NO_DISCARD (1U << 2) /* no DISCARD, no deallocating WRITE_ZEROES */
 
 /**
  * struct ubdx_target_config - what the administrator wants of a target.
@@ -208,8 +212,9 @@ struct ubdx_target {
  * @path:	what it stands on, or NULL; borrowed during open.
  * @bytes:	capacity; 0: that of @path.
  * @flags:	UBDX_TARGET_*.
- * @write_cache: 1: tell the block layer of a volatile cache, so that it sends FLUSHes; 0: there is none, and
- *		each write must be stable before it ends; -1: what is right for the target.
+ * @write_cache: 1: tell the block layer of a volatile cache, so that it sends FLUSHes; 0: there is
+ *		none, and each write must be stable before it ends; -1: what is right for the
+ *		target.
  * @fua:	1: take FUA writes; 0: have the block layer flush after them; -1: what is right.
  */
 struct ubdx_target_config {
@@ -235,8 +240,8 @@ static inline void ubdx_target_config_init(struct ubdx_target_config *config)
 /**
  * struct ubdx_target_ops - a kind of target.
  *
- * A target turns a request's metadata into steps and never touches its payload; how the payload moves
- * is none of its business.
+ * A target turns a request's metadata into steps and never touches its payload; how the payload
+ * moves is none of its business.
  */
 struct ubdx_target_ops {
 	const char *name;
@@ -246,8 +251,9 @@ struct ubdx_target_ops {
 	/**
 	 * @open: acquire what the target needs, set @target->priv and files.
 	 *
-	 * @params comes with what the caller asked for, zero where it has no wish; the target fills in dev_sectors,
-	 * attrs and the limits that it knows better than the driver's defaults, and refuses what it can't do.
+	 * @params comes with what the caller asked for, zero where it has no wish; the target fills
+	 * in dev_sectors, attrs and the limits that it knows better than the driver's defaults, and
+	 * refuses what it can't do.
 	 *
 	 * Return: 0, or the result of ubdx_fail(); nothing may be left acquired then.
 	 */
@@ -262,9 +268,10 @@ struct ubdx_target_ops {
 	/**
 	 * @resolve: the next step of a request, @done bytes of which have been dealt with.
 	 *
-	 * Called first with @done == 0, then for as long as @done is less than the request's length. So a request
-	 * that lies on several extents takes one step for each, and a short transfer is gone on with. @step is zeroed
-	 * in kind, flags and file; the rest is undefined. The sectors are inside the device.
+	 * Called first with @done == 0, then for as long as @done is less than the request's
+	 * length. So a request that lies on several extents takes one step for each, and a short
+	 * transfer is gone on with. @step is zeroed in kind, flags and file; the rest is undefined.
+	 * The sectors are inside the device.
 	 *
 	 * Runs in the queue's thread, and in several at a time; it must not block for long.
 	 *
@@ -288,7 +295,7 @@ const struct ubdx_target_ops *ubdx_target_get(unsigned int index);
  * ubdx_target_open() - open a target.
  * @ops:	which; must outlive the target.
  * @config:	what is wanted of it.
- * @params:	in: what is wanted of the device, zero where there is no wish; out: what to add it with.
+ * @params:	in: what is wanted of the device, zero for no wish; out: what to add it with.
  * @target:	out: to be closed with ubdx_target_close(), after the server.
  */
 int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target_config *config,
@@ -310,14 +317,17 @@ struct ubdx_server;
  * @xfer:	pin the device to this mode before it starts; -1: it follows the module parameter.
  * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve.
  * @params:	of the device, as ubdx_target_open() left them.
- * @prefault:	bytes of each tag's buffer that are made resident before the device starts; the rest follows when a
- *		request first needs it, and stays. SIZE_MAX: 16 MiB shared out among all tags.
- * @cpus:	queue i's thread runs on cpus[i % nr_cpus]; NULL: the scheduler decides. Borrowed during start.
+ * @prefault:	bytes of each tag's buffer that are made resident before the device starts; the rest
+ *		follows when a request first needs it, and stays. SIZE_MAX: 16 MiB shared out among
+ *		all tags.
+ * @cpus:	queue i's thread runs on cpus[i % nr_cpus]; NULL: the scheduler decides. Borrowed
+ *		during start.
  * @nr_cpus:	number of @cpus.
  * @log:	takes what happens later; NULL: stderr.
  * @log_arg:	for @log.
  *
- * params.numa_node, if not negative, also places the queues' threads (unless @cpus says where) and their memory.
+ * params.numa_node, if not negative, also places the queues' threads (unless @cpus says where) and
+ * their memory.
  */
 struct ubdx_server_opts {
 	size_t size;
@@ -362,8 +372,8 @@ void ubdx_process_prepare(ubdx_log_fn log, void *arg);
  * @opts:	how; borrowed during the call.
  * @server:	out: to be freed with ubdx_server_free().
  *
- * When it returns 0, the device is live and its node is in /dev. When it fails, no device is left behind.
- * Signals are the caller's: the queues' threads block them all.
+ * When it returns 0, the device is live and its node is in /dev. When it fails, no device is left
+ * behind. Signals are the caller's: the queues' threads block them all.
  */
 int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 		      struct ubdx_server **server);
@@ -379,8 +389,8 @@ int ubdx_server_id(const struct ubdx_server *server);
 const struct ubdx_params *ubdx_server_params(const struct ubdx_server *server);
 
 /**
- * ubdx_server_fd() - a descriptor that becomes readable for poll(2) when the device is gone, by whoever's doing,
- * and all its queues have left. Owned by the server.
+ * ubdx_server_fd() - a descriptor that becomes readable for poll(2) when the device is gone, by
+ * whoever's doing, and all its queues have left. Owned by the server.
  */
 int ubdx_server_fd(const struct ubdx_server *server);
 
@@ -395,8 +405,8 @@ int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 /**
  * ubdx_server_free() - wait for the queues to leave and release everything. NULL is fine.
  *
- * A device that is still being served is deleted, with force. One that the driver has declared dead stays, for the
- * administrator to see.
+ * A device that is still being served is deleted, with force. One that the driver has declared dead
+ * stays, for the administrator to see.
  *
  * Return: 0; a negative errno if a queue left because of an error, not because the device was gone.
  */

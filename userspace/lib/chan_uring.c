@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * chan_uring.c - the `uring` channel: how requests come to a queue and answers go back. For each tag an
- * IORING_OP_URING_CMD is parked at the driver; its completion says that the tag's descriptor holds a
- * request, and COMMIT_AND_FETCH answers it and parks again.
+ * chan_uring.c - the `uring` channel: how requests come to a queue and answers go back. For each
+ * tag an IORING_OP_URING_CMD is parked at the driver; its completion says that the tag's descriptor
+ * holds a request, and COMMIT_AND_FETCH answers it and parks again.
  *
  * The descriptors are the driver's, mapped read-only for as long as the channel is open.
  */
@@ -20,29 +20,29 @@ static size_t ubdx_descs_bytes(const struct ubdx_queue *q)
 }
 
 /*
- * A command for @tag. The fields that a command doesn't use must be zero, as the SQE's slot may have been another
- * operation's before.
+ * A command for @tag. The fields that a command doesn't use must be zero, as the SQE's slot may
+ * have been another operation's before.
  */
 static struct io_uring_sqe *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op, uint16_t tag)
 {
 	struct io_uring_sqe *sqe = ubdx_queue_sqe(q);
 
-	*sqe = (struct io_uring_sqe) {
-		.opcode		= IORING_OP_URING_CMD,
-		.flags		= IOSQE_FIXED_FILE,
-		.fd		= UBDX_FILE_CHANNEL,
-		.cmd_op		= cmd_op,
-		.user_data	= tag,
+	*sqe = (struct io_uring_sqe){
+		.opcode = IORING_OP_URING_CMD,
+		.flags = IOSQE_FIXED_FILE,
+		.fd = UBDX_FILE_CHANNEL,
+		.cmd_op = cmd_op,
+		.user_data = tag,
 	};
 	return sqe;
 }
 
-/* Make the queue this thread's. The command comes back when the device is gone, as all of them do. */
+/* Make the queue this thread's. The command comes back when the device is gone, as all do. */
 static int ubdx_chan_attach(struct ubdx_queue *q)
 {
 	struct ubdx_attach *attach = (void *)ubdx_chan_cmd(q, UBDX_CMD_ATTACH, UBDX_DATA_TAG)->cmd;
 
-	*attach = (struct ubdx_attach) { .qid = q->id };
+	*attach = (struct ubdx_attach){ .qid = q->id };
 	q->live++;
 	return ubdx_queue_enter(q, 0);
 }
@@ -51,10 +51,10 @@ static void ubdx_chan_fetch(struct ubdx_queue *q, uint16_t tag)
 {
 	struct ubdx_fetch *fetch = (void *)ubdx_chan_cmd(q, UBDX_CMD_FETCH, tag)->cmd;
 
-	*fetch = (struct ubdx_fetch) {
-		.qid	= q->id,
-		.tag	= tag,
-		.addr	= (uintptr_t)q->ios[tag].buf,
+	*fetch = (struct ubdx_fetch){
+		.qid = q->id,
+		.tag = tag,
+		.addr = (uintptr_t)q->ios[tag].buf,
 	};
 }
 
@@ -72,16 +72,16 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 	/* Until it turns out to be the last one, see ubdx_queue_enter(). */
 	sqe->len = UBDX_COMMIT_MORE;
 	q->last_commit = sqe;
-	*commit = (struct ubdx_commit) {
-		.seq		= io->desc->seq,
-		.qid		= q->id,
-		.tag		= tag,
-		.res		= res,
-		.read_ns	= io->read_ns,
+	*commit = (struct ubdx_commit){
+		.seq = io->desc->seq,
+		.qid = q->id,
+		.tag = tag,
+		.res = res,
+		.read_ns = io->read_ns,
 	};
 }
 
-/* How long after its stamp the descriptor is read: now. Never 0, which says that it wasn't measured. */
+/* How long after its stamp the descriptor is read. Never 0: that says it wasn't measured. */
 static cold uint32_t ubdx_read_ns(const struct ubdx_desc *desc)
 {
 	struct timespec now;
@@ -120,7 +120,7 @@ void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 	ubdx_io_run(io);
 }
 
-/* A command that can't be parked completes at once, so after one look at the ring all are known to be. */
+/* A command that can't be parked completes at once, so one look at the ring tells. */
 static int ubdx_chan_parked(struct ubdx_queue *q)
 {
 	struct io_uring_cqe *cqe;

@@ -13,7 +13,7 @@
 #include "lib.h"
 #include "strategy.h"
 
-#define UBDX_CONTROL_PATH	"/dev/" UBDX_CONTROL_NAME
+#define UBDX_CONTROL_PATH "/dev/" UBDX_CONTROL_NAME
 
 /* ---- names ---- */
 
@@ -53,9 +53,9 @@ uint64_t ubdx_xfer_modes(void)
 const char *ubdx_state_name(unsigned int state)
 {
 	static const char *const names[] = {
-		[UBDX_S_ADDED]	= "added",
-		[UBDX_S_LIVE]	= "live",
-		[UBDX_S_DEAD]	= "dead",
+		[UBDX_S_ADDED] = "added",
+		[UBDX_S_LIVE] = "live",
+		[UBDX_S_DEAD] = "dead",
 	};
 
 	return state < ARRAY_SIZE(names) ? names[state] : "?";
@@ -101,8 +101,9 @@ int ubdx_ctl_features(int ctl, struct ubdx_features *features)
 	memset(features, 0, sizeof(*features));
 	ret = ubdx_ioctl(ctl, UBDX_IOC_FEATURES, features);
 	if (ret == -ENOTTY)
-		return ubdx_fail(ret, UBDX_CONTROL_PATH ": the driver doesn't speak this interface; "
-				 "library and module are of different versions");
+		return ubdx_fail(ret,
+				 UBDX_CONTROL_PATH ": the driver doesn't speak this interface; "
+						   "library and module are of different versions");
 	if (ret)
 		return ubdx_fail(ret, "asking for the driver's features: %m");
 	return 0;
@@ -112,14 +113,18 @@ static int ubdx_add_failed(int ret, const struct ubdx_add *add)
 {
 	switch (ret) {
 	case -EEXIST:
-		return ubdx_fail(ret, "device number %d is taken; choose another one, or delete "
-				 "ubdxb%d", add->id, add->id);
+		return ubdx_fail(ret,
+				 "device number %d is taken; choose another one, or delete "
+				 "ubdxb%d",
+				 add->id, add->id);
 	case -ENOSPC:
 		return ubdx_fail(ret, "no device number left; delete a device, or load the module "
-				 "with a higher limit");
+				      "with a higher limit");
 	case -EPROTO:
-		return ubdx_fail(ret, "the driver doesn't speak version %u of the interface; "
-				 "library and module are of different versions", add->version);
+		return ubdx_fail(ret,
+				 "the driver doesn't speak version %u of the interface; "
+				 "library and module are of different versions",
+				 add->version);
 	case -EOPNOTSUPP:
 		return ubdx_fail(ret, "the driver has none of the transfer modes offered");
 	case -EINVAL:
@@ -149,7 +154,8 @@ static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing, in
 	case -ENODEV:
 		return ubdx_fail(ret, "there is no device %d", id);
 	case -EBUSY:
-		return ubdx_fail(ret, "ubdxb%d is in use; unmount or close it first, or use force", id);
+		return ubdx_fail(ret, "ubdxb%d is in use; unmount or close it first, or use force",
+				 id);
 	default:
 		return ubdx_fail(ret, "%s ubdxb%d: %m", doing, id);
 	}
@@ -213,7 +219,8 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode)
 	case -EINVAL:
 		return ubdx_fail(ret, "the driver has no transfer mode %u on this kernel", mode);
 	case -EOPNOTSUPP:
-		return ubdx_fail(ret, "the server of ubdxb%d doesn't offer transfer mode %u", id, mode);
+		return ubdx_fail(ret, "the server of ubdxb%d doesn't offer transfer mode %u", id,
+				 mode);
 	default:
 		return ubdx_fail(ret, "setting the transfer mode of ubdxb%d: %m", id);
 	}

@@ -9,13 +9,13 @@
 
 #include "libubdx.h"
 
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
-#define cold		__attribute__((cold, noinline))
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define cold __attribute__((cold, noinline))
 
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define UBDX_SECTOR_SIZE	(1U << UBDX_SECTOR_SHIFT)
+#define UBDX_SECTOR_SIZE (1U << UBDX_SECTOR_SHIFT)
 
 /* Where a server's messages go; no function: stderr. */
 struct ubdx_logger {

@@ -12,7 +12,7 @@
 #include "lib.h"
 
 #ifndef PR_SET_IO_FLUSHER
-#define PR_SET_IO_FLUSHER	57
+#define PR_SET_IO_FLUSHER 57
 #endif
 
 void ubdx_process_prepare(ubdx_log_fn log, void *arg)
@@ -25,8 +25,9 @@ void ubdx_process_prepare(ubdx_log_fn log, void *arg)
 			 "PR_SET_IO_FLUSHER: %s; the device may hang when memory is short",
 			 strerror(errno));
 	/*
-	 * Pages are locked when they are first used: buffers are large and mostly never are. With a limit on locked memory
-	 * it is not tried at all, since later mappings, not this call, would fail.
+	 * Pages are locked when they are first used: buffers are large and mostly never are. With a
+	 * limit on locked memory it is not tried at all, since later mappings, not this call, would
+	 * fail.
 	 */
 	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) ||
 	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * queue.c - a queue's io_uring, its buffers, and the loop that its thread runs: hand in what the last round made,
- * wait, and deal with what has come, all with one system call a round.
+ * queue.c - a queue's io_uring, its buffers, and the loop that its thread runs: hand in what the
+ * last round made, wait, and deal with what has come, all with one system call a round.
  *
- * All of it is created, used and destroyed by the queue's thread, as a ring with deferred task work and
- * the driver ask for.
+ * All of it is created, used and destroyed by the queue's thread, as a ring with deferred task work
+ * and the driver ask for.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,13 +17,13 @@
 
 /* Newer than some headers. */
 #ifndef IORING_ENTER_NO_IOWAIT
-#define IORING_ENTER_NO_IOWAIT	(1U << 7)
+#define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
 #ifndef IORING_FEAT_NO_IOWAIT
-#define IORING_FEAT_NO_IOWAIT	(1U << 17)
+#define IORING_FEAT_NO_IOWAIT (1U << 17)
 #endif
 #ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE	23
+#define MADV_POPULATE_WRITE 23
 #endif
 
 /* ---- buffers ---- */
@@ -34,11 +34,13 @@ static size_t ubdx_bufs_bytes(const struct ubdx_queue *q)
 }
 
 /*
- * One area holds the buffers of all tags. Memory is taken when it is first written to, except for the start of each
- * buffer, which is made resident now, by the thread that will use it and so on its node.
+ * One area holds the buffers of all tags. Memory is taken when it is first written to, except for
+ * the start of each buffer, which is made resident now, by the thread that will use it and so on
+ * its node.
  *
- * Buffers are a page further apart than they need be: at a power of two's distance the starts of all buffers, which is
- * all that small requests use, would compete for the same few sets of the caches.
+ * Buffers are a page further apart than they need be: at a power of two's distance the starts of
+ * all buffers, which is all that small requests use, would compete for the same few sets of the
+ * caches.
  */
 static int ubdx_bufs_init(struct ubdx_queue *q, size_t prefault)
 {
@@ -70,12 +72,13 @@ static void ubdx_bufs_exit(struct ubdx_queue *q)
 		munmap(q->bufs, ubdx_bufs_bytes(q));
 }
 
-/* What is registered of a buffer grows in powers of two from here, so it does so a few times at most. */
-#define UBDX_FIXED_BYTES_MIN	(64U << 10)
+/* What is registered of a buffer grows in powers of two from here: so a few times at most. */
+#define UBDX_FIXED_BYTES_MIN (64U << 10)
 
 /*
- * Let the ring know the first @bytes of the tag's buffer, so that I/O need not pin its pages each time. It makes them
- * resident, too, and is therefore left until a request needs it. Without it things work, but are dearer.
+ * Let the ring know the first @bytes of the tag's buffer, so that I/O need not pin its pages each
+ * time. It makes them resident, too, and is therefore left until a request needs it. Without it
+ * things work, but are dearer.
  */
 static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 {
@@ -91,11 +94,12 @@ static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 		fixed *= 2;
 	if (fixed > q->max_io_bytes)
 		fixed = q->max_io_bytes;
-	iov = (struct iovec) { .iov_base = io->buf, .iov_len = fixed };
+	iov = (struct iovec){ .iov_base = io->buf, .iov_len = fixed };
 	ret = io_uring_register_buffers_update_tag(&q->ring, io->tag, &iov, &resource_tag, 1);
 	if (ret != 1) {
-		ubdx_log(q->logger, LOG_WARNING, "queue %u: registering a buffer: %s; doing without",
-			 q->id, strerror(-ret));
+		ubdx_log(q->logger, LOG_WARNING,
+			 "queue %u: registering a buffer: %s; doing without", q->id,
+			 strerror(-ret));
 		q->may_register = false;
 		return false;
 	}
@@ -104,8 +108,8 @@ static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 }
 
 /**
- * ubdx_io_is_fixed() - whether (@buf, @length) is registered with the ring, as buffer number io->tag. If it is in
- * the tag's buffer it will be, if that can be done at all.
+ * ubdx_io_is_fixed() - whether (@buf, @length) is registered with the ring, as buffer number
+ * io->tag. If it is in the tag's buffer it will be, if that can be done at all.
  */
 bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
 {
@@ -159,8 +163,9 @@ static int ubdx_ring_place_workers(struct ubdx_queue *q, const struct ubdx_queue
 }
 
 /*
- * Deferred task work saves a queue that waits some 600 instructions a round. The SQ keeps its array, useless as it is: the
- * kernel patches its code when rings that have one come and go, unless one stays.
+ * Deferred task work saves a queue that waits some 600 instructions a round. The SQ keeps its
+ * array, useless as it is: the kernel patches its code when rings that have one come and go, unless
+ * one stays.
  */
 static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
@@ -178,7 +183,7 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 	q->enter_flags = IORING_ENTER_GETEVENTS;
 	if (io_uring_register_ring_fd(&q->ring) == 1)
 		q->enter_flags |= IORING_ENTER_REGISTERED_RING;
-	/* A server without work isn't waiting for I/O, and shouldn't be accounted for as if it were. */
+	/* A server without work isn't waiting for I/O, and shouldn't be accounted so. */
 	if (params.features & IORING_FEAT_NO_IOWAIT)
 		q->enter_flags |= IORING_ENTER_NO_IOWAIT;
 
@@ -189,8 +194,8 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 }
 
 /*
- * The ring itself is released some time after its descriptor is closed. Nobody who has seen the server exit may find
- * the channel open because of that, so it is taken out first.
+ * The ring itself is released some time after its descriptor is closed. Nobody who has seen the
+ * server exit may find the channel open because of that, so it is taken out first.
  */
 static void ubdx_ring_exit(struct ubdx_queue *q)
 {
@@ -212,7 +217,7 @@ int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr)
 	int ret;
 
 	if (q->last_commit) {
-		q->last_commit->len = 0;	/* no UBDX_COMMIT_MORE: the driver ends its batch */
+		q->last_commit->len = 0; /* no UBDX_COMMIT_MORE: the driver ends its batch */
 		q->last_commit = NULL;
 	}
 	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
@@ -274,14 +279,14 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 {
 	int ret;
 
-	*q = (struct ubdx_queue) {
-		.id		= config->id,
-		.depth		= config->depth,
-		.max_io_bytes	= config->max_io_bytes,
-		.target		= config->target,
-		.channel	= config->channel,
-		.logger		= config->logger,
-		.ring.ring_fd	= -1,
+	*q = (struct ubdx_queue){
+		.id = config->id,
+		.depth = config->depth,
+		.max_io_bytes = config->max_io_bytes,
+		.target = config->target,
+		.channel = config->channel,
+		.logger = config->logger,
+		.ring.ring_fd = -1,
 	};
 
 	ret = ubdx_ios_init(q);

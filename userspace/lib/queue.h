@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * queue.h - one queue of a device: its thread's io_uring, its tags, and what a channel and the strategies
- * may use of them.
+ * queue.h - one queue of a device: its thread's io_uring, its tags, and what a channel and the
+ * strategies may use of them.
  *
- * A queue is owned by its thread from ubdx_queue_init() to ubdx_queue_exit(); nobody else touches it.
- * A tag has one SQE under way at most, from when it is made until its CQE is dealt with: a command while the request is
- * at the driver, a step's I/O while it is here. So neither ring can overflow, and nobody needs to look.
+ * A queue is owned by its thread from ubdx_queue_init() to ubdx_queue_exit(); nobody else touches
+ * it. A tag has one SQE under way at most, from when it is made until its CQE is dealt with: a
+ * command while the request is at the driver, a step's I/O while it is here. So neither ring can
+ * overflow, and nobody needs to look.
  */
 #ifndef UBDX_QUEUE_H
 #define UBDX_QUEUE_H
@@ -18,12 +19,12 @@
 #include "strategy.h"
 
 /* cqe->user_data: the tag, and whether it is a step's I/O or the channel's command. */
-#define UBDX_DATA_TAG		0xffffU
-#define UBDX_DATA_STEP		0x10000U
+#define UBDX_DATA_TAG 0xffffU
+#define UBDX_DATA_STEP 0x10000U
 
 /* Index of the channel among the ring's registered files; the target's follow. */
-#define UBDX_FILE_CHANNEL	0
-#define UBDX_FILE_TARGET	1
+#define UBDX_FILE_CHANNEL 0
+#define UBDX_FILE_TARGET 1
 
 /**
  * struct ubdx_io - a tag, and the request that it carries while that is at the server.
@@ -69,7 +70,7 @@ struct ubdx_io {
 struct ubdx_queue {
 	struct io_uring ring;
 	unsigned int enter_flags;
-	struct io_uring_sqe *last_commit;	/* of those not handed in yet */
+	struct io_uring_sqe *last_commit; /* of those not handed in yet */
 	unsigned int live;
 	uint16_t id;
 	uint16_t depth;
@@ -92,9 +93,9 @@ struct ubdx_queue_config {
 	uint16_t id;
 	uint16_t depth;
 	uint32_t max_io_bytes;
-	size_t prefault;		/* of each buffer, a multiple of the page size */
-	const unsigned int *cpus;	/* where the kernel's workers for it may run */
-	size_t nr_cpus;			/* 0: anywhere */
+	size_t prefault; /* of each buffer, a multiple of the page size */
+	const unsigned int *cpus; /* where the kernel's workers for it may run */
+	size_t nr_cpus; /* 0: anywhere */
 	struct ubdx_target *target;
 	int channel;
 	const struct ubdx_logger *logger;

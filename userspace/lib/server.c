@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * server.c - a device's life on the server's side: add it, start a thread for each queue, make it live, and
- * tidy up when it is gone.
+ * server.c - a device's life on the server's side: add it, start a thread for each queue, make it
+ * live, and tidy up when it is gone.
  *
- * The caller's thread does the control part; each queue belongs to its own thread (see queue.h). They
- * meet under server->lock: a thread reports when its queue is set up, and when it has left.
+ * The caller's thread does the control part; each queue belongs to its own thread (see queue.h).
+ * They meet under server->lock: a thread reports when its queue is set up, and when it has left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,17 +25,17 @@
 #include "queue.h"
 
 /* Made resident by default, over all tags of a device. */
-#define UBDX_PREFAULT_BYTES	(16U << 20)
+#define UBDX_PREFAULT_BYTES (16U << 20)
 
 /* How long a node may take to appear in /dev. */
-#define UBDX_NODE_TRIES		500
-#define UBDX_NODE_WAIT_NS	10000000
+#define UBDX_NODE_TRIES 500
+#define UBDX_NODE_WAIT_NS 10000000
 
 struct ubdx_server;
 
 /*
- * The thread of one queue. @ret and @error say how its set-up went, later how it left; written by the thread, read by
- * the starter after it was reported or has been joined.
+ * The thread of one queue. @ret and @error say how its set-up went, later how it left; written by
+ * the thread, read by the starter after it was reported or has been joined.
  */
 struct ubdx_worker {
 	struct ubdx_server *server;
@@ -46,7 +46,8 @@ struct ubdx_worker {
 };
 
 /*
- * @lock protects @nr_ready, with @changed signalled when it grows, and @nr_running. @gone is written when the last
+ * @lock protects @nr_ready, with @changed signalled when it grows, and @nr_running. @gone is
+ *		written when the last
  * thread leaves.
  */
 struct ubdx_server {
@@ -82,9 +83,11 @@ static int ubdx_worker_place(struct ubdx_worker *w)
 		CPU_ZERO(&cpus);
 		CPU_SET(cpu, &cpus);
 		if (sched_setaffinity(0, sizeof(cpus), &cpus))
-			return ubdx_fail(-errno, "queue %u: moving to CPU %u: %m", w->config.id, cpu);
+			return ubdx_fail(-errno, "queue %u: moving to CPU %u: %m", w->config.id,
+					 cpu);
 	} else if (node >= 0 && numa_run_on_node(node)) {
-		return ubdx_fail(-errno, "queue %u: moving to NUMA node %d: %m", w->config.id, node);
+		return ubdx_fail(-errno, "queue %u: moving to NUMA node %d: %m", w->config.id,
+				 node);
 	}
 
 	if (node >= 0) {
@@ -236,12 +239,15 @@ static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_feat
 		return ubdx_fail(-EINVAL, "a depth of %u is more than the driver allows (%u)",
 				 p->depth, f->max_depth);
 	if (p->max_io_bytes > f->max_io_bytes)
-		return ubdx_fail(-EINVAL, "requests of %u bytes are longer than the driver allows (%u)",
+		return ubdx_fail(-EINVAL,
+				 "requests of %u bytes are longer than the driver allows (%u)",
 				 p->max_io_bytes, f->max_io_bytes);
 	if (p->logical_block_size && p->physical_block_size &&
 	    p->physical_block_size < p->logical_block_size)
-		return ubdx_fail(-EINVAL, "a physical block of %u bytes is smaller than the logical one (%u)",
-				 p->physical_block_size, p->logical_block_size);
+		return ubdx_fail(
+			-EINVAL,
+			"a physical block of %u bytes is smaller than the logical one (%u)",
+			p->physical_block_size, p->logical_block_size);
 	if (p->numa_node >= 0 && (numa_available() < 0 || p->numa_node > numa_max_node() ||
 				  !numa_bitmask_isbitset(numa_all_nodes_ptr, p->numa_node)))
 		return ubdx_fail(-EINVAL, "this machine has no NUMA node %d", p->numa_node);
@@ -268,10 +274,10 @@ static int ubdx_server_add(struct ubdx_server *s)
 	uint64_t modes = opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
 	struct ubdx_features features;
 	struct ubdx_add add = {
-		.version	= UBDX_VERSION,
-		.id		= opts->id,
-		.xfer_modes	= modes,
-		.params		= opts->params,
+		.version = UBDX_VERSION,
+		.id = opts->id,
+		.xfer_modes = modes,
+		.params = opts->params,
 	};
 	int ret;
 
@@ -298,7 +304,7 @@ static int ubdx_server_add(struct ubdx_server *s)
 
 static void ubdx_node_wait(void)
 {
-	nanosleep(&(struct timespec) { .tv_nsec = UBDX_NODE_WAIT_NS }, NULL);
+	nanosleep(&(struct timespec){ .tv_nsec = UBDX_NODE_WAIT_NS }, NULL);
 }
 
 /* The kernel makes nodes at once; what stands between it and /dev may take its time. */
@@ -350,7 +356,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 		return NULL;
 	ubdx_server_opts_init(&s->opts);
 	memcpy(&s->opts, opts, opts->size < sizeof(s->opts) ? opts->size : sizeof(s->opts));
-	s->logger = (struct ubdx_logger) { s->opts.log, s->opts.log_arg };
+	s->logger = (struct ubdx_logger){ s->opts.log, s->opts.log_arg };
 	s->target = target;
 	s->ctl = -1;
 	s->channel = -1;
@@ -429,7 +435,7 @@ int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 	return ubdx_ctl_del(s->ctl, s->id, flags);
 }
 
-/* Once the queues of a live device have left, whoever took it away has not finished yet, or it died: not ours. */
+/* Once the queues have left, the device is whoever's who took it away, or has died: not ours. */
 static bool ubdx_server_must_delete(struct ubdx_server *s)
 {
 	bool must;

@@ -2,9 +2,10 @@
 /*
  * step.c - a request's way through its target's steps, from delivery to commit.
  *
- * ubdx_io_run() asks the target for a step and takes it, until the request is done with, has failed, or
- * waits for an SQE; the SQE's result comes back through ubdx_io_resume(), which goes on from there. Steps that
- * move payload are the strategy's, the others are done here. Runs in the queue's thread.
+ * ubdx_io_run() asks the target for a step and takes it, until the request is done with, has
+ * failed, or waits for an SQE; the SQE's result comes back through ubdx_io_resume(), which goes on
+ * from there. Steps that move payload are the strategy's, the others are done here. Runs in the
+ * queue's thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 #include "queue.h"
 
 /* What zeroes are written from where a file can't be told to have some; aligned for direct I/O. */
-#define UBDX_ZEROES_BYTES	(256U << 10)
+#define UBDX_ZEROES_BYTES (256U << 10)
 
 static const char ubdx_zeroes[UBDX_ZEROES_BYTES] __attribute__((aligned(4096)));
 
@@ -83,7 +84,7 @@ static void ubdx_io_discard(struct ubdx_io *io)
 
 static int64_t ubdx_punch_start(struct ubdx_io *io)
 {
-	/* What looks like a hole in a block device would have to read as zeroes, which many can't do. */
+	/* A hole in a block device would have to read as zeroes, which many can't do. */
 	if (io->step.flags & UBDX_STEP_BLOCK)
 		ubdx_io_discard(io);
 	else
@@ -169,11 +170,11 @@ static const struct ubdx_step_ops {
 	int64_t (*start)(struct ubdx_io *io);
 	int64_t (*resume)(struct ubdx_io *io, int res);
 } ubdx_step_ops[UBDX_NR_STEPS] = {
-	[UBDX_STEP_FILE]	= { ubdx_move_start,	ubdx_move_resume },
-	[UBDX_STEP_MEM]		= { ubdx_move_start,	ubdx_move_resume },
-	[UBDX_STEP_SYNC]	= { ubdx_sync_start,	ubdx_whole_resume },
-	[UBDX_STEP_PUNCH]	= { ubdx_punch_start,	ubdx_whole_resume },
-	[UBDX_STEP_ZERO]	= { ubdx_zero_start,	ubdx_zero_resume },
+	[UBDX_STEP_FILE] = { ubdx_move_start, ubdx_move_resume },
+	[UBDX_STEP_MEM] = { ubdx_move_start, ubdx_move_resume },
+	[UBDX_STEP_SYNC] = { ubdx_sync_start, ubdx_whole_resume },
+	[UBDX_STEP_PUNCH] = { ubdx_punch_start, ubdx_whole_resume },
+	[UBDX_STEP_ZERO] = { ubdx_zero_start, ubdx_zero_resume },
 };
 
 /* ---- a request ---- */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there, so
- * each request is one extent.
+ * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there,
+ * so each request is one extent.
  *
- * The file is open for as long as the target is; nobody is to change its size meanwhile (what is cut off gives EIO).
- * A block device is held exclusively, so that nobody mounts it under us.
+ * The file is open for as long as the target is; nobody is to change its size meanwhile (what is
+ * cut off gives EIO). A block device is held exclusively, so that nobody mounts it under us.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -133,7 +133,8 @@ static int ubdx_loop_measure(struct ubdx_loop *loop)
 	unsigned int block = UBDX_SECTOR_SIZE;
 
 	if (loop->is_block) {
-		if (ioctl(loop->fd, BLKGETSIZE64, &loop->bytes) || ioctl(loop->fd, BLKSSZGET, &block))
+		if (ioctl(loop->fd, BLKGETSIZE64, &loop->bytes) ||
+		    ioctl(loop->fd, BLKSSZGET, &block))
 			return ubdx_fail(-errno, "%s: asking for its size: %m", loop->path);
 	} else {
 		if (fstat(loop->fd, &st))
@@ -144,7 +145,7 @@ static int ubdx_loop_measure(struct ubdx_loop *loop)
 	return 0;
 }
 
-/* Direct I/O has to be aligned to what lies beneath. Buffers are, to pages; here it is about offsets. */
+/* Direct I/O has to be aligned to what lies beneath: buffers are, this is about offsets. */
 static int ubdx_loop_direct_block(struct ubdx_loop *loop)
 {
 	struct statx stx;
@@ -169,14 +170,15 @@ static int ubdx_loop_block_sizes(const struct ubdx_loop *loop, struct ubdx_param
 	if (!params->logical_block_size)
 		params->logical_block_size = loop->block;
 	if (params->logical_block_size < loop->block)
-		return ubdx_fail(-EINVAL, "%s: its blocks are of %u bytes, the device's can't be of %u",
+		return ubdx_fail(-EINVAL,
+				 "%s: its blocks are of %u bytes, the device's can't be of %u",
 				 loop->path, loop->block, params->logical_block_size);
 	if (!loop->is_block)
 		return 0;
 
 	if (!params->physical_block_size && !ioctl(loop->fd, BLKPBSZGET, &value))
-		params->physical_block_size = value > params->logical_block_size ?
-					      value : params->logical_block_size;
+		params->physical_block_size =
+			value > params->logical_block_size ? value : params->logical_block_size;
 	if (!params->io_opt && !ioctl(loop->fd, BLKIOOPT, &value))
 		params->io_opt = value;
 	if (ubdx_loop_queue_number(loop, "rotational"))
@@ -184,7 +186,7 @@ static int ubdx_loop_block_sizes(const struct ubdx_loop *loop, struct ubdx_param
 	return 0;
 }
 
-/* To see whether holes can be punched, that is done where there is nothing to be lost: behind the end. */
+/* Whether holes can be punched is tried where there is nothing to be lost: behind the end. */
 static bool ubdx_loop_discards(const struct ubdx_loop *loop, const struct stat *st)
 {
 	off_t end = ubdx_round_up(loop->bytes, st->st_blksize);
@@ -273,11 +275,11 @@ static int ubdx_loop_open(struct ubdx_target *target, const struct ubdx_target_c
 	loop = malloc(sizeof(*loop));
 	if (!loop)
 		return ubdx_fail(-ENOMEM, "target loop: %m");
-	*loop = (struct ubdx_loop) {
-		.path		= config->path,
-		.direct		= config->flags & UBDX_TARGET_DIRECT,
-		.read_only	= config->flags & UBDX_TARGET_READ_ONLY,
-		.unmap		= !(config->flags & UBDX_TARGET_NO_DISCARD),
+	*loop = (struct ubdx_loop){
+		.path = config->path,
+		.direct = config->flags & UBDX_TARGET_DIRECT,
+		.read_only = config->flags & UBDX_TARGET_READ_ONLY,
+		.unmap = !(config->flags & UBDX_TARGET_NO_DISCARD),
 	};
 	ret = ubdx_loop_set_up(loop, config, params);
 	if (ret) {
@@ -335,9 +337,9 @@ static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc 
 }
 
 const struct ubdx_target_ops ubdx_target_loop = {
-	.name		= "loop",
-	.summary	= "a file or block device, --file PATH; --direct bypasses the page cache",
-	.open		= ubdx_loop_open,
-	.close		= ubdx_loop_close,
-	.resolve	= ubdx_loop_resolve,
+	.name = "loop",
+	.summary = "a file or block device, --file PATH; --direct bypasses the page cache",
+	.open = ubdx_loop_open,
+	.close = ubdx_loop_close,
+	.resolve = ubdx_loop_resolve,
 };

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * mem.c - target `mem`: a RAM disk in the server's memory. Sparse: pages are taken when they are first
- * written, and given back by DISCARD. It doesn't outlive the server.
+ * mem.c - target `mem`: a RAM disk in the server's memory. Sparse: pages are taken when they are
+ * first written, and given back by DISCARD. It doesn't outlive the server.
  *
- * Queues need no lock: the block layer's users see to it that requests in flight don't overlap, and those that do
- * have no right to anything better than a mixture.
+ * Queues need no lock: the block layer's users see to it that requests in flight don't overlap, and
+ * those that do have no right to anything better than a mixture.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "targets.h"
 
 #ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED	24
+#define MADV_DONTNEED_LOCKED 24
 #endif
 
 struct ubdx_mem {
@@ -31,7 +31,8 @@ static int ubdx_mem_open(struct ubdx_target *target, const struct ubdx_target_co
 	int ret;
 
 	if (config->path)
-		return ubdx_fail(-EINVAL, "target mem keeps its data in memory, so it takes no file");
+		return ubdx_fail(-EINVAL,
+				 "target mem keeps its data in memory, so it takes no file");
 	if (!config->bytes)
 		return ubdx_fail(-EINVAL, "target mem needs a size");
 	ret = ubdx_target_capacity("target mem", config->bytes, params);
@@ -120,9 +121,9 @@ static int ubdx_mem_resolve(struct ubdx_target *target, const struct ubdx_desc *
 }
 
 const struct ubdx_target_ops ubdx_target_mem = {
-	.name		= "mem",
-	.summary	= "RAM disk, sparse; needs --size",
-	.open		= ubdx_mem_open,
-	.close		= ubdx_mem_close,
-	.resolve	= ubdx_mem_resolve,
+	.name = "mem",
+	.summary = "RAM disk, sparse; needs --size",
+	.open = ubdx_mem_open,
+	.close = ubdx_mem_close,
+	.resolve = ubdx_mem_resolve,
 };

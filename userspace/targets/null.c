@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * null.c - target `null`: acknowledges everything and stores nothing. What a READ returns is whatever the
- * transfer mode leaves there, as with null_blk. The lower bound of what a device can cost.
+ * null.c - target `null`: acknowledges everything and stores nothing. What a READ returns is
+ * whatever the transfer mode leaves there, as with null_blk. The lower bound of what a device can
+ * cost.
  */
 #include <errno.h>
 
@@ -34,9 +35,9 @@ static int ubdx_null_resolve(struct ubdx_target *target, const struct ubdx_desc 
 }
 
 const struct ubdx_target_ops ubdx_target_null = {
-	.name		= "null",
-	.summary	= "stores nothing; needs --size",
-	.open		= ubdx_null_open,
-	.close		= ubdx_null_close,
-	.resolve	= ubdx_null_resolve,
+	.name = "null",
+	.summary = "stores nothing; needs --size",
+	.open = ubdx_null_open,
+	.close = ubdx_null_close,
+	.resolve = ubdx_null_resolve,
 };

@@ -71,13 +71,15 @@ int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *p
 		return ubdx_fail(-EINVAL, "%s: %llu bytes are less than one block of %u", what,
 				 (unsigned long long)bytes, block);
 	if (bytes % block)
-		return ubdx_fail(-EINVAL, "%s: %llu bytes are not a multiple of the block size, %u; "
-				 "give a size that is", what, (unsigned long long)bytes, block);
+		return ubdx_fail(-EINVAL,
+				 "%s: %llu bytes are not a multiple of the block size, %u; "
+				 "give a size that is",
+				 what, (unsigned long long)bytes, block);
 	params->dev_sectors = bytes >> UBDX_SECTOR_SHIFT;
 	return 0;
 }
 
-/* Attributes that every target has. @write_cache is what it takes for right itself. FUA says nothing without one. */
+/* Attributes of every target. @write_cache: what is right for it. FUA needs one. */
 void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache,
 		       struct ubdx_params *params)
 {

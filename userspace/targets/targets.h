@@ -18,7 +18,7 @@ void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache
 		       struct ubdx_params *params);
 
 /* The longest DISCARD and WRITE_ZEROES that are sure to end long before the I/O timeout. */
-#define UBDX_MAX_DISCARD_BYTES	(256U << 20)
-#define UBDX_MAX_ZEROES_BYTES	(32U << 20)
+#define UBDX_MAX_DISCARD_BYTES (256U << 20)
+#define UBDX_MAX_ZEROES_BYTES (32U << 20)
 
 #endif /* UBDX_TARGETS_H */

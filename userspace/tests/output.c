@@ -47,8 +47,10 @@ int main(void)
 	tap_ok(json && !strcmp(json,
 			       "{\n  \"id\": -1,\n  \"text\": \"a \\\"b\\\" \\\\ \\u000a\",\n"
 			       "  \"flag\": true,\n  \"none\": [],\n  \"some\": [\n    1,\n    2\n  ],\n"
-			       "  \"inner\": {\n    \"n\": 3\n  }\n}\n"), "JSON");
-	tap_ok(text && strstr(text, "id                         -1\n") && strstr(text, "inner\n  n  "),
+			       "  \"inner\": {\n    \"n\": 3\n  }\n}\n"),
+	       "JSON");
+	tap_ok(text && strstr(text, "id                         -1\n") &&
+		       strstr(text, "inner\n  n  "),
 	       "text");
 	if (tap_failed)
 		printf("# %s\n# %s\n", json, text);

@@ -65,8 +65,8 @@ static void numbers(void)
 static void cpus(void)
 {
 	static const unsigned int want[] = { 0, 1, 2, 3, 8, 11, 10 };
-	static const char *const bad[] = { "", ",", "1,", ",1", "1-", "-1", "3-1", "a", "1;2", "1--2",
-					   "0-4294967295" };
+	static const char *const bad[] = { "",	  ",", "1,",  ",1",   "1-",	     "-1",
+					   "3-1", "a", "1;2", "1--2", "0-4294967295" };
 	unsigned int *list;
 	unsigned int i;
 	size_t nr;
@@ -83,8 +83,8 @@ static void cpus(void)
 static void devices(void)
 {
 	static const char *const good[] = { "7", "ubdxb7", "ubdxc7", "/dev/ubdxb7", "/dev/ubdxc7" };
-	static const char *const bad[] = { "", "ubdxb", "ubdxb7p1", "/dev/sda", "-1", "ubdx7",
-					   "4294967296", "/dev//ubdxb7" };
+	static const char *const bad[] = { "",	 "ubdxb", "ubdxb7p1",	"/dev/sda",
+					   "-1", "ubdx7", "4294967296", "/dev//ubdxb7" };
 	unsigned int i;
 	int id;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * steps.c - a request goes through its target's steps to the right result: extents, short transfers, errors, zeroing
- * by whatever means the file has. The channel is replaced by one that takes a single request and its
- * answer; ring, strategy and files are real.
+ * steps.c - a request goes through its target's steps to the right result: extents, short
+ * transfers, errors, zeroing by whatever means the file has. The channel is replaced by one that
+ * takes a single request and its answer; ring, strategy and files are real.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include "queue.h"
 #include "tap.h"
 
-#define MAX_IO		(1U << 20)
-#define EXTENT		12288U	/* of the striped target */
+#define MAX_IO (1U << 20)
+#define EXTENT 12288U /* of the striped target */
 
 /* ---- a channel ---- */
 
@@ -44,9 +44,10 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 }
 
 /* Serve one request; its answer. */
-static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t bytes, uint32_t flags)
+static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t bytes,
+		   uint32_t flags)
 {
-	desc = (struct ubdx_desc) {
+	desc = (struct ubdx_desc){
 		.sector = offset >> 9,
 		.nr_sectors = bytes >> 9,
 		.op = op,
@@ -81,11 +82,9 @@ static int plain_resolve(struct ubdx_target *target, const struct ubdx_desc *d, 
 			 struct ubdx_step *step)
 {
 	static const uint32_t kinds[] = {
-		[UBDX_OP_READ]		= UBDX_STEP_FILE,
-		[UBDX_OP_WRITE]		= UBDX_STEP_FILE,
-		[UBDX_OP_FLUSH]		= UBDX_STEP_SYNC,
-		[UBDX_OP_DISCARD]	= UBDX_STEP_PUNCH,
-		[UBDX_OP_WRITE_ZEROES]	= UBDX_STEP_ZERO,
+		[UBDX_OP_READ] = UBDX_STEP_FILE,	 [UBDX_OP_WRITE] = UBDX_STEP_FILE,
+		[UBDX_OP_FLUSH] = UBDX_STEP_SYNC,	 [UBDX_OP_DISCARD] = UBDX_STEP_PUNCH,
+		[UBDX_OP_WRITE_ZEROES] = UBDX_STEP_ZERO,
 	};
 
 	step->kind = kinds[d->op];
@@ -127,7 +126,10 @@ static bool start(struct ubdx_queue *q, struct ubdx_target *target)
 {
 	static const struct ubdx_logger logger;
 	const struct ubdx_queue_config config = {
-		.depth = 1, .max_io_bytes = MAX_IO, .target = target, .channel = STDIN_FILENO,
+		.depth = 1,
+		.max_io_bytes = MAX_IO,
+		.target = target,
+		.channel = STDIN_FILENO,
 		.logger = &logger,
 	};
 
@@ -171,7 +173,8 @@ static void extents(void)
 
 	pattern(data, sizeof(data), 1);
 	memcpy(q.ios[0].buf, data, 300 << 10);
-	tap_is(request(&q, UBDX_OP_WRITE, 5120, 300 << 10, 0), 300 << 10, "a write over 26 extents");
+	tap_is(request(&q, UBDX_OP_WRITE, 5120, 300 << 10, 0), 300 << 10,
+	       "a write over 26 extents");
 	memset(q.ios[0].buf, 0, 300 << 10);
 	tap_is(request(&q, UBDX_OP_READ, 5120, 300 << 10, 0), 300 << 10, "the same read back");
 	tap_ok(!memcmp(q.ios[0].buf, data, 300 << 10), "has the same bytes");
@@ -270,7 +273,8 @@ static void memory(void)
 
 	ubdx_target_config_init(&config);
 	config.bytes = 4 << 20;
-	tap_is(ubdx_target_open(ubdx_target_find("mem"), &config, &params, &target), 0, "target mem");
+	tap_is(ubdx_target_open(ubdx_target_find("mem"), &config, &params, &target), 0,
+	       "target mem");
 	start(&q, target);
 	memcpy(q.ios[0].buf, data, 65536);
 	tap_is(request(&q, UBDX_OP_WRITE, 1 << 20, 65536, 0), 65536, "mem: a write");
@@ -283,9 +287,11 @@ static void memory(void)
 	memset(data + 512, 0, 10240);
 	memset(data + 32768, 0, 512);
 	request(&q, UBDX_OP_READ, 1 << 20, 65536, 0);
-	tap_ok(!memcmp(q.ios[0].buf, data, 65536), "mem: what was discarded reads as zeroes, the rest stays");
+	tap_ok(!memcmp(q.ios[0].buf, data, 65536),
+	       "mem: what was discarded reads as zeroes, the rest stays");
 	tap_is(request(&q, UBDX_OP_READ, 2 << 20, 65536, 0), 65536, "mem: never written");
-	tap_ok(!q.ios[0].buf[0] && !memcmp(q.ios[0].buf, q.ios[0].buf + 1, 65535), "mem: reads as zeroes");
+	tap_ok(!q.ios[0].buf[0] && !memcmp(q.ios[0].buf, q.ios[0].buf + 1, 65535),
+	       "mem: reads as zeroes");
 	ubdx_queue_exit(&q);
 	ubdx_target_close(target);
 }
@@ -299,11 +305,13 @@ static void acknowledged(void)
 
 	ubdx_target_config_init(&config);
 	config.bytes = 4 << 20;
-	tap_is(ubdx_target_open(ubdx_target_find("null"), &config, &params, &target), 0, "target null");
+	tap_is(ubdx_target_open(ubdx_target_find("null"), &config, &params, &target), 0,
+	       "target null");
 	start(&q, target);
 	tap_is(request(&q, UBDX_OP_WRITE, 0, MAX_IO, 0), MAX_IO, "null: a write is served whole");
 	tap_is(request(&q, UBDX_OP_FLUSH, 0, 0, 0), 0, "null: a flush");
-	tap_is(request(&q, UBDX_OP_DISCARD, 0, 1 << 20, 0), 0, "null: a discard has no bytes to report");
+	tap_is(request(&q, UBDX_OP_DISCARD, 0, 1 << 20, 0), 0,
+	       "null: a discard has no bytes to report");
 	ubdx_queue_exit(&q);
 	ubdx_target_close(target);
 }
