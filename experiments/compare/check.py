@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Asserts what the comparison promises, from its results.json: one line a violation, exit status 1 if there is any.
 
-    check.py RESULTS.json
+    check.py RESULTS    (results.json, or the folder that it is in)
 
   - resolution under 0.5 % and idle under 0.1 % in every cell; ublk's and ubdx's two short runs within 3 % of each other (steady state)
   - the ublk peer no dearer than the ladder (baselines/ladder.json, on the kernel it was measured on) by more than its tolerance
@@ -64,7 +64,8 @@ def ubdx(results: dict) -> Iterator[str]:
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__)
-    results = json.loads(Path(sys.argv[1]).read_text())
+    path = Path(sys.argv[1])
+    results = json.loads((path / "results.json" if path.is_dir() else path).read_text())
     violations = [*quality(results), *peers(results, json.loads(LADDER.read_text())), *ubdx(results)]
     for line in violations:
         print(line)

@@ -13,9 +13,9 @@ shopt -s nullglob
 
 here=$(cd "$(dirname "$0")" && pwd)
 lib=$here/../lib
-# shellcheck source=../lib/devices.sh
+# shellcheck source-path=SCRIPTDIR source=../lib/devices.sh
 . "$lib/devices.sh"
-# shellcheck source=../lib/limits.sh
+# shellcheck source-path=SCRIPTDIR source=../lib/limits.sh
 . "$lib/limits.sh"
 
 usage() {
