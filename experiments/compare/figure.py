@@ -24,7 +24,7 @@ MODES = {
 }
 OTHER = "#8c8c8c"
 OWNERS = {
-    "ubdx": {"linestyle": "-", "linewidth": 2.4, "marker": "o", "markersize": 6, "zorder": 4},
+    "ubdx": {"linestyle": "-", "linewidth": 1.3, "marker": "o", "markersize": 9, "zorder": 4, "markerfacecolor": "none", "markeredgewidth": 1.5},
     "ublk": {"linestyle": "--", "linewidth": 1.3, "marker": "s", "markersize": 4.5, "zorder": 3},
     "other": {"linestyle": ":", "linewidth": 1.5, "marker": "D", "markersize": 4, "zorder": 2},
 }

@@ -166,6 +166,14 @@ run_row() {
 
 record() { printf '%s\t%s\n' "$1" "$2" >>"$OUT/machine"; }
 
+# Not every module has a source version; then its file tells it apart.
+module_identity() {
+	local srcversion sum
+	srcversion=$(modinfo -F srcversion "$1")
+	read -r sum _ < <(sha256sum "$(modinfo -n "$1")")
+	echo "srcversion ${srcversion:-none}, sha256 $sum"
+}
+
 record_machine() {
 	local name value
 	read -r value </proc/version
@@ -187,10 +195,10 @@ record_machine() {
 	while IFS=: read -r name value; do
 		[[ $name != model\ name* ]] || record cpu "${value# }"
 	done </proc/cpuinfo
-	for name in null_blk loop nbd ublk_drv; do
-		record "module.$name" "$(modinfo -F srcversion "$name" 2>/dev/null)"
+	for name in null_blk loop nbd ublk_drv /ubdx/ubdx.ko; do
+		[[ $name != /* || -e $name ]] || continue
+		record "module.$(basename "$name" .ko)" "$(module_identity "$name")"
 	done
-	[[ ! -e /ubdx/ubdx.ko ]] || record module.ubdx "$(modinfo -F srcversion /ubdx/ubdx.ko)"
 }
 
 main() {
