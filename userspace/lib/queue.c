@@ -57,6 +57,9 @@ static int ubdx_bufs_init(struct ubdx_queue *q, size_t prefault)
 	q->bufs = bufs;
 	/* A child must not cause copies of pages that the kernel has pinned. */
 	madvise(q->bufs, ubdx_bufs_bytes(q), MADV_DONTFORK);
+	/* A huge page would make the starts of all the buffers that it spans resident as a whole. */
+	if (prefault < q->max_io_bytes)
+		madvise(q->bufs, ubdx_bufs_bytes(q), MADV_NOHUGEPAGE);
 
 	for (tag = 0; tag < q->depth; tag++) {
 		q->ios[tag].buf = q->bufs + tag * q->stride;
