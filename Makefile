@@ -26,7 +26,7 @@ help: ## show the targets
 
 run: guest ## compare ubdx with null_blk, loop, NBD and ublk: a table, a figure, raw data
 	@experiments/compare/run.sh --kernel $(KERNEL)
-	@$(IN) experiments/compare/check.py experiments/results/compare/$(KERNEL)
+	@$(IN) experiments/compare/check.py experiments/results/compare/$(KERNEL)/results.json
 
 run-quick: guest ## the same with a part of the grid, for CI
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick

@@ -150,15 +150,6 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 	}
 }
 
-/*
- * The server is going, and the request could not be published; an abort may have ended it already.
- */
-static void ubdx_reclaim(struct ubdx_queue *q, struct ubdx_slot *slot)
-{
-	if (ubdx_slot_claim(slot, ubdx_slot_seq(slot), UBDX_SLOT_QUEUED))
-		ubdx_abort(q, slot);
-}
-
 /* enum ubdx_op of a request's operation, plus one; 0: not served. */
 static const u8 ubdx_ops[REQ_OP_LAST] = {
 	[REQ_OP_READ] = UBDX_OP_READ + 1,
@@ -184,7 +175,7 @@ static u32 ubdx_desc_flags(const struct request *rq)
 }
 
 /* Start a request, take its slot and write its descriptor; then it can be published. */
-static inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server_queue *sq,
+static __always_inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server_queue *sq,
 					struct request *rq)
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
@@ -225,54 +216,39 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 {
 	struct ubdx_queue *q = hctx->driver_data;
 	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
-	struct ubdx_slot *slot = &q->slots[bd->rq->tag];
-	const struct ubdx_chan_ops *chan = q->dev->chan;
-	bool kick = false;
+	struct rq_list list = {};
 	blk_status_t status;
 
 	status = ubdx_prepare(q, sq, bd->rq);
 	if (unlikely(status != BLK_STS_OK))
 		return status;
-	if (unlikely(!chan->publish(sq, slot, &kick)))
-		ubdx_reclaim(q, slot);
-	else if (kick)
-		chan->kick(sq, slot);
+	rq_list_add_tail(&list, bd->rq);
+	q->dev->chan->publish(sq, &list);
 	return BLK_STS_OK;
 }
 
 static void ubdx_queue_rqs(struct rq_list *list)
 {
-	struct ubdx_server_queue *kick_sq = NULL;
-	const struct ubdx_chan_ops *chan = NULL;
-	struct ubdx_slot *kick_slot = NULL;
-	struct rq_list back = {};
+	struct ubdx_server_queue *batch_sq = NULL;
+	struct rq_list batch = {}, back = {};
 	struct request *rq;
 
 	while ((rq = rq_list_pop(list))) {
 		struct ubdx_queue *q = rq->mq_hctx->driver_data;
 		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
-		struct ubdx_slot *slot = &q->slots[rq->tag];
-		bool kick = false;
 
-		if (kick_slot && kick_sq != sq) {
-			chan->kick(kick_sq, kick_slot);
-			kick_slot = NULL;
-		}
-		chan = q->dev->chan;
 		if (unlikely(ubdx_prepare(q, sq, rq) != BLK_STS_OK)) {
 			/* comes back through queue_rq, which can return the error */
 			rq_list_add_tail(&back, rq);
 			continue;
 		}
-		if (unlikely(!chan->publish(sq, slot, &kick))) {
-			ubdx_reclaim(q, slot);
-		} else if (kick) {
-			kick_slot = slot;
-			kick_sq = sq;
-		}
+		if (batch_sq != sq && batch_sq)
+			batch_sq->srv->dev->chan->publish(batch_sq, &batch);
+		batch_sq = sq;
+		rq_list_add_tail(&batch, rq);
 	}
-	if (kick_slot)
-		chan->kick(kick_sq, kick_slot);
+	if (batch_sq)
+		batch_sq->srv->dev->chan->publish(batch_sq, &batch);
 	*list = back;
 }
 

@@ -8,10 +8,11 @@
  * work then takes the whole list, copies payload where the mode wants it, and completes all the
  * commands, which become visible to the server together.
  *
- * Who may touch a parked command: it sits in tag->cmd, and whoever takes it out by xchg has it:
- * queue_rq, or an abort. From queue_rq it goes to tag->taken and is completed by the task work,
- * which always comes: io_uring runs it, at the latest when the ring goes away. The *request*
- * doesn't wait for that: an abort claims it, and the task work then finds that it can't.
+ * Who may touch a parked command, which sits in tag->cmd: queue_rq, and after the last queue_rq an
+ * abort, which takes it by xchg, as the server's task may be parking it. From queue_rq it goes to
+ * tag->taken and is completed by the task work, which always comes: io_uring runs it, at the latest
+ * when the ring goes away. The *request* doesn't wait for that: an abort claims it, and the task
+ * work then finds that it can't.
  *
  * Tags' commands are not made cancelable, which would cost every request something. The one of
  * ATTACH is; its cancellation declares the server dead, and the abort completes all the others. It
@@ -144,26 +145,32 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 }
 UBDX_TASK_WORK(ubdx_deliver)
 
-static bool ubdx_uring_publish(struct ubdx_server_queue *sq, struct ubdx_slot *slot, bool *kick)
+/*
+ * A free tag has its command parked, and an abort doesn't touch it as long as a queue_rq is under way
+ * that has seen the server alive. So it is simply taken.
+ */
+static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct rq_list *list)
 {
-	struct ubdx_sq_tag *t = &sq->tags[slot - sq->q->slots];
-	struct io_uring_cmd *cmd = ubdx_unpark(&t->cmd);
+	struct llist_node *first = NULL, *last = NULL;
+	struct ubdx_sq_tag *t;
+	struct request *rq;
 
-	if (unlikely(!cmd))
-		return false;
-	t->taken = cmd;
-	t->seq = ubdx_slot_seq(slot);
-	*kick = llist_add(&t->pending, &sq->pending);
-	return true;
-}
+	while ((rq = rq_list_pop(list))) {
+		t = &sq->tags[rq->tag];
+		t->taken = t->cmd;
+		t->cmd = NULL;
+		t->seq = ubdx_slot_seq(&sq->q->slots[rq->tag]);
+		t->pending.next = first;
+		first = &t->pending;
+		last = last ?: first;
+	}
+	if (!llist_add_batch(first, last, &sq->pending))
+		return;
 
-static void ubdx_uring_kick(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
-{
-	struct io_uring_cmd *cmd = sq->tags[slot - sq->q->slots].taken;
-
-	/* The command can't go away: only its own task work completes it. */
-	ubdx_pdu(cmd)->sq = sq;
-	io_uring_cmd_complete_in_task(cmd, ubdx_deliver_tw);
+	/* The list was empty: notify the server, through the oldest one's command. */
+	t = llist_entry(last, struct ubdx_sq_tag, pending);
+	ubdx_pdu(t->taken)->sq = sq;
+	io_uring_cmd_complete_in_task(t->taken, ubdx_deliver_tw);
 }
 
 /* ---- from the server ---- */
@@ -327,7 +334,6 @@ static void ubdx_uring_wake(struct ubdx_server_queue *sq)
 
 const struct ubdx_chan_ops ubdx_chan_uring = {
 	.publish = ubdx_uring_publish,
-	.kick = ubdx_uring_kick,
 	.uring_cmd = ubdx_uring_cmd,
 	.wake = ubdx_uring_wake,
 };
