@@ -69,7 +69,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 	struct io_uring_sqe *sqe = ubdx_chan_cmd(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 
-	/* Until it turns out to be the last one, see ubdx_queue_enter(). */
+	/* Until it turns out to be the last one, see ubdx_chan_flush(). */
 	sqe->len = UBDX_COMMIT_MORE;
 	q->last_commit = sqe;
 	*commit = (struct ubdx_commit){
@@ -79,6 +79,18 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 		.res = res,
 		.read_ns = io->read_ns,
 	};
+}
+
+/**
+ * ubdx_chan_flush() - what was committed is about to be handed in: after the last one of it, the
+ * driver ends its batch.
+ */
+void ubdx_chan_flush(struct ubdx_queue *q)
+{
+	if (!q->last_commit)
+		return;
+	q->last_commit->len = 0;
+	q->last_commit = NULL;
 }
 
 /* How long after its stamp the descriptor is read. Never 0: that says it wasn't measured. */

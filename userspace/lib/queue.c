@@ -219,10 +219,7 @@ int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr)
 	unsigned int to_submit = sq->sqe_tail - *sq->khead;
 	int ret;
 
-	if (q->last_commit) {
-		q->last_commit->len = 0; /* no UBDX_COMMIT_MORE: the driver ends its batch */
-		q->last_commit = NULL;
-	}
+	ubdx_chan_flush(q);
 	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
 	ret = io_uring_enter(q->ring.enter_ring_fd, to_submit, wait_nr, q->enter_flags, NULL);
 	return ret < 0 ? ret : 0;

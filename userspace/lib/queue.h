@@ -54,6 +54,7 @@ struct ubdx_io {
  * struct ubdx_queue - one queue, see above.
  * @ring:	its io_uring.
  * @enter_flags: of its io_uring_enter().
+ * @last_commit: of those that are not handed in yet.
  * @live:	tags whose command or request is out; when none is, the thread leaves.
  * @id:		number of the queue.
  * @depth:	number of tags.
@@ -70,7 +71,7 @@ struct ubdx_io {
 struct ubdx_queue {
 	struct io_uring ring;
 	unsigned int enter_flags;
-	struct io_uring_sqe *last_commit; /* of those not handed in yet */
+	struct io_uring_sqe *last_commit;
 	unsigned int live;
 	uint16_t id;
 	uint16_t depth;
@@ -121,6 +122,7 @@ int ubdx_chan_open(struct ubdx_queue *q);
 void ubdx_chan_close(struct ubdx_queue *q);
 void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res);
 void ubdx_chan_commit(struct ubdx_io *io, int32_t res);
+void ubdx_chan_flush(struct ubdx_queue *q);
 
 /* ---- for all of them ---- */
 

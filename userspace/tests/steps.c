@@ -33,6 +33,10 @@ void ubdx_chan_close(struct ubdx_queue *q)
 {
 }
 
+void ubdx_chan_flush(struct ubdx_queue *q)
+{
+}
+
 void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 {
 }
