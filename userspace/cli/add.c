@@ -226,13 +226,28 @@ static int print_added(const struct command *self, const struct add_args *a, int
 	return output_finish(&o) ? EXIT_SUCCESS : cli_fail(self, "writing the output failed");
 }
 
+/* Nobody was told of the device, so nobody would delete it. */
+static void take_back(int id)
+{
+	int ctl = ubdx_ctl_open();
+
+	if (ctl < 0)
+		return;
+	ubdx_ctl_del(ctl, id, UBDX_CTL_FORCE);
+	close(ctl);
+}
+
 static int await_server(const struct command *self, const struct add_args *a, pid_t child, int fd)
 {
 	struct report report;
+	int ret;
 
 	if (daemon_wait(child, fd, &report) || report.ret)
 		return cli_fail(self, "%s", report.text);
-	return print_added(self, a, report.id);
+	ret = print_added(self, a, report.id);
+	if (ret)
+		take_back(report.id);
+	return ret;
 }
 
 /* ---- in the server ---- */
