@@ -374,9 +374,11 @@ static int serve(struct serving *s)
 	ret = start_server(s, &server);
 	if (ret)
 		return report_failure(s, ret);
-	if (!report_live(s, ubdx_server_id(server)))
+	ret = report_live(s, ubdx_server_id(server));
+	if (!ret)
 		wait_for_end(s, server, signals);
-	ret = ubdx_server_free(server);
+	if (ubdx_server_free(server))
+		ret = EXIT_FAILURE;
 	ubdx_target_close(s->target);
 	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
 }
