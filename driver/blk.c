@@ -23,38 +23,28 @@
  */
 #define UBDX_TIMEOUT_TICK HZ
 
-/* Free the tags of requests that have ended. */
+/* Free the tags of requests that have ended. The server's task, or an abort after its grace period. */
 void ubdx_end_batch(struct ubdx_server_queue *sq)
 {
-	struct io_comp_batch batch;
-
-	spin_lock(&sq->batch_lock);
-	batch = sq->batch;
-	sq->batch = (struct io_comp_batch){};
-	spin_unlock(&sq->batch_lock);
-	if (!rq_list_empty(&batch.req_list))
-		blk_mq_end_request_batch(&batch);
+	if (!rq_list_empty(&sq->batch.req_list))
+		blk_mq_end_request_batch(&sq->batch);
+	sq->batch.need_ts = false;
 }
 
 /*
- * The bios of @rq have ended; free its tag, or leave that to the next commit (@more). An abort
- * takes what is left in the batch; who adds after it sees sq->dead, by the lock.
+ * The bios of @rq have ended; free its tag, or leave that to the next commit (@more). The batch is
+ * the server's task's as long as that doesn't see sq->dead. Bottom halves are disabled, which makes
+ * this an RCU read-side critical section: an abort waits for it before it takes what is left.
  */
 static void ubdx_free_rq(struct ubdx_server_queue *sq, struct request *rq, bool more)
 {
-	bool added, flush;
-
-	if (!more && rq_list_empty(&sq->batch.req_list)) {
+	if (unlikely(READ_ONCE(sq->dead)) || (!more && rq_list_empty(&sq->batch.req_list))) {
 		__blk_mq_end_request(rq, BLK_STS_OK);
 		return;
 	}
-	spin_lock(&sq->batch_lock);
-	added = blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch);
-	flush = !more || READ_ONCE(sq->dead);
-	spin_unlock(&sq->batch_lock);
-	if (!added)
+	if (unlikely(!blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch)))
 		__blk_mq_end_request(rq, BLK_STS_OK);
-	if (flush)
+	if (!more)
 		ubdx_end_batch(sq);
 }
 
@@ -150,15 +140,6 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 	}
 }
 
-/* enum ubdx_op of a request's operation, plus one; 0: not served. */
-static const u8 ubdx_ops[REQ_OP_LAST] = {
-	[REQ_OP_READ] = UBDX_OP_READ + 1,
-	[REQ_OP_WRITE] = UBDX_OP_WRITE + 1,
-	[REQ_OP_FLUSH] = UBDX_OP_FLUSH + 1,
-	[REQ_OP_DISCARD] = UBDX_OP_DISCARD + 1,
-	[REQ_OP_WRITE_ZEROES] = UBDX_OP_WRITE_ZEROES + 1,
-};
-
 static u32 ubdx_desc_flags(const struct request *rq)
 {
 	u32 flags = 0;
@@ -174,14 +155,40 @@ static u32 ubdx_desc_flags(const struct request *rq)
 	return flags;
 }
 
-/* Start a request, take its slot and write its descriptor; then it can be published. */
+/**
+ * ubdx_describe - write the descriptor of a request.
+ * @sq:		queue; its channel decides when, and on whose CPU.
+ * @slot:	slot, claimed by the caller, or not yet published.
+ */
+void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+{
+	struct request *rq = slot->rq;
+	struct ubdx_desc *desc = &sq->desc[rq->tag];
+
+	desc->sector = blk_rq_pos(rq);
+	desc->nr_sectors = blk_rq_sectors(rq);
+	desc->seq = ubdx_slot_seq(slot);
+	desc->op = slot->op;
+	desc->xfer = slot->xfer->mode;
+	desc->flags = ubdx_desc_flags(rq);
+}
+
+/* enum ubdx_op of a request's operation, plus one; 0: not served. */
+static const u8 ubdx_ops[REQ_OP_LAST] = {
+	[REQ_OP_READ] = UBDX_OP_READ + 1,
+	[REQ_OP_WRITE] = UBDX_OP_WRITE + 1,
+	[REQ_OP_FLUSH] = UBDX_OP_FLUSH + 1,
+	[REQ_OP_DISCARD] = UBDX_OP_DISCARD + 1,
+	[REQ_OP_WRITE_ZEROES] = UBDX_OP_WRITE_ZEROES + 1,
+};
+
+/* Start a request and take its slot; then it can be published. */
 static __always_inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server_queue *sq,
 					struct request *rq)
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
 	u32 seq = ubdx_slot_seq(slot) + 1;
 	u8 op = ubdx_ops[(__force u32)req_op(rq)];
-	struct ubdx_desc *desc;
 
 	if (unlikely(!op))
 		return BLK_STS_NOTSUPP;
@@ -201,13 +208,6 @@ static __always_inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ub
 	atomic64_set(&slot->word, ubdx_slot_word(seq, UBDX_SLOT_QUEUED));
 	ubdx_stage(q, slot, UBDX_T_QUEUE);
 
-	desc = &sq->desc[rq->tag];
-	desc->sector = blk_rq_pos(rq);
-	desc->nr_sectors = blk_rq_sectors(rq);
-	desc->seq = seq;
-	desc->op = slot->op;
-	desc->xfer = slot->xfer->mode;
-	desc->flags = ubdx_desc_flags(rq);
 	ubdx_stage(q, slot, UBDX_T_PUBLISH);
 	return BLK_STS_OK;
 }

@@ -11,8 +11,9 @@
 
 /**
  * struct ubdx_chan_ops - one channel.
- * @publish:	hand the requests of @list (at least one, all of this queue, their slots QUEUED and
- *		their descriptors written) to the server. Atomic context, from queue_rq(s).
+ * @publish:	hand the requests of @list (at least one, all of this queue, their slots QUEUED) to
+ *		the server, and see to it that ubdx_describe() is called for each before the server
+ *		looks. Atomic context, from queue_rq(s).
  * @uring_cmd:	a command on the channel device, see struct file_operations.
  * @wake:	sq->dead is set, its requests have ended and no publish is under way: tell the
  *		server, that is, complete every parked command. Process context.

@@ -96,6 +96,8 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	}
 	xfer = slot->xfer;
 	ubdx_stage(sq->q, slot, UBDX_T_DELIVER);
+	/* Here, where it will be read, and not on the submitter's CPU. */
+	ubdx_describe(sq, slot);
 	if (static_branch_unlikely(&ubdx_traced)) {
 		sq->desc[tag].stamp = ktime_get_ns();
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;

@@ -66,7 +66,7 @@ enum ubdx_slot_state {
 /* The points of a request's life that are stamped, see docs/design.md. */
 enum ubdx_stage {
 	UBDX_T_QUEUE, /* T0: queue_rq */
-	UBDX_T_PUBLISH, /* T1: descriptor written, server notified */
+	UBDX_T_PUBLISH, /* T1: handed to the channel */
 	UBDX_T_DELIVER, /* T2: in the server's task */
 	UBDX_T_READ, /* T3: the server has read the descriptor (its word for it) */
 	UBDX_T_MOVE, /* T4: payload moved or exposed */
@@ -134,8 +134,8 @@ struct ubdx_server_queue {
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
 	struct llist_head pending ____cacheline_aligned_in_smp;
-	spinlock_t batch_lock ____cacheline_aligned_in_smp;
-	struct io_comp_batch batch; /* ended, tags to be freed together; batch_lock */
+	/* ended, tags to be freed together; see ubdx_free_rq() */
+	struct io_comp_batch batch ____cacheline_aligned_in_smp;
 	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
 };
 
@@ -250,6 +250,7 @@ struct ubdx_result {
 
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
 int ubdx_tag_set_init(struct ubdx_dev *dev);
+void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
 struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res);
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,

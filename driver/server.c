@@ -53,7 +53,6 @@ static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct u
 	sq->q = q;
 	spin_lock_init(&sq->lock);
 	init_llist_head(&sq->pending);
-	spin_lock_init(&sq->batch_lock);
 
 	sq->desc_order = get_order(ubdx_desc_bytes(q));
 	pages = alloc_pages_node(q->node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
@@ -104,8 +103,9 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	for (i = 0; i < srv->nr_queues; i++)
 		WRITE_ONCE(srv->queues[i]->dead, true);
 	/*
-	 * Wait for every queue_rq that may not have seen it. New ones need not be kept out
-	 * meanwhile, so the queues are not quiesced, which START could get in between of.
+	 * Wait, by RCU, for every queue_rq and every commit's end that may not have seen it. New
+	 * ones need not be kept out meanwhile, so the queues are not quiesced, which START could
+	 * get in between of.
 	 */
 	blk_mq_wait_quiesce_done(&srv->dev->tag_set);
 	smp_mb(); /* pairs with ubdx_slot_release() and ubdx_park() */
