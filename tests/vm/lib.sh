@@ -1,33 +1,59 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034 # it is for others
 # SPDX-License-Identifier: GPL-2.0
 #
-# lib.sh: what the guest's tests share: TAP, the module, a device that is gone after the test.
-# A test sources this, and ends with `finish`. The working directory is /ubdx.
+# lib.sh: what the guest's tests share: TAP, waiting, the module, devices and what they have counted, fio.
+# A test sources this, and ends with `finish`. The working directory is /ubdx; the guest has no disk, what is written
+# is in memory.
 
 set -euo pipefail
 
 tap_count=0 tap_failed=0
 
-# ok WHAT CMD...: passes if CMD does; its output is shown where it doesn't.
-ok() {
-	local what=$1 output status=0
-	shift
-	output=$("$@" 2>&1) || status=$?
+# ---- TAP ----
+
+tap_result() {
+	local status=$1 what=$2 output=$3
 	tap_count=$((tap_count + 1))
 	if ((status == 0)); then
 		echo "ok $tap_count - $what"
-	else
-		tap_failed=$((tap_failed + 1))
-		echo "not ok $tap_count - $what"
-		sed 's/^/#   /' <<<"$*"
-		[[ -z $output ]] || sed 's/^/#   /' <<<"$output"
+		return
 	fi
+	tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_count - $what"
+	printf '#   %s\n' "${output//$'\n'/$'\n#   '}"
+}
+
+# ok WHAT CMD...: passes if CMD does, which may be a function and then ends at the first error in it. What CMD prints is
+# shown if it fails. It runs in a subshell: what it sets is lost.
+ok() {
+	local what=$1 output status
+	shift
+	set +e
+	output=$(set -e; "$@" 2>&1)
+	status=$?
+	set -e
+	tap_result "$status" "$what" "$(printf '%s\n' "$*: exit status $status" "$output")"
 }
 
 # is GOT WANT WHAT
 is() {
-	ok "$3" test "$1" = "$2"
-	[[ $1 == "$2" ]] || echo "#   got '$1', wanted '$2'"
+	local status=0
+	[[ $1 == "$2" ]] || status=1
+	tap_result "$status" "$3" "got '$1', wanted '$2'"
+}
+
+# fails WHAT CMD...: passes if CMD doesn't.
+fails() {
+	local what=$1
+	shift
+	ok "$what" refused "$@"
+}
+
+refused() {
+	local status=0
+	"$@" || status=$?
+	((status != 0 && status < 126))
 }
 
 skip() {
@@ -35,12 +61,17 @@ skip() {
 	echo "ok $tap_count - $1 # SKIP $2"
 }
 
+# The devices and the module go, or something still holds them. The last word of every test.
 finish() {
+	ok "every device can be deleted" del --all --force
+	ok "the module unloads" unload
 	echo "1..$tap_count"
 	exit $((tap_failed > 0))
 }
 
-# until SECONDS CMD...: wait for CMD to succeed.
+# ---- waiting ----
+
+# until_ok SECONDS CMD...: wait for CMD to succeed.
 until_ok() {
 	local end=$((SECONDS + $1))
 	shift
@@ -50,12 +81,136 @@ until_ok() {
 	done
 }
 
-module_free() { [[ $(cat /sys/module/ubdx/refcnt) == 0 ]]; }
+gone() { [[ ! -e $1 ]]; }
+no_process() { ! kill -0 "$1"; }
 
-load() { insmod ubdx.ko "$@"; }
+# ---- the module ----
+
+readonly PARAMETERS=/sys/module/ubdx/parameters
+
+load() { insmod ubdx.ko; }
+module_free() { [[ $(</sys/module/ubdx/refcnt) == 0 ]]; }
 unload() { until_ok 10 module_free && rmmod ubdx; }
 
-# fio_json ARGS...: run fio, fail with its own words if it fails.
+# ---- devices ----
+
+# add OPTION...: add a device. $dev is its node then, $name its name, $sys its folder in sysfs, $server its server.
+# The partition scan is over: nothing but the test reads or writes it.
+add() {
+	local path
+	# Not `local dev=$(...)`, nor in a condition: a failure is to end the test.
+	path=$(ubdx add "$@")
+	use "$path"
+	until_ok 10 blockdev --rereadpt "$dev"
+}
+
+# use DEV: have $dev and the others be those of an existing device.
+use() {
+	dev=$1 name=${1#/dev/} sys=/sys/block/${1#/dev/}
+	server=$(<"$sys/ubdx/server_pid")
+}
+
+del() { ubdx del "$@" >/dev/null; }
+
+# limit NAME: an attribute of the device's queue.
+limit() { cat "$sys/queue/$1"; }
+
+# counted OP: how many requests of that kind the device has served, and how many bytes.
+counted() { sed -n "s/^copy $1 //p" "$sys/ubdx/counters"; }
+
+# counts WHAT OP REQUESTS BYTES CMD...: CMD succeeds, and makes exactly that many requests of that kind.
+counts() {
+	local what=$1 op=$2 requests=$3 bytes=$4 before after
+	shift 4
+	before=$(counted "$op")
+	ok "$what" "$@"
+	after=$(counted "$op")
+	is "$((${after% *} - ${before% *})) $((${after#* } - ${before#* }))" "$requests $bytes" "$what: $op requests, bytes"
+}
+
+# ---- contents ----
+
+# noise FILE BYTES: fill a file with what no other place holds.
+noise() { head -c "$2" /dev/urandom >"$1"; }
+
+# zero FILE OFFSET BYTES: all zeroes there?
+zero() { cmp -n "$3" -i "$2:0" "$1" /dev/zero; }
+
+allocated() { stat -c %b "$1"; }
+
+# ---- fio ----
+
+# run_fio ARGS...: run fio, fail with its own words if it fails. It makes no file where a device is gone.
 run_fio() {
-	fio --minimal --output=/dev/null --eta=never "$@"
+	fio --minimal --output=/dev/null --eta=never --allow_file_create=0 "$@"
+}
+
+# start_load OPTION...: verified writes and reads from two jobs, again and again until stop_load, which fails if one of
+# them did.
+start_load() {
+	rm -f /tmp/load_stop
+	until [[ -e /tmp/load_stop ]]; do
+		run_fio --name=load --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --numjobs=2 --size=2m \
+			--offset_increment=2m --rw=randwrite --verify=crc32c --verify_interval=512 --verify_fatal=1 \
+			--verify_backlog=64 "$@" || exit 1
+	done &
+	load_pid=$!
+	until_ok 30 loaded
+}
+
+loaded() {
+	local writes
+	writes=$(counted write)
+	((${writes% *} > 100))
+}
+
+# Not for ok(): a subshell can't wait for it.
+stop_load() {
+	local status=0
+	touch /tmp/load_stop
+	wait "$load_pid" || status=$?
+	is $status 0 "$1"
+}
+
+# ---- file systems ----
+
+# many_files FOLDER: make a tree: files of the guest's own, and two thousand small ones.
+many_files() {
+	mkdir -p "$1/small" "$1/usr"
+	head -qc 16K /usr/bin/* | (cd "$1/small" && split -a 4 -b 2099)
+	tar -c -C /usr share sbin | tar -x -C "$1/usr"
+}
+
+# filesystem_works WHAT TREE MOUNT_OPTIONS MKFS CHECK...: make a file system on the device $dev, have it keep the files of
+# the folder TREE, and many changes to them; CHECK has nothing to complain of in the end.
+filesystem_works() {
+	local what=$1 tree=$2 options=$3 mkfs=$4 mnt=/tmp/mnt
+	shift 4
+	mkdir -p $mnt
+	ok "$what: mkfs" "$mkfs" -q "$dev"
+	ok "$what: mount" mount -o "$options" "$dev" $mnt
+	ok "$what: untar" copy_tree "$tree" $mnt
+	ok "$what: every file is there" diff -r --no-dereference "$tree" $mnt/tree
+	ok "$what: umount" umount $mnt
+	ok "$what: check" "$@" "$dev"
+	ok "$what: mount again" mount -o "$options" "$dev" $mnt
+	ok "$what: every file is on the device" diff -r --no-dereference "$tree" $mnt/tree
+	ok "$what: change" change_tree $mnt
+	ok "$what: trim" fstrim $mnt
+	ok "$what: what was not changed is as before" diff -r --no-dereference "$tree/usr" $mnt/tree/moved
+	ok "$what: umount once more" umount $mnt
+	ok "$what: check once more" "$@" "$dev"
+}
+
+copy_tree() {
+	mkdir "$2/tree"
+	tar -c -C "$1" . | tar -x -C "$2/tree"
+	sync -f "$2"
+}
+
+change_tree() {
+	find "$1/tree/small" -type f -name '*[a-m]' -delete
+	find "$1/tree/small" -type f -name '*[n-p]' -exec truncate -s 5000 {} +
+	mv "$1/tree/usr" "$1/tree/moved"
+	ln -P "$1/tree/moved/sbin"/* "$1"
 }
