@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# An XFS file system keeps its files: a few thousand, small ones mostly, through umount, mount, changes and checks.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/vm/lib.sh
+
+load
+many_files /tmp/tree
+
+add --target mem --size 512M --queues 2
+filesystem_works "XFS on mem" /tmp/tree defaults mkfs.xfs xfs_repair -n
+del "$dev"
+
+truncate -s 512M /tmp/file
+add --target loop --file /tmp/file
+filesystem_works "XFS on loop" /tmp/tree discard mkfs.xfs xfs_repair -n
+
+finish
