@@ -1,0 +1,277 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The ubdx command does what it says, or says in one line why not, exits with 1, or 2 where the command line is wrong, and
+# leaves nothing half-made.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/vm/lib.sh
+
+# ---- refusals ----
+
+# Nodes, devices, and processes that serve them.
+everything() {
+	echo /dev/ubdx* /sys/block/ubdx* /sys/class/ubdx-chan/*
+	grep -lx ubdx /proc/[0-9]*/comm 2>/dev/null || true
+}
+same_as() { [[ $(everything) == "$1" ]]; }
+
+# refuses STATUS PATTERN CMD...: $before is everything that may be there.
+refuses() {
+	local want=$1 pattern=$2 status=0 lines
+	shift 2
+	"$@" >/tmp/out 2>/tmp/err || status=$?
+	mapfile -t lines </tmp/err
+	echo "status $status, ${#lines[@]} lines on stderr: ${lines[*]}"
+	[[ $status == "$want" && ${#lines[@]} == 1 ]]
+	# shellcheck disable=SC2053 # a pattern
+	[[ ${lines[0]} == "ubdx: "$pattern ]]
+	[[ ! -s /tmp/out ]]
+	# What could not become a server may take a moment to end.
+	until_ok 5 same_as "$before"
+}
+
+fault() {
+	local pattern=$1
+	shift
+	ok "1: ubdx $*" refuses 1 "$pattern" ubdx "$@"
+}
+
+usage() {
+	local pattern=$1
+	shift
+	ok "2: ubdx $*" refuses 2 "$pattern; see ubdx *--help" ubdx "$@"
+}
+
+nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+
+truncate -s 1M /tmp/file
+truncate -s 100 /tmp/tiny
+truncate -s $((1048576 + 512)) /tmp/odd
+: >/tmp/empty
+
+# Without the module.
+before=$(everything)
+fault "add: /dev/ubdx-control: No such file or directory; is the ubdx module loaded? (modprobe ubdx)" add --target null --size 1M
+for command in list "info 0" "set --xfer copy 0" "del 0" "del --all" features; do
+	# shellcheck disable=SC2086 # words
+	fault "${command%% *}: *is the ubdx module loaded*" $command
+done
+
+load
+before=$(everything)
+
+ok "1: anybody but root" refuses 1 "add: *ermission denied; run as root*" nobody ubdx add --target null --size 1M
+ok "1: anybody but root, list" refuses 1 "list: *ermission denied; run as root*" nobody ubdx list
+ok "1: anybody but root, del" refuses 1 "del: *ermission denied; run as root*" nobody ubdx del --all
+
+# A device that is there, so that a refusal could do it harm.
+add --target mem --size 1M --id 5 --depth 8
+before=$(everything)
+
+fault "add: *" add --target null --size 1M --queues 3
+fault "add: *5*taken*" add --target null --size 1M --id 5
+fault "add: *size*" add --target null
+fault "add: *size*" add --target mem
+fault "add: *file*" add --target loop
+fault "add: *file*" add --target null --size 1M --file /tmp/file
+fault "add: /tmp/none: No such file or directory" add --target loop --file /tmp/none
+fault "add: /tmp is neither*" add --target loop --file /tmp
+fault "add: /dev/null is neither*" add --target loop --file /dev/null
+fault "add: /tmp/empty: *" add --target loop --file /tmp/empty
+fault "add: /tmp/tiny: *" add --target loop --file /tmp/tiny
+fault "add: /tmp/odd: *multiple*4096*" add --target loop --file /tmp/odd --block-size 4096
+fault "add: *multiple*4096*" add --target mem --size 5000 --block-size 4096
+fault "add: /tmp/file: *fit*" add --target loop --file /tmp/file --size 2M
+fault "add: *CPU 7*" add --target null --size 1M --cpus 7
+fault "add: *NUMA node 3*" add --target null --size 1M --numa-node 3
+fault "add: *physical*" add --target null --size 1M --block-size 4096 --physical-block-size 512
+fault "info: there is no device 7" info 7
+fault "set: *no device 7" set --xfer copy 7
+fault "del: *no device 7" del 7
+echo 1 >"$PARAMETERS/max_devices"
+fault "add: *delete a device*" add --target null --size 1M
+echo 64 >"$PARAMETERS/max_devices"
+exec 8<"$dev"
+fault "del: *is in use*--force*" del "$dev"
+exec 8<&-
+
+usage "no command given"
+usage "there is no command frobnicate" frobnicate
+usage "there is no command --frobnicate" --frobnicate
+for command in add list info set del features; do
+	usage "$command: unknown option --frobnicate" $command --frobnicate
+	usage "$command: unknown option --json=1" $command --json=1
+done
+usage "add: --target is needed*" add
+usage "add: --size needs a value" add --target null --size
+usage "add: there is no target disk*null*mem*loop*" add --target disk
+usage "add: there is no transfer mode teleport*copy*" add --target null --size 1M --xfer teleport
+usage "add: 5: takes no operand" add --target null --size 1M 5
+for setting in "depth 0" "depth 100000" "depth 4097" "queues 0" "size 0" "max-io 2K" "max-io 8M" "block-size 256" \
+	"block-size 8K" "timeout 0" "id 99999999999" "size 99999999999999999999" "size 16777216T"; do
+	# shellcheck disable=SC2086 # words
+	usage "add: --$setting is out of range*" add --target null --size 1M --$setting
+done
+for setting in "depth -1" "depth x" "depth 1.5" "depth 8x" "size 1X" "size 1KB" "size M" "size -1" "size 1MiBs" "id -1"; do
+	# shellcheck disable=SC2086 # words
+	usage "add: --$setting is not a *" add --target null --size 1M --$setting
+done
+usage "add: --depth  is not a *" add --target null --size 1M --depth ""
+usage "add: --block-size 768 is not a power of two" add --target null --size 1M --block-size 768
+usage "add: --max-io 5000 is not a multiple*" add --target null --size 1M --max-io 5000
+usage "add: --dma-align 3 is not a power of two" add --target null --size 1M --dma-align 3
+for cpus in 0- 1-0 0,,1 x ""; do
+	usage "add: --cpus $cpus is not a list*" add --target null --size 1M --cpus "$cpus"
+done
+usage "list: 0: takes no operand" list 0
+usage "features: 0: takes no operand" features 0
+usage "info: takes one device" info
+usage "info: takes one device" info 1 2
+usage "info: sda is not a device*" info sda
+usage "set: nothing to set*" set 5
+usage "set: takes one device" set --xfer copy
+usage "set: there is no transfer mode teleport*" set --xfer teleport 5
+usage "del: takes devices, or --all" del
+usage "del: takes devices, or --all" del --all 5
+usage "del: 5x is not a device*" del 5x
+
+ok "1: nowhere to write to" refuses 1 "list: writing the output failed" bash -c 'ubdx list --json >/dev/full'
+is "$(ubdx list --json | jq -c '[.[].id, .[].state]')" '[5,"live"]' "after all this the device is there"
+
+# ---- help ----
+
+helps() {
+	"$@" >/tmp/out 2>/tmp/err
+	[[ ! -s /tmp/err ]]
+	grep -q "^usage: ubdx" /tmp/out
+}
+
+ok "ubdx --help" helps ubdx --help
+ok "ubdx help" helps ubdx help
+for command in add list info set del features; do
+	ok "ubdx $command --help" helps ubdx $command --help
+	ok "$command is in ubdx --help" grep -q "^  $command " <(ubdx --help)
+done
+ok "ubdx --version" grep -qE '^ubdx [0-9.]+$' <(ubdx --version)
+
+# ---- JSON ----
+
+# json FILTER CMD...: valid, and the filter is true of it.
+json() {
+	local filter=$1
+	shift
+	"$@" >/tmp/out
+	cat /tmp/out
+	jq -e "$filter" /tmp/out
+}
+
+readonly BRIEF='.id == 5 and .device == "/dev/ubdxb5" and .state == "live" and .size == 1048576 and .queues == 1 and
+	.depth == 8 and .xfer == "copy" and .server_pid > 1'
+readonly FULL="$BRIEF"' and .xfer_wanted == "copy" and .xfer_modes == ["copy"] and .params.max_io_bytes == 524288 and
+	.params.logical_block_size == 512 and .params.read_only == false and 
+	(.counters | length) == 5 and .counters[0].xfer == "copy" and (.queue_tasks | length) == 1 and (.errors | length) == 3'
+ok "list --json" json "length == 1 and (.[0] | $BRIEF)" ubdx list --json
+for form in 5 ubdxb5 /dev/ubdxb5; do
+	ok "info --json $form" json "$FULL" ubdx info --json $form
+done
+ok "set --json" json "$FULL and .xfer_pinned" ubdx set --json --xfer copy 5
+ok "set --json default" json "$FULL and (.xfer_pinned | not)" ubdx set --json --xfer default 5
+ok "features --json" json '.version >= 1 and .max_queues == 2 and .max_depth == 4096 and .max_io_bytes == 4194304 and
+	.max_devices == 64 and .devices == 1 and .driver_xfer_modes == ["copy"] and .server_xfer_modes == ["copy"]' ubdx features --json
+ok "add --json" json '.id == 0 and .device == "/dev/ubdxb0" and .state == "live" and .xfer_pinned' \
+	ubdx add --json --target null --size 1M --depth 8 --xfer copy
+ok "del --json" json '.deleted == [0]' ubdx del --json 0
+ok "del --all --json" json '.deleted == [5]' ubdx del --all --json
+ok "list --json, of none" json '. == []' ubdx list --json
+
+# ---- the same as text ----
+
+is "$(ubdx list)" "" "list, of none"
+add --target mem --size 1M --depth 8
+read -r -a line < <(ubdx list | tail -n 1)
+is "${line[*]}" "ubdxb0 live 1M 1 8 copy $server" "list"
+ok "info" grep -qE '^ *logical_block_size +512$' <(ubdx info 0)
+ok "features" grep -qE '^max_depth +4096$' <(ubdx features)
+ok "set" ubdx set --xfer default ubdxb0
+is "$(ubdx del ubdxb0)" "" "del has nothing to say"
+
+# ---- add, and the server's life ----
+
+path=$(ubdx add --target mem --size 1M --depth 8 </dev/null)
+is "$path" /dev/ubdxb0 "add prints the path"
+ok "which is there by then" test -b "$path"
+use "$path"
+is "$(ps -o ppid=,sid=,tty= -p "$server" | tr -s ' ')" " 1 $server ?" "the server is in the background, in a session of its own"
+is "$(readlink "/proc/$server/cwd" "/proc/$server/fd/"{0,1,2} | tr '\n' ' ')" "/ /dev/null /dev/null /dev/null " \
+	"and holds on to nothing of the terminal's"
+
+# stops SIGNAL: the server ends, and its device with it.
+stops() {
+	kill -"$1" "$server"
+	until_ok 10 no_process "$server"
+	[[ ! -e $dev && ! -e /dev/ubdxc0 ]]
+	json '. == []' ubdx list --json
+}
+
+ok "SIGTERM ends it" stops TERM
+for signal in INT HUP; do
+	add --target mem --size 1M --depth 8
+	ok "SIG$signal ends it" stops $signal
+done
+add --target mem --size 1M --depth 8
+exec 8<"$dev"
+ok "SIGTERM ends it even if the device is open" stops TERM
+is "$(wc -c <&8)" 0 "who had it open reads nothing any more"
+exec 8<&-
+
+ubdx add --foreground --target mem --size 1M --depth 8 >/tmp/out 2>/tmp/err &
+pid=$!
+ok "--foreground prints the path" until_ok 10 grep -qx /dev/ubdxb0 /tmp/out
+use "$(</tmp/out)"
+is "$server" $pid "--foreground stays"
+kill -TERM $pid
+status=0
+wait $pid || status=$?
+is "$status $(cat /tmp/err)" "0 " "--foreground exits with 0 on SIGTERM"
+ok "and the device is gone" gone "$dev"
+
+ubdx add --foreground --target mem --size 1M --depth 8 >/tmp/out 2>/tmp/err &
+pid=$!
+until_ok 10 grep -qx /dev/ubdxb0 /tmp/out
+ubdx del 0
+status=0
+wait $pid || status=$?
+is "$status $(cat /tmp/err)" "0 " "--foreground exits with 0 when the device is deleted"
+
+add --target mem --size 1M --depth 8
+kill -KILL "$server"
+ok "when the server is killed, the block device goes" until_ok 10 gone "$dev"
+ok "and it is listed as dead" json '.[0].id == 0 and .[0].state == "dead"' ubdx list --json
+ok "also by info" json '.state == "dead" and .server_pid == 0' ubdx info --json 0
+before=$(everything)
+fault "add: *0*taken*" add --target null --size 1M --id 0
+ok "until it is deleted" ubdx del 0
+ok "and no longer" json '. == []' ubdx list --json
+
+# ---- del ----
+
+write_to_old() { dd if=/dev/zero bs=4k count=1 status=none >&8; }
+
+add --target mem --size 1M --depth 8
+exec 8<>"$dev"
+before=$(everything)
+fault "del: *is in use*" del 0
+ok "a device that was not deleted goes on" dd if=/dev/zero of="$dev" bs=4k count=4 oflag=direct status=none
+ok "--force deletes an open device" ubdx del --force 0
+ok "its node is gone" gone "$dev"
+fails "who had it open can't write any more" write_to_old
+ok "its number can be had again, while the old one is still open" ubdx add --target null --size 1M --depth 8 --id 0
+exec 8>&-
+ubdx add --target null --size 1M --depth 8 --id 3 >/dev/null
+status=0
+ubdx del 1 0 ubdxb2 /dev/ubdxb3 2>/tmp/err || status=$?
+is "$status $(wc -l </tmp/err)" "1 2" "del says of each that isn't there"
+ok "and deletes the others" json '. == []' ubdx list --json
+
+finish

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Module parameters and the files in sysfs say what they take, take it, refuse everything else and then stay as they
+# were; what they say applies to the next device.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/vm/lib.sh
+
+readonly GOOD=(queues=2 depth=4096 max_io=4194304 max_devices=0 xfer=copy)
+readonly BAD=(queues= queues=0 queues=3 queues=-1 queues=x depth=0 depth=4097 depth=1.5 depth=99999999999 max_io=0
+	max_io=4095 max_io=4097 max_io=4194305 max_io=4198400 max_devices=-1 max_devices=x xfer=copy2 xfer= xfer=COPY
+	xfer=splice xfer=0)
+
+parameter() { cat "$PARAMETERS/$1"; }
+
+# invalid FILE VALUE: the file refuses it as such.
+invalid() {
+	local error
+	error=$(printf '%s\n' "$2" 2>&1 >"$1") || true
+	[[ $error == *": Invalid argument" || $error == *": Numerical result out of range" ]]
+}
+
+# ---- what modinfo says ----
+
+for line in "queues:*1 ... number of CPUs*default 1*" "depth:*1 ... 4096*default 128*" \
+	"max_io:*4096 ... 4194304*default 524288*" "max_devices:*default 64*" "xfer:*copy*default copy*"; do
+	found=
+	while read -r parm; do
+		# shellcheck disable=SC2053 # a pattern
+		[[ $parm == $line ]] && found=1
+	done < <(modinfo -p ubdx.ko)
+	is "$found" 1 "modinfo lists ${line%%:*} with its values"
+done
+is "$(modinfo -p ubdx.ko | wc -l)" 5 "and no other"
+
+# ---- insmod ----
+
+for setting in "${BAD[@]}"; do
+	[[ $setting == queues=3 ]] || fails "insmod refuses $setting" insmod ubdx.ko "$setting"
+done
+ok "nothing is loaded by then" gone /sys/module/ubdx
+insmod ubdx.ko queues=2 depth=17 max_io=0x10000 max_devices=2
+is "$(parameter queues) $(parameter depth) $(parameter max_io) $(parameter max_devices)" "2 17 65536 2" "insmod takes good ones"
+
+# ---- they apply ----
+
+add --target null --size 1M
+is "$(ubdx info --json "$dev" | jq -c '[.queues, .depth, .params.max_io_bytes]')" "[2,17,65536]" "a device that doesn't say takes them"
+add --target null --size 1M --queues 1 --depth 5 --max-io 8K
+is "$(ubdx info --json "$dev" | jq -c '[.queues, .depth, .params.max_io_bytes]')" "[1,5,8192]" "one that does doesn't"
+fails "max_devices holds" ubdx add --target null --size 1M
+is "$(ubdx features --json | jq -c '[.max_devices, .devices]')" "[2,2]" "features shows it"
+echo 3 >"$PARAMETERS/max_devices"
+ok "it can be raised" add --target null --size 1M
+echo 0 >"$PARAMETERS/max_devices"
+is "$(ubdx list --json | jq length)" 3 "lowering it costs no device"
+fails "but none is added" ubdx add --target null --size 1M
+del --all
+unload
+
+# ---- defaults, and run time ----
+
+load
+is "$(parameter queues) $(parameter depth) $(parameter max_io) $(parameter max_devices) $(parameter xfer)" "1 128 524288 64 copy" "defaults"
+for setting in "${BAD[@]}"; do
+	old=$(parameter "${setting%%=*}")
+	ok "$setting is EINVAL" invalid "$PARAMETERS/${setting%%=*}" "${setting#*=}"
+	is "$(parameter "${setting%%=*}")" "$old" "$setting changes nothing"
+done
+for setting in "${GOOD[@]}"; do
+	echo "${setting#*=}" >"$PARAMETERS/${setting%%=*}"
+	is "$(parameter "${setting%%=*}")" "${setting#*=}" "$setting is taken"
+done
+echo 64 >"$PARAMETERS/max_devices"
+is "$(stat -c %a "$PARAMETERS"/* | sort -u)" 644 "only root can"
+
+# ---- a device's own files ----
+
+add --target null --size 1M --queues 1 --depth 8
+mode() { echo "$(<"$sys/ubdx/xfer") / $(<"$sys/ubdx/xfer_wanted")"; }
+is "$(mode)" "[copy] / copy" "a device follows the default"
+echo copy >"$sys/ubdx/xfer"
+is "$(mode)" "[copy] / copy (pinned)" "a mode's name pins it"
+for value in copy2 none "" 0; do
+	ok "xfer '$value' is EINVAL" invalid "$sys/ubdx/xfer" "$value"
+	is "$(mode)" "[copy] / copy (pinned)" "xfer '$value' changes nothing"
+done
+echo default >"$sys/ubdx/xfer"
+is "$(mode)" "[copy] / copy" "default unpins it"
+ok "ubdx set pins it, too" ubdx set --xfer copy "$dev"
+is "$(mode)" "[copy] / copy (pinned)" "as is shown"
+
+is "$(cd "$sys/ubdx" && echo *)" "counters errors queues server_pid state xfer xfer_wanted" "the files there are"
+for file in "$sys"/ubdx/*; do
+	ok "${file##*/} can be read" grep -q . "$file"
+	fails "${file##*/} can't be removed" rm "$file"
+done
+is "$(<"$sys/ubdx/state")" live "state"
+is "$(ps -o comm= -p "$(<"$sys/ubdx/server_pid")")" ubdx "server_pid"
+is "$(cd "$sys/ubdx" && stat -c '%a %n' -- * | grep -v ^444)" "644 xfer" "only xfer can be written"
+
+finish
