@@ -148,8 +148,9 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 UBDX_TASK_WORK(ubdx_deliver)
 
 /*
- * A free tag has its command parked, and an abort doesn't touch it as long as a queue_rq is under way
- * that has seen the server alive. So it is simply taken.
+ * An abort doesn't touch a parked command as long as a queue_rq is under way that has seen the
+ * server alive, so it is simply taken. None is parked where the task work found nobody to deliver
+ * to: the server is about to be declared dead, and the request ends here.
  */
 static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct rq_list *list)
 {
@@ -158,15 +159,22 @@ static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct rq_list *lis
 	struct request *rq;
 
 	while ((rq = rq_list_pop(list))) {
+		struct ubdx_slot *slot = &sq->q->slots[rq->tag];
+
 		t = &sq->tags[rq->tag];
+		t->seq = ubdx_slot_seq(slot);
 		t->taken = t->cmd;
 		t->cmd = NULL;
-		t->seq = ubdx_slot_seq(&sq->q->slots[rq->tag]);
+		if (unlikely(!t->taken)) {
+			if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
+				ubdx_abort(sq->q, slot);
+			continue;
+		}
 		t->pending.next = first;
 		first = &t->pending;
 		last = last ?: first;
 	}
-	if (!llist_add_batch(first, last, &sq->pending))
+	if (unlikely(!first) || !llist_add_batch(first, last, &sq->pending))
 		return;
 
 	/* The list was empty: notify the server, through the oldest one's command. */
