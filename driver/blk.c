@@ -184,7 +184,7 @@ static const u8 ubdx_ops[REQ_OP_LAST] = {
 
 /* Start a request and take its slot; then it can be published. */
 static __always_inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server_queue *sq,
-					struct request *rq)
+						 struct request *rq)
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
 	u32 seq = ubdx_slot_seq(slot) + 1;

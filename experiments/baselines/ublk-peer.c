@@ -23,30 +23,33 @@
 
 #include "ublk-peer.h"
 
-#define EXIT_USAGE	2
-#define EXIT_SKIP	77
+#define EXIT_USAGE 2
+#define EXIT_SKIP 77
 
 #ifndef PR_SET_IO_FLUSHER
-#define PR_SET_IO_FLUSHER	57
+#define PR_SET_IO_FLUSHER 57
 #endif
 
 static const char *const mode_names[] = {
-	[MODE_COPY] = "copy", [MODE_USER] = "user", [MODE_AUTO] = "auto", [MODE_BATCH] = "batch",
+	[MODE_COPY] = "copy",
+	[MODE_USER] = "user",
+	[MODE_AUTO] = "auto",
+	[MODE_BATCH] = "batch",
 };
 
 static const char usage[] =
-"usage: ublk-peer [options]\n"
-"Serves one ublk device with one queue in the foreground, prints its path once it is live, deletes it at SIGTERM.\n"
-"  --id N                 device number (0)\n"
-"  --target null|loop     null answers at once; loop forwards to --file (null)\n"
-"  --file PATH            loop's backing file or block device, opened with O_DIRECT\n"
-"  --mode copy|user|auto|batch   how payload moves (copy); exit status 77 where the kernel lacks it\n"
-"  --touch none|all       user with the null target: leave payloads alone, or move each one whole (none)\n"
-"  --size BYTES           the null target's size, with K, M or G (8G)\n"
-"  --depth N              requests in flight (128)\n"
-"  --max-io BYTES         largest request, with K or M (1M)\n"
-"  --max-segments N       most segments of a request (128)\n"
-"  --max-segment-size BYTES  largest segment, with K or M (64K)\n";
+	"usage: ublk-peer [options]\n"
+	"Serves one ublk device with one queue in the foreground, prints its path once it is live, deletes it at SIGTERM.\n"
+	"  --id N                 device number (0)\n"
+	"  --target null|loop     null answers at once; loop forwards to --file (null)\n"
+	"  --file PATH            loop's backing file or block device, opened with O_DIRECT\n"
+	"  --mode copy|user|auto|batch   how payload moves (copy); exit status 77 where the kernel lacks it\n"
+	"  --touch none|all       user with the null target: leave payloads alone, or move each one whole (none)\n"
+	"  --size BYTES           the null target's size, with K, M or G (8G)\n"
+	"  --depth N              requests in flight (128)\n"
+	"  --max-io BYTES         largest request, with K or M (1M)\n"
+	"  --max-segments N       most segments of a request (128)\n"
+	"  --max-segment-size BYTES  largest segment, with K or M (64K)\n";
 
 static void __attribute__((noreturn, format(printf, 2, 3))) fail(int status, const char *fmt, ...)
 {
@@ -103,10 +106,12 @@ static void parse_options(int argc, char **argv, struct peer_options *opt)
 	static const char *const targets[] = { "null", "loop" };
 	static const char *const touches[] = { "none", "all" };
 	static const struct option longs[] = {
-		{ "id", 1, NULL, 'i' }, { "target", 1, NULL, 't' }, { "file", 1, NULL, 'f' },
-		{ "mode", 1, NULL, 'm' }, { "touch", 1, NULL, 'u' }, { "size", 1, NULL, 's' },
-		{ "depth", 1, NULL, 'd' }, { "max-io", 1, NULL, 'x' }, { "max-segments", 1, NULL, 'n' },
-		{ "max-segment-size", 1, NULL, 'z' }, { "help", 0, NULL, 'h' }, {},
+		{ "id", 1, NULL, 'i' },		  { "target", 1, NULL, 't' },
+		{ "file", 1, NULL, 'f' },	  { "mode", 1, NULL, 'm' },
+		{ "touch", 1, NULL, 'u' },	  { "size", 1, NULL, 's' },
+		{ "depth", 1, NULL, 'd' },	  { "max-io", 1, NULL, 'x' },
+		{ "max-segments", 1, NULL, 'n' }, { "max-segment-size", 1, NULL, 'z' },
+		{ "help", 0, NULL, 'h' },	  {},
 	};
 	int c, target = 0, index = 0;
 
@@ -154,7 +159,8 @@ static void parse_options(int argc, char **argv, struct peer_options *opt)
 	if (optind < argc)
 		fail(EXIT_USAGE, "%s: unexpected; see --help", argv[optind]);
 	if (!!opt->file != !!target)
-		fail(EXIT_USAGE, target ? "the loop target needs --file" : "--file needs --target loop");
+		fail(EXIT_USAGE,
+		     target ? "the loop target needs --file" : "--file needs --target loop");
 	if (opt->touch && (opt->mode != MODE_USER || target))
 		fail(EXIT_USAGE, "--touch all is for --mode user with the null target");
 }
@@ -215,8 +221,9 @@ static void add_device(struct peer_ctrl *ctrl, const struct peer_options *opt)
 	if (ret < 0)
 		fail(1, "features: %s", strerror(-ret));
 	if ((features & wanted) != wanted)
-		fail(EXIT_SKIP, "mode %s: not on this kernel (ublk offers %#llx, %#llx is needed)", mode_names[opt->mode],
-		     (unsigned long long)features, (unsigned long long)wanted);
+		fail(EXIT_SKIP, "mode %s: not on this kernel (ublk offers %#llx, %#llx is needed)",
+		     mode_names[opt->mode], (unsigned long long)features,
+		     (unsigned long long)wanted);
 	ret = ctrl_add(ctrl, &info);
 	if (ret < 0)
 		fail(1, "add device %d: %s", opt->id, strerror(-ret));
@@ -274,7 +281,11 @@ static int serve(struct peer_queue *q, struct peer_ctrl *ctrl, int sigfd)
 int main(int argc, char **argv)
 {
 	struct peer_options opt = {
-		.size = 8ULL << 30, .depth = 128, .max_io = 1 << 20, .max_segments = 128, .max_segment_size = 64 << 10,
+		.size = 8ULL << 30,
+		.depth = 128,
+		.max_io = 1 << 20,
+		.max_segments = 128,
+		.max_segment_size = 64 << 10,
 	};
 	struct peer_ctrl ctrl;
 	struct peer_queue q;

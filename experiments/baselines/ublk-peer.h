@@ -18,20 +18,20 @@
 #include <linux/ublk_cmd.h>
 
 #ifndef UBLK_F_AUTO_BUF_REG
-#define UBLK_F_AUTO_BUF_REG	(1ULL << 11)
+#define UBLK_F_AUTO_BUF_REG (1ULL << 11)
 #endif
 #ifndef UBLK_F_BATCH_IO
-#define UBLK_F_BATCH_IO		(1ULL << 15)
-#define UBLK_U_IO_PREP_IO_CMDS	_IOWR('u', 0x25, struct peer_batch_cmd)
+#define UBLK_F_BATCH_IO (1ULL << 15)
+#define UBLK_U_IO_PREP_IO_CMDS _IOWR('u', 0x25, struct peer_batch_cmd)
 #define UBLK_U_IO_COMMIT_IO_CMDS _IOWR('u', 0x26, struct peer_batch_cmd)
-#define UBLK_U_IO_FETCH_IO_CMDS	_IOWR('u', 0x27, struct peer_batch_cmd)
+#define UBLK_U_IO_FETCH_IO_CMDS _IOWR('u', 0x27, struct peer_batch_cmd)
 #endif
 #ifndef UBLK_PARAM_TYPE_DMA_ALIGN
-#define UBLK_PARAM_TYPE_DMA_ALIGN	(1 << 4)
-#define UBLK_PARAM_TYPE_SEGMENT		(1 << 5)
+#define UBLK_PARAM_TYPE_DMA_ALIGN (1 << 4)
+#define UBLK_PARAM_TYPE_SEGMENT (1 << 5)
 #endif
 #ifndef IORING_URING_CMD_MULTISHOT
-#define IORING_URING_CMD_MULTISHOT	(1U << 1)
+#define IORING_URING_CMD_MULTISHOT (1U << 1)
 #endif
 
 /* struct ublk_batch_io: the inline part of a batch command. */
@@ -80,11 +80,11 @@ enum peer_mode { MODE_COPY, MODE_USER, MODE_AUTO, MODE_BATCH };
 struct peer_options {
 	int id;
 	enum peer_mode mode;
-	bool touch;		/* user: read or write the payload of every request */
-	const char *file;	/* loop's backing file; NULL is the null target */
+	bool touch; /* user: read or write the payload of every request */
+	const char *file; /* loop's backing file; NULL is the null target */
 	uint64_t size;
 	unsigned int depth;
-	unsigned int max_io;	/* bytes */
+	unsigned int max_io; /* bytes */
 	unsigned int max_segments;
 	unsigned int max_segment_size;
 };
@@ -92,23 +92,23 @@ struct peer_options {
 /* What an event on the queue's ring is about; in user_data above the tag. */
 enum peer_event { EV_REQUEST, EV_TARGET, EV_BATCH, EV_CONTROL, EV_SIGNAL };
 
-#define PEER_DATA(event, tag)	((__u64)(event) << 16 | (tag))
+#define PEER_DATA(event, tag) ((__u64)(event) << 16 | (tag))
 
 struct peer_queue {
 	struct io_uring ring;
 	const struct peer_options *opt;
-	const struct ublksrv_io_desc *descs;	/* mapped, written by the driver */
-	int cdev;				/* /dev/ublkcN, the ring's file 0 */
-	int backing;				/* loop's file, the ring's file 1; -1 for null */
-	char *bufs;				/* depth * max_io bytes; NULL where the mode needs none */
+	const struct ublksrv_io_desc *descs; /* mapped, written by the driver */
+	int cdev; /* /dev/ublkcN, the ring's file 0 */
+	int backing; /* loop's file, the ring's file 1; -1 for null */
+	char *bufs; /* depth * max_io bytes; NULL where the mode needs none */
 	size_t bufs_len;
-	struct io_uring_sqe *commit;		/* per tag, all but the result filled in */
-	struct io_uring_buf_ring *fetched;	/* batch: where the driver puts tags */
+	struct io_uring_sqe *commit; /* per tag, all but the result filled in */
+	struct io_uring_buf_ring *fetched; /* batch: where the driver puts tags */
 	unsigned int nr_fetched;
-	__u16 *tags;				/* batch: the memory behind `fetched` */
-	struct peer_batch_elem *elems;		/* batch: answers of this round */
+	__u16 *tags; /* batch: the memory behind `fetched` */
+	struct peer_batch_elem *elems; /* batch: answers of this round */
 	unsigned int nr_elems;
-	bool stopped;				/* the driver has given commands back */
+	bool stopped; /* the driver has given commands back */
 	unsigned long long requests, rounds;
 	void (*answer)(struct peer_queue *q, unsigned int tag, int res);
 };

@@ -20,7 +20,7 @@
 
 #include "ublk-peer.h"
 
-#define BATCH_TAGS	128	/* the most that the driver delivers at once */
+#define BATCH_TAGS 128 /* the most that the driver delivers at once */
 
 enum { FILE_CHANNEL, FILE_BACKING };
 
@@ -78,10 +78,12 @@ static void answer_one(struct peer_queue *q, unsigned int tag, int res)
 
 static void answer_batch(struct peer_queue *q, unsigned int tag, int res)
 {
-	q->elems[q->nr_elems++] = (struct peer_batch_elem){ .tag = tag, .buf_index = tag, .result = res };
+	q->elems[q->nr_elems++] =
+		(struct peer_batch_elem){ .tag = tag, .buf_index = tag, .result = res };
 }
 
-static void prep_batch_cmd(struct io_uring_sqe *sqe, __u32 op, const struct peer_batch_elem *elems, unsigned int nr)
+static void prep_batch_cmd(struct io_uring_sqe *sqe, __u32 op, const struct peer_batch_elem *elems,
+			   unsigned int nr)
 {
 	struct peer_batch_cmd *cmd = (void *)sqe->cmd;
 
@@ -116,11 +118,13 @@ static int move_payload(struct peer_queue *q, unsigned int tag, bool write, unsi
 	off_t pos = UBLKSRV_IO_BUF_OFFSET + ((off_t)tag << UBLK_TAG_OFF);
 	ssize_t ret;
 
-	ret = write ? pread(q->cdev, tag_buf(q, tag), len, pos) : pwrite(q->cdev, tag_buf(q, tag), len, pos);
+	ret = write ? pread(q->cdev, tag_buf(q, tag), len, pos) :
+		      pwrite(q->cdev, tag_buf(q, tag), len, pos);
 	return ret < 0 ? -errno : ret;
 }
 
-static void submit_backing(struct peer_queue *q, unsigned int tag, const struct ublksrv_io_desc *d, bool write)
+static void submit_backing(struct peer_queue *q, unsigned int tag, const struct ublksrv_io_desc *d,
+			   bool write)
 {
 	struct io_uring_sqe *sqe = get_sqe(q);
 	bool fixed = has_fixed_bufs(q->opt);
@@ -173,7 +177,8 @@ static void handle_request(struct peer_queue *q, unsigned int tag)
 
 static void backing_done(struct peer_queue *q, unsigned int tag, int res)
 {
-	if (q->opt->mode == MODE_USER && res > 0 && ublksrv_get_op(&q->descs[tag]) == UBLK_IO_OP_READ)
+	if (q->opt->mode == MODE_USER && res > 0 &&
+	    ublksrv_get_op(&q->descs[tag]) == UBLK_IO_OP_READ)
 		res = move_payload(q, tag, false, res);
 	q->answer(q, tag, res);
 }
@@ -200,7 +205,8 @@ static int batch_event(struct peer_queue *q, const struct io_uring_cqe *cqe)
 		return 0;
 	for (i = 0; i < cqe->res / (int)sizeof(*tags); i++)
 		handle_request(q, tags[i]);
-	io_uring_buf_ring_add(q->fetched, tags, BATCH_TAGS * sizeof(*tags), bid, q->nr_fetched - 1, 0);
+	io_uring_buf_ring_add(q->fetched, tags, BATCH_TAGS * sizeof(*tags), bid, q->nr_fetched - 1,
+			      0);
 	io_uring_buf_ring_advance(q->fetched, 1);
 	return 0;
 }
@@ -236,7 +242,8 @@ int queue_serve(struct peer_queue *q)
 	if (ret < 0)
 		return ret == -EINTR ? 0 : ret;
 	q->rounds++;
-	io_uring_for_each_cqe(&q->ring, head, cqe) {
+	io_uring_for_each_cqe(&q->ring, head, cqe)
+	{
 		ret = handle_event(q, cqe);
 		if (__builtin_expect(ret, 0)) {
 			if (ret < 0)
@@ -275,7 +282,7 @@ static void prep_commits(struct peer_queue *q)
 		if (q->opt->mode == MODE_COPY)
 			cmd->addr = (uintptr_t)tag_buf(q, tag);
 		if (q->opt->mode == MODE_AUTO)
-			sqe->addr = tag;	/* struct ublk_auto_buf_reg: the index */
+			sqe->addr = tag; /* struct ublk_auto_buf_reg: the index */
 	}
 }
 
@@ -331,8 +338,8 @@ static int init_batch(struct peer_queue *q)
 	if (!q->fetched)
 		return ret;
 	for (bid = 0; bid < q->nr_fetched; bid++)
-		io_uring_buf_ring_add(q->fetched, q->tags + bid * BATCH_TAGS, BATCH_TAGS * sizeof(*q->tags), bid,
-				      q->nr_fetched - 1, bid);
+		io_uring_buf_ring_add(q->fetched, q->tags + bid * BATCH_TAGS,
+				      BATCH_TAGS * sizeof(*q->tags), bid, q->nr_fetched - 1, bid);
 	io_uring_buf_ring_advance(q->fetched, q->nr_fetched);
 	return 0;
 }
@@ -346,7 +353,8 @@ static int init_bufs(struct peer_queue *q)
 	if (!has_own_bufs(q->opt))
 		return 0;
 	q->bufs_len = (size_t)q->opt->depth * q->opt->max_io;
-	q->bufs = mmap(NULL, q->bufs_len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	q->bufs = mmap(NULL, q->bufs_len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	if (q->bufs == MAP_FAILED) {
 		q->bufs = NULL;
 		return -errno;
@@ -360,8 +368,8 @@ static int init_bufs(struct peer_queue *q)
 static int init_ring(struct peer_queue *q)
 {
 	struct io_uring_params p = {
-		.flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_CQSIZE,
+		.flags = IORING_SETUP_COOP_TASKRUN | IORING_SETUP_SINGLE_ISSUER |
+			 IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
 		.cq_entries = 4 * q->opt->depth,
 	};
 	int files[] = { [FILE_CHANNEL] = q->cdev, [FILE_BACKING] = q->backing };
@@ -383,10 +391,12 @@ int queue_init(struct peer_queue *q, const struct peer_options *opt, int cdev, i
 	void *descs;
 	int ret;
 
-	*q = (struct peer_queue){ .opt = opt, .cdev = cdev, .backing = backing, .answer = answer_one };
+	*q = (struct peer_queue){
+		.opt = opt, .cdev = cdev, .backing = backing, .answer = answer_one
+	};
 	q->ring.ring_fd = -1;
-	descs = mmap(NULL, opt->depth * sizeof(*q->descs), PROT_READ, MAP_SHARED | MAP_POPULATE, cdev,
-		     UBLKSRV_CMD_BUF_OFFSET);
+	descs = mmap(NULL, opt->depth * sizeof(*q->descs), PROT_READ, MAP_SHARED | MAP_POPULATE,
+		     cdev, UBLKSRV_CMD_BUF_OFFSET);
 	if (descs == MAP_FAILED)
 		return -errno;
 	q->descs = descs;

@@ -52,7 +52,8 @@ static void read_disk(const char *disk, u64 n[6])
 	f = fopen(path, "r");
 	if (!f)
 		err(1, "stamp: %s", path);
-	if (fscanf(f, "%llu %llu %llu %*u %llu %llu %llu", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5]) != 6)
+	if (fscanf(f, "%llu %llu %llu %*u %llu %llu %llu", &n[0], &n[1], &n[2], &n[3], &n[4],
+		   &n[5]) != 6)
 		errx(1, "stamp: %s: unknown format", path);
 	fclose(f);
 }
@@ -75,8 +76,9 @@ int main(int argc, char **argv)
 		len += snprintf(line + len, sizeof(line) - len, "%s\t", argv[i]);
 	if (!strcmp(argv[2], "pre"))
 		ns = now();
-	len += snprintf(line + len, sizeof(line) - len, "%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", ns, idles, switches,
-			disk[0], disk[1], disk[2], disk[3], disk[4], disk[5]);
+	len += snprintf(line + len, sizeof(line) - len,
+			"%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\t%llu\n", ns, idles,
+			switches, disk[0], disk[1], disk[2], disk[3], disk[4], disk[5]);
 	if (write(fd, line, len) != len)
 		err(1, "stamp: %s", argv[1]);
 	return 0;

@@ -214,7 +214,8 @@ static void clients_settle(struct server *s)
 {
 	double end = raw_now() + 10;
 
-	while (!(s->kind & (HOLD | KEEPS_TAGS)) && ios < 500 && running == CLIENTS && raw_now() < end)
+	while (!(s->kind & (HOLD | KEEPS_TAGS)) && ios < 500 && running == CLIENTS &&
+	       raw_now() < end)
 		poll(NULL, 0, 1);
 	if (s->kind & HOLD)
 		poll(NULL, 0, 300);
