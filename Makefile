@@ -16,7 +16,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run run-quick test lint format host lab driver userspace guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick test lint format host lab driver userspace guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -26,6 +26,8 @@ help: ## show the targets
 
 run: guest ## compare ubdx with null_blk, loop, NBD and ublk: a table, a figure, raw data
 	@experiments/compare/run.sh --kernel $(KERNEL)
+
+check: ## hold the last run's results against what is promised of them
 	@$(IN) experiments/compare/check.py experiments/results/compare/$(KERNEL)/results.json
 
 run-quick: guest ## the same with a part of the grid, for CI
