@@ -23,7 +23,13 @@
  */
 #define UBDX_TIMEOUT_TICK HZ
 
-/* Free the tags of requests that have ended. The server's task, or an abort after its grace period. */
+/*
+ * Requests that are committed in one go end in one go, unless that keeps their submitters waiting:
+ * copying a READ's payload takes time, so after this much of it what has been served ends.
+ */
+#define UBDX_BATCH_BYTES SZ_64K
+
+/* End the requests that were left to a later commit. The server's task, or an abort after its grace period. */
 void ubdx_end_batch(struct ubdx_server_queue *sq)
 {
 	if (!rq_list_empty(&sq->batch.req_list))
@@ -32,48 +38,66 @@ void ubdx_end_batch(struct ubdx_server_queue *sq)
 }
 
 /*
- * The bios of @rq have ended; free its tag, or leave that to the next commit (@more). The batch is
- * the server's task's as long as that doesn't see sq->dead. Bottom halves are disabled, which makes
- * this an RCU read-side critical section: an abort waits for it before it takes what is left.
+ * The batch is the server's task's as long as that doesn't see sq->dead. Bottom halves are
+ * disabled, which makes this an RCU read-side critical section: an abort waits for it before it
+ * takes what is left.
  */
-static void ubdx_free_rq(struct ubdx_server_queue *sq, struct request *rq, bool more)
+static bool ubdx_join_batch(struct ubdx_server_queue *sq, struct request *rq, bool more)
 {
-	if (unlikely(READ_ONCE(sq->dead)) || (!more && rq_list_empty(&sq->batch.req_list))) {
-		__blk_mq_end_request(rq, BLK_STS_OK);
-		return;
-	}
-	if (unlikely(!blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch)))
-		__blk_mq_end_request(rq, BLK_STS_OK);
-	if (!more)
+	if (unlikely(READ_ONCE(sq->dead)) || (!more && rq_list_empty(&sq->batch.req_list)))
+		return false;
+	return blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch);
+}
+
+static void ubdx_leave_batch(struct ubdx_server_queue *sq)
+{
+	sq->batch_moved = 0;
+	if (!rq_list_empty(&sq->batch.req_list) && likely(!READ_ONCE(sq->dead)))
 		ubdx_end_batch(sq);
 }
 
+/**
+ * ubdx_commit_refused - nothing came of a commit; those before it may have waited for it.
+ * @sq:		queue; this is its task.
+ */
+void ubdx_commit_refused(struct ubdx_server_queue *sq)
+{
+	local_bh_disable();
+	ubdx_leave_batch(sq);
+	local_bh_enable();
+}
+
 /* @sq: NULL, or the queue whose batch the request may join. */
-static inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-			      struct ubdx_result result, bool more)
+static __always_inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				       struct ubdx_result result, bool more)
 {
 	struct request *rq = slot->rq;
 
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	if (sq && unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
+		more = false;
 	local_bh_disable();
-	if (unlikely(result.status))
+	if (unlikely(result.status)) {
 		blk_mq_end_request(rq, result.status);
-	else if (unlikely(blk_update_request(rq, BLK_STS_OK, result.bytes)))
+	} else if (unlikely(result.bytes < blk_rq_bytes(rq))) {
+		blk_update_request(rq, BLK_STS_OK, result.bytes);
 		blk_mq_requeue_request(rq, true);
-	else if (sq)
-		ubdx_free_rq(sq, rq, more);
-	else
-		__blk_mq_end_request(rq, BLK_STS_OK);
+	} else if (!sq || !ubdx_join_batch(sq, rq, more)) {
+		blk_mq_end_request(rq, BLK_STS_OK);
+	}
+	if (sq && !more)
+		ubdx_leave_batch(sq);
 	local_bh_enable();
 }
 
+/* Not in a batch: what is told of the end is told after it. */
 static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *sq,
-				     struct ubdx_slot *slot, struct ubdx_result result, bool more)
+				     struct ubdx_slot *slot, struct ubdx_result result)
 {
 	struct ubdx_trace_done done;
 
 	ubdx_trace_fill(&done, q, slot);
-	__ubdx_end(sq, slot, result, more);
+	__ubdx_end(sq, slot, result, false);
 	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
 }
 
@@ -86,7 +110,7 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
 {
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(q, NULL, slot, result, false);
+		ubdx_end_traced(q, NULL, slot, result);
 	else
 		__ubdx_end(NULL, slot, result, false);
 }
@@ -102,7 +126,7 @@ void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more)
 {
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(sq->q, sq, slot, result, more);
+		ubdx_end_traced(sq->q, sq, slot, result);
 	else
 		__ubdx_end(sq, slot, result, more);
 }
@@ -182,74 +206,98 @@ static const u8 ubdx_ops[REQ_OP_LAST] = {
 	[REQ_OP_WRITE_ZEROES] = UBDX_OP_WRITE_ZEROES + 1,
 };
 
-/* Start a request and take its slot; then it can be published. */
-static __always_inline blk_status_t ubdx_prepare(struct ubdx_queue *q, struct ubdx_server_queue *sq,
-						 struct request *rq)
+/*
+ * Is there a server to publish to? If so, what is published before the caller's RCU read-side
+ * section ends is seen by the abort, should it come to that.
+ */
+static __always_inline bool ubdx_sq_alive(struct ubdx_server_queue *sq)
+{
+	if (unlikely(!sq || READ_ONCE(sq->dead)))
+		return false;
+	if (unlikely(READ_ONCE(sq->task->flags) & PF_EXITING)) {
+		ubdx_server_fail(sq->srv);
+		return false;
+	}
+	return true;
+}
+
+/* Start a request and take its slot; then it can be published. False: it is of no kind we know. */
+static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *rq)
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
-	u32 seq = ubdx_slot_seq(slot) + 1;
 	u8 op = ubdx_ops[(__force u32)req_op(rq)];
 
 	if (unlikely(!op))
-		return BLK_STS_NOTSUPP;
-	if (unlikely(!sq || READ_ONCE(sq->dead)))
-		return BLK_STS_IOERR;
-	if (unlikely(READ_ONCE(sq->task->flags) & PF_EXITING)) {
-		ubdx_server_fail(sq->srv);
-		return BLK_STS_IOERR;
-	}
-
+		return false;
 	blk_mq_start_request(rq);
 
 	slot->rq = rq;
 	slot->xfer = ubdx_xfer_select(q->dev, rq);
 	slot->start = jiffies;
 	slot->op = op - 1;
-	atomic64_set(&slot->word, ubdx_slot_word(seq, UBDX_SLOT_QUEUED));
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
 	ubdx_stage(q, slot, UBDX_T_QUEUE);
 
 	ubdx_stage(q, slot, UBDX_T_PUBLISH);
-	return BLK_STS_OK;
+	return true;
 }
 
 static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct ubdx_queue *q = hctx->driver_data;
 	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
-	struct rq_list list = {};
-	blk_status_t status;
+	struct request *rq = bd->rq;
 
-	status = ubdx_prepare(q, sq, bd->rq);
-	if (unlikely(status != BLK_STS_OK))
-		return status;
-	rq_list_add_tail(&list, bd->rq);
-	q->dev->chan->publish(sq, &list);
+	if (unlikely(!ubdx_sq_alive(sq)))
+		return BLK_STS_IOERR;
+	if (unlikely(!ubdx_prepare(q, rq)))
+		return BLK_STS_NOTSUPP;
+	rq->rq_next = NULL;
+	q->dev->chan->publish(sq, rq);
 	return BLK_STS_OK;
+}
+
+/*
+ * Publish the requests at the head of a list that are for one queue, and return the first that is
+ * not, or that can't be: then @stuck.
+ */
+static __always_inline struct request *ubdx_queue_run(struct request *first, bool *stuck)
+{
+	struct blk_mq_hw_ctx *hctx = first->mq_hctx;
+	struct ubdx_queue *q = hctx->driver_data;
+	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+	struct request *rq = first, *last = NULL;
+
+	*stuck = !ubdx_sq_alive(sq);
+	while (likely(!*stuck) && rq && rq->mq_hctx == hctx) {
+		*stuck = !ubdx_prepare(q, rq);
+		if (unlikely(*stuck))
+			break;
+		last = rq;
+		rq = rq->rq_next;
+	}
+	if (last) {
+		last->rq_next = NULL;
+		q->dev->chan->publish(sq, first);
+	}
+	return rq;
 }
 
 static void ubdx_queue_rqs(struct rq_list *list)
 {
-	struct ubdx_server_queue *batch_sq = NULL;
-	struct rq_list batch = {}, back = {};
-	struct request *rq;
+	struct request *rq = rq_list_peek(list), *next;
+	bool stuck;
 
-	while ((rq = rq_list_pop(list))) {
-		struct ubdx_queue *q = rq->mq_hctx->driver_data;
-		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
-
-		if (unlikely(ubdx_prepare(q, sq, rq) != BLK_STS_OK)) {
-			/* comes back through queue_rq, which can return the error */
-			rq_list_add_tail(&back, rq);
-			continue;
+	/* What is left in it comes back through queue_rq, which can return the error. */
+	rq_list_init(list);
+	while (rq) {
+		rq = ubdx_queue_run(rq, &stuck);
+		if (unlikely(stuck)) {
+			next = rq->rq_next;
+			rq_list_add_tail(list, rq);
+			rq = next;
 		}
-		if (batch_sq != sq && batch_sq)
-			batch_sq->srv->dev->chan->publish(batch_sq, &batch);
-		batch_sq = sq;
-		rq_list_add_tail(&batch, rq);
 	}
-	if (batch_sq)
-		batch_sq->srv->dev->chan->publish(batch_sq, &batch);
-	*list = back;
 }
 
 /* The errors a server can give. The others mean something to the block layer's insides. */
@@ -304,6 +352,8 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 			goto failed;
 		}
 		bytes = res;
+		if (slot->xfer->commit_copies && slot->op == UBDX_OP_READ)
+			sq->batch_moved += bytes;
 	} else if (unlikely(res)) {
 		res = -EIO;
 		goto failed;

@@ -152,15 +152,16 @@ UBDX_TASK_WORK(ubdx_deliver)
  * server alive, so it is simply taken. None is parked where the task work found nobody to deliver
  * to: the server is about to be declared dead, and the request ends here.
  */
-static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct rq_list *list)
+static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
 {
 	struct llist_node *first = NULL, *last = NULL;
 	struct ubdx_sq_tag *t;
-	struct request *rq;
+	struct request *next;
 
-	while ((rq = rq_list_pop(list))) {
+	for (; rq; rq = next) {
 		struct ubdx_slot *slot = &sq->q->slots[rq->tag];
 
+		next = rq->rq_next;
 		t = &sq->tags[rq->tag];
 		t->seq = ubdx_slot_seq(slot);
 		t->taken = t->cmd;
@@ -198,8 +199,8 @@ static bool ubdx_is_attached(struct ubdx_server_queue *sq, struct io_uring_cmd *
 }
 
 /* From now on the queue belongs to the caller's (mm, ring, task). */
-static int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
-			     unsigned int issue_flags)
+static noinline int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
+				      unsigned int issue_flags)
 {
 	const struct ubdx_attach *sqe_arg = (const void *)cmd->sqe->cmd;
 	struct ubdx_attach arg = *sqe_arg; /* shared with userspace: read once */
@@ -231,7 +232,7 @@ static int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 }
 
 /* The ring goes away. */
-static void ubdx_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
+static noinline void ubdx_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
 
@@ -239,8 +240,8 @@ static void ubdx_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags
 	ubdx_send_back(&sq->attached, issue_flags);
 }
 
-static int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cmd *cmd,
-			    unsigned int issue_flags)
+static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cmd *cmd,
+				     unsigned int issue_flags)
 {
 	/* Shared with userspace: each field is read once. */
 	const struct ubdx_fetch *arg = (const void *)cmd->sqe->cmd;
@@ -293,6 +294,8 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 		if (READ_ONCE(sq->dead))
 			return -ENODEV;
 		atomic64_inc(&sq->stale);
+		if (!(flags & UBDX_COMMIT_MORE))
+			ubdx_commit_refused(sq);
 		return -ESTALE;
 	}
 	/* The request is ours, and so is the tag: its command went to the server with it. */

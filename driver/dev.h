@@ -134,8 +134,9 @@ struct ubdx_server_queue {
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
 	struct llist_head pending ____cacheline_aligned_in_smp;
-	/* ended, tags to be freed together; see ubdx_free_rq() */
+	/* committed, to be ended together; see ubdx_join_batch() */
 	struct io_comp_batch batch ____cacheline_aligned_in_smp;
+	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
 	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
 };
 
@@ -255,6 +256,7 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more);
+void ubdx_commit_refused(struct ubdx_server_queue *sq);
 void ubdx_end_batch(struct ubdx_server_queue *sq);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot);
 void ubdx_abort_queue(struct ubdx_queue *q);

@@ -22,7 +22,7 @@ static ssize_t state_show(struct device *device, struct device_attribute *attr, 
 {
 	struct ubdx_server_queue *sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
 
-	return sysfs_emit(buf, "%s\n", sq && !READ_ONCE(sq->dead) ? "live" : "failed");
+	return sysfs_emit(buf, "%s\n", sq && !READ_ONCE(sq->dead) ? "live" : "dead");
 }
 static DEVICE_ATTR_RO(state);
 

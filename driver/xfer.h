@@ -20,14 +20,16 @@
  * @commit:	the server is done with the first @bytes of the request (a READ's are to be
  *		moved into its pages). In its task; may sleep. Returns how many are good,
  *		at most @bytes, or a negative errno.
+ * @commit_copies: @commit copies a READ's payload, which takes its time.
  *
- * Either may be NULL. Both are called for requests with a payload only.
+ * Either function may be NULL. Both are called for requests with a payload only.
  */
 struct ubdx_xfer_ops {
 	const char *name;
 	u8 mode;
 	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
 	int (*commit)(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes);
+	bool commit_copies;
 };
 
 extern const struct ubdx_xfer_ops ubdx_xfer_copy;

@@ -155,10 +155,9 @@ struct ubdx_desc {
 /*
  * sqe->len of a UBDX_CMD_COMMIT_AND_FETCH, a bit set. Unknown bits are -EINVAL.
  *
- * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The I/O ends now,
- * but the driver may free the request's tag together with the next one's, which is cheaper. Tags
- * that are kept back by a server that doesn't keep its word count as held requests: the I/O timeout
- * applies.
+ * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The driver may end
+ * the request together with the next one, which is cheaper. A request that is kept back by a server
+ * that doesn't keep its word counts as held: the I/O timeout applies.
  */
 #define UBDX_COMMIT_MORE (1U << 0)
 

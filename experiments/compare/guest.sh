@@ -27,8 +27,8 @@ usage() {
 
 # Requests of job c, by queue depth and size; a and b do an eighth.
 readonly -A REQUESTS=(
-	['1 4k']=3200 ['1 64k']=1600 ['1 512k']=480
-	['32 4k']=6400 ['32 64k']=2400 ['32 512k']=480
+	['1 4k']=2000 ['1 64k']=960 ['1 512k']=240
+	['32 4k']=3200 ['32 64k']=1280 ['32 512k']=320
 )
 
 parse() {
@@ -205,8 +205,6 @@ main() {
 	local line row kind arguments nr=0
 	local -a list
 	parse "$@"
-	# fio runs its hooks through a shell.
-	[[ -e /bin/sh ]] || ln -s /usr/bin/bash /bin/sh
 	[[ $(</proc/sys/kernel/randomize_va_space) == 0 ]] || echo 0 >/proc/sys/kernel/randomize_va_space
 	record_machine
 	mapfile -t list < <(row_list)

@@ -65,6 +65,12 @@ ok "1: anybody but root" refuses 1 "add: *ermission denied; run as root*" nobody
 ok "1: anybody but root, list" refuses 1 "list: *ermission denied; run as root*" nobody ubdx list
 ok "1: anybody but root, del" refuses 1 "del: *ermission denied; run as root*" nobody ubdx del --all
 
+# Who may add devices, but not serve them.
+chmod 666 /dev/ubdx-control
+before=$(everything)
+ok "1: somebody who may not open the channel" refuses 1 "add: /dev/ubdxc0: *ermission denied*" nobody ubdx add --target null --size 1M
+chmod 600 /dev/ubdx-control
+
 # A device that is there, so that a refusal could do it harm.
 add --target mem --size 1M --id 5 --depth 8
 before=$(everything)

@@ -27,6 +27,7 @@ struct add_args {
  * The server.
  * @log:	where its messages go: stderr, later maybe the system's log.
  * @reporter:	where the command waits for a report; -1 in the foreground.
+ * @warnings:	to be said only if there is nothing worse to say.
  */
 struct serving {
 	const struct command *self;
@@ -36,6 +37,7 @@ struct serving {
 	struct ubdx_params params;
 	ubdx_log_fn log;
 	int reporter;
+	char warnings[512];
 };
 
 /* ---- command line ---- */
@@ -265,6 +267,22 @@ static void log_current(void *arg, int priority, const char *text)
 	s->log(NULL, priority, text);
 }
 
+static void log_later(void *arg, int priority, const char *text)
+{
+	struct serving *s = arg;
+	size_t used = strlen(s->warnings);
+
+	snprintf(s->warnings + used, sizeof(s->warnings) - used, "%s\n", text);
+}
+
+static void log_now(struct serving *s)
+{
+	char *line, *rest = s->warnings;
+
+	while ((line = strsep(&rest, "\n")) && *line)
+		s->log(NULL, LOG_WARNING, line);
+}
+
 /* Blocked before there are threads, so that none of them gets any. */
 static int open_signals(void)
 {
@@ -294,13 +312,15 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 	ret = ubdx_target_open(ubdx_target_find(s->args->target), &config, &s->params, &s->target);
 	if (ret)
 		return ret;
-	ubdx_process_prepare(log_current, s);
+	ubdx_process_prepare(log_later, s);
 	s->opts.params = s->params;
 	s->opts.log = log_current;
 	s->opts.log_arg = s;
 	ret = ubdx_server_start(s->target, &s->opts, server);
 	if (ret)
 		ubdx_target_close(s->target);
+	else
+		log_now(s);
 	return ret;
 }
 
