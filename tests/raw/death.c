@@ -26,6 +26,10 @@
 
 #define CLIENTS 8
 
+/* The sectors that clients use. */
+#define CLIENT_FIRST 2048
+#define CLIENT_END (CLIENT_FIRST + 4096 * 8 + 128)
+
 /* What a server does; a bit set. */
 enum {
 	HOLD = 1 << 0, /* never answer */
@@ -34,7 +38,7 @@ enum {
 	FORKED = 1 << 3, /* a child has everything open as well */
 	SHORT_TIMEOUT = 1 << 4, /* I/O timeout of one second */
 	NO_START = 1 << 5, /* fetch, and no more */
-	KEEPS_TAGS = 1 << 7, /* always says that another commit follows */
+	KEEPS_BACK = 1 << 7, /* always says that another commit follows */
 	STUCK = 1 << 6, /* its buffers never become accessible, nor fail to */
 };
 
@@ -64,16 +68,23 @@ static bool never_provide(void *mem, size_t bytes)
 	       madvise(mem, bytes, MADV_DONTNEED);
 }
 
+/* The partition scan, which looks at both ends, must get through. */
+static bool of_client(const struct ubdx_desc *desc)
+{
+	return desc->sector >= CLIENT_FIRST && desc->sector < CLIENT_END;
+}
+
 static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
-	/* the partition scan must get through, or START's work is what hangs */
-	if ((kind & STUCK) && desc->sector >= 2048 && !answered) {
+	if ((kind & STUCK) && of_client(desc) && !answered) {
 		answered++;
 		if (never_provide(q->buf, (size_t)q->depth * RAW_BUF_BYTES))
 			bail("userfaultfd: %s", strerror(errno));
 	}
-	if ((kind & HOLD) && desc->sector >= 2048)
+	if ((kind & HOLD) && of_client(desc))
 		return RAW_HOLD;
+	if ((kind & KEEPS_BACK) && of_client(desc))
+		q->commit_flags = UBDX_COMMIT_MORE;
 	if (!(kind & STUCK) && ++answered > 200) {
 		if (kind & THREAD_EXITS)
 			pthread_exit(NULL);
@@ -101,8 +112,6 @@ static void *server_queue(void *arg)
 	struct raw_server *s = arg;
 
 	s->ready = raw_queue_init(&s->raw, &s->queue, 0) ?: raw_fetch_all(&s->queue);
-	if (kind & KEEPS_TAGS)
-		s->queue.commit_flags = UBDX_COMMIT_MORE;
 	pthread_barrier_wait(&s->barrier);
 	raw_serve(&s->queue, serve);
 	exit(0); /* told that the device is gone */
@@ -180,7 +189,7 @@ static void *client_main(void *arg)
 
 	for (;;) {
 		size_t bytes = 4096 << (rand_r(&c->seed) % 4);
-		off_t at = (2048 + rand_r(&c->seed) % 4096 * 8) * 512;
+		off_t at = (CLIENT_FIRST + rand_r(&c->seed) % 4096 * 8) * 512;
 		ssize_t n = rand_r(&c->seed) % 2 ? pread(c->fd, mem, bytes, at) :
 						   pwrite(c->fd, mem, bytes, at);
 
@@ -203,10 +212,11 @@ static void clients_start(struct server *s)
 
 	ios = 0;
 	running = CLIENTS;
-	for (i = 0; i < CLIENTS; i++) {
+	/* what the first does may end the device */
+	for (i = 0; i < CLIENTS; i++)
 		clients[i] = (struct client){ .fd = raw_bdev(&s->raw, O_RDWR), .seed = i };
+	for (i = 0; i < CLIENTS; i++)
 		pthread_create(&clients[i].thread, NULL, client_main, &clients[i]);
-	}
 }
 
 /* Let the load run, or, where the server holds requests, get stuck. */
@@ -214,7 +224,7 @@ static void clients_settle(struct server *s)
 {
 	double end = raw_now() + 10;
 
-	while (!(s->kind & (HOLD | KEEPS_TAGS)) && ios < 500 && running == CLIENTS &&
+	while (!(s->kind & (HOLD | KEEPS_BACK)) && ios < 500 && running == CLIENTS &&
 	       raw_now() < end)
 		poll(NULL, 0, 1);
 	if (s->kind & HOLD)
@@ -518,7 +528,7 @@ int main(void)
 	deleted("forced DEL while it is stopped", 0, SIGSTOP);
 	timed_out("a request is held past the timeout", HOLD, 0, ETIMEDOUT);
 	timed_out("SIGSTOP past the timeout", 0, SIGSTOP, ETIMEDOUT);
-	timed_out("it says that more follows, and nothing does", KEEPS_TAGS, 0, EIO);
+	timed_out("it says that more follows, and nothing does", KEEPS_BACK, 0, EIO);
 	stuck();
 	client_killed();
 	second_open();
