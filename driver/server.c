@@ -244,7 +244,7 @@ static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 	sq = srv->queues[qid];
 	if (vma->vm_end - vma->vm_start != ubdx_desc_bytes(sq->q))
 		return -EINVAL;
-	if (vma->vm_flags & VM_WRITE)
+	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EPERM;
 	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYWRITE | VM_MAYEXEC);
 	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(sq->desc) >> PAGE_SHIFT,

@@ -144,6 +144,8 @@ static void ownership(void)
 
 	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, raw.chan, 0);
 	is(map == MAP_FAILED ? -errno : 0, -EPERM, "descriptors can't be mapped writable");
+	map = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_SHARED, raw.chan, 0);
+	is(map == MAP_FAILED ? -errno : 0, -EPERM, "nor executable");
 	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, raw.chan, UBDX_MMAP_QUEUE_STRIDE);
 	is(map == MAP_FAILED ? -errno : 0, -EINVAL, "descriptors of a queue that isn't there");
 	map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, raw.chan, 0);
