@@ -336,13 +336,26 @@ static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	}
 }
 
+static void ubdx_detach(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
+{
+	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+}
+UBDX_TASK_WORK(ubdx_detach)
+
+/*
+ * ATTACH's command is cancelable, and its end takes the ring's lock. The ring's task may be holding
+ * that for as long as it likes, in a page fault that nobody serves, so it has to end the command
+ * itself.
+ */
 static void ubdx_uring_wake(struct ubdx_server_queue *sq)
 {
+	struct io_uring_cmd *attached = ubdx_unpark(&sq->attached);
 	u16 tag;
 
 	for (tag = 0; tag < sq->q->depth; tag++)
 		ubdx_send_back(&sq->tags[tag].cmd, IO_URING_F_UNLOCKED);
-	ubdx_send_back(&sq->attached, IO_URING_F_UNLOCKED);
+	if (attached)
+		io_uring_cmd_complete_in_task(attached, ubdx_detach_tw);
 }
 
 const struct ubdx_chan_ops ubdx_chan_uring = {

@@ -29,13 +29,13 @@
  *      hasn't seen it, so nothing is published any more.
  *   2. every QUEUED or SERVER request of every queue is claimed and ended. This takes no lock at
  *   all.
- *   3. parked commands are completed, which takes the rings' uring_lock. Its holder may be waiting
- *      for one of the requests, which therefore come first.
+ *   3. parked commands are completed, without the rings' uring_lock: the server may hold that for
+ *      as long as it likes.
  * What the server's own task has claimed meanwhile it ends, or it moves it on, and then looks at
  * sq->dead: full barriers on both sides, so either it sees dead or the abort sees the new state.
  *
  * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
- * ends I/O takes it), srv->abort_lock, uring_lock, sq->lock. Leaves: dev->state_lock,
+ * ends I/O takes it), srv->abort_lock; uring_lock, sq->lock. Leaves: dev->state_lock,
  * dev->xfer_lock, ubdx_devs_lock. open() of the channel may be called under uring_lock, and takes
  * only state_lock.
  */

@@ -40,6 +40,8 @@ enum {
 	NO_START = 1 << 5, /* fetch, and no more */
 	KEEPS_BACK = 1 << 7, /* always says that another commit follows */
 	STUCK = 1 << 6, /* its buffers never become accessible, nor fail to */
+	RING_STUCK = 1
+		     << 8, /* after a while, in a page fault of its own, holding its ring's lock */
 };
 
 struct server {
@@ -74,6 +76,17 @@ static bool of_client(const struct ubdx_desc *desc)
 	return desc->sector >= CLIENT_FIRST && desc->sector < CLIENT_END;
 }
 
+/* The kernel reads the vector while it has the ring locked. */
+static void ring_stuck(struct raw_queue *q)
+{
+	void *vector = raw_mem(4096);
+
+	if (never_provide(vector, 4096))
+		bail("userfaultfd: %s", strerror(errno));
+	io_uring_prep_readv(io_uring_get_sqe(&q->ring), open("/dev/zero", O_RDONLY), vector, 1, 0);
+	io_uring_submit(&q->ring);
+}
+
 static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
 	if ((kind & STUCK) && of_client(desc) && !answered) {
@@ -88,6 +101,8 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 	if (!(kind & STUCK) && ++answered > 200) {
 		if (kind & THREAD_EXITS)
 			pthread_exit(NULL);
+		if (kind & RING_STUCK)
+			ring_stuck(q);
 		if (kind & RING_CLOSED) {
 			io_uring_queue_exit(&q->ring);
 			for (;;)
@@ -453,6 +468,26 @@ static void stuck(void)
 	aftermath(&s, "stuck", ETIMEDOUT, 10);
 }
 
+/* The same, but not in the driver: nobody but the server has any part in it. */
+static void ring_stuck_deleted(void)
+{
+	struct server s;
+	double start;
+	long before;
+
+	server_start(&s, RING_STUCK);
+	clients_start(&s);
+	do {
+		before = ios;
+		poll(NULL, 0, 300);
+	} while (ios != before);
+	start = raw_now();
+	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0,
+	   "stuck with its ring locked: a forced DEL");
+	ok(raw_now() - start < 5, "   doesn't wait for the server");
+	aftermath(&s, "stuck with its ring locked", EIO, 10);
+}
+
 /* The device waits for another server if the first dies before START. */
 static void dead_before_start(void)
 {
@@ -530,6 +565,7 @@ int main(void)
 	timed_out("SIGSTOP past the timeout", 0, SIGSTOP, ETIMEDOUT);
 	timed_out("it says that more follows, and nothing does", KEEPS_BACK, 0, EIO);
 	stuck();
+	ring_stuck_deleted();
 	client_killed();
 	second_open();
 	dead_before_start();
