@@ -8,7 +8,9 @@
 KERNEL ?= backports
 KERNELS := stable backports
 B := build/$(KERNEL)
-GUEST := build/guest-$(KERNEL)
+# SANITIZE=1: userspace with ASan and UBSan
+U := build/userspace$(SANITIZE:1=-asan)
+GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
 
 VERSION := 0.1.0
@@ -16,7 +18,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick test lint format host lab driver userspace guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick test test-asan lint format host lab driver userspace guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -35,6 +37,10 @@ run-quick: guest ## the same with a part of the grid, for CI
 
 test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for some)
 	@tests/run $(TESTS)
+
+test-asan: ## the unit tests and the guest's, on one kernel, with ASan and UBSan in library and command
+	@$(MAKE) --no-print-directory guest SANITIZE=1
+	@SANITIZE=1 tests/run $(or $(TESTS),'unit:*' '$(KERNEL):*')
 
 lint: host ## W=1, sparse, checkpatch, clang-format, shellcheck, warnings
 	@$(IN) tests/lint
@@ -58,13 +64,13 @@ driver: host ## build ubdx.ko
 	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
 
 userspace: host ## build libubdx and the ubdx command
-	@$(IN) make --no-print-directory -s -j2 -C userspace
+	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) $(if $(SANITIZE),SANITIZE=1)
 
 guest: driver userspace ## gather what goes to /ubdx in the guest
 	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(GUEST)
-	@cp build/userspace/ubdx build/tests/* $(GUEST)/bin
+	@cp $(U)/ubdx build/tests/* $(GUEST)/bin
 	@cp -r tests $(GUEST)
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
 
