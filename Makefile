@@ -13,12 +13,15 @@ U := build/userspace$(SANITIZE:1=-asan)
 GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
 
+FUZZ_SECONDS ?= 1800
+SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom))
+
 VERSION := 0.1.0
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick test test-asan lint format host lab driver userspace guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick test test-asan fuzz lint format host lab driver userspace guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -41,6 +44,11 @@ test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for s
 test-asan: ## the unit tests and the guest's, on one kernel, with ASan and UBSan in library and command
 	@$(MAKE) --no-print-directory guest SANITIZE=1
 	@SANITIZE=1 tests/run $(or $(TESTS),'unit:*' '$(KERNEL):*')
+
+# A failure says how to have its round again: make fuzz SEED=... FUZZ='--round N'.
+fuzz: guest ## half an hour of chance against the driver (FUZZ_SECONDS=1800, SEED=)
+	@lab/vm --kernel $(KERNEL) --append init_on_alloc=0 --timeout $$(($(FUZZ_SECONDS) + 300)) --out build/fuzz -- \
+		tests/vm/fuzz.t --seed $(SEED) $(or $(FUZZ),--seconds $(FUZZ_SECONDS))
 
 lint: host ## W=1, sparse, checkpatch, clang-format, shellcheck, warnings
 	@$(IN) tests/lint

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz_log.c - the fuzzer's chance, and its log: a ring of the last steps in shared memory, which is a
+ * file if it is to outlive the run, and counters. Written without a lock by every actor, any of which may
+ * be killed at any time, so a record can be half of one; a reader sees nonsense then, nothing worse.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+
+/* ---- chance ---- */
+
+/* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
+static uint64_t mix(uint64_t z)
+{
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+	return z ^ (z >> 31);
+}
+
+uint64_t rng_next(struct rng *rng)
+{
+	rng->state += 0x9e3779b97f4a7c15ULL;
+	return mix(rng->state);
+}
+
+uint64_t rng_seed(uint64_t seed, uint64_t a, uint64_t b)
+{
+	return mix(mix(mix(seed + 0x9e3779b97f4a7c15ULL) + a) + b);
+}
+
+uint32_t rng_below(struct rng *rng, uint32_t n)
+{
+	return (rng_next(rng) >> 32) * n >> 32;
+}
+
+uint64_t rng_edge(struct rng *rng)
+{
+	uint64_t near = (uint64_t)rng_below(rng, 3) - 1;
+
+	switch (rng_below(rng, 4)) {
+	case 0:
+		return near;
+	case 1:
+		return (1ULL << rng_below(rng, 64)) + near;
+	case 2:
+		return -(1ULL << rng_below(rng, 64)) + near;
+	default:
+		return rng_next(rng);
+	}
+}
+
+/* ---- the log ---- */
+
+#define RECORDS (1U << 14)
+#define MAX_ROLES 4
+#define MAX_ACTIONS 64
+
+struct record {
+	uint64_t draw;
+	uint32_t actor;
+	uint32_t step;
+	char action[16];
+	char args[96];
+};
+
+static struct log {
+	atomic_ulong next;
+	atomic_uint nr_broken;
+	char broken[512];
+	struct {
+		atomic_ulong done, worked;
+	} count[MAX_ROLES][MAX_ACTIONS];
+	struct record records[RECORDS];
+} *the_log;
+
+static struct record *current; /* of this process */
+
+static unsigned int role_index(const struct role *role)
+{
+	unsigned int i = 0;
+
+	while (fuzz_roles[i] != role)
+		i++;
+	return i;
+}
+
+int fuzz_log_open(const char *path, bool new)
+{
+	int fd = path ? open(path, O_RDWR | O_CLOEXEC | (new ? O_CREAT | O_TRUNC : 0), 0600) : -1;
+
+	if (path && (fd < 0 || (new && ftruncate(fd, sizeof(*the_log)))))
+		return -errno;
+	the_log = mmap(NULL, sizeof(*the_log), PROT_READ | PROT_WRITE,
+		       path ? MAP_SHARED : MAP_SHARED | MAP_ANONYMOUS, fd, 0);
+	if (path)
+		close(fd);
+	return the_log == MAP_FAILED ? -errno : 0;
+}
+
+struct record *fuzz_log_begin(struct actor *a, const char *action, unsigned int step, uint64_t draw)
+{
+	struct record *r = &the_log->records[atomic_fetch_add(&the_log->next, 1) % RECORDS];
+
+	r->draw = draw;
+	r->actor = a->number;
+	r->step = step;
+	snprintf(r->action, sizeof(r->action), "%s", action);
+	r->args[0] = '\0';
+	atomic_fetch_add(&the_log->count[role_index(a->role)][a->action].done, 1);
+	current = r;
+	return r;
+}
+
+void args(struct actor *a, const char *fmt, ...)
+{
+	size_t len = strnlen(a->record->args, sizeof(a->record->args) - 1);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(a->record->args + len, sizeof(a->record->args) - len, fmt, ap);
+	va_end(ap);
+}
+
+void worked(struct actor *a)
+{
+	atomic_fetch_add(&the_log->count[role_index(a->role)][a->action].worked, 1);
+}
+
+static int format(char *text, size_t bytes, const struct record *r)
+{
+	return snprintf(text, bytes, "%u %.15s %016" PRIx64 " # step %u: %.95s", r->actor,
+			r->action, r->draw, r->step, r->args);
+}
+
+void broken(const char *fmt, ...)
+{
+	size_t room = sizeof(the_log->broken), len = 0;
+	va_list ap;
+
+	if (atomic_fetch_add(&the_log->nr_broken, 1))
+		return;
+	if (current)
+		len = format(the_log->broken, room, current);
+	len += snprintf(the_log->broken + len, room - len, ": ");
+	va_start(ap, fmt);
+	vsnprintf(the_log->broken + len, room - len, fmt, ap);
+	va_end(ap);
+}
+
+const char *fuzz_broken(void)
+{
+	return the_log->nr_broken ? the_log->broken : NULL;
+}
+
+unsigned long fuzz_log_count(void)
+{
+	return the_log->next;
+}
+
+void fuzz_log_table(void)
+{
+	const struct action *action;
+	unsigned int role, i;
+
+	for (role = 0; fuzz_roles[role]; role++)
+		for (action = fuzz_roles[role]->actions, i = 0; action->name; action++, i++)
+			printf("# %-8s %-16s %8lu times, %8lu worked\n", fuzz_roles[role]->name,
+			       action->name, the_log->count[role][i].done,
+			       the_log->count[role][i].worked);
+}
+
+void fuzz_log_tail(unsigned int records)
+{
+	unsigned long end = the_log->next, i = end > records ? end - records : 0;
+
+	for (; i < end; i++) {
+		char line[256];
+
+		format(line, sizeof(line), &the_log->records[i % RECORDS]);
+		puts(line);
+	}
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz_memory.c - what the fuzzer's servers do with memory: buffers of every kind that a FETCH can name,
+ * which change while requests use them, and the mapping of the descriptors, which must stay as it is.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "fuzz_server.h"
+
+#define AREA_BYTES (2UL << 20)
+/* Where the kernel doesn't put anything of its own accord: holes in there stay holes. */
+#define AREAS_AT 0x10000000000UL
+
+/* ---- buffers ---- */
+
+enum { GOOD, NONE, READ_ONLY, SHARED, CUT, NEVER, NR_AREAS };
+
+static int shared_fd = -1, cut_fd = -1;
+
+static const uint64_t addresses[] = {
+	0,
+	0x10,
+	0x7fffffffe000, /* the last page that a process can have */
+	0x7fffffffffff,
+	0x800000000000, /* not canonical */
+	0xffff888000000000, /* the kernel's */
+	0xffffffffff600000,
+	~0ULL - 4095,
+	~0ULL,
+};
+
+static char *area_at(unsigned int area)
+{
+	return (char *)(AREAS_AT + area * AREA_BYTES);
+}
+
+static void map_area(unsigned int area, int prot, int fd)
+{
+	mmap(area_at(area), AREA_BYTES, prot,
+	     MAP_FIXED | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED), fd, 0);
+}
+
+/* Who touches it waits for us, and we do nothing. */
+static void never_provide(char *area)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)area, .len = AREA_BYTES },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd >= 0 && !ioctl(fd, UFFDIO_API, &api))
+		ioctl(fd, UFFDIO_REGISTER, &reg);
+}
+
+static int memory_file(size_t bytes)
+{
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+
+	return fd < 0 || ftruncate(fd, bytes) ? -1 : fd;
+}
+
+void fuzz_memory_init(void)
+{
+	shared_fd = memory_file(AREA_BYTES);
+	cut_fd = memory_file(AREA_BYTES);
+	map_area(GOOD, PROT_READ | PROT_WRITE, -1);
+	map_area(NONE, PROT_NONE, -1);
+	map_area(READ_ONLY, PROT_READ, -1);
+	map_area(SHARED, PROT_READ | PROT_WRITE, shared_fd);
+	map_area(CUT, PROT_READ | PROT_WRITE, cut_fd);
+	map_area(NEVER, PROT_READ | PROT_WRITE, -1);
+	never_provide(area_at(NEVER));
+	if (ftruncate(cut_fd, 8192))
+		broken("ftruncate: %s", strerror(errno));
+}
+
+uint64_t fuzz_buffer(struct queue *q, unsigned int tag, unsigned int bad, struct rng *rng)
+{
+	unsigned int what = rng_below(rng, 20), area = rng_below(rng, NR_AREAS);
+	/* buffers of different tags may overlap */
+	uintptr_t at = (uint64_t)tag * q->s->add.params.max_io_bytes % AREA_BYTES;
+
+	if (rng_below(rng, 100) >= bad)
+		return (uintptr_t)area_at(GOOD) + at;
+	if (what < 10)
+		return (uintptr_t)area_at(area) + at;
+	if (what < 14)
+		return (uintptr_t)area_at(area) + AREA_BYTES - rng_below(rng, 8192);
+	if (what < 16)
+		return (uintptr_t)q->desc;
+	return addresses[rng_below(rng, ARRAY_SIZE(addresses))];
+}
+
+/* The file is our own block device: to touch the memory is to send a request to this very task. */
+static void map_own_device(struct actor *a)
+{
+	struct server *s = &PICK(a, fuzz_servers);
+	char path[32];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/ubdxb%d", s->add.id);
+	fd = s->chan < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	map_area(SHARED, PROT_READ | PROT_WRITE, fd);
+	close(fd);
+}
+
+/* Change one of the areas, whatever uses it. */
+void act_memory(struct actor *a)
+{
+	static const int advices[] = { MADV_DONTNEED,	MADV_FREE,     MADV_REMOVE,  MADV_HUGEPAGE,
+				       MADV_NOHUGEPAGE, MADV_PAGEOUT,  MADV_COLD,    MADV_MERGEABLE,
+				       MADV_WIPEONFORK, MADV_DONTFORK, MADV_COLLAPSE };
+	unsigned int area = below(a, NR_AREAS), what = below(a, 7);
+	int prot = below(a, 8), advice = PICK(a, advices);
+	char *p = area_at(area) + below(a, 64) * 4096;
+	size_t bytes = (1 + below(a, 64)) * 4096;
+
+	args(a, "area %u: %u", area, what);
+	switch (what) {
+	case 0:
+		mprotect(p, bytes, prot);
+		break;
+	case 1:
+		madvise(p, bytes, advice);
+		break;
+	case 2:
+		munmap(p, bytes);
+		break;
+	case 3: /* good again */
+	case 4:
+		map_area(GOOD, PROT_READ | PROT_WRITE, -1);
+		map_area(SHARED, PROT_READ | PROT_WRITE, shared_fd);
+		break;
+	case 5:
+		if (ftruncate(shared_fd, below(a, 2) * AREA_BYTES))
+			broken("ftruncate: %s", strerror(errno));
+		break;
+	default:
+		map_own_device(a);
+		break;
+	}
+}
+
+/* ---- descriptors ---- */
+
+void fuzz_map_desc(struct queue *q)
+{
+	void *p;
+
+	q->desc_bytes = (q->depth * sizeof(struct ubdx_desc) + 4095) & ~4095UL;
+	p = mmap(NULL, q->desc_bytes, PROT_READ, MAP_SHARED, q->s->chan,
+		 q->qid * UBDX_MMAP_QUEUE_STRIDE);
+	q->desc = p == MAP_FAILED ? NULL : p;
+}
+
+void fuzz_unmap_desc(struct queue *q)
+{
+	if (q->desc)
+		munmap((void *)q->desc, q->desc_bytes);
+	q->desc = NULL;
+}
+
+static sigjmp_buf after_fault;
+
+static void on_fault(int sig)
+{
+	siglongjmp(after_fault, 1);
+}
+
+/* Returns whether a store there went through. */
+static bool stored(volatile char *p)
+{
+	struct sigaction catch = { .sa_handler = on_fault, .sa_flags = SA_NODEFER }, old;
+	volatile bool done = false;
+
+	sigaction(SIGSEGV, &catch, &old);
+	if (!sigsetjmp(after_fault, 1)) {
+		*p = 1;
+		done = true;
+	}
+	sigaction(SIGSEGV, &old, NULL);
+	return done;
+}
+
+/* Every way there is to write to another mapping. None may get through. */
+static void write_desc(struct actor *a, char *p)
+{
+	static const char *const ways[] = { "store", "process_vm_writev", "/proc/self/mem",
+					    "read" };
+	unsigned int way = below(a, ARRAY_SIZE(ways));
+	struct iovec from = { (char[8]){}, 8 }, to = { p, 8 };
+	bool written = false;
+	int fd;
+
+	args(a, ": %s", ways[way]);
+	switch (way) {
+	case 0:
+		written = stored(p);
+		break;
+	case 1:
+		written = process_vm_writev(getpid(), &from, 1, &to, 1, 0) > 0;
+		break;
+	case 2:
+		fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+		written = pwrite(fd, from.iov_base, 8, (uintptr_t)p) > 0;
+		close(fd);
+		break;
+	default:
+		fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+		written = read(fd, p, 8) > 0;
+		close(fd);
+		break;
+	}
+	if (written)
+		broken("descriptors were written to by %s", ways[way]);
+}
+
+/* To have the kernel hold on to the pages. It can't: they have no struct page to hold, by VM_PFNMAP. */
+static void pin_desc(struct actor *a, struct queue *q, char *p)
+{
+	struct iovec iov = { p, 4096 };
+	int pipes[2];
+
+	if (chance(a, 50)) {
+		if (q->has_ring && !io_uring_register_buffers(&q->ring, &iov, 1)) {
+			broken("descriptors were registered as a buffer");
+			io_uring_unregister_buffers(&q->ring);
+		}
+	} else if (!pipe2(pipes, O_CLOEXEC | O_NONBLOCK)) {
+		if (vmsplice(pipes[1], &iov, 1, 0) > 0)
+			broken("descriptors went into a pipe");
+		close(pipes[0]);
+		close(pipes[1]);
+	}
+}
+
+/* A mapping that shouldn't be had. */
+static void map_desc(struct actor *a, struct queue *q)
+{
+	static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_NONE,
+				     PROT_READ | PROT_EXEC, PROT_WRITE };
+	static const int kinds[] = { MAP_SHARED, MAP_PRIVATE, MAP_SHARED | MAP_POPULATE,
+				     MAP_SHARED | MAP_LOCKED };
+	uint64_t offset = chance(a, 50) ? below(a, 3) * UBDX_MMAP_QUEUE_STRIDE : edge(a) & ~4095UL;
+	size_t bytes = chance(a, 60) ? q->desc_bytes : below(a, 64) * 4096;
+	int prot = PICK(a, prots), kind = PICK(a, kinds);
+	char *p = mmap(NULL, bytes, prot, kind, q->s->chan, offset);
+
+	args(a, ": prot %d flags %x offset %lx bytes %zu", prot, kind, offset, bytes);
+	if (p == MAP_FAILED)
+		return;
+	worked(a);
+	if (prot & (PROT_WRITE | PROT_EXEC))
+		broken("descriptors were mapped writable or executable");
+	munmap(p, chance(a, 50) ? bytes : 4096);
+}
+
+/* Most of it is done to a second mapping, as without the first this would be a server that only guesses. */
+void act_desc(struct actor *a)
+{
+	static const int advices[] = { MADV_DONTNEED,	   MADV_REMOVE,		MADV_DOFORK,
+				       MADV_DODUMP,	   MADV_WILLNEED,	MADV_HUGEPAGE,
+				       MADV_POPULATE_READ, MADV_POPULATE_WRITE, MADV_PAGEOUT };
+	struct queue *mine = fuzz_some_queue(a), q;
+	unsigned int what = below(a, 9), bytes = (below(a, 4) + 1) * 4096;
+	int prot = below(a, 8), advice = PICK(a, advices);
+	char *p;
+
+	if (!mine)
+		return;
+	q = *mine;
+	fuzz_map_desc(&q);
+	p = (char *)q.desc;
+	if (!p)
+		return;
+	args(a, "%u", what);
+	switch (what) {
+	case 0:
+		map_desc(a, &q);
+		break;
+	case 1:
+	case 2:
+		write_desc(a, p);
+		break;
+	case 3:
+		pin_desc(a, &q, p);
+		break;
+	case 4:
+		p = mremap(p, q.desc_bytes, bytes, MREMAP_MAYMOVE);
+		if (p != MAP_FAILED && bytes > q.desc_bytes)
+			broken("the descriptors' mapping grew");
+		if (p != MAP_FAILED)
+			munmap(p, bytes);
+		q.desc = p == MAP_FAILED ? q.desc : NULL;
+		break;
+	case 5:
+		if (!mprotect(p, q.desc_bytes, prot) && (prot & (PROT_WRITE | PROT_EXEC)))
+			broken("descriptors were made writable or executable");
+		break;
+	case 6:
+		madvise(p, q.desc_bytes, advice);
+		mlock(p, q.desc_bytes);
+		msync(p, q.desc_bytes, MS_SYNC);
+		break;
+	case 7:
+		never_provide(p);
+		break;
+	default:
+		if (chance(a, 20))
+			fuzz_unmap_desc(mine);
+		break;
+	}
+	fuzz_unmap_desc(&q);
+}

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz_round.c - the supervisor: start actors, disturb them, and then want everything back: each process
+ * ends, each device can be deleted, no node is left, the module unloads, the kernel has not complained,
+ * and memory has not grown.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fuzz.h"
+#include "raw.h"
+#include "tap.h"
+
+#define ACTORS 10 /* at a time */
+#define PATIENCE \
+	25 /* seconds for anything to end; the kernel's own hung-task limit is a little more */
+#define MEMORY_LIMIT \
+	65536 /* KiB that may be in use at the end beyond what was after WARM_UP rounds */
+#define WARM_UP 5
+
+static bool complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static bool complain(const char *fmt, ...)
+{
+	va_list ap;
+
+	printf("# ");
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	printf("\n");
+	return false;
+}
+
+/* Call @good until it is true, or not for longer than PATIENCE. */
+static bool until(bool (*good)(void))
+{
+	double end = raw_now() + PATIENCE;
+
+	while (!good()) {
+		if (raw_now() > end)
+			return false;
+		poll(NULL, 0, 5);
+	}
+	return true;
+}
+
+/* ---- the kernel's log ---- */
+
+static int kmsg = -1;
+
+static void kmsg_open(void)
+{
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (kmsg < 0)
+		bail("/dev/kmsg: %s", strerror(errno));
+	lseek(kmsg, 0, SEEK_END);
+}
+
+/* Short of lab/vm's list, which has the last word: this is to know at once in which round it was. */
+static bool kmsg_clean(void)
+{
+	static const char *const words[] = { "WARNING:",    "BUG",    "UBSAN:", "KASAN:",
+					     "refcount_t:", "INFO: ", "Oops",	"Call Trace" };
+	char line[2048];
+	bool clean = true;
+	ssize_t n;
+	size_t i;
+
+	while ((n = read(kmsg, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (n <= 0)
+			continue;
+		line[n] = '\0';
+		for (i = 0; i < ARRAY_SIZE(words); i++)
+			if (strstr(line, words[i]))
+				clean = complain("kernel: %s", strchrnul(line, ';') + 1);
+	}
+	return clean;
+}
+
+/* ---- processes ---- */
+
+static bool all_reaped(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	return errno == ECHILD;
+}
+
+/* Where the processes are that don't end. */
+static void show_stuck(void)
+{
+	static const char script[] = "for p in /proc/[0-9]*/task/*; do"
+				     "  grep -q '^State:.[DZ]' $p/status 2>/dev/null || continue;"
+				     "  echo \"# $p $(cat $p/comm)\"; sed 's/^/#   /' $p/stack;"
+				     "done 2>/dev/null";
+
+	pid_t pid = fork();
+
+	if (!pid) {
+		execlp("bash", "bash", "-c", script, NULL);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+/* Run @fn in a process of its own, as it may never come back. */
+static bool run_apart(int (*fn)(void), const char *what)
+{
+	pid_t pid = fork();
+	double end = raw_now() + PATIENCE;
+	int status;
+
+	if (!pid)
+		_exit(fn());
+	while (waitpid(pid, &status, WNOHANG) != pid) {
+		if (raw_now() > end) {
+			show_stuck();
+			return complain("%s doesn't end", what);
+		}
+		poll(NULL, 0, 2);
+	}
+	return !status || complain("%s failed: status %d", what, status);
+}
+
+/* ---- what must be left: nothing ---- */
+
+static int delete_devices(void)
+{
+	int fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	struct ubdx_info info = { .flags = UBDX_INFO_NEXT };
+
+	if (fd < 0)
+		return 1;
+	while (!ioctl(fd, UBDX_IOC_INFO, &info)) {
+		struct ubdx_ctl ctl = { .id = info.id, .flags = UBDX_CTL_FORCE };
+
+		if (ioctl(fd, UBDX_IOC_DEL, &ctl) && errno != ENODEV)
+			return 2;
+		info = (struct ubdx_info){ .id = info.id + 1, .flags = UBDX_INFO_NEXT };
+	}
+	return errno != ENODEV;
+}
+
+static bool nothing_left(void)
+{
+	static const char *const patterns[] = { "/dev/ubdx*", "/sys/block/ubdx*",
+						"/sys/class/ubdx-chan/*", "/sys/class/misc/ubdx*" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
+		glob_t found;
+		int ret = glob(patterns[i], 0, NULL, &found);
+
+		globfree(&found);
+		if (ret != GLOB_NOMATCH)
+			return false;
+	}
+	return true;
+}
+
+static bool module_unloaded(void)
+{
+	return !syscall(SYS_delete_module, "ubdx", O_NONBLOCK) || errno == ENOENT;
+}
+
+static int unload(void)
+{
+	return !until(module_unloaded);
+}
+
+static bool load(const struct fuzz_plan *plan)
+{
+	int fd = open(plan->module, O_RDONLY | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return complain("%s: %s", plan->module, strerror(errno));
+	ret = syscall(SYS_finit_module, fd, "max_devices=12", 0);
+	close(fd);
+	return !ret || complain("insmod: %s", strerror(errno));
+}
+
+/* Everything back, and the module loaded anew. @delete: else the module's exit has to. */
+static bool clean_up(const struct fuzz_plan *plan, bool delete)
+{
+	if (!until(all_reaped)) {
+		show_stuck();
+		return complain("killed processes don't end");
+	}
+	if (delete && !run_apart(delete_devices, "deleting the devices"))
+		return false;
+	if (!run_apart(unload, "unloading the module"))
+		return false;
+	if (!until(nothing_left))
+		return complain("nodes are left");
+	if (!kmsg_clean())
+		return false;
+	if (fuzz_broken())
+		return complain("%s", fuzz_broken());
+	return load(plan);
+}
+
+/* ---- memory ---- */
+
+static long meminfo(const char *name)
+{
+	FILE *f = fopen("/proc/meminfo", "r");
+	char line[128];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (!strncmp(line, name, strlen(name)))
+			kib = atol(line + strlen(name) + 1);
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static long memory_used(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		if (write(fd, "3", 1) != 1)
+			complain("drop_caches: %s", strerror(errno));
+		close(fd);
+	}
+	return meminfo("MemTotal") - meminfo("MemFree");
+}
+
+/* ---- a round ---- */
+
+struct seat {
+	pid_t pid;
+	bool stopped;
+};
+
+static struct seat seats[ACTORS];
+/* Of the actors of this round: where one's children stay in, when it has been killed. */
+static pid_t groups[FUZZ_ACTORS_PER_ROUND];
+static unsigned int nr_groups;
+
+/* As fork(). */
+static pid_t seat_fork(struct seat *seat)
+{
+	seat->stopped = false;
+	seat->pid = fork();
+	if (seat->pid < 0)
+		bail("fork: %s", strerror(errno));
+	setpgid(seat->pid, seat->pid);
+	if (seat->pid)
+		groups[nr_groups++] = seat->pid;
+	return seat->pid;
+}
+
+static void seat_start(struct seat *seat, const struct fuzz_plan *plan, unsigned int number,
+		       unsigned int steps)
+{
+	if (!seat_fork(seat))
+		fuzz_act(plan->seed, number, steps);
+}
+
+static void kill_all(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_groups; i++)
+		kill(-groups[i], SIGKILL);
+	nr_groups = 0;
+	memset(seats, 0, sizeof(seats));
+}
+
+/* Make the seats of those who have ended free. Returns how many are taken. */
+static unsigned int reap(void)
+{
+	unsigned int i, left = 0;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		for (i = 0; i < ACTORS; i++)
+			if (seats[i].pid == pid)
+				seats[i].pid = 0;
+	for (i = 0; i < ACTORS; i++)
+		left += !!seats[i].pid;
+	return left;
+}
+
+static void disturb(struct rng *rng)
+{
+	struct seat *seat = &seats[rng_below(rng, ACTORS)];
+	unsigned int what = rng_below(rng, 100);
+
+	if (!seat->pid)
+		return;
+	if (seat->stopped) {
+		kill(-seat->pid, what < 20 ? SIGKILL : SIGCONT);
+		seat->stopped = false;
+	} else if (what < 4) {
+		kill(-seat->pid, SIGSTOP);
+		seat->stopped = true;
+	} else if (what < 8) {
+		kill(-seat->pid, SIGKILL);
+	} else if (what < 11) {
+		kill(seat->pid, SIGKILL); /* its children stay */
+	}
+}
+
+static bool round_run(const struct fuzz_plan *plan, unsigned int round)
+{
+	struct rng rng = { rng_seed(plan->seed, round, ~1ULL) };
+	double end = raw_now() + 2 + rng_below(&rng, 3000) / 1000.0;
+	unsigned int first = round * FUZZ_ACTORS_PER_ROUND, i, ending;
+
+	while (raw_now() < end && !fuzz_broken()) {
+		for (i = 0; i < ACTORS; i++)
+			if (!seats[i].pid && nr_groups < FUZZ_ACTORS_PER_ROUND)
+				seat_start(&seats[i], plan, first + nr_groups, 0);
+		poll(NULL, 0, rng_below(&rng, 50));
+		disturb(&rng);
+		reap();
+	}
+	ending = rng_below(&rng, 3);
+	/* Deleted with everybody still at it, or when all are dead, or by the module's end. */
+	if (ending == 0 && !run_apart(delete_devices, "deleting the devices under load"))
+		return false;
+	kill_all();
+	return clean_up(plan, ending == 1);
+}
+
+bool fuzz_prepare(const struct fuzz_plan *plan)
+{
+	struct rlimit none = { 0, 0 }, space = { 1UL << 30, 1UL << 30 };
+
+	kmsg_open();
+	/* Orphans come to us, so that nothing is missed; actors dump no core, and don't use up memory. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	setrlimit(RLIMIT_CORE, &none);
+	setrlimit(RLIMIT_AS, &space);
+	return load(plan);
+}
+
+bool fuzz_rounds(const struct fuzz_plan *plan)
+{
+	double start = raw_now();
+	long before = 0, after;
+	unsigned int round;
+
+	printf("# seed %" PRIu64 "\n", plan->seed);
+	for (round = 0; plan->rounds ? round < plan->rounds : raw_now() < start + plan->seconds;
+	     round++) {
+		unsigned long steps = fuzz_log_count();
+		double now = raw_now();
+
+		if (!round_run(plan, plan->first_round + round)) {
+			fuzz_log_tail(300);
+			return complain("seed %" PRIu64 ", round %u", plan->seed,
+					plan->first_round + round);
+		}
+		if (round + 1 == WARM_UP)
+			before = memory_used();
+		steps = fuzz_log_count() - steps;
+		printf("# round %u: %lu steps, %.0f a second; %.0f s of %.0f\n",
+		       plan->first_round + round, steps, steps / (raw_now() - now),
+		       raw_now() - start, plan->seconds);
+	}
+	if (round <= WARM_UP)
+		return true;
+	after = memory_used();
+	printf("# memory in use, KiB: %ld after %u rounds, %ld after %u\n", before, WARM_UP, after,
+	       round);
+	return after - before < MEMORY_LIMIT || complain("memory is missing");
+}
+
+bool fuzz_alone(const struct fuzz_plan *plan, const unsigned int *actors, unsigned int nr,
+		unsigned int steps)
+{
+	double end = raw_now() + PATIENCE;
+	unsigned int i;
+
+	for (i = 0; i < nr && i < ACTORS; i++)
+		seat_start(&seats[i], plan, actors[i], steps);
+	while (reap() && raw_now() < end)
+		poll(NULL, 0, 10);
+	kill_all();
+	return clean_up(plan, true);
+}
+
+/* ---- replay ---- */
+
+struct step {
+	unsigned int actor;
+	const struct role *role;
+	const struct action *action;
+	uint64_t draw;
+};
+
+static bool parse_steps(const char *path, struct step **steps, unsigned int *nr)
+{
+	FILE *f = fopen(path, "r");
+	char line[256], name[32];
+
+	*steps = NULL;
+	*nr = 0;
+	if (!f)
+		return complain("%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		struct step step;
+
+		*strchrnul(line, '#') = '\0';
+		if (!line[strspn(line, " \t\n")])
+			continue;
+		if (sscanf(line, "%u %31s %" SCNx64, &step.actor, name, &step.draw) != 3 ||
+		    !(step.action = fuzz_find_action(name, &step.role))) {
+			fclose(f);
+			return complain("%s: %s: not a step", path, line);
+		}
+		*steps = realloc(*steps, (*nr + 1) * sizeof(step));
+		if (!*steps)
+			bail("out of memory");
+		(*steps)[(*nr)++] = step;
+	}
+	fclose(f);
+	return true;
+}
+
+static bool same_actor(const struct step *a, const struct step *b)
+{
+	return a->actor == b->actor && a->role == b->role;
+}
+
+/* One actor's steps, each when its turn has come, or a second after that. */
+static void replay_actor(const struct step *steps, unsigned int nr, unsigned int first,
+			 atomic_uint *turn)
+{
+	struct actor a = { .number = steps[first].actor, .role = steps[first].role };
+	unsigned int i;
+
+	if (a.role->init)
+		a.role->init(&a);
+	for (i = first; i < nr; i++) {
+		double end = raw_now() + 1;
+
+		if (!same_actor(&steps[i], &steps[first]))
+			continue;
+		while (*turn < i && raw_now() < end)
+			poll(NULL, 0, 1);
+		fuzz_step(&a, steps[i].action, i, steps[i].draw);
+		if (*turn < i + 1)
+			*turn = i + 1;
+	}
+	/* Until the last one has had its turn nobody lets go of anything. */
+	while (*turn < nr)
+		poll(NULL, 0, 1);
+	_exit(0);
+}
+
+bool fuzz_replay(const struct fuzz_plan *plan, const char *path)
+{
+	unsigned int nr, i, j;
+	struct step *steps;
+	atomic_uint *turn = mmap(NULL, sizeof(*turn), PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double end = raw_now() + PATIENCE;
+
+	if (turn == MAP_FAILED)
+		bail("out of memory");
+	if (!parse_steps(path, &steps, &nr))
+		return false;
+	for (i = 0; i < nr && nr_groups < ACTORS; i++) {
+		struct seat *seat = &seats[nr_groups];
+
+		for (j = 0; !same_actor(&steps[j], &steps[i]); j++)
+			;
+		if (j == i && !seat_fork(seat))
+			replay_actor(steps, nr, i, turn);
+	}
+	while (reap() && raw_now() < end)
+		poll(NULL, 0, 5);
+	kill_all();
+	free(steps);
+	munmap(turn, sizeof(*turn));
+	return clean_up(plan, true);
+}

@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz_server.c - the fuzzer's servers, and how they come and go. Each has up to two devices, on which it does
+ * what a server does, in any order, and all that one must not do. What it puts on its rings is in
+ * fuzz_command.c, what it does to its memory in fuzz_memory.c.
+ *
+ * A queue may be served by a thread of its own (queue_thread()); then nobody else touches its struct queue.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fuzz_server.h"
+
+struct server fuzz_servers[2];
+static unsigned int nr_children;
+
+/* ---- becoming a server ---- */
+
+static void queue_start(struct queue *q, struct rng *rng)
+{
+	unsigned int bad = rng_below(rng, 3) ? 0 : rng_below(rng, 50), tag;
+
+	fuzz_ring_start(q, rng);
+	fuzz_map_desc(q);
+	fuzz_attach(q, q->qid);
+	for (tag = 0; tag < q->depth; tag++)
+		fuzz_fetch(q, q->qid, tag, fuzz_buffer(q, tag, bad, rng));
+	fuzz_reap(q, 0);
+}
+
+static void queue_end(struct queue *q)
+{
+	fuzz_ring_end(q);
+	fuzz_unmap_desc(q);
+}
+
+/* A queue's thread: good for a while, and then it leaves, or closes the ring, or does nothing more. */
+static void *queue_thread(void *arg)
+{
+	struct queue *q = arg;
+	unsigned int what = rng_below(&q->rng, 6), limit = 1 + rng_below(&q->rng, 2000);
+
+	queue_start(q, &q->rng);
+	while (!q->s->leave && (limit || what > 2)) {
+		unsigned int served;
+
+		fuzz_reap(q, 5);
+		served = fuzz_serve(q);
+		limit -= served < limit ? served : limit;
+	}
+	if (what == 1)
+		return NULL; /* with the ring open */
+	if (what == 2)
+		queue_end(q);
+	while (!q->s->leave)
+		poll(NULL, 0, 5);
+	return NULL; /* its owner ends the queue */
+}
+
+static int control(struct server *s, unsigned long cmd, unsigned int flags)
+{
+	struct ubdx_ctl ctl = { .id = s->add.id, .flags = flags };
+
+	return ioctl(s->ctl, cmd, &ctl) ? -errno : 0;
+}
+
+static void server_end(struct server *s, struct rng *rng)
+{
+	unsigned int i;
+
+	if (s->chan < 0)
+		return;
+	s->leave = true;
+	if (rng_below(rng, 4))
+		control(s, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	for (i = 0; i < s->nr_queues; i++) {
+		if (s->q[i].threaded)
+			pthread_join(s->q[i].thread, NULL);
+		queue_end(&s->q[i]);
+	}
+	close(s->chan);
+	s->chan = -1;
+}
+
+static void add_random(struct ubdx_add *add, struct rng *rng)
+{
+	static const unsigned int depths[] = { 1, 2, 4, 8, 16, 16, 32, 64, 128 };
+	static const unsigned int sizes[] = { 4096, 65536, 262144, 262144, 1048576 };
+	static const unsigned int blocks[] = { 512, 512, 512, 1024, 2048, 4096 };
+
+	*add = (struct ubdx_add){
+		.version = UBDX_VERSION,
+		.id = rng_below(rng, FUZZ_IDS + 1) - 1,
+		.xfer_modes = (1 << UBDX_NR_XFER) - 1,
+		.params = {
+			.dev_sectors = 8 << rng_below(rng, 14),
+			.nr_queues = 1 + rng_below(rng, MAX_QUEUES),
+			.depth = depths[rng_below(rng, ARRAY_SIZE(depths))],
+			.max_io_bytes = sizes[rng_below(rng, ARRAY_SIZE(sizes))],
+			/* short, or clients do little but wait */
+			.timeout_ms = 1000 + rng_below(rng, 3) * 500,
+			.logical_block_size = blocks[rng_below(rng, ARRAY_SIZE(blocks))],
+			.max_discard_sectors = rng_below(rng, 2) * 1024,
+			.max_write_zeroes_sectors = rng_below(rng, 2) * 1024,
+			.max_segments = rng_below(rng, 2) * (1 + rng_below(rng, 200)),
+			.attrs = rng_below(rng, 4) ? 0 : rng_below(rng, UBDX_ATTR_ALL + 1),
+			.numa_node = -1,
+		},
+	};
+}
+
+/* In place of what has that number. Returns the channel, or -errno. */
+static int add_and_open(struct server *s)
+{
+	unsigned int tries;
+	char path[32];
+	int fd;
+
+	if (ioctl(s->ctl, UBDX_IOC_ADD, &s->add) &&
+	    (errno != EEXIST || control(s, UBDX_IOC_DEL, UBDX_CTL_FORCE) ||
+	     ioctl(s->ctl, UBDX_IOC_ADD, &s->add)))
+		return -errno;
+	snprintf(path, sizeof(path), "/dev/ubdxc%d", s->add.id);
+	for (tries = 0; tries < 20; tries++) {
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd >= 0 || errno != ENOENT)
+			break;
+		poll(NULL, 0, 1); /* devtmpfs makes the node a moment later */
+	}
+	return fd < 0 ? -errno : fd;
+}
+
+/* Everything from ADD to START. Other actors are at it too, so any of it can fail. */
+static int setup(struct actor *a, struct server *s)
+{
+	unsigned int i, tries;
+	int ret;
+
+	server_end(s, &a->rng);
+	add_random(&s->add, &a->rng);
+	args(a, "id %d queues %u depth %u", s->add.id, s->add.params.nr_queues,
+	     s->add.params.depth);
+	s->chan = add_and_open(s);
+	args(a, ": %d", s->chan);
+	if (s->chan < 0)
+		return s->chan;
+	s->leave = s->gone = false;
+	s->nr_queues = s->add.params.nr_queues;
+	for (i = 0; i < s->nr_queues; i++) {
+		struct queue *q = &s->q[i];
+
+		*q = (struct queue){
+			.s = s, .qid = i, .depth = s->add.params.depth, .threaded = chance(a, 60)
+		};
+		q->rng.state = rng_next(&a->rng);
+		if (!q->threaded || pthread_create(&q->thread, NULL, queue_thread, q)) {
+			q->threaded = false;
+			queue_start(q, &a->rng);
+		}
+	}
+	for (tries = 0; tries < 20; tries++) {
+		ret = control(s, UBDX_IOC_START, 0);
+		if (ret != -EAGAIN)
+			break;
+		poll(NULL, 0, 2);
+	}
+	args(a, ", %d; ", ret);
+	return ret;
+}
+
+static void act_setup(struct actor *a)
+{
+	if (!setup(a, &PICK(a, fuzz_servers)))
+		worked(a);
+}
+
+struct server *fuzz_other_server(struct server *s)
+{
+	return s == &fuzz_servers[0] ? &fuzz_servers[1] : &fuzz_servers[0];
+}
+
+/* A queue that is served by this thread, or NULL, and then one may be for the next step. */
+struct queue *fuzz_some_queue(struct actor *a)
+{
+	struct server *s = &PICK(a, fuzz_servers);
+	unsigned int i = below(a, MAX_QUEUES), n;
+
+	/* what is gone is of interest for a while only */
+	if (s->gone && chance(a, 10))
+		server_end(s, &a->rng);
+	for (n = 0; n < 2 * MAX_QUEUES; n++) {
+		struct queue *q = &s->q[i];
+
+		if (s->chan >= 0 && i < s->nr_queues && !q->threaded)
+			return q;
+		i = (i + 1) % MAX_QUEUES;
+		if (n == MAX_QUEUES - 1)
+			s = fuzz_other_server(s);
+	}
+	if (s->chan < 0)
+		setup(a, s);
+	return NULL;
+}
+
+/* ---- coming and going ---- */
+
+static void act_ring(struct actor *a)
+{
+	struct queue *q = fuzz_some_queue(a);
+
+	if (!q)
+		return;
+	fuzz_ring_end(q);
+	if (chance(a, 50))
+		fuzz_ring_start(q, &a->rng);
+}
+
+static void act_leave(struct actor *a)
+{
+	server_end(&PICK(a, fuzz_servers), &a->rng);
+}
+
+static void act_control(struct actor *a)
+{
+	static const unsigned long cmds[] = { UBDX_IOC_START, UBDX_IOC_STOP, UBDX_IOC_DEL };
+	struct server *s = &PICK(a, fuzz_servers);
+	unsigned long cmd = PICK(a, cmds);
+	int ret;
+
+	if (s->chan < 0)
+		return;
+	ret = control(s, cmd, chance(a, 50) ? UBDX_CTL_FORCE : 0);
+	args(a, "%lx: %d", cmd, ret);
+	if (!ret)
+		worked(a);
+}
+
+/* A descriptor of the channel that is in flight, in a socket, or stays in the table for good. */
+static void act_pass(struct actor *a)
+{
+	struct server *s = &PICK(a, fuzz_servers);
+	char data = 0, space[CMSG_SPACE(sizeof(int))] = {};
+	struct iovec iov = { &data, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = space,
+			      .msg_controllen = sizeof(space) };
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int pair[2];
+
+	if (s->chan < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+		return;
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &s->chan, sizeof(int));
+	sendmsg(pair[0], &msg, 0);
+	close(pair[0]);
+	if (chance(a, 90))
+		close(pair[1]);
+}
+
+/* A child has it all as well: it stays, or uses what it has, or ends at once. */
+static void act_fork(struct actor *a)
+{
+	struct queue *q = fuzz_some_queue(a);
+	unsigned int what = below(a, 3);
+
+	args(a, "%u", what);
+	if (!q || nr_children > 3 || fork()) {
+		nr_children++;
+		return;
+	}
+	if (what == 1) {
+		fuzz_attach(q, q->qid);
+		fuzz_commit(q, fuzz_right(q, below(a, q->depth)));
+		fuzz_reap(q, 1);
+	}
+	if (what == 2)
+		_exit(0);
+	for (;;)
+		pause();
+}
+
+/* Another program, with or without what this one had open. */
+static void act_exec(struct actor *a)
+{
+	struct queue *q = fuzz_some_queue(a);
+	bool keep = chance(a, 50);
+
+	args(a, "%s", keep ? "with the descriptors" : "without");
+	if (!q || chance(a, 50))
+		return;
+	if (keep) {
+		fcntl(q->s->chan, F_SETFD, 0);
+		if (q->has_ring)
+			fcntl(q->ring.ring_fd, F_SETFD, 0);
+	}
+	execl("/proc/self/exe", "fuzz", "--idle", NULL);
+}
+
+static void init(struct actor *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(fuzz_servers); i++) {
+		fuzz_servers[i].chan = -1;
+		fuzz_servers[i].ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	}
+	fuzz_memory_init();
+}
+
+static const struct action actions[] = {
+	{ "setup", 2, act_setup },     { "serve", 60, act_serve },
+	{ "commit", 40, act_commit },  { "more", 3, act_more },
+	{ "attach", 2, act_attach },   { "fetch", 4, act_fetch },
+	{ "sqe", 8, act_sqe },	       { "opcode", 5, act_opcode },
+	{ "cancel", 2, act_cancel },   { "stranger", 5, act_stranger },
+	{ "foreign", 4, act_foreign }, { "ring", 2, act_ring },
+	{ "leave", 1, act_leave },     { "control", 1, act_control },
+	{ "pass", 2, act_pass },       { "fork", 2, act_fork },
+	{ "exec", 1, act_exec },       { "desc", 10, act_desc },
+	{ "memory", 6, act_memory },   {},
+};
+
+const struct role fuzz_server = { .name = "server", .weight = 4, .init = init, .actions = actions };

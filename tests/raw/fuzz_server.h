@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * fuzz_server.h - what fuzz_server.c, fuzz_command.c and fuzz_memory.c share: a server's devices and queues.
+ */
+#ifndef UBDX_FUZZ_SERVER_H
+#define UBDX_FUZZ_SERVER_H
+
+#include <liburing.h>
+#include <pthread.h>
+
+#include "fuzz.h"
+
+#define MAX_QUEUES 2
+#define MAX_HELD 256 /* what is more is never answered */
+
+/* user_data of what isn't a tag's command */
+#define NO_TAG 0x10000
+#define MUST_FAIL 0x10001
+
+struct queue {
+	struct server *s;
+	unsigned int qid, depth;
+	bool has_ring, threaded;
+	struct io_uring ring;
+	const struct ubdx_desc *desc; /* NULL: not mapped */
+	size_t desc_bytes;
+	uint16_t held[MAX_HELD]; /* tags that are with us */
+	unsigned int nr_held;
+	pthread_t thread;
+	struct rng rng; /* the thread's */
+};
+
+struct server {
+	int ctl, chan; /* chan -1: no device */
+	struct ubdx_add add;
+	unsigned int nr_queues;
+	struct queue q[MAX_QUEUES];
+	atomic_bool leave; /* its threads are to end */
+	atomic_bool gone; /* a command said so */
+};
+
+extern struct server fuzz_servers[2];
+
+/* A queue that is served by the caller, or NULL, and then one may be for the next step. */
+struct queue *fuzz_some_queue(struct actor *a);
+struct server *fuzz_other_server(struct server *s);
+
+/* ---- fuzz_command.c ---- */
+
+void fuzz_ring_start(struct queue *q, struct rng *rng);
+void fuzz_ring_end(struct queue *q);
+void fuzz_attach(struct queue *q, unsigned int qid);
+void fuzz_fetch(struct queue *q, unsigned int qid, unsigned int tag, uint64_t addr);
+struct io_uring_sqe *fuzz_commit(struct queue *q, struct ubdx_commit commit);
+/* Submit, wait a moment, and note which tags have come to us. */
+void fuzz_reap(struct queue *q, unsigned int ms);
+/* The answer of a good server. */
+struct ubdx_commit fuzz_right(struct queue *q, unsigned int tag);
+/* Give it to all. Returns how many there were. */
+unsigned int fuzz_serve(struct queue *q);
+void act_serve(struct actor *a);
+void act_commit(struct actor *a);
+void act_more(struct actor *a);
+void act_attach(struct actor *a);
+void act_fetch(struct actor *a);
+void act_sqe(struct actor *a);
+void act_opcode(struct actor *a);
+void act_cancel(struct actor *a);
+void act_stranger(struct actor *a);
+void act_foreign(struct actor *a);
+
+/* ---- fuzz_memory.c ---- */
+
+void fuzz_memory_init(void);
+void fuzz_map_desc(struct queue *q);
+void fuzz_unmap_desc(struct queue *q);
+/* The address of a tag's buffer, a bad one @bad times in a hundred. */
+uint64_t fuzz_buffer(struct queue *q, unsigned int tag, unsigned int bad, struct rng *rng);
+void act_desc(struct actor *a);
+void act_memory(struct actor *a);
+
+#endif /* UBDX_FUZZ_SERVER_H */
