@@ -137,17 +137,37 @@ static bool ubdx_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
 	return (u32)jiffies - slot->start >= msecs_to_jiffies(q->dev->params.timeout_ms);
 }
 
-/* The server is gone. @slot: claimed by the caller, who loses it. */
-void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot)
+/* Back to blk-mq, where it waits for another server. */
+static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	struct request *rq = slot->rq;
+
+	atomic64_inc(&q->reissued);
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	blk_mq_requeue_request(rq, true);
+}
+
+/**
+ * ubdx_abort - a request's server is gone: end it, or keep it for the next one.
+ * @q:		queue.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @seen:	the server knows of it.
+ */
+void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen)
 {
 	bool late = ubdx_late(q, slot);
 
+	if (READ_ONCE(q->dev->recovers) &&
+	    (!seen || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)) {
+		ubdx_reissue(q, slot);
+		return;
+	}
 	atomic64_inc(&q->aborted);
 	ubdx_end(q, slot, (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
 
 /*
- * End every request of the queue that nobody has claimed. sq->dead is set, none is published any
+ * Abort every request of the queue that nobody has claimed. sq->dead is set, none is published any
  * more.
  */
 void ubdx_abort_queue(struct ubdx_queue *q)
@@ -158,9 +178,10 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 		struct ubdx_slot *slot = &q->slots[tag];
 		u32 seq = ubdx_slot_seq(slot);
 
-		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED) ||
-		    ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
-			ubdx_abort(q, slot);
+		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
+			ubdx_abort(q, slot, false);
+		else if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
+			ubdx_abort(q, slot, true);
 	}
 }
 
@@ -249,7 +270,7 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 	struct request *rq = bd->rq;
 
 	if (unlikely(!ubdx_sq_alive(sq)))
-		return BLK_STS_IOERR;
+		return READ_ONCE(q->dev->recovers) ? BLK_STS_RESOURCE : BLK_STS_IOERR;
 	if (unlikely(!ubdx_prepare(q, rq)))
 		return BLK_STS_NOTSUPP;
 	rq->rq_next = NULL;
@@ -378,19 +399,23 @@ failed:
 static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 {
 	struct ubdx_queue *q = rq->mq_hctx->driver_data;
-	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+	struct ubdx_server_queue *sq;
 	int tag = READ_ONCE(rq->tag);
 	bool late;
 
-	/* Being requeued with an elevator: not at the server. */
+	rcu_read_lock();
+	sq = READ_ONCE(q->sq);
+	/* tag < 0: being requeued with an elevator, not at the server */
 	if (!sq || tag < 0)
-		return BLK_EH_RESET_TIMER;
+		goto unlock;
 
 	late = ubdx_late(q, &q->slots[tag]);
 	if (late && ubdx_slot_state(&q->slots[tag]) == UBDX_SLOT_CLAIMED)
 		kill_pid(sq->srv->tgid, SIGKILL, 1);
 	if (late || READ_ONCE(sq->task->flags) & PF_EXITING)
 		ubdx_server_fail(sq->srv);
+unlock:
+	rcu_read_unlock();
 	return BLK_EH_RESET_TIMER;
 }
 

@@ -21,7 +21,7 @@
  * A command holds a reference on the open channel file, so server and queue outlive it.
  */
 #include <linux/nospec.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 
 #include "chan.h"
 #include "trace.h"
@@ -75,6 +75,13 @@ static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **plac
 static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
 				struct ubdx_slot *slot, unsigned int issue_flags)
 {
+	if (fatal_signal_pending(current)) {
+		/* not its fault: it is being killed */
+		ubdx_server_fail(sq->srv);
+		ubdx_abort(sq->q, slot, false);
+		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
+		return;
+	}
 	sq->q->failed++;
 	ubdx_park(&t->cmd, t->taken);
 	ubdx_end(sq->q, slot, (struct ubdx_result){ .status = BLK_STS_IOERR });
@@ -112,7 +119,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	ubdx_slot_release(slot, seq, UBDX_SLOT_SERVER);
 	if (unlikely(READ_ONCE(sq->dead))) {
 		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
-			ubdx_abort(sq->q, slot);
+			ubdx_abort(sq->q, slot, false);
 		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
 		return;
 	}
@@ -126,7 +133,7 @@ static void ubdx_deliver_nobody(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 	struct ubdx_slot *slot = &sq->q->slots[t - sq->tags];
 
 	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
-		ubdx_abort(sq->q, slot);
+		ubdx_abort(sq->q, slot, false);
 	ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
 }
 
@@ -168,7 +175,7 @@ static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
 		t->cmd = NULL;
 		if (unlikely(!t->taken)) {
 			if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
-				ubdx_abort(sq->q, slot);
+				ubdx_abort(sq->q, slot, false);
 			continue;
 		}
 		t->pending.next = first;
@@ -304,6 +311,13 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	ubdx_stage(sq->q, slot, UBDX_T_COMMIT);
 
 	result = ubdx_settle(sq, slot, res);
+	if (unlikely(result.status) && fatal_signal_pending(current)) {
+		/* It may have failed for that: the answer doesn't count. */
+		ubdx_server_fail(sq->srv);
+		ubdx_abort(sq->q, slot, true);
+		ubdx_commit_refused(sq);
+		return -ENODEV;
+	}
 	ubdx_stage(sq->q, slot, UBDX_T_RELEASE);
 
 	/* Park before the request ends: its tag can be used again at once. */

@@ -59,7 +59,7 @@ static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 
 	if (copy_from_user(&ctl, arg, sizeof(ctl)))
 		return -EFAULT;
-	if (ctl.flags & ~UBDX_CTL_FORCE || ctl.reserved)
+	if (ctl.flags & ~UBDX_CTL_FORCE || (ctl.xfer_modes && cmd != UBDX_IOC_START))
 		return -EINVAL;
 	dev = ubdx_dev_get(ctl.id, false);
 	if (!dev)
@@ -67,7 +67,10 @@ static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 	force = ctl.flags & UBDX_CTL_FORCE;
 	switch (cmd) {
 	case UBDX_IOC_START:
-		ret = force ? -EINVAL : ubdx_dev_start(dev);
+		ret = force ? -EINVAL : ubdx_dev_start(dev, ctl.xfer_modes);
+		break;
+	case UBDX_IOC_QUIESCE:
+		ret = force ? -EINVAL : ubdx_dev_quiesce(dev);
 		break;
 	case UBDX_IOC_STOP:
 		ret = ubdx_dev_stop(dev, force);
@@ -156,6 +159,7 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 	case UBDX_IOC_START:
 	case UBDX_IOC_STOP:
 	case UBDX_IOC_DEL:
+	case UBDX_IOC_QUIESCE:
 		return ubdx_ctl_dev(cmd, arg);
 	case UBDX_IOC_INFO:
 		return ubdx_ctl_info(arg);

@@ -31,6 +31,8 @@
  *   all.
  *   3. parked commands are completed, without the rings' uring_lock: the server may hold that for
  *      as long as it likes.
+ * If the device recovers (recovery.c) requests are not ended in step 2 but given back to blk-mq, and
+ * wait there.
  * What the server's own task has claimed meanwhile it ends, or it moves it on, and then looks at
  * sq->dead: full barriers on both sides, so either it sees dead or the abort sees the new state.
  *
@@ -98,7 +100,7 @@ struct ubdx_counter {
 
 struct ubdx_queue {
 	struct ubdx_dev *dev;
-	struct ubdx_server_queue *sq; /* set by START, cleared after del_gendisk */
+	struct ubdx_server_queue *sq; /* set by START; RCU: see ubdx_dev_detach() */
 	u16 qid;
 	u16 depth;
 	int node;
@@ -109,6 +111,7 @@ struct ubdx_queue {
 	struct ubdx_counter done[UBDX_NR_XFER][UBDX_NR_OPS] ____cacheline_aligned_in_smp;
 	u64 failed; /* ended with an error by the server */
 	atomic64_t aborted; /* ended because the server is gone */
+	atomic64_t reissued; /* to be served by another server */
 	struct ubdx_slot slots[] ____cacheline_aligned_in_smp;
 };
 
@@ -162,8 +165,10 @@ struct ubdx_dev {
 	spinlock_t state_lock; /* the three below */
 	enum ubdx_state state;
 	struct ubdx_server *srv;
-	struct gendisk *disk; /* while LIVE */
+	struct gendisk *disk; /* while LIVE or QUIESCED */
 	bool closing; /* refuses opens; the disk's open_mutex */
+	bool recovers; /* without a server requests wait; cleared by STOP. READ_ONCE */
+	bool quiesced; /* by us; dev->lock */
 	struct work_struct scan_work;
 	struct blk_mq_tag_set tag_set;
 	struct ubdx_params params;
@@ -225,7 +230,7 @@ static inline void ubdx_dev_put(struct ubdx_dev *dev)
 	put_device(&dev->device);
 }
 struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add);
-int ubdx_dev_start(struct ubdx_dev *dev);
+int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes);
 int ubdx_dev_stop(struct ubdx_dev *dev, bool force);
 int ubdx_dev_del(struct ubdx_dev *dev, bool force);
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv);
@@ -233,6 +238,17 @@ unsigned int ubdx_dev_count(void);
 void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev));
 int ubdx_dev_init(void);
 void ubdx_dev_exit(void);
+
+void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv);
+void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
+		    struct gendisk *disk);
+
+/* ---- recovery.c: from one server to the next ---- */
+
+void ubdx_dev_detach(struct ubdx_dev *dev);
+int ubdx_dev_resume(struct ubdx_dev *dev, u64 xfer_modes);
+int ubdx_dev_quiesce(struct ubdx_dev *dev);
+void ubdx_dev_give_up(struct ubdx_dev *dev);
 
 /* ---- server.c: the process behind /dev/ubdxcN ---- */
 
@@ -258,7 +274,7 @@ void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more);
 void ubdx_commit_refused(struct ubdx_server_queue *sq);
 void ubdx_end_batch(struct ubdx_server_queue *sq);
-void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot);
+void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen);
 void ubdx_abort_queue(struct ubdx_queue *q);
 
 /* ---- sysfs.c ---- */

@@ -11,8 +11,10 @@
  * open the channel, takes state_lock.
  */
 #include <linux/blkdev.h>
+#include <linux/delay.h>
 #include <linux/idr.h>
 #include <linux/nodemask.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -175,6 +177,8 @@ static int ubdx_params_check(const struct ubdx_params *p)
 	    p->dev_sectors > (LLONG_MAX >> SECTOR_SHIFT))
 		return -EINVAL;
 	/* A FUA write is only told apart from others where there is a volatile cache. */
+	if (p->recovery >= UBDX_NR_RECOVERY || p->reserved0)
+		return -EINVAL;
 	if (p->attrs & ~UBDX_ATTR_ALL ||
 	    ((p->attrs & UBDX_ATTR_FUA) && !(p->attrs & UBDX_ATTR_WRITE_CACHE)))
 		return -EINVAL;
@@ -392,7 +396,7 @@ static int ubdx_server_ready(struct ubdx_server *srv)
 	return 0;
 }
 
-static void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
+void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
 	unsigned int i;
 
@@ -400,8 +404,8 @@ static void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
 		WRITE_ONCE(dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
 }
 
-static void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
-			   struct gendisk *disk)
+void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
+		    struct gendisk *disk)
 {
 	lockdep_assert_held(&dev->lock);
 
@@ -413,30 +417,20 @@ static void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct u
 }
 
 /**
- * ubdx_dev_start - make the block device; the caller is the server and has fetched every tag.
+ * ubdx_dev_create_disk - make the block device.
  * @dev:	device.
  *
  * Should the server die meanwhile, the disk comes up failing everything, and the abort, which waits
  * for dev->lock, takes it away again.
  */
-int ubdx_dev_start(struct ubdx_dev *dev)
+static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 {
 	struct gendisk *disk;
 	int ret;
 
-	mutex_lock(&dev->lock);
-	/* The last of these can change without dev->lock, but only from NULL. */
-	ret = dev->state == UBDX_S_ADDED ? ubdx_server_ready(READ_ONCE(dev->srv)) :
-	      dev->state == UBDX_S_LIVE	 ? -EBUSY :
-					   -ENODEV;
-	if (ret)
-		goto unlock;
-
 	disk = ubdx_disk_alloc(dev);
-	if (IS_ERR(disk)) {
-		ret = PTR_ERR(disk);
-		goto unlock;
-	}
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
 	get_device(&dev->device); /* the disk's; a disk that isn't added doesn't drop it */
 	ubdx_set_sq(dev, dev->srv);
 	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
@@ -444,11 +438,34 @@ int ubdx_dev_start(struct ubdx_dev *dev)
 		ubdx_set_sq(dev, NULL);
 		put_disk(disk);
 		ubdx_dev_put(dev);
-		goto unlock;
+		return ret;
 	}
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, disk);
+	WRITE_ONCE(dev->recovers, dev->params.recovery != UBDX_RECOVERY_FAIL);
 	queue_work(ubdx_scan_wq, &dev->scan_work);
-unlock:
+	return 0;
+}
+
+/**
+ * ubdx_dev_start - a server takes up its work: the caller, who has fetched every tag.
+ * @dev:	device.
+ * @xfer_modes:	if QUIESCED: the modes it offers, or 0.
+ */
+int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
+{
+	int ret;
+
+	mutex_lock(&dev->lock);
+	if (dev->state == UBDX_S_LIVE)
+		ret = -EBUSY;
+	else if (dev->state == UBDX_S_DEAD)
+		ret = -ENODEV;
+	else /* dev->srv can change without dev->lock, but only from NULL */
+		ret = ubdx_server_ready(READ_ONCE(dev->srv));
+	if (!ret && dev->state == UBDX_S_QUIESCED)
+		ret = ubdx_dev_resume(dev, xfer_modes);
+	else if (!ret)
+		ret = xfer_modes ? -EINVAL : ubdx_dev_create_disk(dev);
 	mutex_unlock(&dev->lock);
 	return ret;
 }
@@ -485,6 +502,20 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state)
 		ubdx_server_put(srv);
 }
 
+/*
+ * Whoever holds a disk's open_mutex may be waiting for I/O. That ends, unless it waits for another
+ * server, which may be never; the one that there is may be gone at any time.
+ */
+static bool ubdx_dev_lock_opens(struct ubdx_dev *dev)
+{
+	while (!mutex_trylock(&dev->disk->open_mutex)) {
+		if (dev->recovers && (!dev->srv || READ_ONCE(dev->srv->queues[0]->dead)))
+			return false;
+		msleep(1);
+	}
+	return true;
+}
+
 static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
 {
 	struct gendisk *disk = dev->disk;
@@ -495,18 +526,23 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
 	 * First of all: open_mutex may be held by somebody who waits for I/O, the partition scan
 	 * say.
 	 */
-	if (disk && force && dev->srv)
-		ubdx_server_abort(dev->srv);
+	if (disk && force)
+		ubdx_dev_give_up(dev);
 	if (disk) {
 		/* ubdx_disk_open() looks at it under the same mutex */
-		mutex_lock(&disk->open_mutex);
+		if (!ubdx_dev_lock_opens(dev))
+			return -EBUSY;
 		dev->closing = force || !disk_openers(disk);
 		mutex_unlock(&disk->open_mutex);
 		if (!dev->closing)
 			return -EBUSY;
 	}
-	if (disk && force)
+	if (disk && (force || dev->quiesced)) {
+		ubdx_dev_give_up(dev);
 		blk_mark_disk_dead(disk);
+	}
+	/* A server that dies from now on isn't waited for: del_gendisk() must come to its end. */
+	WRITE_ONCE(dev->recovers, false);
 	ubdx_dev_take_down(dev, UBDX_S_DEAD);
 	return 0;
 }
@@ -544,18 +580,24 @@ int ubdx_dev_del(struct ubdx_dev *dev, bool force)
 }
 
 /*
- * The server has been aborted. If it was this device's, the disk goes; if not yet LIVE, another may
- * come.
+ * The server has been aborted. If it was this device's, the disk goes, or waits; if not yet LIVE,
+ * another may come.
  */
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
 	mutex_lock(&dev->lock);
 	if (dev->srv == srv) {
-		if (dev->disk) {
+		if (dev->disk)
 			pr_warn("ubdx: ubdxb%d: server %d is gone\n", dev->id, pid_nr(srv->tgid));
-			blk_mark_disk_dead(dev->disk);
+		if (dev->recovers) {
+			/* Where it only stumbled it must not write when another does. */
+			kill_pid(srv->tgid, SIGKILL, 1);
+			ubdx_dev_detach(dev);
+		} else {
+			if (dev->disk)
+				blk_mark_disk_dead(dev->disk);
+			ubdx_dev_take_down(dev, dev->disk ? UBDX_S_DEAD : dev->state);
 		}
-		ubdx_dev_take_down(dev, dev->disk ? UBDX_S_DEAD : dev->state);
 	}
 	mutex_unlock(&dev->lock);
 }

@@ -89,8 +89,8 @@ void ubdx_server_put(struct ubdx_server *srv)
  * ubdx_server_abort - end every request that this server has, and every command it has parked.
  * @srv:	server.
  *
- * When it returns, all requests that were out have ended or are being ended by the server's own
- * task, and new ones fail. Idempotent. Process context; needs no I/O to make progress.
+ * When it returns, all requests that were out have ended, or been given back, or are so by the
+ * server's own task, and new ones fail, or wait. Idempotent. Process context; needs no I/O to make progress.
  */
 void ubdx_server_abort(struct ubdx_server *srv)
 {
@@ -192,7 +192,7 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		return -ENOMEM;
 
 	spin_lock(&dev->state_lock);
-	if (dev->state != UBDX_S_ADDED) {
+	if (dev->state != UBDX_S_ADDED && dev->state != UBDX_S_QUIESCED) {
 		ret = dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
 	} else if (dev->srv) {
 		ret = -EBUSY;

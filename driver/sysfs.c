@@ -15,22 +15,36 @@ static struct ubdx_dev *to_ubdx(struct device *device)
 }
 
 /*
- * The disk exists only while the device is live; what is left to tell is whether its server still
- * is.
+ * The disk exists only while the device is live or quiesced; what is left to tell is whether it has
+ * a server.
  */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	struct ubdx_server_queue *sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
+	struct ubdx_dev *dev = to_ubdx(device);
+	struct ubdx_server_queue *sq;
+	bool live;
 
-	return sysfs_emit(buf, "%s\n", sq && !READ_ONCE(sq->dead) ? "live" : "dead");
+	rcu_read_lock();
+	sq = READ_ONCE(dev->queues[0]->sq);
+	live = sq && !READ_ONCE(sq->dead);
+	rcu_read_unlock();
+	return sysfs_emit(buf, "%s\n",
+			  live			   ? "live" :
+			  READ_ONCE(dev->recovers) ? "quiesced" :
+						     "dead");
 }
 static DEVICE_ATTR_RO(state);
 
 static ssize_t server_pid_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	struct ubdx_server_queue *sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
+	struct ubdx_server_queue *sq;
+	pid_t pid;
 
-	return sysfs_emit(buf, "%d\n", sq ? pid_vnr(sq->srv->tgid) : 0);
+	rcu_read_lock();
+	sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
+	pid = sq ? pid_vnr(sq->srv->tgid) : 0;
+	rcu_read_unlock();
+	return sysfs_emit(buf, "%d\n", pid);
 }
 static DEVICE_ATTR_RO(server_pid);
 
@@ -97,22 +111,29 @@ static ssize_t counters_show(struct device *device, struct device_attribute *att
 }
 static DEVICE_ATTR_RO(counters);
 
-/* failed: ended with the server's error; aborted: without it; stale: commits refused */
+/*
+ * failed: ended with the server's error; aborted: without it; stale: commits refused (by the present
+ * server); reissued: given back for the next server
+ */
 static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_dev *dev = to_ubdx(device);
-	u64 failed = 0, aborted = 0, stale = 0;
+	u64 failed = 0, aborted = 0, stale = 0, reissued = 0;
 	unsigned int i;
 
+	rcu_read_lock();
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		struct ubdx_queue *q = dev->queues[i];
 		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
 
 		failed += READ_ONCE(q->failed);
 		aborted += atomic64_read(&q->aborted);
+		reissued += atomic64_read(&q->reissued);
 		stale += sq ? atomic64_read(&sq->stale) : 0;
 	}
-	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\n", failed, aborted, stale);
+	rcu_read_unlock();
+	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\nreissued %llu\n", failed,
+			  aborted, stale, reissued);
 }
 static DEVICE_ATTR_RO(errors);
 
@@ -123,6 +144,7 @@ static ssize_t queues_show(struct device *device, struct device_attribute *attr,
 	ssize_t len = 0;
 	unsigned int i;
 
+	rcu_read_lock();
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		struct ubdx_queue *q = dev->queues[i];
 		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
@@ -131,6 +153,7 @@ static ssize_t queues_show(struct device *device, struct device_attribute *attr,
 				     sq ? page_to_nid(virt_to_page(sq->desc)) : q->node,
 				     sq ? task_pid_vnr(sq->task) : 0);
 	}
+	rcu_read_unlock();
 	return len;
 }
 static DEVICE_ATTR_RO(queues);

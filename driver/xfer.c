@@ -95,6 +95,28 @@ int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
 }
 
 /**
+ * ubdx_xfer_reoffer - the device's new server offers other modes than the last one.
+ * @dev:	device.
+ * @offered:	mask of modes.
+ *
+ * New requests take the mode that was asked for last, if it is among them, or else the present one,
+ * or else the first. Returns 0, or -EOPNOTSUPP if driver and server have none in common.
+ */
+int ubdx_xfer_reoffer(struct ubdx_dev *dev, u64 offered)
+{
+	offered &= ubdx_xfer_supported();
+	if (!offered)
+		return -EOPNOTSUPP;
+
+	spin_lock(&dev->xfer_lock);
+	dev->xfer_offered = offered;
+	if (!ubdx_xfer_take(dev, dev->xfer_wanted) && !(offered & BIT_ULL(dev->xfer->mode)))
+		WRITE_ONCE(dev->xfer, ubdx_xfer_table[__ffs64(offered)]);
+	spin_unlock(&dev->xfer_lock);
+	return 0;
+}
+
+/**
  * ubdx_xfer_pin - new requests of this device take @mode, whatever the module parameter says.
  * @dev:	device.
  * @mode:	enum ubdx_xfer_mode; need not be valid.

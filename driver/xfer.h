@@ -41,6 +41,7 @@ int ubdx_xfer_parse(const char *name);
 ssize_t ubdx_xfer_list(char *buf, unsigned int current_mode);
 
 int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered);
+int ubdx_xfer_reoffer(struct ubdx_dev *dev, u64 offered);
 int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode);
 void ubdx_xfer_follow(struct ubdx_dev *dev);
 void ubdx_xfer_refollow(struct ubdx_dev *dev);

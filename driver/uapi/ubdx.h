@@ -215,6 +215,27 @@ struct ubdx_commit {
 #define UBDX_ATTR_ROTATIONAL (1U << 3)
 #define UBDX_ATTR_ALL ((1U << 4) - 1)
 
+/*
+ * What becomes of the device when its server is gone, in whatever way. Unless it is UBDX_RECOVERY_FAIL
+ * the device is QUIESCED then: new requests wait, with no limit, until another server has opened the
+ * channel, fetched every tag and called START, or until the device is stopped by force. A server whose
+ * process still lives (too late with an answer, ring closed, queue's thread gone) is killed, lest it
+ * write to its storage when another does.
+ *
+ * UBDX_RECOVERY_FAIL: the block device goes; requests fail with EIO.
+ * UBDX_RECOVERY_QUEUE: requests that the server has seen and not answered fail with EIO, since nobody
+ *	knows how far it came. Nothing is served twice.
+ * UBDX_RECOVERY_REISSUE: they are given to the next server. It may serve a request that the last one
+ *	has served already, wholly or in part: only for targets where doing that twice is doing it
+ *	once. No request fails.
+ */
+enum ubdx_recovery {
+	UBDX_RECOVERY_FAIL = 0,
+	UBDX_RECOVERY_QUEUE = 1,
+	UBDX_RECOVERY_REISSUE = 2,
+	UBDX_NR_RECOVERY
+};
+
 /**
  * struct ubdx_params - what a device is like. Written by the server at ADD, with defaults filled
  * in by the driver; constant for the device's life.
@@ -239,6 +260,7 @@ struct ubdx_commit {
  * @max_segment_size:	longest physically contiguous piece in bytes, at least 4096; 0: no limit.
  * @attrs:		UBDX_ATTR_*.
  * @numa_node:		node for tags and the queues' memory; -1: that of each queue's CPUs.
+ * @recovery:		enum ubdx_recovery.
  * @reserved:		zero.
  */
 struct ubdx_params {
@@ -259,7 +281,9 @@ struct ubdx_params {
 	__u32 max_segment_size;
 	__u32 attrs;
 	__s32 numa_node;
-	__u64 reserved[3];
+	__u32 recovery;
+	__u32 reserved0;
+	__u64 reserved[2];
 };
 
 /* Control ioctls. All need the control node, so whom its file mode admits. */
@@ -310,15 +334,17 @@ struct ubdx_add {
 };
 
 /**
- * struct ubdx_ctl - UBDX_IOC_START, _STOP and _DEL, in.
+ * struct ubdx_ctl - UBDX_IOC_START, _STOP, _DEL and _QUIESCE, in.
  * @id:		device.
  * @flags:	UBDX_CTL_FORCE: for STOP and DEL, also while the block device is open; requests in
  *		flight fail with EIO. Without it an open device is -EBUSY.
+ * @xfer_modes:	START of a QUIESCED device: the modes that its new server offers, as at ADD; 0: those
+ *		that the last one did. Else zero.
  */
 struct ubdx_ctl {
 	__s32 id;
 	__u32 flags;
-	__u64 reserved;
+	__u64 xfer_modes;
 };
 
 #define UBDX_CTL_FORCE (1U << 0)
@@ -328,6 +354,8 @@ enum ubdx_state {
 	UBDX_S_ADDED = 0, /* no block device yet; a server can open the channel and START */
 	UBDX_S_LIVE = 1, /* /dev/ubdxbN is there */
 	UBDX_S_DEAD = 2, /* stopped, or its server died; can only be deleted */
+	UBDX_S_QUIESCED =
+		3, /* without a server, which another can become; see enum ubdx_recovery */
 };
 
 /**
@@ -384,7 +412,7 @@ struct ubdx_set {
 /*
  * START: from the server, with every tag of every queue fetched.
  * Errors: -ENODEV; -EPERM not the server; -EBUSY started already; -EAGAIN not every tag is fetched;
- * -ENXIO the server has failed.
+ * -ENXIO the server has failed; -EOPNOTSUPP it offers no mode that the driver has.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
@@ -397,6 +425,14 @@ struct ubdx_set {
 #define UBDX_IOC_DEL _IOW(0xBD, 0x04, struct ubdx_ctl)
 #define UBDX_IOC_INFO _IOWR(0xBD, 0x05, struct ubdx_info)
 #define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
+/*
+ * QUIESCE: the first half of handing a device over to another server. New requests wait; when the
+ * server has answered all that it has (for which it gets the I/O timeout) it is told that the device
+ * is gone, and the device is QUIESCED. No request fails, and none is served twice.
+ * Errors: -ENODEV it isn't LIVE; -EOPNOTSUPP its recovery is UBDX_RECOVERY_FAIL; -ETIME the server
+ * hasn't answered, and stays; -EINTR.
+ */
+#define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 
 #ifndef UBDX_ASSERT_SIZE
 #ifdef __cplusplus

@@ -53,7 +53,9 @@ static void control(void)
 	REFUSED(-EOPNOTSUPP, add->xfer_modes = 0);
 	REFUSED(-EOPNOTSUPP, add->xfer_modes = 1ULL << 63);
 	REFUSED(-EINVAL, add->reserved = 1);
-	REFUSED(-EINVAL, add->params.reserved[2] = 1);
+	REFUSED(-EINVAL, add->params.reserved[1] = 1);
+	REFUSED(-EINVAL, add->params.reserved0 = 1);
+	REFUSED(-EINVAL, add->params.recovery = UBDX_NR_RECOVERY);
 	REFUSED(-EINVAL, add->id = -2);
 	REFUSED(-EINVAL, add->id = 1 << 30);
 	REFUSED(-EINVAL, add->params.depth = UBDX_MAX_DEPTH + 1);

@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * add.c - the command `add`: options, and the life of the server process that it starts.
+ * add.c - the command `add`: its options, and what they mean for target and device.
  */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -17,32 +11,15 @@
 #define UNSET UINT64_MAX
 
 struct add_args {
-	const char *target, *file, *xfer, *cpus;
+	const char *target, *file, *xfer, *cpus, *recovery;
 	uint64_t id, size, queues, depth, max_io, timeout, block_size, physical_block_size, io_opt;
 	uint64_t max_segments, max_segment_size, dma_align, numa_node, prefault;
 	int direct, read_only, no_discard, write_cache, fua, foreground, json;
 };
 
-/*
- * The server.
- * @log:	where its messages go: stderr, later maybe the system's log.
- * @reporter:	where the command waits for a report; -1 in the foreground.
- * @warnings:	to be said only if there is nothing worse to say.
- */
-struct serving {
-	const struct command *self;
-	const struct add_args *args;
-	struct ubdx_target *target;
-	struct ubdx_server_opts opts;
-	struct ubdx_params params;
-	ubdx_log_fn log;
-	int reporter;
-	char warnings[512];
-};
-
 /* ---- command line ---- */
 
-static void print_targets(char *text, size_t size)
+void cli_targets(char *text, size_t size)
 {
 	const struct ubdx_target_ops *ops;
 	size_t used = 0;
@@ -52,7 +29,7 @@ static void print_targets(char *text, size_t size)
 		used += snprintf(text + used, size - used, "%s%s", i ? ", " : "", ops->name);
 }
 
-static void print_modes(char *text, size_t size)
+void cli_modes(char *text, size_t size)
 {
 	size_t used = 0;
 	unsigned int mode;
@@ -106,6 +83,8 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		  "alignment of memory for direct I/O (4)" },
 		{ "timeout", OPTION_NUMBER, &a->timeout, 1, 86400, "SECONDS",
 		  "after which the server is taken for dead (30)" },
+		{ "recovery", OPTION_STRING, &a->recovery, 0, 0, "HOW",
+		  "without its server the device can: fail, queue, reissue (fail)" },
 		{ "xfer", OPTION_STRING, &a->xfer, 0, 0, "MODE", modes },
 		{ "cpus", OPTION_STRING, &a->cpus, 0, 0, "LIST",
 		  "CPUs of the queues' threads, in turn: 0-3,8" },
@@ -119,8 +98,8 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	};
 	int first, ret;
 
-	print_targets(targets, sizeof(targets));
-	print_modes(modes, sizeof(modes));
+	cli_targets(targets, sizeof(targets));
+	cli_modes(modes, sizeof(modes));
 	ret = options_parse(self, options, argc, argv, &first);
 	if (ret >= 0)
 		return ret;
@@ -152,6 +131,17 @@ static int check_blocks(const struct command *self, const struct add_args *a)
 		return cli_usage(self, "--max-io %llu is not a multiple of 4096",
 				 (unsigned long long)a->max_io);
 	return -1;
+}
+
+static int parse_recovery(const struct command *self, const struct add_args *a, uint32_t *recovery)
+{
+	*recovery = 0;
+	if (!a->recovery)
+		return -1;
+	for (; *recovery < UBDX_NR_RECOVERY; ++*recovery)
+		if (!strcmp(a->recovery, ubdx_recovery_name(*recovery)))
+			return -1;
+	return cli_usage(self, "--recovery is fail, queue or reissue, not %s", a->recovery);
 }
 
 static int parse_server_opts(const struct command *self, const struct add_args *a,
@@ -205,202 +195,17 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 
 /* ---- in the command ---- */
 
-static int print_added(const struct command *self, const struct add_args *a, int id)
+/* The server's part, in its own process. */
+static int open_target(struct serving *s)
 {
-	struct output o = { .file = stdout, .json = true };
-	struct ubdx_info info;
-	int ctl, ret;
-
-	if (!a->json) {
-		printf("/dev/ubdxb%d\n", id);
-		return fflush(stdout) ? cli_fail(self, "writing the output failed") : EXIT_SUCCESS;
-	}
-	ctl = ubdx_ctl_open();
-	if (ctl < 0)
-		return cli_lib_fail(self);
-	ret = ubdx_ctl_info(ctl, id, &info);
-	close(ctl);
-	if (ret)
-		return cli_lib_fail(self);
-	output_begin(&o, NULL);
-	describe_device(&o, &info);
-	output_end(&o);
-	return output_finish(&o) ? EXIT_SUCCESS : cli_fail(self, "writing the output failed");
-}
-
-/* Nobody was told of the device, so nobody would delete it. */
-static void take_back(int id)
-{
-	int ctl = ubdx_ctl_open();
-
-	if (ctl < 0)
-		return;
-	ubdx_ctl_del(ctl, id, UBDX_CTL_FORCE);
-	close(ctl);
-}
-
-static int await_server(const struct command *self, const struct add_args *a, pid_t child, int fd)
-{
-	struct report report;
-	int ret;
-
-	if (daemon_wait(child, fd, &report) || report.ret)
-		return cli_fail(self, "%s", report.text);
-	ret = print_added(self, a, report.id);
-	if (ret)
-		take_back(report.id);
-	return ret;
-}
-
-/* ---- in the server ---- */
-
-static void log_stderr(void *arg, int priority, const char *text)
-{
-	fprintf(stderr, "ubdx: %s\n", text);
-}
-
-/* The library's messages go where ours do now. */
-static void log_current(void *arg, int priority, const char *text)
-{
-	const struct serving *s = arg;
-
-	s->log(NULL, priority, text);
-}
-
-static void log_later(void *arg, int priority, const char *text)
-{
-	struct serving *s = arg;
-	size_t used = strlen(s->warnings);
-
-	snprintf(s->warnings + used, sizeof(s->warnings) - used, "%s\n", text);
-}
-
-static void log_now(struct serving *s)
-{
-	char *line, *rest = s->warnings;
-
-	while ((line = strsep(&rest, "\n")) && *line)
-		s->log(NULL, LOG_WARNING, line);
-}
-
-/* Blocked before there are threads, so that none of them gets any. */
-static int open_signals(void)
-{
-	sigset_t signals;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	return signalfd(-1, &signals, SFD_CLOEXEC);
-}
-
-static int start_server(struct serving *s, struct ubdx_server **server)
-{
+	const struct add_args *a = s->args;
 	struct ubdx_target_config config;
-	int ret;
+	uint32_t recovery = s->params.recovery;
 
-	/* The likeliest reasons to fail come first, so that they are all that is said. */
-	ret = ubdx_ctl_open();
-	if (ret < 0)
-		return ret;
-	close(ret);
-	fill_target_config(s->args, &config);
-	fill_params(s->args, &s->params);
-	ret = ubdx_target_open(ubdx_target_find(s->args->target), &config, &s->params, &s->target);
-	if (ret)
-		return ret;
-	ubdx_process_prepare(log_later, s);
-	s->opts.params = s->params;
-	s->opts.log = log_current;
-	s->opts.log_arg = s;
-	ret = ubdx_server_start(s->target, &s->opts, server);
-	if (ret)
-		ubdx_target_close(s->target);
-	else
-		log_now(s);
-	return ret;
-}
-
-/* Tell whoever waits for it; 0 if they have heard. */
-static int report_live(struct serving *s, int id)
-{
-	const struct report report = { .id = id };
-
-	if (s->reporter < 0)
-		return print_added(s->self, s->args, id);
-	if (write(s->reporter, &report, sizeof(report)) != sizeof(report))
-		return -EPIPE;
-	close(s->reporter);
-	s->log = daemon_log;
-	daemon_detach();
-	return 0;
-}
-
-static int report_failure(struct serving *s, int err)
-{
-	struct report report = { .ret = err };
-
-	if (s->reporter < 0)
-		return cli_lib_fail(s->self);
-	snprintf(report.text, sizeof(report.text), "%s", ubdx_errmsg());
-	if (write(s->reporter, &report, sizeof(report)) < 0)
-		return cli_lib_fail(s->self);
-	return EXIT_FAILURE;
-}
-
-/*
- * Whoever ends a server wants it gone, and would kill it next: so a device that is in use is taken
- * away by force. What is then in flight, or not yet written back, is lost with EIO, in good order.
- */
-static void stop(struct serving *s, struct ubdx_server *server)
-{
-	char text[64];
-
-	if (ubdx_server_stop(server, 0) != -EBUSY)
-		return;
-	snprintf(text, sizeof(text), "ubdxb%d is in use; taking it away by force",
-		 ubdx_server_id(server));
-	s->log(NULL, LOG_WARNING, text);
-	ubdx_server_stop(server, UBDX_CTL_FORCE);
-}
-
-/* Until the device is gone: deleted by somebody, or by us on a signal. */
-static void wait_for_end(struct serving *s, struct ubdx_server *server, int signals)
-{
-	struct pollfd fds[] = {
-		{ .fd = ubdx_server_fd(server), .events = POLLIN },
-		{ .fd = signals, .events = POLLIN },
-	};
-	struct signalfd_siginfo signal;
-
-	for (;;) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
-			continue;
-		if (fds[0].revents)
-			return;
-		if (fds[1].revents && read(signals, &signal, sizeof(signal)) == sizeof(signal))
-			stop(s, server);
-	}
-}
-
-static int serve(struct serving *s)
-{
-	int ret, signals = open_signals();
-	struct ubdx_server *server;
-
-	ret = start_server(s, &server);
-	if (ret)
-		return report_failure(s, ret);
-	ret = report_live(s, ubdx_server_id(server));
-	if (!ret)
-		wait_for_end(s, server, signals);
-	if (ubdx_server_free(server))
-		ret = EXIT_FAILURE;
-	ubdx_target_close(s->target);
-	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+	fill_target_config(a, &config);
+	fill_params(a, &s->params);
+	s->params.recovery = recovery;
+	return ubdx_target_open(ubdx_target_find(a->target), &config, &s->params, &s->target);
 }
 
 int cmd_add(const struct command *self, int argc, char **argv)
@@ -412,33 +217,22 @@ int cmd_add(const struct command *self, int argc, char **argv)
 		.write_cache = -1,
 		.fua = -1,
 	};
-	struct serving s = { .self = self, .args = &args, .log = log_stderr, .reporter = -1 };
+	struct serving s = {
+		.self = self, .args = &args, .is_new = true, .open_target = open_target
+	};
 	unsigned int *cpus = NULL;
-	int ret, fd;
+	int ret;
 
 	ret = parse_args(self, argc, argv, &args);
 	if (ret < 0)
 		ret = check_blocks(self, &args);
 	if (ret < 0)
+		ret = parse_recovery(self, &args, &s.params.recovery);
+	if (ret < 0)
 		ret = parse_server_opts(self, &args, &s.opts, &cpus);
-	if (ret >= 0) {
-		free(cpus);
-		return ret;
-	}
-
-	if (args.foreground) {
-		ret = serve(&s);
-	} else {
-		pid_t child = daemon_fork(&fd);
-
-		if (child < 0) {
-			ret = cli_fail(self, "starting a server: %s", strerror(-child));
-		} else if (child) {
-			ret = await_server(self, &args, child, fd);
-		} else {
-			s.reporter = fd;
-			ret = serve(&s);
-		}
+	if (ret < 0) {
+		s.json = args.json;
+		ret = serve_device(&s, args.foreground);
 	}
 	free(cpus);
 	return ret;

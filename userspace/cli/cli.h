@@ -35,6 +35,7 @@ struct command {
 };
 
 int cmd_add(const struct command *self, int argc, char **argv);
+int cmd_recover(const struct command *self, int argc, char **argv);
 int cmd_list(const struct command *self, int argc, char **argv);
 int cmd_info(const struct command *self, int argc, char **argv);
 int cmd_set(const struct command *self, int argc, char **argv);
@@ -136,5 +137,38 @@ int daemon_fork(int *reporter);
 int daemon_wait(pid_t child, int reader, struct report *report);
 void daemon_detach(void);
 void daemon_log(void *arg, int priority, const char *text);
+
+/* ---- add.c: what there is to choose from, as words ---- */
+
+void cli_targets(char *text, size_t size);
+void cli_modes(char *text, size_t size);
+
+/* ---- serve.c ---- */
+
+/**
+ * struct serving - a server process.
+ * @self, @json: the command that starts it.
+ * @is_new:	the device is to be added; else it is there, and waits for a server.
+ * @open_target: opens @target and fills in @params, in the server's process.
+ * @args:	for @open_target.
+ * @log:	where messages go: stderr, later maybe the system's log.
+ * @reporter:	where the command waits for a report; -1 in the foreground.
+ * @warnings:	to be said only if there is nothing worse to say.
+ */
+struct serving {
+	const struct command *self;
+	bool json;
+	bool is_new;
+	int (*open_target)(struct serving *s);
+	const void *args;
+	struct ubdx_target *target;
+	struct ubdx_server_opts opts;
+	struct ubdx_params params;
+	ubdx_log_fn log;
+	int reporter;
+	char warnings[512];
+};
+
+int serve_device(struct serving *s, bool foreground);
 
 #endif /* UBDX_CLI_H */

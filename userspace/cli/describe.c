@@ -80,6 +80,7 @@ static void describe_params(struct output *o, const struct ubdx_params *p)
 	output_bool(o, "fua", p->attrs & UBDX_ATTR_FUA);
 	output_bool(o, "rotational", p->attrs & UBDX_ATTR_ROTATIONAL);
 	output_number(o, "numa_node", p->numa_node);
+	output_string(o, "recovery", ubdx_recovery_name(p->recovery));
 	output_end(o);
 }
 

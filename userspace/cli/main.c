@@ -9,6 +9,7 @@
 
 static const struct command commands[] = {
 	{ "add", "", "Make a block device, and serve it in the background", cmd_add },
+	{ "recover", "DEVICE", "Serve a device that has lost its server", cmd_recover },
 	{ "list", "", "Show all devices, one a line", cmd_list },
 	{ "info", "DEVICE", "Show all there is to know about a device", cmd_info },
 	{ "set", "DEVICE", "Change a device", cmd_set },

@@ -86,6 +86,11 @@ uint64_t ubdx_xfer_modes(void);
  */
 const char *ubdx_state_name(unsigned int state);
 
+/**
+ * ubdx_recovery_name() - name of an enum ubdx_recovery; NULL if there is none.
+ */
+const char *ubdx_recovery_name(unsigned int recovery);
+
 /* ---- control ---- */
 
 /**
@@ -108,8 +113,14 @@ int ubdx_ctl_add(int ctl, struct ubdx_add *add);
 
 /**
  * ubdx_ctl_start() - UBDX_IOC_START; only the device's server may.
+ * @xfer_modes: what the server offers, if it isn't the device's first one; else 0.
  */
-int ubdx_ctl_start(int ctl, int id);
+int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes);
+
+/**
+ * ubdx_ctl_quiesce() - UBDX_IOC_QUIESCE: have the device's server finish, and let it go.
+ */
+int ubdx_ctl_quiesce(int ctl, int id);
 
 /**
  * ubdx_ctl_stop() - UBDX_IOC_STOP: take the block device away, keep the device.
@@ -216,6 +227,7 @@ struct ubdx_target {
  *		none, and each write must be stable before it ends; -1: what is right for the
  *		target.
  * @fua:	1: take FUA writes; 0: have the block layer flush after them; -1: what is right.
+ * @wait_ms:	how long to wait for another server to let go of the file.
  */
 struct ubdx_target_config {
 	size_t size;
@@ -224,6 +236,7 @@ struct ubdx_target_config {
 	uint32_t flags;
 	int32_t write_cache;
 	int32_t fua;
+	uint32_t wait_ms;
 };
 
 /**
@@ -377,6 +390,21 @@ void ubdx_process_prepare(ubdx_log_fn log, void *arg);
  */
 int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 		      struct ubdx_server **server);
+
+/**
+ * ubdx_server_recover() - serve a device that has lost its server (enum ubdx_recovery).
+ * @target:	what to serve, opened with the device's size and attributes; borrowed until
+ *		ubdx_server_free().
+ * @opts:	how; @id says which device, @params are those that the target was opened with. What is
+ *		constant in a device stays as it is. Borrowed during the call.
+ * @server:	out: to be freed with ubdx_server_free().
+ *
+ * When it returns 0, the requests that waited are being served. When it fails, the device waits on.
+ *
+ * Return: 0; -EBUSY it has a server; -EINVAL the target can't do what the device promises.
+ */
+int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opts *opts,
+			struct ubdx_server **server);
 
 /**
  * ubdx_server_id() - number of the device.

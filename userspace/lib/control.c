@@ -56,9 +56,21 @@ const char *ubdx_state_name(unsigned int state)
 		[UBDX_S_ADDED] = "added",
 		[UBDX_S_LIVE] = "live",
 		[UBDX_S_DEAD] = "dead",
+		[UBDX_S_QUIESCED] = "quiesced",
 	};
 
 	return state < ARRAY_SIZE(names) ? names[state] : "?";
+}
+
+const char *ubdx_recovery_name(unsigned int recovery)
+{
+	static const char *const names[] = {
+		[UBDX_RECOVERY_FAIL] = "fail",
+		[UBDX_RECOVERY_QUEUE] = "queue",
+		[UBDX_RECOVERY_REISSUE] = "reissue",
+	};
+
+	return recovery < ARRAY_SIZE(names) ? names[recovery] : NULL;
 }
 
 /* ---- ioctls ---- */
@@ -143,9 +155,9 @@ int ubdx_ctl_add(int ctl, struct ubdx_add *add)
 
 /* START, STOP and DEL share their argument and most of their errors. */
 static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing, int id,
-			   unsigned int flags)
+			   unsigned int flags, uint64_t xfer_modes)
 {
-	struct ubdx_ctl arg = { .id = id, .flags = flags };
+	struct ubdx_ctl arg = { .id = id, .flags = flags, .xfer_modes = xfer_modes };
 	int ret = ubdx_ioctl(ctl, request, &arg);
 
 	switch (ret) {
@@ -161,9 +173,9 @@ static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing, in
 	}
 }
 
-int ubdx_ctl_start(int ctl, int id)
+int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes)
 {
-	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_START, "starting", id, 0);
+	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_START, "starting", id, 0, xfer_modes);
 
 	if (ret == -EBUSY)
 		return ubdx_fail(ret, "ubdxb%d was started already", id);
@@ -172,12 +184,23 @@ int ubdx_ctl_start(int ctl, int id)
 
 int ubdx_ctl_stop(int ctl, int id, unsigned int flags)
 {
-	return ubdx_ctl_simple(ctl, UBDX_IOC_STOP, "stopping", id, flags);
+	return ubdx_ctl_simple(ctl, UBDX_IOC_STOP, "stopping", id, flags, 0);
 }
 
 int ubdx_ctl_del(int ctl, int id, unsigned int flags)
 {
-	return ubdx_ctl_simple(ctl, UBDX_IOC_DEL, "deleting", id, flags);
+	return ubdx_ctl_simple(ctl, UBDX_IOC_DEL, "deleting", id, flags, 0);
+}
+
+int ubdx_ctl_quiesce(int ctl, int id)
+{
+	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_QUIESCE, "handing over", id, 0, 0);
+
+	if (ret == -EOPNOTSUPP)
+		return ubdx_fail(ret, "ubdxb%d was added without --recovery queue or reissue", id);
+	if (ret == -ETIME)
+		return ubdx_fail(ret, "the server of ubdxb%d doesn't answer its requests", id);
+	return ret;
 }
 
 static int ubdx_ctl_describe(int ctl, int id, unsigned int flags, struct ubdx_info *info)

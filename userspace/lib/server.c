@@ -268,6 +268,15 @@ static int ubdx_check_cpus(const struct ubdx_server_opts *opts)
 	return 0;
 }
 
+static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
+			   const struct ubdx_features *features)
+{
+	if (opts->xfer < 0 || features->xfer_modes & 1ULL << opts->xfer)
+		return 0;
+	return ubdx_fail(-EOPNOTSUPP, "the driver has no transfer mode %s on this kernel",
+			 ubdx_xfer_name(opts->xfer));
+}
+
 static int ubdx_server_add(struct ubdx_server *s)
 {
 	const struct ubdx_server_opts *opts = &s->opts;
@@ -287,11 +296,10 @@ static int ubdx_server_add(struct ubdx_server *s)
 	ret = ubdx_check_params(&opts->params, &features);
 	if (!ret)
 		ret = ubdx_check_cpus(opts);
+	if (!ret)
+		ret = ubdx_check_xfer(opts, &features);
 	if (ret)
 		return ret;
-	if (opts->xfer >= 0 && !(features.xfer_modes & 1ULL << opts->xfer))
-		return ubdx_fail(-EOPNOTSUPP, "the driver has no transfer mode %s on this kernel",
-				 ubdx_xfer_name(opts->xfer));
 	ret = ubdx_ctl_add(s->ctl, &add);
 	if (ret)
 		return ret;
@@ -300,6 +308,50 @@ static int ubdx_server_add(struct ubdx_server *s)
 	s->id = add.id;
 	s->params = add.params;
 	return opts->xfer < 0 ? 0 : ubdx_ctl_set_xfer(s->ctl, s->id, opts->xfer);
+}
+
+/* Is the target, opened with the device's parameters, good for what the device promises? */
+static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx_params *target)
+{
+	uint32_t missing = (device->attrs ^ target->attrs) & (UBDX_ATTR_READ_ONLY | UBDX_ATTR_FUA);
+
+	if (target->dev_sectors != device->dev_sectors)
+		return ubdx_fail(-EINVAL, "the target has %llu sectors, the device %llu",
+				 (unsigned long long)target->dev_sectors,
+				 (unsigned long long)device->dev_sectors);
+	if (target->logical_block_size > device->logical_block_size)
+		return ubdx_fail(-EINVAL, "the target's blocks are of %u bytes, the device's of %u",
+				 target->logical_block_size, device->logical_block_size);
+	if (device->max_discard_sectors && !target->max_discard_sectors)
+		return ubdx_fail(-EINVAL, "the target can't discard, which the device promises");
+	if (device->max_write_zeroes_sectors && !target->max_write_zeroes_sectors)
+		return ubdx_fail(-EINVAL, "the target can't zero, which the device promises");
+	if (missing || (target->attrs & ~device->attrs & UBDX_ATTR_WRITE_CACHE))
+		return ubdx_fail(-EINVAL, "the target's cache or protection is not the device's");
+	return 0;
+}
+
+static int ubdx_server_adopt(struct ubdx_server *s)
+{
+	struct ubdx_features features;
+	struct ubdx_info info;
+	int ret = ubdx_ctl_info(s->ctl, s->opts.id, &info);
+
+	if (!ret)
+		ret = ubdx_ctl_features(s->ctl, &features);
+	if (!ret)
+		ret = ubdx_check_cpus(&s->opts);
+	if (!ret)
+		ret = ubdx_check_xfer(&s->opts, &features);
+	if (ret)
+		return ret;
+	if (info.state != UBDX_S_QUIESCED)
+		return ubdx_fail(info.state == UBDX_S_LIVE ? -EBUSY : -ENODEV,
+				 "ubdxb%d is %s, and waits for no server", info.id,
+				 ubdx_state_name(info.state));
+	s->id = info.id;
+	s->params = info.params;
+	return ubdx_check_target(&info.params, &s->opts.params);
 }
 
 static void ubdx_node_wait(void)
@@ -370,28 +422,32 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 	return s;
 }
 
-static int ubdx_server_bring_up(struct ubdx_server *s)
+/* @prepare: get hold of a device. @xfer_modes: what START is to say of them. */
+static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubdx_server *s),
+				uint64_t xfer_modes)
 {
 	int ret;
 
 	s->ctl = ubdx_ctl_open();
 	if (s->ctl < 0)
 		return s->ctl;
-	ret = ubdx_server_add(s);
+	ret = prepare(s);
 	if (!ret)
 		ret = ubdx_channel_open(s);
 	if (!ret)
 		ret = ubdx_workers_start(s);
 	if (!ret)
-		ret = ubdx_ctl_start(s->ctl, s->id);
+		ret = ubdx_ctl_start(s->ctl, s->id, xfer_modes);
 	if (ret)
 		return ret;
+	s->added = true;
 	s->live = true;
 	return ubdx_wait_for_node(s);
 }
 
-int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
-		      struct ubdx_server **server)
+static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_server_opts *opts,
+			     int (*prepare)(struct ubdx_server *s), uint64_t xfer_modes,
+			     struct ubdx_server **server)
 {
 	struct ubdx_server *s = ubdx_server_alloc(target, opts);
 	char error[256];
@@ -399,7 +455,7 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
 
 	if (!s)
 		return ubdx_fail(-ENOMEM, "starting a server: %m");
-	ret = ubdx_server_bring_up(s);
+	ret = ubdx_server_bring_up(s, prepare, xfer_modes);
 	/* Borrowed until now. */
 	s->opts.cpus = NULL;
 	s->opts.nr_cpus = 0;
@@ -411,6 +467,26 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
 	snprintf(error, sizeof(error), "%s", ubdx_errmsg());
 	ubdx_server_free(s);
 	return ubdx_fail(ret, "%s", error);
+}
+
+int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
+		      struct ubdx_server **server)
+{
+	return ubdx_server_begin(target, opts, ubdx_server_add, 0, server);
+}
+
+int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opts *opts,
+			struct ubdx_server **server)
+{
+	uint64_t modes = opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
+	int ret = ubdx_server_begin(target, opts, ubdx_server_adopt, modes, server);
+
+	if (ret || opts->xfer < 0)
+		return ret;
+	/* What is offered is only known from now on. The device is served, whatever comes of this. */
+	if (ubdx_ctl_set_xfer((*server)->ctl, (*server)->id, opts->xfer))
+		ubdx_log(&(*server)->logger, LOG_WARNING, "%s", ubdx_errmsg());
+	return 0;
 }
 
 /* ---- afterwards ---- */

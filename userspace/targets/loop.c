@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -100,6 +102,39 @@ static int ubdx_loop_open_failed(const struct ubdx_loop *loop, int err)
 	return ubdx_fail(err, "%s: %m", loop->path);
 }
 
+/*
+ * Open the file for us alone: O_EXCL does it for a block device, a lock for others (where the file
+ * system has none there is none). Either is held until the last I/O to the open file has ended, also
+ * that of a server which was killed. So who follows it doesn't meet its late writes.
+ */
+static int ubdx_loop_try(struct ubdx_loop *loop, int flags)
+{
+	loop->fd = open(loop->path, flags);
+	if (loop->fd < 0)
+		return -errno;
+	if (loop->is_block || !flock(loop->fd, (loop->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) ||
+	    errno != EWOULDBLOCK)
+		return 0;
+	close(loop->fd);
+	return -EBUSY;
+}
+
+#define UBDX_LOOP_POLL_MS 10
+
+static int ubdx_loop_take(struct ubdx_loop *loop, int flags, uint32_t wait_ms)
+{
+	int ret;
+
+	for (;;) {
+		ret = ubdx_loop_try(loop, flags);
+		if (ret != -EBUSY || wait_ms < UBDX_LOOP_POLL_MS)
+			break;
+		wait_ms -= UBDX_LOOP_POLL_MS;
+		poll(NULL, 0, UBDX_LOOP_POLL_MS);
+	}
+	return ret ? ubdx_loop_open_failed(loop, ret) : 0;
+}
+
 static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_config *config)
 {
 	int flags = O_CLOEXEC | (loop->read_only ? O_RDONLY : O_RDWR);
@@ -123,8 +158,7 @@ static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_
 		flags |= O_DIRECT;
 	if (loop->sync)
 		flags |= O_DSYNC;
-	loop->fd = open(loop->path, flags);
-	return loop->fd < 0 ? ubdx_loop_open_failed(loop, -errno) : 0;
+	return ubdx_loop_take(loop, flags, config->wait_ms);
 }
 
 static int ubdx_loop_measure(struct ubdx_loop *loop)

@@ -35,6 +35,9 @@ static int ubdx_mem_open(struct ubdx_target *target, const struct ubdx_target_co
 				 "target mem keeps its data in memory, so it takes no file");
 	if (!config->bytes)
 		return ubdx_fail(-EINVAL, "target mem needs a size");
+	if (params->recovery != UBDX_RECOVERY_FAIL)
+		return ubdx_fail(-EINVAL,
+				 "target mem can't be recovered: its data goes with its server");
 	ret = ubdx_target_capacity("target mem", config->bytes, params);
 	if (ret)
 		return ret;

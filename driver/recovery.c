@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * recovery.c - a device outlives its server: enum ubdx_recovery in the UAPI header says what that
+ * means for its user.
+ *
+ * A device that recovers has dev->recovers set from its first START until it is stopped. As long as
+ * it is set, a request that finds its server dead is given back to blk-mq, by queue_rq as
+ * BLK_STS_RESOURCE and by the abort as a requeue, and tried again. That alone would be correct; to
+ * quiesce the queue, under dev->lock, just ends the trying. STOP clears it first: from then on
+ * requests without a server fail, so that del_gendisk() comes to its end.
+ *
+ * q->sq is changed with no queue_rq under way. Who looks at it otherwise (the timeout handler, sysfs)
+ * is in an RCU read-side critical section, and the ubdx_server is put a grace period after q->sq was
+ * cleared.
+ */
+#include <linux/blk-mq.h>
+#include <linux/delay.h>
+#include <linux/sched/signal.h>
+
+#include "xfer.h"
+
+static void ubdx_hold_requests(struct ubdx_dev *dev)
+{
+	if (dev->quiesced)
+		return;
+	blk_mq_quiesce_queue(dev->disk->queue);
+	dev->quiesced = true;
+}
+
+static void ubdx_release_requests(struct ubdx_dev *dev)
+{
+	if (!dev->quiesced)
+		return;
+	dev->quiesced = false;
+	blk_mq_unquiesce_queue(dev->disk->queue);
+}
+
+/**
+ * ubdx_dev_detach - the device's server, which has been aborted, is not that any more.
+ * @dev:	device, LIVE or QUIESCED. Has a server. dev->lock is held.
+ */
+void ubdx_dev_detach(struct ubdx_dev *dev)
+{
+	struct ubdx_server *srv = dev->srv;
+
+	lockdep_assert_held(&dev->lock);
+
+	ubdx_hold_requests(dev);
+	ubdx_set_sq(dev, NULL);
+	synchronize_rcu();
+	ubdx_set_state(dev, UBDX_S_QUIESCED, NULL, dev->disk);
+	ubdx_server_put(srv);
+}
+
+/**
+ * ubdx_dev_resume - a QUIESCED device has a server again, which is ready.
+ * @dev:	device. dev->lock is held.
+ * @xfer_modes:	what the server offers; 0: what the last one did.
+ *
+ * Returns 0, or -EOPNOTSUPP if it offers nothing that the driver has.
+ */
+int ubdx_dev_resume(struct ubdx_dev *dev, u64 xfer_modes)
+{
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+
+	ret = xfer_modes ? ubdx_xfer_reoffer(dev, xfer_modes) : 0;
+	if (ret)
+		return ret;
+	ubdx_set_sq(dev, dev->srv);
+	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, dev->disk);
+	ubdx_release_requests(dev);
+	return 0;
+}
+
+/* No request is at the server, or on its way there or back. */
+static bool ubdx_dev_idle(const struct ubdx_dev *dev)
+{
+	unsigned int i;
+	u16 tag;
+
+	for (i = 0; i < dev->params.nr_queues; i++)
+		for (tag = 0; tag < dev->params.depth; tag++)
+			if (ubdx_slot_state(&dev->queues[i]->slots[tag]) != UBDX_SLOT_IDLE)
+				return false;
+	return true;
+}
+
+/*
+ * blk-mq can only wait for a queue's requests to end if it may also start those that wait, so this
+ * looks now and then. Should the server die, the abort sees to it that they end.
+ */
+static int ubdx_wait_idle(const struct ubdx_dev *dev)
+{
+	unsigned long end = jiffies + msecs_to_jiffies(dev->params.timeout_ms);
+
+	while (!ubdx_dev_idle(dev)) {
+		if (time_after(jiffies, end))
+			return -ETIME;
+		if (msleep_interruptible(1) && signal_pending(current))
+			return -EINTR;
+	}
+	return 0;
+}
+
+/**
+ * ubdx_dev_quiesce - hand over: let the server answer what it has, and let it go.
+ * @dev:	device.
+ *
+ * Returns 0, -ENODEV if it isn't LIVE, -EOPNOTSUPP if it doesn't recover, -ETIME, -EINTR.
+ */
+int ubdx_dev_quiesce(struct ubdx_dev *dev)
+{
+	int ret;
+
+	mutex_lock(&dev->lock);
+	ret = dev->state != UBDX_S_LIVE ? -ENODEV : !dev->recovers ? -EOPNOTSUPP : 0;
+	if (ret)
+		goto unlock;
+	ubdx_hold_requests(dev);
+	ret = ubdx_wait_idle(dev);
+	if (ret) {
+		ubdx_release_requests(dev);
+		goto unlock;
+	}
+	ubdx_server_abort(dev->srv);
+	ubdx_dev_detach(dev);
+unlock:
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+
+/**
+ * ubdx_dev_give_up - nobody is waited for any more: what has no server fails.
+ * @dev:	device with a disk. dev->lock is held.
+ */
+void ubdx_dev_give_up(struct ubdx_dev *dev)
+{
+	lockdep_assert_held(&dev->lock);
+
+	WRITE_ONCE(dev->recovers, false);
+	if (dev->srv)
+		ubdx_server_abort(dev->srv);
+	ubdx_release_requests(dev);
+}

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A device outlives its servers, as enum ubdx_recovery says: with `queue` what the server had is lost with EIO and the rest
+# waits, with `reissue` nothing is lost, and a device that is handed over loses nothing either. Who waits can be given up.
+#
+# lab: --smp 2
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/vm/lib.sh
+
+state() { cat "$sys/ubdx/state"; }
+is_state() { [[ $(state) == "$1" ]]; }
+errors() { sed -n "s/^$1 //p" "$sys/ubdx/errors"; }
+recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; }
+
+# kill_server [SIGNAL]: until the device waits.
+kill_server() {
+	kill "-${1:-KILL}" "$(<"$sys/ubdx/server_pid")"
+	until_ok 10 is_state quiesced
+}
+
+read_one() { timeout 10 dd if="$dev" of=/tmp/one bs=4k count=1 iflag=direct status=none; }
+
+truncate -s 16M /tmp/file
+load
+
+# ---- reissue ----
+
+add --target loop --file /tmp/file --recovery reissue --queues 2
+is "$(ubdx info --json "$dev" | jq -r .params.recovery)" reissue "info says how it recovers"
+start_load
+for round in 1 2 3 4 5 6; do
+	ok "reissue, $round: killed under load the device waits" kill_server
+	is "$(ubdx list --json | jq -r '.[0].state')" quiesced "reissue, $round: it is listed so"
+	ok "reissue, $round: another server takes over" recover
+	ok "reissue, $round: it serves" read_one
+done
+stop_load "reissue: no request fails, no byte is wrong"
+is "$(errors failed) $(errors aborted)" "0 0" "reissue: none was ended without an answer"
+ok "reissue: some were given to another server" test "$(errors reissued)" -gt 0
+
+start_load
+for round in 1 2 3 4 5 6 7 8; do
+	ok "handing over, $round: under load" recover --live
+	ok "handing over, $round: it serves" read_one
+done
+before=$(errors reissued)
+stop_load "handing over: no request fails, no byte is wrong"
+is "$(errors reissued)" "$before" "handing over: none is served twice"
+ok "handing over: the servers before have gone" until_ok 5 test "$(pgrep -xc ubdx)" = 1
+fails "a device that lives is not taken over unasked" recover
+fails "a file that is served already is not served once more" ubdx add --target loop --file /tmp/file
+del "$dev"
+
+# ---- below a file system ----
+
+truncate -s 64M /tmp/file
+add --target loop --file /tmp/file --recovery reissue --timeout 2
+mkfs.ext4 -q "$dev"
+mkdir -p /tmp/mnt
+mount "$dev" /tmp/mnt
+fio --name=verify --directory=/tmp/mnt --size=4m --numjobs=4 --rw=randwrite --bsrange=4k-64k --verify=crc32c --verify_fatal=1 \
+	--fsync=16 --loops=40 --eta=never --output=/tmp/fio.log --time_based --runtime=20 &
+job=$!
+for round in 1 2 3 4; do
+	read -rt 1 <> <(:) || true
+	ok "below ext4, $round: killed" kill_server
+	ok "below ext4, $round: another server takes over" recover
+done
+server=$(<"$sys/ubdx/server_pid")
+kill -STOP "$server"
+ok "below ext4: a server that is stopped past the timeout is given up" until_ok 20 is_state quiesced
+ok "below ext4: and killed" until_ok 5 no_process "$server"
+ok "below ext4: another server takes over" recover
+status=0
+wait $job || status=$?
+is $status 0 "below ext4: fio sees no error, and no wrong byte"
+ok "below ext4: umount" umount /tmp/mnt
+ok "below ext4: fsck" fsck.ext4 -fn "$dev"
+del "$dev"
+
+# ---- queue ----
+
+truncate -s 16M /tmp/file
+add --target loop --file /tmp/file --recovery queue
+ok "queue: killed while idle the device waits" kill_server
+read_one &
+reader=$!
+read -rt 0.5 <> <(:) || true
+ok "queue: a request that comes now waits" kill -0 $reader
+ok "queue: another server takes over" recover
+status=0
+wait $reader || status=$?
+is $status 0 "queue: and serves it"
+is "$(errors aborted)" 0 "queue: nothing was lost"
+
+# On its way to the server, which is stopped: nobody has seen it, so it can't have been served.
+kill -STOP "$(<"$sys/ubdx/server_pid")"
+read_one &
+reader=$!
+held() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\1/p' "/sys/block/$name/inflight") > 0)); }
+ok "queue: a request is on its way" until_ok 5 held
+ok "queue: killed before it saw that" kill_server
+ok "queue: another server takes over" recover
+status=0
+wait $reader || status=$?
+is $status 0 "queue: and serves it"
+del "$dev"
+
+# ---- giving up ----
+
+add --target loop --file /tmp/file --recovery reissue
+fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --rw=randrw --time_based --runtime=300 --numjobs=2 \
+	--size=4m --eta=never --allow_file_create=0 --output-format=json --output=/tmp/jobs 2>/dev/null &
+jobs=$!
+until_ok 20 held
+ok "giving up: killed under load" kill_server
+fails "giving up: a device that is open is not deleted" ubdx del "$dev"
+ok "giving up: nor does that end the waiting" is_state quiesced
+ok "giving up: by force it is" timeout 20 ubdx del --force "$dev"
+ok "giving up: the jobs end" until_ok 20 no_process $jobs
+wait $jobs || true
+is "$(jq -c '[.jobs[].error] | unique' /tmp/jobs)" "[5]" "giving up: by EIO"
+
+add --target loop --file /tmp/file --recovery reissue
+ok "nobody uses it: killed" kill_server
+ok "nobody uses it: it is deleted without force" ubdx del "$dev"
+
+add --target loop --file /tmp/file --recovery reissue
+ok "SIGTERM: the server takes the device with it" kill -TERM "$server"
+ok "SIGTERM: it goes" until_ok 10 gone "$dev"
+ok "SIGTERM: and lets go of its file" until_ok 10 no_process "$server"
+
+# ---- refusals ----
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+truncate -s 8M /tmp/small
+fails "a file that is too small" ubdx recover --target loop --file /tmp/small "$dev"
+fails "a target of another kind" ubdx recover --target mem "$dev"
+ok "after that it still waits" is_state quiesced
+pids=()
+for round in 1 2 3 4; do
+	ubdx recover --target loop --file /tmp/file "$dev" >/dev/null 2>&1 &
+	pids+=($!)
+done
+won=0
+for pid in "${pids[@]}"; do
+	if wait "$pid"; then won=$((won + 1)); fi
+done
+is $won 1 "of four that want it one gets it"
+ok "and serves it" read_one
+del "$dev"
+fails "no such device" ubdx recover --target null 7
+fails "mem can't be recovered" ubdx add --target mem --size 1M --recovery queue
+fails "no such way" ubdx add --target null --size 1M --recovery maybe
+add --target null --size 1M
+fails "handing over a device that doesn't recover" ubdx recover --live --target null "$dev"
+ok "it lives on" is_state live
+ok "and goes when its server does" kill -KILL "$server"
+ok "at once" until_ok 10 gone "$dev"
+
+finish

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * serve.c - the life of a server process, for the commands that start one: add, recover.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+static int print_added(const struct command *self, bool json, int id)
+{
+	struct output o = { .file = stdout, .json = true };
+	struct ubdx_info info;
+	int ctl, ret;
+
+	if (!json) {
+		printf("/dev/ubdxb%d\n", id);
+		return fflush(stdout) ? cli_fail(self, "writing the output failed") : EXIT_SUCCESS;
+	}
+	ctl = ubdx_ctl_open();
+	if (ctl < 0)
+		return cli_lib_fail(self);
+	ret = ubdx_ctl_info(ctl, id, &info);
+	close(ctl);
+	if (ret)
+		return cli_lib_fail(self);
+	output_begin(&o, NULL);
+	describe_device(&o, &info);
+	output_end(&o);
+	return output_finish(&o) ? EXIT_SUCCESS : cli_fail(self, "writing the output failed");
+}
+
+/* Nobody was told of a new device, so nobody would delete it. */
+static void take_back(int id)
+{
+	int ctl = ubdx_ctl_open();
+
+	if (ctl < 0)
+		return;
+	ubdx_ctl_del(ctl, id, UBDX_CTL_FORCE);
+	close(ctl);
+}
+
+static int await_server(const struct serving *s, pid_t child, int fd)
+{
+	struct report report;
+	int ret;
+
+	if (daemon_wait(child, fd, &report) || report.ret)
+		return cli_fail(s->self, "%s", report.text);
+	ret = print_added(s->self, s->json, report.id);
+	if (ret && s->is_new)
+		take_back(report.id);
+	return ret;
+}
+
+/* ---- in the server ---- */
+
+static void log_stderr(void *arg, int priority, const char *text)
+{
+	fprintf(stderr, "ubdx: %s\n", text);
+}
+
+/* The library's messages go where ours do now. */
+static void log_current(void *arg, int priority, const char *text)
+{
+	const struct serving *s = arg;
+
+	s->log(NULL, priority, text);
+}
+
+static void log_later(void *arg, int priority, const char *text)
+{
+	struct serving *s = arg;
+	size_t used = strlen(s->warnings);
+
+	snprintf(s->warnings + used, sizeof(s->warnings) - used, "%s\n", text);
+}
+
+static void log_now(struct serving *s)
+{
+	char *line, *rest = s->warnings;
+
+	while ((line = strsep(&rest, "\n")) && *line)
+		s->log(NULL, LOG_WARNING, line);
+}
+
+/* Blocked before there are threads, so that none of them gets any. */
+static int open_signals(void)
+{
+	sigset_t signals;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	return signalfd(-1, &signals, SFD_CLOEXEC);
+}
+
+static int start_server(struct serving *s, struct ubdx_server **server)
+{
+	int ret;
+
+	/* The likeliest reasons to fail come first, so that they are all that is said. */
+	ret = ubdx_ctl_open();
+	if (ret < 0)
+		return ret;
+	close(ret);
+	ret = s->open_target(s);
+	if (ret)
+		return ret;
+	ubdx_process_prepare(log_later, s);
+	s->opts.params = s->params;
+	s->opts.log = log_current;
+	s->opts.log_arg = s;
+	ret = s->is_new ? ubdx_server_start(s->target, &s->opts, server) :
+			  ubdx_server_recover(s->target, &s->opts, server);
+	if (ret)
+		ubdx_target_close(s->target);
+	else
+		log_now(s);
+	return ret;
+}
+
+/* Tell whoever waits for it; 0 if they have heard. */
+static int report_live(struct serving *s, int id)
+{
+	const struct report report = { .id = id };
+
+	if (s->reporter < 0)
+		return print_added(s->self, s->json, id);
+	if (write(s->reporter, &report, sizeof(report)) != sizeof(report))
+		return -EPIPE;
+	close(s->reporter);
+	s->log = daemon_log;
+	daemon_detach();
+	return 0;
+}
+
+static int report_failure(struct serving *s, int err)
+{
+	struct report report = { .ret = err };
+
+	if (s->reporter < 0)
+		return cli_lib_fail(s->self);
+	snprintf(report.text, sizeof(report.text), "%s", ubdx_errmsg());
+	if (write(s->reporter, &report, sizeof(report)) < 0)
+		return cli_lib_fail(s->self);
+	return EXIT_FAILURE;
+}
+
+/*
+ * Whoever ends a server wants it gone, and would kill it next: so a device that is in use is taken
+ * away by force. What is then in flight, or not yet written back, is lost with EIO, in good order.
+ */
+static void stop(struct serving *s, struct ubdx_server *server)
+{
+	char text[64];
+
+	if (ubdx_server_stop(server, 0) != -EBUSY)
+		return;
+	snprintf(text, sizeof(text), "ubdxb%d is in use; taking it away by force",
+		 ubdx_server_id(server));
+	s->log(NULL, LOG_WARNING, text);
+	ubdx_server_stop(server, UBDX_CTL_FORCE);
+}
+
+/* Until the device is gone: deleted by somebody, or by us on a signal. */
+static void wait_for_end(struct serving *s, struct ubdx_server *server, int signals)
+{
+	struct pollfd fds[] = {
+		{ .fd = ubdx_server_fd(server), .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+	};
+	struct signalfd_siginfo signal;
+
+	for (;;) {
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+			continue;
+		if (fds[0].revents)
+			return;
+		if (fds[1].revents && read(signals, &signal, sizeof(signal)) == sizeof(signal))
+			stop(s, server);
+	}
+}
+
+static int serve(struct serving *s)
+{
+	int ret, signals = open_signals();
+	struct ubdx_server *server;
+
+	ret = start_server(s, &server);
+	if (ret)
+		return report_failure(s, ret);
+	ret = report_live(s, ubdx_server_id(server));
+	if (!ret)
+		wait_for_end(s, server, signals);
+	if (ubdx_server_free(server))
+		ret = EXIT_FAILURE;
+	ubdx_target_close(s->target);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/**
+ * serve_device() - serve a device until it is gone, in the background unless it is not wanted.
+ * @s: @self, @json, @is_new, @open_target, @opts and what @open_target needs are filled in.
+ *
+ * Return: exit status; in the background that of the command, once the device is served.
+ */
+int serve_device(struct serving *s, bool foreground)
+{
+	pid_t child;
+	int fd;
+
+	s->log = log_stderr;
+	s->reporter = -1;
+	if (foreground)
+		return serve(s);
+	child = daemon_fork(&fd);
+	if (child < 0)
+		return cli_fail(s->self, "starting a server: %s", strerror(-child));
+	if (child)
+		return await_server(s, child, fd);
+	s->reporter = fd;
+	return serve(s);
+}
