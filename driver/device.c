@@ -511,7 +511,7 @@ static bool ubdx_dev_lock_opens(struct ubdx_dev *dev)
 	while (!mutex_trylock(&dev->disk->open_mutex)) {
 		if (dev->recovers && (!dev->srv || READ_ONCE(dev->srv->queues[0]->dead)))
 			return false;
-		msleep(1);
+		msleep(20);
 	}
 	return true;
 }

@@ -14,9 +14,9 @@ is_state() { [[ $(state) == "$1" ]]; }
 errors() { sed -n "s/^$1 //p" "$sys/ubdx/errors"; }
 recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; }
 
-# kill_server [SIGNAL]: until the device waits.
+# Until the device waits.
 kill_server() {
-	kill "-${1:-KILL}" "$(<"$sys/ubdx/server_pid")"
+	kill -KILL "$(<"$sys/ubdx/server_pid")"
 	until_ok 10 is_state quiesced
 }
 
