@@ -481,10 +481,10 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state)
 
 	lockdep_assert_held(&dev->lock);
 
-	/* Nobody can become the server until this is through. */
+	/* Nobody can become the server until this is through: DEAD, or it still has one. */
 	spin_lock(&dev->state_lock);
 	srv = dev->srv;
-	dev->state = UBDX_S_DEAD;
+	dev->state = state;
 	spin_unlock(&dev->state_lock);
 
 	if (disk) {

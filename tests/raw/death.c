@@ -94,11 +94,14 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 		if (never_provide(q->buf, (size_t)q->depth * RAW_BUF_BYTES))
 			bail("userfaultfd: %s", strerror(errno));
 	}
+	/* A READ's commit has the driver copy from there; touching it here would only block us. */
+	if (kind & STUCK)
+		return desc->op == UBDX_OP_READ ? (int32_t)desc->nr_sectors * 512 : RAW_HOLD;
 	if ((kind & HOLD) && of_client(desc))
 		return RAW_HOLD;
 	if ((kind & KEEPS_BACK) && of_client(desc))
 		q->commit_flags = UBDX_COMMIT_MORE;
-	if (!(kind & STUCK) && ++answered > 200) {
+	if (++answered > 200) {
 		if (kind & THREAD_EXITS)
 			pthread_exit(NULL);
 		if (kind & RING_STUCK)
@@ -257,8 +260,8 @@ static bool clients_ended(unsigned int seconds)
 
 /*
  * Did all end with an errno that's right? Requests that were under way: @error, and there must have been
- * one, or, with ETIMEDOUT, EIO for those younger than the timeout. Those that came after the disk has
- * gone find a device of no size.
+ * one, unless @error is 0; or, with ETIMEDOUT, EIO for those younger than the timeout. Those that came
+ * after the disk has gone find a device of no size.
  */
 static bool clients_join(int error)
 {
@@ -277,7 +280,7 @@ static bool clients_join(int error)
 		else
 			printf("# client %d: %s\n", i, strerror(e));
 	}
-	return right && right + late == CLIENTS;
+	return (right || !error) && right + late == CLIENTS;
 }
 
 static int module_refs(void)
@@ -457,7 +460,7 @@ static void stuck(void)
 	double start;
 	int status;
 
-	server_start(&s, STUCK | SHORT_TIMEOUT | HOLD);
+	server_start(&s, STUCK | SHORT_TIMEOUT);
 	start = raw_now();
 	clients_start(&s);
 	ok(clients_ended(8), "stuck in a page fault past the timeout: requests end");
@@ -563,7 +566,8 @@ int main(void)
 	deleted("forced DEL while it is stopped", 0, SIGSTOP);
 	timed_out("a request is held past the timeout", HOLD, 0, ETIMEDOUT);
 	timed_out("SIGSTOP past the timeout", 0, SIGSTOP, ETIMEDOUT);
-	timed_out("it says that more follows, and nothing does", KEEPS_BACK, 0, EIO);
+	/* what was kept back has been served, and ends well */
+	timed_out("it says that more follows, and nothing does", KEEPS_BACK, 0, 0);
 	stuck();
 	ring_stuck_deleted();
 	client_killed();
