@@ -144,8 +144,9 @@ def text_report(results: dict) -> str:
     names = list(results["rows"])
     parts = [
         text_table(results, "instructions", f"Instructions per request, Linux {results['kernel']}, everything included", names),
-        text_table(results, "above_floor", "Of these, above the floor: what each way to serve a request costs", names[1:]),
     ]
+    if names[1:]:
+        parts.append(text_table(results, "above_floor", "Of these, above the floor: what each way to serve a request costs", names[1:]))
     notes = [
         "Counting clock: instructions of one CPU (fio + kernel + server), not nanoseconds. Writes and reads are random and direct.",
         f"Resolution {worst(results, 'resolution_percent')[0]:.2f} % or better; idle {worst(results, 'idle_percent')[0]:.2f} % or less; "
