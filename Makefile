@@ -66,9 +66,11 @@ lab: host ## build the lab: root file system, kernels, guest images (once, minut
 		lab/vm --kernel $$kernel --payload lab -- 'echo "lab: $$(uname -r) boots"' || exit; done
 
 # The sources are copied, so that the trees of two kernels can be built side by side.
+copy-driver = cd driver && find . -type f | while read -r f; do \
+	cmp -s "$$f" "../$(1)/driver/$$f" || install -D -m 644 "$$f" "../$(1)/driver/$$f"; done
+
 driver: host ## build ubdx.ko
-	@cd driver && find . -type f | while read -r f; do \
-		cmp -s "$$f" "../$(B)/driver/$$f" || install -D -m 644 "$$f" "../$(B)/driver/$$f"; done
+	@$(call copy-driver,$(B))
 	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
 
 userspace: host ## build libubdx and the ubdx command
@@ -87,17 +89,21 @@ guests:
 
 # ---- this machine ----
 
-install: ## build for the running kernel and install module, library and command (as root)
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/driver modules
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/driver modules_install
-	depmod -a
-	$(MAKE) -C userspace install PREFIX=$(PREFIX)
+# The kernel's build would try to sign, and a distribution keeps its key.
+UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
-dkms: ## register the module with DKMS, which rebuilds it for each kernel (as root)
+install: ## build for the running kernel and install module, library and command (as root; DESTDIR=, KDIR=, PREFIX=)
+	@$(call copy-driver,build/install)
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/install/driver modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/install/driver INSTALL_MOD_PATH=$(DESTDIR) $(UNSIGNED) modules_install
+	$(if $(DESTDIR),,depmod -a)
+	$(MAKE) -C userspace install PREFIX=$(PREFIX) O=$(CURDIR)/build/install/userspace
+
+dkms: ## register the module with DKMS, which rebuilds it for each kernel; install library and command (as root)
 	rm -rf /usr/src/ubdx-$(VERSION)
 	cp -r driver /usr/src/ubdx-$(VERSION)
 	dkms install --force ubdx/$(VERSION)
-	$(MAKE) -C userspace install PREFIX=$(PREFIX)
+	$(MAKE) -C userspace install PREFIX=$(PREFIX) O=$(CURDIR)/build/install/userspace
 
 clean: ## remove what was built
 	rm -rf build
