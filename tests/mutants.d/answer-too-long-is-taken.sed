@@ -1,0 +1,3 @@
+# test: uapi
+# file: driver/blk.c
+s/unlikely(res > bytes)/false/

@@ -1,0 +1,3 @@
+# test: filesystem-ext4
+# file: driver/xfer_copy.c
+s/return _copy_to_iter(/return copy_to_iter(/

@@ -1,0 +1,3 @@
+# test: operations
+# file: driver/blk.c
+s/counter->requests++;/counter->requests += 2;/

@@ -1,0 +1,3 @@
+# test: death
+# file: driver/blk.c
+s/PF_EXITING/0/

@@ -1,0 +1,3 @@
+# test: death
+# file: driver/device.c
+s/dev->closing = force || .*/dev->closing = true;/

@@ -1,0 +1,3 @@
+# test: operations
+# file: userspace/targets/loop.c
+s/step->kind = UBDX_STEP_SYNC;/step->kind = UBDX_STEP_DONE;/

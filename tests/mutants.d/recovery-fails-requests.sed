@@ -1,0 +1,3 @@
+# test: recovery
+# file: driver/blk.c
+s/(!seen || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)/false/

@@ -1,0 +1,3 @@
+# test: death
+# file: driver/blk.c
+/enum blk_eh_timer_return ubdx_timeout/,/^}/s/kill_pid(.*/;/
