@@ -21,7 +21,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick test test-asan fuzz lint format host lab driver userspace guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick test test-asan test-mutants fuzz lint format host lab driver userspace guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -44,6 +44,9 @@ test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for s
 test-asan: ## the unit tests and the guest's, on one kernel, with ASan and UBSan in library and command
 	@$(MAKE) --no-print-directory guest SANITIZE=1
 	@SANITIZE=1 tests/run $(or $(TESTS),'unit:*' '$(KERNEL):*')
+
+test-mutants: guests ## break the source on purpose, and see the test that is there for it fail (MUTANTS='commit-*' for some)
+	@tests/mutants $(MUTANTS)
 
 # A failure says how to have its round again: make fuzz SEED=... FUZZ='--round N'.
 fuzz: guest ## half an hour of chance against the driver (FUZZ_SECONDS=1800, SEED=)
