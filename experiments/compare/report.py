@@ -28,6 +28,7 @@ NOTE = (
     "request. Not nanoseconds: cache and TLB misses, IPIs and parallelism are not in these figures."
 )
 RESAMPLES = 10000
+PACKAGES = Path("/lab/packages")  # of the lab's root, in which this runs: name, version
 
 
 def reference(row: Row) -> str | None:
@@ -186,6 +187,7 @@ def manifest(boots: list[Replicate], options: argparse.Namespace) -> dict:
         "qemu_arguments": vm.read_text().split("\n") if vm.exists() else "not recorded",
         "tools": {"python": platform.python_version(), "numpy": np.__version__, "matplotlib": matplotlib.__version__,
                   "gcc": version_of("gcc", "--version")},
+        "packages": dict(line.split("\t") for line in PACKAGES.read_text().splitlines()) if PACKAGES.exists() else "not recorded",
         "boots": [
             {"machine": boot.machine, "rows": boot.order, "skipped": boot.skipped, "limits": boot.limits,
              "limits_excepted": boot.excepted}
