@@ -10,6 +10,7 @@ KERNELS := stable backports
 B := build/$(KERNEL)
 # SANITIZE=1: userspace with ASan and UBSan
 U := build/userspace$(SANITIZE:1=-asan)
+E := $(B)/ebpf$(SANITIZE:1=-asan)
 GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
 
@@ -21,7 +22,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick test test-asan test-mutants fuzz lint format host lab driver userspace guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick test test-asan test-mutants fuzz lint format host lab driver userspace ebpf guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -79,11 +80,15 @@ driver: host ## build ubdx.ko
 userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) $(if $(SANITIZE),SANITIZE=1)
 
-guest: driver userspace ## gather what goes to /ubdx in the guest
+ebpf: userspace ## build ubdx-trace
+	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) $(if $(SANITIZE),SANITIZE=1) \
+		BTF=/usr/lib/modules/$$(sed -n s/^abi=//p /lab/kernels/$(KERNEL))/build/vmlinux'
+
+guest: driver userspace ebpf ## gather what goes to /ubdx in the guest
 	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(GUEST)
-	@cp $(U)/ubdx build/tests/* $(GUEST)/bin
+	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/* $(GUEST)/bin
 	@cp -r tests $(GUEST)
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
 

@@ -106,7 +106,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	/* Here, where it will be read, and not on the submitter's CPU. */
 	ubdx_describe(sq, slot);
 	if (static_branch_unlikely(&ubdx_traced)) {
-		sq->desc[tag].stamp = ktime_get_ns();
+		sq->desc[tag].stamp = ubdx_stage_at(sq->q, slot, UBDX_T_DELIVER);
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
 	if (xfer->deliver && ubdx_slot_has_payload(slot) && unlikely(xfer->deliver(sq, slot))) {

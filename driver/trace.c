@@ -70,6 +70,14 @@ void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage 
 	}
 }
 
+/* When it reached it; now, if it did before tracing began. */
+u64 ubdx_stage_at(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage)
+{
+	struct ubdx_stamps *stamps = &q->stamps[slot - q->slots];
+
+	return stamps->seq == ubdx_slot_seq(slot) ? stamps->at[stage] : ktime_get_ns();
+}
+
 /* T3: what the server says it took from T2 to reading the descriptor; 0: it didn't say. */
 void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns)
 {

@@ -49,6 +49,7 @@ struct ubdx_trace_done {
 };
 
 void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
+u64 ubdx_stage_at(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage);
 void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns);
 void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot);
 void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error);

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * report.c - a snapshot as text, as JSON, or as CSV.
+ *
+ * A percentile comes from a histogram whose buckets are an eighth of their value wide, and is the
+ * middle of its bucket; mean values are exact.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "trace.h"
+
+const char *const interval_names[NR_INTERVALS] = {
+	[I_PUBLISH] = "publish", [I_DELIVER] = "deliver", [I_MOVE] = "move", [I_SERVE] = "serve",
+	[I_RELEASE] = "release", [I_END] = "end",	  [I_WAKE] = "wake", [I_TOTAL] = "total",
+};
+
+static const char *const interval_stamps[NR_INTERVALS] = {
+	[I_PUBLISH] = "T0-T1", [I_DELIVER] = "T1-T2", [I_MOVE] = "T2-T4", [I_SERVE] = "T4-T5",
+	[I_RELEASE] = "T5-T6", [I_END] = "T6-T7",     [I_WAKE] = "T4-T3", [I_TOTAL] = "T0-T7",
+};
+
+const char *const role_names[NR_ROLES] = {
+	[R_OTHER] = "other",   [R_SERVER] = "server",	[R_SUBMITTER] = "submitter",
+	[R_KERNEL] = "kernel", [R_SOFTIRQ] = "softirq", [R_IDLE] = "idle",
+};
+
+const char *const page_class_names[4] = { "none", "small", "large", "slab" };
+
+static const char *const event_names[NR_EVENTS] = {
+	[E_SWITCH] = "switches",
+	[E_SWITCH_SERVER] = "switches_server",
+	[E_SWITCH_SUBMITTER] = "switches_submitter",
+	[E_WAKE_SERVER] = "wakeups_server",
+	[E_WAKE_SUBMITTER] = "wakeups_submitter",
+	[E_SYSCALL_SERVER] = "syscalls_server",
+	[E_SYSCALL_SUBMITTER] = "syscalls_submitter",
+	[E_SQE_SERVER] = "sqes_server",
+	[E_CQE_SERVER] = "cqes_server",
+	[E_IOWQ_SERVER] = "io_wq_server",
+	[E_FAULT_SERVER] = "page_faults_server",
+	[E_TLB_LOCAL] = "tlb_flushes_local",
+	[E_TLB_SENT] = "tlb_shootdowns_sent",
+	[E_TLB_RECEIVED] = "tlb_shootdowns_received",
+};
+
+static const unsigned int event_sets[NR_EVENTS] = {
+	[E_SWITCH] = SET_CPU,
+	[E_SWITCH_SERVER] = SET_CPU,
+	[E_SWITCH_SUBMITTER] = SET_CPU,
+	[E_WAKE_SERVER] = SET_CPU,
+	[E_WAKE_SUBMITTER] = SET_CPU,
+	[E_SYSCALL_SERVER] = SET_SYSCALLS,
+	[E_SYSCALL_SUBMITTER] = SET_SYSCALLS,
+	[E_SQE_SERVER] = SET_URING,
+	[E_CQE_SERVER] = SET_URING,
+	[E_IOWQ_SERVER] = SET_URING,
+	[E_FAULT_SERVER] = SET_MEMORY,
+	[E_TLB_LOCAL] = SET_MEMORY,
+	[E_TLB_SENT] = SET_MEMORY,
+	[E_TLB_RECEIVED] = SET_MEMORY,
+};
+
+static const char *const op_names[UBDX_NR_OPS] = {
+	[UBDX_OP_READ] = "read",
+	[UBDX_OP_WRITE] = "write",
+	[UBDX_OP_FLUSH] = "flush",
+	[UBDX_OP_DISCARD] = "discard",
+	[UBDX_OP_WRITE_ZEROES] = "write_zeroes",
+};
+
+const char *op_name(unsigned int op)
+{
+	return op < UBDX_NR_OPS ? op_names[op] : "?";
+}
+
+int op_by_name(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < UBDX_NR_OPS; i++)
+		if (!strcmp(name, op_names[i]))
+			return i;
+	return -EINVAL;
+}
+
+static const char *mode_name(unsigned int mode)
+{
+	return ubdx_xfer_name(mode) ?: "?";
+}
+
+uint64_t snapshot_requests(const struct snapshot *s)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < s->nr_classes; i++)
+		n += s->classes[i].stats.count;
+	return n;
+}
+
+uint64_t snapshot_missed(const struct snapshot *s)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->nr_probes; i++)
+		n += s->probes[i].missed;
+	return n;
+}
+
+/* ---- histograms ---- */
+
+/* What of a probe set's counts was taken: the set was asked for, and the kernel has the events. */
+static uint64_t bucket_start(unsigned int bucket)
+{
+	unsigned int octave = bucket / HIST_SUB, sub = bucket % HIST_SUB;
+
+	return octave ? (uint64_t)(HIST_SUB + sub) << (octave - 1) : sub;
+}
+
+double hist_percentile(const struct class_stats *stats, enum trace_interval interval, double share)
+{
+	uint64_t seen = 0, wanted = stats->samples[interval] * share;
+	unsigned int i;
+
+	for (i = 0; i < NR_BUCKETS; i++) {
+		seen += stats->hist[interval][i];
+		if (seen > wanted || (seen == wanted && seen == stats->samples[interval] && seen))
+			return i < HIST_SUB ? i : (bucket_start(i) + bucket_start(i + 1)) / 2.0;
+	}
+	return 0;
+}
+
+static double mean(const struct class_stats *stats, enum trace_interval interval)
+{
+	return stats->samples[interval] ? (double)stats->sum[interval] / stats->samples[interval] :
+					  0;
+}
+
+/* ---- text ---- */
+
+static void size_text(char *text, size_t size, unsigned int log2)
+{
+	static const char units[] = " KMGTPE";
+
+	if (!log2)
+		snprintf(text, size, "-");
+	else
+		snprintf(text, size, "<=%u%.*s", 1U << log2 % 10, log2 < 10 ? 0 : 1,
+			 &units[log2 / 10]);
+}
+
+static void text_histogram(FILE *out, const struct class_stats *stats, enum trace_interval interval)
+{
+	static const char bar[] = "########################################";
+	uint32_t most = 0;
+	unsigned int i;
+
+	for (i = 0; i < NR_BUCKETS; i++)
+		if (stats->hist[interval][i] > most)
+			most = stats->hist[interval][i];
+	for (i = 0; i < NR_BUCKETS; i++) {
+		uint32_t n = stats->hist[interval][i];
+
+		if (n)
+			fprintf(out, "      %12llu .. %-12llu %10u %.*s\n",
+				(unsigned long long)bucket_start(i),
+				(unsigned long long)bucket_start(i + 1) - 1, n,
+				(int)((sizeof(bar) - 1) * (uint64_t)n / most), bar);
+	}
+}
+
+static void text_class(FILE *out, const struct class *c, const struct options *o)
+{
+	const struct class_stats *stats = &c->stats;
+	char size[16];
+	int i;
+
+	size_text(size, sizeof(size), c->key.size_log2);
+	fprintf(out, "%s %s %s, pages %s%s: %llu requests", mode_name(c->key.xfer),
+		op_name(c->key.op), size, page_class_names[c->key.page_class & 3],
+		c->key.fallback ? ", fallen back" : "", (unsigned long long)stats->count);
+	if (stats->errors)
+		fprintf(out, ", %llu failed", (unsigned long long)stats->errors);
+	if (stats->incomplete || stats->disordered)
+		fprintf(out, "; left out: %llu lack a stamp, %llu have them out of order",
+			(unsigned long long)stats->incomplete,
+			(unsigned long long)stats->disordered);
+	fprintf(out, "\n    %-8s %-6s %12s %10s %10s %10s %10s %7s\n", "stage", "", "mean", "p50",
+		"p90", "p99", "p99.9", "share");
+	for (i = 0; i < NR_INTERVALS; i++) {
+		if (!stats->samples[i])
+			continue;
+		fprintf(out, "    %s%-*s %-6s %12.1f %10.0f %10.0f %10.0f %10.0f",
+			i == I_WAKE ? "(" : "", i == I_WAKE ? 7 : 8, interval_names[i],
+			interval_stamps[i], mean(stats, i), hist_percentile(stats, i, 0.5),
+			hist_percentile(stats, i, 0.9), hist_percentile(stats, i, 0.99),
+			hist_percentile(stats, i, 0.999));
+		fprintf(out, " %6.1f%%%s\n", 100.0 * mean(stats, i) / (mean(stats, I_TOTAL) ?: 1),
+			i == I_WAKE ? " of serve)" : "");
+		if (o->histogram)
+			text_histogram(out, stats, i);
+	}
+}
+
+static void text_events(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t requests = snapshot_requests(s);
+	unsigned int i;
+
+	fprintf(out, "\nper request\n");
+	for (i = 0; i < NR_EVENTS; i++)
+		if (o->sets & event_sets[i])
+			fprintf(out, "    %-26s %10.3f\n", event_names[i],
+				requests ? (double)s->events[i] / requests : 0);
+	if ((o->sets & SET_SYSCALLS) && s->events[E_SYSCALL_SERVER])
+		fprintf(out, "    %-26s %10.3f\n", "requests_per_syscall",
+			(double)requests / s->events[E_SYSCALL_SERVER]);
+	for (i = 0; i < s->nr_hardware; i++) {
+		if (s->hardware[i].available)
+			fprintf(out, "    %-26s %10.1f\n", s->hardware[i].name,
+				requests ? (double)s->hardware[i].value / requests : 0);
+		else
+			fprintf(out, "    %-26s %10s\n", s->hardware[i].name, "not here");
+	}
+}
+
+/* What no role had: ends of slices that are still running, and what came before the first switch. */
+static int64_t remainder_of(const struct snapshot *s)
+{
+	int64_t rest = s->wall;
+	unsigned int i;
+
+	for (i = 0; i < NR_ROLES; i++)
+		rest -= s->time[i];
+	return rest;
+}
+
+static void text_cpu(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t requests = snapshot_requests(s);
+	unsigned int i;
+
+	fprintf(out, "\nCPU (%u)%19s %14s %7s\n", s->nr_cpus, "", "per request", "share");
+	for (i = 0; i < NR_ROLES; i++)
+		fprintf(out, "    %-26s %12.1f %6.1f%%\n", role_names[i],
+			requests ? (double)s->time[i] / requests : 0,
+			s->wall ? 100.0 * s->time[i] / s->wall : 0);
+	fprintf(out, "    %-26s %12.1f %6.1f%%\n", "not attributed",
+		requests ? (double)remainder_of(s) / requests : 0,
+		s->wall ? 100.0 * remainder_of(s) / s->wall : 0);
+}
+
+static void text_probes(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t requests = snapshot_requests(s);
+	unsigned int i;
+
+	fprintf(out, "\nour own cost%27s %14s %12s\n", "runs", "per run", "per request");
+	for (i = 0; i < s->nr_probes; i++) {
+		const struct probe *p = &s->probes[i];
+
+		if (p->attached)
+			fprintf(out, "    %-22s %12llu %14.1f %12.1f\n", p->name,
+				(unsigned long long)p->runs,
+				p->runs ? (double)p->spent / p->runs : 0,
+				requests ? (double)p->spent / requests : 0);
+		else
+			fprintf(out, "    %-22s %12s\n", p->name, "not here");
+	}
+	fprintf(out, "    (%s in the programs; calling them comes on top)\n", o->clock);
+}
+
+void report_text(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t requests = snapshot_requests(s), missed = snapshot_missed(s);
+	size_t i;
+
+	fprintf(out, "%llu requests in %.2f s, %.0f a second; times are %s\n",
+		(unsigned long long)requests, s->seconds, s->seconds ? requests / s->seconds : 0,
+		o->clock);
+	for (i = 0; i < s->nr_classes; i++) {
+		fputc('\n', out);
+		text_class(out, &s->classes[i], o);
+	}
+	if (o->sets || s->nr_hardware)
+		text_events(out, s, o);
+	if (o->sets & SET_CPU)
+		text_cpu(out, s, o);
+	if (o->cost)
+		text_probes(out, s, o);
+	fprintf(out,
+		"\ndropped: %llu requests of too many classes, %llu of a full timeline, %llu events\n",
+		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
+		(unsigned long long)missed);
+}
+
+/* ---- JSON ---- */
+
+static void json_stage(FILE *out, const struct class_stats *stats, enum trace_interval i,
+		       bool histogram)
+{
+	const char *comma = "";
+	unsigned int b;
+
+	fprintf(out,
+		"{\"samples\": %llu, \"mean\": %.1f, \"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p99.9\": %.1f",
+		(unsigned long long)stats->samples[i], mean(stats, i),
+		hist_percentile(stats, i, 0.5), hist_percentile(stats, i, 0.9),
+		hist_percentile(stats, i, 0.99), hist_percentile(stats, i, 0.999));
+	if (histogram) {
+		fprintf(out, ", \"histogram\": [");
+		for (b = 0; b < NR_BUCKETS; b++) {
+			if (!stats->hist[i][b])
+				continue;
+			fprintf(out, "%s[%llu, %u]", comma, (unsigned long long)bucket_start(b),
+				stats->hist[i][b]);
+			comma = ", ";
+		}
+		fputc(']', out);
+	}
+	fputc('}', out);
+}
+
+static void json_class(FILE *out, const struct class *c, const struct options *o)
+{
+	const struct class_stats *stats = &c->stats;
+	int i;
+
+	fprintf(out,
+		"    {\"mode\": \"%s\", \"op\": \"%s\", \"max_bytes\": %llu, \"pages\": \"%s\", \"fallback\": %u,\n"
+		"     \"count\": %llu, \"bytes\": %llu, \"errors\": %llu, \"incomplete\": %llu, \"disordered\": %llu, \"no_read\": %llu,\n"
+		"     \"stages\": {",
+		mode_name(c->key.xfer), op_name(c->key.op),
+		c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
+		page_class_names[c->key.page_class & 3], c->key.fallback,
+		(unsigned long long)stats->count, (unsigned long long)stats->bytes,
+		(unsigned long long)stats->errors, (unsigned long long)stats->incomplete,
+		(unsigned long long)stats->disordered, (unsigned long long)stats->no_read);
+	for (i = 0; i < NR_INTERVALS; i++) {
+		fprintf(out, "%s\n      \"%s\": ", i ? "," : "", interval_names[i]);
+		json_stage(out, stats, i, o->histogram);
+	}
+	fprintf(out, "}}");
+}
+
+static void json_counts(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	const char *comma = "";
+	unsigned int i;
+
+	fprintf(out, "  \"events\": {");
+	for (i = 0; i < NR_EVENTS; i++) {
+		if (!(o->sets & event_sets[i]))
+			continue;
+		fprintf(out, "%s\n    \"%s\": %llu", comma, event_names[i],
+			(unsigned long long)s->events[i]);
+		comma = ",";
+	}
+	fprintf(out, "\n  },\n  \"hardware\": {");
+	for (i = 0, comma = ""; i < s->nr_hardware; i++, comma = ",") {
+		fprintf(out, "%s\n    \"%s\": ", comma, s->hardware[i].name);
+		if (s->hardware[i].available)
+			fprintf(out, "%llu", (unsigned long long)s->hardware[i].value);
+		else
+			fprintf(out, "null");
+	}
+	fprintf(out, "\n  },\n");
+	if (o->sets & SET_CPU) {
+		fprintf(out, "  \"cpu\": {\n    \"cpus\": %u,\n    \"all\": %llu", s->nr_cpus,
+			(unsigned long long)s->wall);
+		for (i = 0; i < NR_ROLES; i++)
+			fprintf(out, ",\n    \"%s\": %llu", role_names[i],
+				(unsigned long long)s->time[i]);
+		fprintf(out, ",\n    \"not_attributed\": %lld\n  },\n", (long long)remainder_of(s));
+	}
+}
+
+static void json_probes(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	unsigned int i;
+
+	fprintf(out, "  \"probes\": [");
+	for (i = 0; i < s->nr_probes; i++) {
+		const struct probe *p = &s->probes[i];
+
+		fprintf(out, "%s\n    {\"name\": \"%s\", \"attached\": %s", i ? "," : "", p->name,
+			p->attached ? "true" : "false");
+		if (o->cost)
+			fprintf(out, ", \"runs\": %llu, \"spent\": %llu",
+				(unsigned long long)p->runs, (unsigned long long)p->spent);
+		fprintf(out, ", \"missed\": %llu}", (unsigned long long)p->missed);
+	}
+	fprintf(out, "\n  ],\n");
+}
+
+void report_json(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	size_t i;
+
+	fprintf(out,
+		"{\n  \"clock\": \"%s\",\n  \"seconds\": %.6f,\n  \"requests\": %llu,\n  \"classes\": [",
+		o->clock, s->seconds, (unsigned long long)snapshot_requests(s));
+	for (i = 0; i < s->nr_classes; i++) {
+		fprintf(out, "%s\n", i ? "," : "");
+		json_class(out, &s->classes[i], o);
+	}
+	fprintf(out, "\n  ],\n");
+	json_counts(out, s, o);
+	json_probes(out, s, o);
+	fprintf(out,
+		"  \"dropped\": {\"classes\": %llu, \"timeline\": %llu, \"events\": %llu}\n}\n",
+		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
+		(unsigned long long)snapshot_missed(s));
+}
+
+/* ---- CSV: one line a stage of a class ---- */
+
+void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	size_t i;
+	int k;
+
+	fprintf(out,
+		"mode,op,max_bytes,pages,fallback,stage,unit,samples,mean,p50,p90,p99,p99.9,incomplete,disordered\n");
+	for (i = 0; i < s->nr_classes; i++) {
+		const struct class *c = &s->classes[i];
+		const struct class_stats *stats = &c->stats;
+
+		for (k = 0; k < NR_INTERVALS; k++)
+			fprintf(out,
+				"%s,%s,%llu,%s,%u,%s,%s,%llu,%.1f,%.1f,%.1f,%.1f,%.1f,%llu,%llu\n",
+				mode_name(c->key.xfer), op_name(c->key.op),
+				c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
+				page_class_names[c->key.page_class & 3], c->key.fallback,
+				interval_names[k], o->clock, (unsigned long long)stats->samples[k],
+				mean(stats, k), hist_percentile(stats, k, 0.5),
+				hist_percentile(stats, k, 0.9), hist_percentile(stats, k, 0.99),
+				hist_percentile(stats, k, 0.999),
+				(unsigned long long)stats->incomplete,
+				(unsigned long long)stats->disordered);
+	}
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * trace.h - what the files of ubdx-trace's user half share.
+ */
+#ifndef UBDX_EBPF_TRACE_H
+#define UBDX_EBPF_TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include <libubdx.h>
+
+#include "ubdx-trace.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Print "ubdx-trace: text" and return 1. */
+int trace_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- options ---- */
+
+enum probe_set {
+	SET_CPU = 1 << 0, /* context switches, wake-ups, who had the CPU */
+	SET_SYSCALLS = 1 << 1,
+	SET_URING = 1 << 2, /* SQEs, CQEs, io-wq */
+	SET_MEMORY = 1 << 3, /* page faults, TLB flushes */
+	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY,
+};
+
+/**
+ * struct options - the command line.
+ * @dev:	device number, -1: all.
+ * @ops, @modes: bit sets.
+ * @min_bytes, @max_bytes: of a request.
+ * @duration:	seconds, 0: until interrupted.
+ * @count:	requests, 0: any number.
+ * @sets:	enum probe_set.
+ * @timeline:	requests to show one by one.
+ * @trace_file:	for Perfetto; NULL: none.
+ * @flame_file:	folded stacks; NULL: none.
+ * @command:	to run, and to trace until it ends; NULL: none.
+ * @clock:	"ns" or "instructions": what the time base is called.
+ */
+struct options {
+	int dev;
+	uint32_t ops;
+	uint32_t modes;
+	uint32_t min_bytes;
+	uint32_t max_bytes;
+	double duration;
+	uint64_t count;
+	unsigned int sets;
+	unsigned int timeline;
+	const char *trace_file;
+	const char *flame_file;
+	char **command;
+	const char *clock;
+	bool json;
+	bool csv;
+	bool histogram;
+	bool cost;
+};
+
+/* ---- what was seen ---- */
+
+struct class {
+	struct class_key key;
+	struct class_stats stats; /* of all CPUs */
+};
+
+/* One hardware event of the server's threads, in user mode, in the kernel, or both. */
+struct hardware {
+	const char *name;
+	bool available;
+	uint64_t value;
+};
+
+#define MAX_HARDWARE 6
+
+/* What one of our programs costs. */
+struct probe {
+	const char *name;
+	bool attached;
+	uint64_t runs;
+	uint64_t missed; /* came while the same program ran on that CPU */
+	uint64_t spent; /* ns, or instructions; with --cost */
+};
+
+#define MAX_PROBES 24
+
+/**
+ * struct snapshot - all of it at one moment, since the beginning.
+ * @seconds:	since the beginning.
+ * @nr_cpus:	that were on.
+ * @wall:	time of all CPUs together, in units of the clock.
+ */
+struct snapshot {
+	double seconds;
+	unsigned int nr_cpus;
+	uint64_t wall;
+	size_t nr_classes;
+	struct class *classes;
+	uint64_t time[NR_ROLES];
+	uint64_t events[NR_EVENTS];
+	uint64_t classes_dropped;
+	uint64_t anatomies_dropped;
+	unsigned int nr_hardware;
+	struct hardware hardware[MAX_HARDWARE];
+	unsigned int nr_probes;
+	struct probe probes[MAX_PROBES];
+};
+
+uint64_t snapshot_requests(const struct snapshot *s);
+uint64_t snapshot_missed(const struct snapshot *s);
+
+/* ---- report.c: names, and a snapshot as text, JSON or CSV ---- */
+
+extern const char *const interval_names[NR_INTERVALS];
+extern const char *const role_names[NR_ROLES];
+extern const char *const page_class_names[4];
+const char *op_name(unsigned int op);
+int op_by_name(const char *name);
+
+double hist_percentile(const struct class_stats *stats, enum trace_interval interval, double share);
+void report_text(FILE *out, const struct snapshot *s, const struct options *o);
+void report_json(FILE *out, const struct snapshot *s, const struct options *o);
+void report_csv(FILE *out, const struct snapshot *s, const struct options *o);
+
+/* ---- timeline.c: requests one by one ---- */
+
+struct timeline;
+struct timeline *timeline_open(const struct options *o);
+void timeline_add(struct timeline *t, const struct anatomy *a);
+int timeline_close(struct timeline *t);
+
+/* ---- flame.c: where the CPU was ---- */
+
+struct flame;
+struct flame *flame_open(int program_fd);
+int flame_write(struct flame *f, int samples_fd, int stacks_fd, const char *path);
+void flame_close(struct flame *f);
+
+/* ---- hardware.c: the CPU's own counters, of the servers' threads ---- */
+
+struct hardware_counters;
+struct hardware_counters *hardware_open(const pid_t *servers, size_t nr_servers);
+unsigned int hardware_read(struct hardware_counters *h, struct hardware *values);
+void hardware_close(struct hardware_counters *h);
+
+#endif /* UBDX_EBPF_TRACE_H */

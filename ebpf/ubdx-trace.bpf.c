@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * ubdx-trace.bpf.c - the kernel's half of ubdx-trace: turns events into counts, sums and histograms, per
+ * CPU, which its other half reads now and then. Only --timeline has records of single requests sent.
+ *
+ * A request costs one program, on_done: the driver's event ubdx_done carries all of its stamps.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "ubdx-trace.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+#define PF_IDLE 0x00000002
+#define PF_KTHREAD 0x00200000
+
+/* enum tlb_flush_reason */
+enum {
+	TLB_ON_SWITCH,
+	TLB_RECEIVED,
+	TLB_LOCAL,
+	TLB_LOCAL_MM,
+	TLB_SENT,
+};
+
+/* Of driver/trace.h; where its members are is found in the module's BTF. */
+struct ubdx_trace_done {
+	int dev;
+	u16 qid;
+	u16 tag;
+	u32 seq;
+	u8 op;
+	u8 xfer;
+	u8 fallback;
+	u8 page_class;
+	u64 sector;
+	u32 bytes;
+	int error;
+	u64 stamp[NR_STAMPS];
+} __attribute__((preserve_access_index));
+
+/* ---- what is wanted ---- */
+
+const volatile int only_dev = -1;
+const volatile __u32 only_ops = ~0;
+const volatile __u32 only_modes = ~0;
+const volatile __u32 min_bytes;
+const volatile __u32 max_bytes = ~0;
+const volatile bool want_anatomy;
+const volatile bool want_cpu;
+
+__s64 anatomies_left;
+__u64 anatomies_dropped;
+__u64 classes_dropped;
+
+/* ---- maps ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, MAX_CLASSES);
+	__type(key, struct class_key);
+	__type(value, struct class_stats);
+} classes SEC(".maps");
+
+/* What a class begins with; too large for a stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct class_stats);
+} nothing SEC(".maps");
+
+/* Process -> R_SERVER or R_SUBMITTER. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u32);
+	__type(value, u32);
+} roles SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct cpu_stats);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 1 << 20);
+} anatomies SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
+	__uint(max_entries, 16384);
+	__uint(key_size, sizeof(u32));
+	__uint(value_size, MAX_STACK * sizeof(u64));
+} stacks SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, struct sample_key);
+	__type(value, u64);
+} samples SEC(".maps");
+
+/* ---- requests ---- */
+
+static __always_inline u32 log2_of(u64 v)
+{
+	u32 r = 0;
+
+	if (v >> 32) {
+		v >>= 32;
+		r += 32;
+	}
+	if (v >> 16) {
+		v >>= 16;
+		r += 16;
+	}
+	if (v >> 8) {
+		v >>= 8;
+		r += 8;
+	}
+	if (v >> 4) {
+		v >>= 4;
+		r += 4;
+	}
+	if (v >> 2) {
+		v >>= 2;
+		r += 2;
+	}
+	return r + (v >> 1);
+}
+
+static __always_inline u32 bucket_of(u64 v)
+{
+	u32 octave, bucket;
+
+	if (v < HIST_SUB)
+		return v;
+	octave = log2_of(v) - HIST_SUB_BITS;
+	bucket = HIST_SUB * (octave + 1) + ((v >> octave) & (HIST_SUB - 1));
+	return bucket < NR_BUCKETS ? bucket : NR_BUCKETS - 1;
+}
+
+static __always_inline void add_sample(struct class_stats *stats, u32 interval, u64 value)
+{
+	u32 bucket = bucket_of(value);
+
+	stats->sum[interval] += value;
+	stats->samples[interval]++;
+	barrier_var(bucket);
+	if (bucket < NR_BUCKETS)
+		stats->hist[interval][bucket]++;
+}
+
+static __always_inline void add_request(struct class_stats *stats, const u64 *t)
+{
+	if (!t[STAMP_QUEUE] || !t[STAMP_PUBLISH] || !t[STAMP_DELIVER] || !t[STAMP_MOVE] ||
+	    !t[STAMP_COMMIT] || !t[STAMP_RELEASE] || !t[STAMP_DONE]) {
+		stats->incomplete++;
+		return;
+	}
+	if (t[STAMP_PUBLISH] < t[STAMP_QUEUE] || t[STAMP_DELIVER] < t[STAMP_PUBLISH] ||
+	    t[STAMP_MOVE] < t[STAMP_DELIVER] || t[STAMP_COMMIT] < t[STAMP_MOVE] ||
+	    t[STAMP_RELEASE] < t[STAMP_COMMIT] || t[STAMP_DONE] < t[STAMP_RELEASE]) {
+		stats->disordered++;
+		return;
+	}
+	add_sample(stats, I_PUBLISH, t[STAMP_PUBLISH] - t[STAMP_QUEUE]);
+	add_sample(stats, I_DELIVER, t[STAMP_DELIVER] - t[STAMP_PUBLISH]);
+	add_sample(stats, I_MOVE, t[STAMP_MOVE] - t[STAMP_DELIVER]);
+	add_sample(stats, I_SERVE, t[STAMP_COMMIT] - t[STAMP_MOVE]);
+	add_sample(stats, I_RELEASE, t[STAMP_RELEASE] - t[STAMP_COMMIT]);
+	add_sample(stats, I_END, t[STAMP_DONE] - t[STAMP_RELEASE]);
+	add_sample(stats, I_TOTAL, t[STAMP_DONE] - t[STAMP_QUEUE]);
+	if (t[STAMP_READ] >= t[STAMP_MOVE] && t[STAMP_READ] <= t[STAMP_COMMIT])
+		add_sample(stats, I_WAKE, t[STAMP_READ] - t[STAMP_MOVE]);
+	else
+		stats->no_read++;
+}
+
+static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
+{
+	struct anatomy *a;
+
+	if (anatomies_left <= 0 || __sync_fetch_and_add(&anatomies_left, -1) <= 0)
+		return;
+	a = bpf_ringbuf_reserve(&anatomies, sizeof(*a), 0);
+	if (!a) {
+		__sync_fetch_and_add(&anatomies_dropped, 1);
+		return;
+	}
+	for (int i = 0; i < NR_STAMPS; i++)
+		a->stamp[i] = done->stamp[i];
+	a->sector = done->sector;
+	a->bytes = done->bytes;
+	a->error = done->error;
+	a->dev = done->dev;
+	a->seq = done->seq;
+	a->queue = done->qid;
+	a->tag = done->tag;
+	a->op = done->op;
+	a->xfer = done->xfer;
+	a->fallback = done->fallback;
+	a->page_class = done->page_class;
+	bpf_ringbuf_submit(a, 0);
+}
+
+static __always_inline struct class_stats *class_of(const struct ubdx_trace_done *done)
+{
+	u32 zero = 0, bytes = done->bytes;
+	struct class_key key = {
+		.xfer = done->xfer,
+		.op = done->op,
+		.fallback = done->fallback,
+		.page_class = done->page_class,
+		.size_log2 = bytes > 1 ? log2_of(bytes - 1) + 1 : bytes,
+	};
+	struct class_stats *stats = bpf_map_lookup_elem(&classes, &key), *empty;
+
+	if (stats)
+		return stats;
+	empty = bpf_map_lookup_elem(&nothing, &zero);
+	if (!empty)
+		return NULL;
+	bpf_map_update_elem(&classes, &key, empty, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&classes, &key);
+}
+
+SEC("tp_btf/ubdx_done")
+int BPF_PROG(on_done, const struct ubdx_trace_done *done)
+{
+	struct class_stats *stats;
+	u32 op, mode, bytes;
+	u64 t[NR_STAMPS];
+
+	/* never so, but newer verifiers want it said */
+	if (!done)
+		return 0;
+	op = done->op;
+	mode = done->xfer;
+	bytes = done->bytes;
+	if (only_dev >= 0 && done->dev != only_dev)
+		return 0;
+	if (!(only_ops & (1U << (op & 31))) || !(only_modes & (1U << (mode & 31))))
+		return 0;
+	if (bytes < min_bytes || bytes > max_bytes)
+		return 0;
+
+	stats = class_of(done);
+	if (!stats) {
+		__sync_fetch_and_add(&classes_dropped, 1);
+		return 0;
+	}
+	for (int i = 0; i < NR_STAMPS; i++)
+		t[i] = done->stamp[i];
+	stats->count++;
+	stats->bytes += bytes;
+	if (done->error)
+		stats->errors++;
+	add_request(stats, t);
+	if (want_anatomy)
+		send_anatomy(done);
+	return 0;
+}
+
+/* ---- who ---- */
+
+static __always_inline u32 role_of_process(u32 tgid)
+{
+	u32 *role = bpf_map_lookup_elem(&roles, &tgid);
+
+	return role ? *role : R_OTHER;
+}
+
+static __always_inline u32 role_of(const struct task_struct *task)
+{
+	u32 flags = task->flags;
+
+	if (!task->pid)
+		return R_IDLE;
+	if (flags & PF_KTHREAD)
+		return R_KERNEL;
+	return role_of_process(task->tgid);
+}
+
+static __always_inline u32 role_of_current(void)
+{
+	return role_of_process(bpf_get_current_pid_tgid() >> 32);
+}
+
+/* Who submits is learnt from requests, for a moment now and then. */
+SEC("tp_btf/ubdx_queue")
+int BPF_PROG(on_queue, int dev)
+{
+	u32 tgid = bpf_get_current_pid_tgid() >> 32, role = R_SUBMITTER;
+
+	if (tgid && (only_dev < 0 || dev == only_dev) &&
+	    !(bpf_get_current_task_btf()->flags & PF_KTHREAD))
+		bpf_map_update_elem(&roles, &tgid, &role, BPF_NOEXIST);
+	return 0;
+}
+
+static __always_inline struct cpu_stats *this_cpu(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+/* The time until now is the present role's; from now on it is @role's. */
+static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
+{
+	u64 now = bpf_ktime_get_ns();
+	u32 was = cpu->role;
+
+	if (cpu->since && was < NR_ROLES)
+		cpu->time[was] += now - cpu->since;
+	cpu->since = now;
+	cpu->role = role;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct cpu_stats *cpu = this_cpu();
+	u32 role;
+
+	if (!cpu)
+		return 0;
+	cpu->events[E_SWITCH]++;
+	role = role_of(prev);
+	if (role == R_SERVER)
+		cpu->events[E_SWITCH_SERVER]++;
+	else if (role == R_SUBMITTER)
+		cpu->events[E_SWITCH_SUBMITTER]++;
+	if (want_cpu)
+		change_role(cpu, role_of(next));
+	return 0;
+}
+
+SEC("tp_btf/softirq_entry")
+int BPF_PROG(on_softirq, unsigned int vector)
+{
+	struct cpu_stats *cpu = this_cpu();
+
+	if (cpu) {
+		cpu->interrupted = cpu->role;
+		change_role(cpu, R_SOFTIRQ);
+	}
+	return 0;
+}
+
+SEC("tp_btf/softirq_exit")
+int BPF_PROG(on_softirq_end, unsigned int vector)
+{
+	struct cpu_stats *cpu = this_cpu();
+
+	/* The first that is seen may be the end of one. */
+	if (cpu && cpu->role == R_SOFTIRQ)
+		change_role(cpu, cpu->interrupted);
+	return 0;
+}
+
+/* ---- events ---- */
+
+static __always_inline void count(u32 event)
+{
+	struct cpu_stats *cpu = this_cpu();
+
+	if (cpu && event < NR_EVENTS)
+		cpu->events[event]++;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_wakeup, struct task_struct *task)
+{
+	u32 role = role_of(task);
+
+	if (role == R_SERVER)
+		count(E_WAKE_SERVER);
+	else if (role == R_SUBMITTER)
+		count(E_WAKE_SUBMITTER);
+	return 0;
+}
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(on_syscall)
+{
+	u32 role = role_of_current();
+
+	if (role == R_SERVER)
+		count(E_SYSCALL_SERVER);
+	else if (role == R_SUBMITTER)
+		count(E_SYSCALL_SUBMITTER);
+	return 0;
+}
+
+static __always_inline int count_server(u32 event)
+{
+	if (role_of_current() == R_SERVER)
+		count(event);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int BPF_PROG(on_sqe)
+{
+	return count_server(E_SQE_SERVER);
+}
+
+SEC("tp_btf/io_uring_complete")
+int BPF_PROG(on_cqe)
+{
+	return count_server(E_CQE_SERVER);
+}
+
+SEC("tp_btf/io_uring_queue_async_work")
+int BPF_PROG(on_iowq)
+{
+	return count_server(E_IOWQ_SERVER);
+}
+
+SEC("tp_btf/page_fault_user")
+int BPF_PROG(on_fault)
+{
+	return count_server(E_FAULT_SERVER);
+}
+
+/* In the kernel, of user addresses: a copy to or from memory that isn't there yet. */
+SEC("tp_btf/page_fault_kernel")
+int BPF_PROG(on_kernel_fault)
+{
+	return count_server(E_FAULT_SERVER);
+}
+
+SEC("tp_btf/tlb_flush")
+int BPF_PROG(on_tlb_flush, int reason)
+{
+	if (reason == TLB_RECEIVED)
+		count(E_TLB_RECEIVED);
+	else if (reason == TLB_SENT)
+		count(E_TLB_SENT);
+	else if (reason == TLB_LOCAL || reason == TLB_LOCAL_MM)
+		count(E_TLB_LOCAL);
+	return 0;
+}
+
+/* ---- samples ---- */
+
+SEC("perf_event")
+int on_sample(struct bpf_perf_event_data *ctx)
+{
+	struct sample_key key = { .tgid = bpf_get_current_pid_tgid() >> 32 };
+	u64 one = 1, *seen;
+
+	key.role = role_of(bpf_get_current_task_btf());
+	if (key.role == R_IDLE || key.role == R_OTHER)
+		return 0;
+	key.kernel_stack = bpf_get_stackid(ctx, &stacks, 0);
+	key.user_stack = bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);
+	bpf_get_current_comm(key.comm, sizeof(key.comm));
+	seen = bpf_map_lookup_elem(&samples, &key);
+	if (seen)
+		__sync_fetch_and_add(seen, 1);
+	else
+		bpf_map_update_elem(&samples, &key, &one, BPF_NOEXIST);
+	return 0;
+}

@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# ubdx-trace says what is known to be so: how many requests there were, of which kind, what they did, who had the CPU.
+# Its views, filters and refusals; and that nothing breaks when it comes and goes under load, or its device goes.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/vm/lib.sh
+
+# says WHAT FILTER: the JSON of the last trace, in /tmp/json, passes.
+says() { ok "$1" jq -e "$2" /tmp/json; }
+
+# traced OPTION... -- CMD...: trace CMD, and all that it did, into /tmp/json.
+traced() { ubdx-trace --json "$@" >/tmp/json; }
+
+reads() { dd if="$dev" of=/dev/null bs="$1" count="$2" iflag=direct status=none; }
+writes() { dd if=/dev/zero of="$dev" bs="$1" count="$2" oflag=direct status=none; }
+
+# refused_with WORDS CMD...: CMD fails, with one line that has WORDS in it.
+refused_with() {
+	local words=$1 status=0
+	shift
+	"$@" >/dev/null 2>/tmp/err || status=$?
+	cat /tmp/err
+	((status == 1)) && [[ $(wc -l </tmp/err) == 1 ]] && grep -qF -- "$words" /tmp/err
+}
+
+# ---- refusals ----
+
+ok "no module: one line" refused_with "modprobe ubdx" ubdx-trace --duration 1
+load
+ok "no such device: one line" refused_with "there is no ubdxb7" ubdx-trace --duration 1 ubdxb7
+ok "not root: one line" refused_with "only root" setpriv --reuid 65534 --clear-groups ubdx-trace --duration 1
+for arguments in --op=swim --mode=telepathy --events=weather --size=x --size=8K-4K --duration=0 --count=0 --timeline=x ubdxx0 "0 1" \
+	"--json --csv" "--trace-file f" "--json --timeline 1"; do
+	# shellcheck disable=SC2086 # several words
+	ok "bad arguments, $arguments: exit status 2" bash -c "ubdx-trace $arguments 2>/tmp/err; test \$? = 2"
+done
+ok "--help" bash -c "ubdx-trace --help | grep -q -- --timeline"
+
+add --target mem --size 64M --write-cache
+
+# ---- requests ----
+
+ok "a command is traced" traced "$dev" -- dd if="$dev" of=/dev/null bs=4k count=200 iflag=direct status=none
+says "it has made 200 requests" '.requests == 200'
+says "all of one class, by bytes" '.classes | length == 1 and (.[0] | [.mode, .op, .max_bytes, .count, .bytes, .errors, .fallback] ==
+	["copy", "read", 4096, 200, 819200, 0, 0])'
+says "every stage of each was seen" '.classes[0] | .incomplete == 0 and .disordered == 0 and .no_read == 0 and
+	([.stages[].samples] | all(. == 200))'
+says "the stages add up to the whole" '.classes[0].stages | (.publish.mean + .deliver.mean + .move.mean + .serve.mean + .release.mean +
+	.end.mean - .total.mean) | fabs < 1'
+says "percentiles are in order" '[.classes[0].stages[] | .p50 <= .p90 and .p90 <= .p99 and .p99 <= ."p99.9"] | all'
+says "nothing was dropped" '.dropped == {"classes": 0, "timeline": 0, "events": 0}'
+says "the clock has a name" '.clock == "ns"'
+
+mixed() {
+	reads 4k 10
+	writes 64k 20
+	sync "$dev"
+	blkdiscard -qf -o 1M -l 1M "$dev"
+}
+export -f reads writes mixed
+export dev
+ok "a mix" traced --histogram "$dev" -- bash -c mixed
+says "is told apart by operation and size" '[.classes[] | [.op, .max_bytes, .pages, .count]] | sort ==
+	[["discard", 1048576, "none", 1], ["flush", 0, "none", 1], ["read", 4096, "small", 10], ["write", 65536, "small", 20]]'
+says "its histograms hold every request" '[.classes[] | (.stages.total.histogram | map(.[1]) | add) == .count] | all'
+ok "--op" traced --op write,flush "$dev" -- bash -c mixed
+says "only these" '[.classes[].op] | sort == ["flush", "write"]'
+ok "--size" traced --size 32K-128K "$dev" -- bash -c mixed
+says "only these" '[.classes[].max_bytes] == [65536]'
+ok "--mode" traced --mode copy "$dev" -- bash -c mixed
+says "only these" '.requests == 32'
+ok "the status of the command is passed on" bash -c 'ubdx-trace --json -- sh -c "exit 7" >/tmp/json; test $? = 7'
+says "nothing was requested" '.requests == 0 and .classes == []'
+ok "a command that isn't there: 127, as of a shell" bash -c 'ubdx-trace --json -- /no/such/command >/tmp/json; test $? = 127'
+
+# ---- what they did: queue depth 1, one request after the other ----
+
+reads 4k 500 # so that every buffer is there
+ok "all events" traced --events all --cost "$dev" -- dd if="$dev" of=/dev/null bs=4k count=500 iflag=direct status=none
+# SECONDS in the guest are long: a few more of each are others' work
+says "one SQE and one CQE of the server a request" '.events | .sqes_server >= 500 and .sqes_server <= 520 and
+	.cqes_server >= 500 and .cqes_server <= 520'
+says "nothing for io-wq" '.events.io_wq_server == 0'
+says "one sleep of the server a request" '.events | .switches_server >= 450 and .switches_server < 750'
+says "one wake-up of the server a request" '.events | .wakeups_server >= 450 and .wakeups_server < 750'
+says "one system call of the server a request" '.events | .syscalls_server >= 500 and .syscalls_server <= 540'
+says "two of dd, a read and a write, and those that start and end it" '.events | .syscalls_submitter >= 1000 and .syscalls_submitter <= 1200'
+says "no page fault of the server: its buffers are there" '.events.page_faults_server < 10'
+says "the parts of the CPUs add up to the whole" '.cpu | (.other + .server + .submitter + .kernel + .softirq + .idle + .not_attributed) == .all'
+says "little is not attributed" '.cpu | (.not_attributed / .all | fabs) < 0.2'
+says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
+says "the CPU's own counters: there, or said not to be" '[.hardware | keys[]] | length == 5'
+says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
+
+# ---- views ----
+
+ok "text" bash -c "ubdx-trace --count 50 --histogram $dev -- dd if=$dev of=/dev/null bs=4k count=50 iflag=direct status=none >/tmp/text"
+for words in "copy read <=4K, pages small: 50 requests" "T4-T5" "per request" "switches_server" "not attributed" "dropped: 0"; do
+	ok "text has: $words" grep -qF -- "$words" /tmp/text
+done
+ok "CSV" bash -c "ubdx-trace --csv $dev -- bash -c mixed >/tmp/csv"
+is "$(wc -l </tmp/csv) $(grep -cE '^([^,]+,){14}[^,]+$' /tmp/csv)" "33 33" "a head, and a line for each stage of each class"
+ok "--timeline" bash -c "ubdx-trace --timeline 5 --trace-file /tmp/trace.json --events none $dev -- dd if=$dev of=/dev/null bs=4k count=50 iflag=direct status=none >/tmp/text"
+is "$(grep -c '^ *[0-9]* ubdxb' /tmp/text)" 5 "five requests, one by one"
+is "$(jq '.traceEvents | length' /tmp/trace.json)" 40 "and for Perfetto: a slice each, and seven stages"
+# shellcheck disable=SC2016 # jq's variable
+ok "slices lie within their request" jq -e '[.traceEvents | _nwise(8) | .[0] as $r | .[1:][] | .ts >= $r.ts - 0.002 and
+	.ts + .dur <= $r.ts + $r.dur + 0.002] | all' /tmp/trace.json
+start_load
+ok "--flame" ubdx-trace --flame /tmp/folded --duration 3 "$dev"
+ok "stacks of the server" grep -qE '^server;.* [0-9]+$' /tmp/folded
+ok "with the kernel's names" grep -q '_\[k\]' /tmp/folded
+ok "every line ends in a number" bash -c "! grep -vE ' [0-9]+$' /tmp/folded"
+
+# ---- coming and going ----
+
+for ((i = 0; i < 10; i++)); do
+	ubdx-trace --json --count 20 --duration 20 --events all "$dev" >/tmp/json || break
+done
+is $i 10 "ten times on and off under load"
+says "and sees it" '.requests >= 20'
+ubdx-trace --json --duration 2 "$dev" >/tmp/json1 &
+one=$!
+status=0
+ubdx-trace --json --duration 2 --events all >/tmp/json || status=$?
+wait $one || status=$?
+is $status 0 "two at once"
+says "both see the load" '.requests > 0'
+ok "the other one too" jq -e '.requests > 0' /tmp/json1
+stop_load "the load went on, and read what it had written"
+
+ubdx-trace --json "$dev" >/tmp/json &
+tracer=$!
+until_ok 20 bash -c 'bpftool prog show | grep -q on_done'
+reads 4k 20
+kill -INT $tracer
+status=0
+wait $tracer || status=$?
+is $status 0 "interrupted: it ends"
+says "and says what it has seen" '.requests == 20'
+ok "nothing of it stays" until_ok 10 bash -c '! bpftool prog show | grep -q on_done'
+
+ubdx-trace --json "$dev" >/tmp/json 2>/tmp/err &
+tracer=$!
+until_ok 20 bash -c 'bpftool prog show | grep -q on_done'
+del --force "$dev"
+status=0
+wait $tracer || status=$?
+is $status 0 "the device is deleted meanwhile: it ends"
+ok "and says so" grep -qF "${dev#/dev/} is gone" /tmp/err
+
+finish
