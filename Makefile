@@ -22,7 +22,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick test test-asan test-mutants fuzz lint format host lab driver userspace ebpf guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick test test-asan test-mutants fuzz lint format host lab driver pause userspace ebpf guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -77,6 +77,11 @@ driver: host ## build ubdx.ko
 	@$(call copy-driver,$(B))
 	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
 
+# For tests that stop a request at a stage.
+pause: driver
+	@mkdir -p $(B)/pause && cp -u tests/pause/* $(B)/pause
+	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/pause
+
 userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) $(if $(SANITIZE),SANITIZE=1)
 
@@ -84,10 +89,10 @@ ebpf: userspace ## build ubdx-trace
 	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) $(if $(SANITIZE),SANITIZE=1) \
 		BTF=/usr/lib/modules/$$(sed -n s/^abi=//p /lab/kernels/$(KERNEL))/build/vmlinux'
 
-guest: driver userspace ebpf ## gather what goes to /ubdx in the guest
+guest: driver pause userspace ebpf ## gather what goes to /ubdx in the guest
 	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
-	@cp $(B)/driver/ubdx.ko $(GUEST)
+	@cp $(B)/driver/ubdx.ko $(B)/pause/ubdx_pause.ko $(GUEST)
 	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/* $(GUEST)/bin
 	@cp -r tests $(GUEST)
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
