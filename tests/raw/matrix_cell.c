@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * matrix_cell.c - one cell of the death matrix, see matrix.c: bring the subject to its stage, do what the way
+ * is, let the subject go on, and look at what has become of everything.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "matrix_cell.h"
+#include "tap.h"
+
+/* ---- setting up ---- */
+
+static unsigned int timeout_ms(const struct way *way)
+{
+	const char *slow = getenv("UBDX_SLOW");
+
+	return (way->end == STOPPED || way->end == STUCK ? 1000 : 30000) * (slow ? atoi(slow) : 1);
+}
+
+static bool start_server(struct cell *c, bool recovers)
+{
+	atomic_store(&c->sh->server_ready, 0);
+	atomic_store(&c->sh->told, 0);
+	c->server = fork();
+	if (c->server == 0)
+		server_main(c->sh, recovers);
+	UNTIL(LIMIT, atomic_load(&c->sh->server_ready));
+	return want(c, atomic_load(&c->sh->server_ready) == 1, "server: %s",
+		    strerror(-atomic_load(&c->sh->server_ready)));
+}
+
+static bool start_client(struct cell *c)
+{
+	c->client = fork();
+	if (c->client == 0)
+		client_main(c->sh);
+	UNTIL(LIMIT, atomic_load(&c->sh->client_ready) &&
+			     (c->sh->no_load || atomic_load(&c->sh->load_ios) > 20));
+	return want(c, atomic_load(&c->sh->client_ready), "the client doesn't start");
+}
+
+/* The subject comes to its stage, and stops there. */
+static bool reach(struct cell *c)
+{
+	struct shared *sh = c->sh;
+
+	if (in_driver(c->stage)) {
+		/* T0 is in whoever submits, the others are in the server's task */
+		pause_write(c, "%d %d %d", c->stage, SUBJECT_SECTOR,
+			    c->stage == T0 ? 0 : atomic_load(&sh->server_tid[sh->qid]));
+	} else {
+		atomic_store(&sh->hold, c->stage == T3 ? SUBJECT_SECTOR : BAIT_SECTOR);
+	}
+	if (c->stage == T1) {
+		atomic_store(&sh->start_bait, 1);
+		if (!want(c, UNTIL(LIMIT, atomic_load(&sh->held)), "the bait isn't taken"))
+			return false;
+	}
+	atomic_store(&sh->start_subject, 1);
+	if (in_driver(c->stage))
+		return want(c, UNTIL(LIMIT, pause_is(c, "reached")),
+			    "it doesn't come to its stage");
+	if (c->stage == T3)
+		return want(c, UNTIL(LIMIT, atomic_load(&sh->held)), "the server doesn't get it");
+	return want(c, UNTIL(LIMIT, subject_waits(c)), "it isn't published");
+}
+
+/* In the server nothing goes on that is to die, or be stopped. */
+static void let_go(struct cell *c)
+{
+	if (in_driver(c->stage)) {
+		want(c, pause_is(c, "reached"), "it went on before it was let");
+		pause_write(c, "go");
+	}
+	atomic_store(&c->sh->hold, HOLD_NONE);
+	atomic_store(&c->sh->go, c->way->end >= FIRST_TO_LIVE);
+}
+
+/* ---- the way ---- */
+
+static void *deleter(void *arg)
+{
+	struct cell *c = arg;
+
+	c->del_ret = raw_ctl(&c->raw, UBDX_IOC_DEL, c->del_flags);
+	atomic_store(&c->deleted, 1);
+	return NULL;
+}
+
+static void start_del(struct cell *c, unsigned int flags)
+{
+	c->del_flags = flags;
+	pthread_create(&c->deleter, NULL, deleter, c);
+}
+
+static void join_del(struct cell *c)
+{
+	if (want(c, UNTIL(LIMIT, atomic_load(&c->deleted)), "DEL hangs"))
+		want(c, c->del_ret == 0, "DEL: %s", strerror(-c->del_ret));
+}
+
+static void signal_queue(struct cell *c, int sig)
+{
+	want(c, !syscall(SYS_tgkill, c->server, atomic_load(&c->sh->server_tid[c->sh->qid]), sig),
+	     "tgkill: %s", strerror(errno));
+}
+
+static void act(struct cell *c)
+{
+	int ret;
+
+	switch (c->way->end) {
+	case KILLED:
+		kill(c->server, SIGKILL);
+		break;
+	case THREAD_EXITS:
+		signal_queue(c, SIGUSR1);
+		break;
+	case RING_CLOSED:
+		signal_queue(c, SIGUSR2);
+		break;
+	case FORK_EXITS:
+		kill(c->server, SIGTERM);
+		break;
+	case DELETED:
+		start_del(c, 0);
+		/* only an observation: it must be given the time to be wrong */
+		UNTIL(0.03, atomic_load(&c->deleted));
+		want(c, c->stage == T7 || !atomic_load(&c->deleted),
+		     "DEL doesn't wait for a reader");
+		break;
+	case DELETED_OPEN:
+		ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0);
+		want(c, ret == -EBUSY, "DEL of an open device: %s", strerror(-ret));
+		break;
+	case DELETED_FORCED:
+		start_del(c, UBDX_CTL_FORCE);
+		break;
+	case UNLOADED:
+		ret = syscall(SYS_delete_module, "ubdx", O_NONBLOCK) ? errno : 0;
+		want(c, ret == EWOULDBLOCK, "unloading the module: %s", strerror(ret));
+		break;
+	case CLIENT_KILLED:
+		kill(c->client, SIGKILL);
+		break;
+	case STOPPED:
+		kill(c->server, SIGSTOP);
+		break;
+	case STUCK:
+		break;
+	}
+}
+
+/*
+ * Let the driver come as far as it can while the subject stands where it is. An abort can end all of
+ * the load then, but for T0, where queue_rq is what it waits for; where the server's own task must first
+ * come out of the driver for anything to happen nothing does.
+ */
+static void take_effect(struct cell *c)
+{
+	struct shared *sh = c->sh;
+	bool recovers = c->way->recovery;
+
+	switch (c->way->end) {
+	case KILLED:
+	case FORK_EXITS:
+		want(c, UNTIL(LIMIT, task_is(c->server, c->server, "ZX")),
+		     "the server doesn't die");
+		UNTIL(0.03, declared_dead(c));
+		break;
+	case THREAD_EXITS:
+	case RING_CLOSED:
+		UNTIL(0.03, declared_dead(c));
+		break;
+	case STOPPED:
+		want(c, UNTIL(LIMIT, task_is(c->server, c->server, "T")),
+		     "the server doesn't stop");
+		return;
+	case DELETED_FORCED:
+	case STUCK:
+		want(c, UNTIL(LIMIT, declared_dead(c)), "the server isn't declared dead");
+		break;
+	default:
+		return;
+	}
+	if (declared_dead(c) && !recovers)
+		UNTIL(c->stage == T0 ? 0.03 : LIMIT, !atomic_load(&sh->loaders));
+}
+
+/* ---- afterwards ---- */
+
+static bool allowed(struct cell *c, int error)
+{
+	if (!error)
+		return true;
+	switch (c->way->end) {
+	case DELETED:
+	case DELETED_OPEN:
+	case UNLOADED:
+	case CLIENT_KILLED:
+		return false;
+	case STOPPED:
+	case STUCK:
+		if (error == ETIMEDOUT)
+			return true;
+		break;
+	default:
+		break;
+	}
+	if (c->way->recovery)
+		return c->way->recovery == UBDX_RECOVERY_QUEUE && error == EIO;
+	/* or it found a disk that was gone, and so has no size */
+	return error == EIO || error == ENODATA || error == ENOSPC || error == ENXIO;
+}
+
+/* What became of each request. */
+static void look_at_requests(struct cell *c)
+{
+	int expected = c->way->subject[c->stage], error, i;
+	bool either = expected < 0;
+	struct shared *sh = c->sh;
+	bool late;
+
+	if (c->way->end == CLIENT_KILLED) {
+		want(c, UNTIL(LIMIT, exited(c->client, NULL)), "the client hangs");
+		c->client = 0;
+		return;
+	}
+	if (!want(c, UNTIL(LIMIT, atomic_load(&sh->subject_ended)), "the subject hangs"))
+		return;
+	error = atomic_load(&sh->subject_error);
+	/* what is younger than the timeout when another request is too old ends with EIO */
+	want(c,
+	     error == abs(expected) || (either && !error) ||
+		     (expected == ETIMEDOUT && error == EIO),
+	     "the subject: %s", strerror(error));
+	late = error == ETIMEDOUT;
+	if (c->stage == T1) {
+		/* the server had it in its hands, as at T3 */
+		want(c, UNTIL(LIMIT, atomic_load(&sh->bait_ended)), "the bait hangs");
+		error = atomic_load(&sh->bait_error);
+		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
+	}
+	atomic_store(&sh->stop_load, 1);
+	want(c, UNTIL(LIMIT, !atomic_load(&sh->loaders)), "%d of the load hang",
+	     atomic_load(&sh->loaders));
+	for (i = 0; i < LOADERS; i++) {
+		error = atomic_load(&sh->load_failed[i]);
+		want(c, allowed(c, error), "load: %s", strerror(error));
+		late |= error == ETIMEDOUT;
+	}
+	want(c, late || expected != ETIMEDOUT, "nothing was late");
+	want(c, !atomic_load(&sh->wrong_in), "the server got what the client hadn't written");
+	want(c, !atomic_load(&sh->wrong_out), "the client got what the server hadn't served");
+}
+
+static void still_serves(struct cell *c)
+{
+	int fd = open(c->raw.path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	char *mem = raw_mem(4096);
+
+	want(c,
+	     fd >= 0 && pread(fd, mem, 4096, LOAD_SECTOR * 512) == 4096 &&
+		     pattern_good(mem, LOAD_SECTOR, 4096),
+	     "the device doesn't serve on");
+	if (fd >= 0)
+		close(fd);
+	munmap(mem, 4096);
+}
+
+/* A device that served on, or has another server, is deleted like any other; the server is told and leaves. */
+static void end_device(struct cell *c)
+{
+	int ret = 0, status = 0;
+
+	switch (c->way->end) {
+	case DELETED:
+	case DELETED_FORCED:
+		join_del(c);
+		break;
+	case DELETED_OPEN:
+	case UNLOADED:
+	case CLIENT_KILLED:
+		/* a client that was killed may be closing it yet */
+		UNTIL(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
+		want(c, !ret, "DEL in the end: %s", strerror(-ret));
+		break;
+	default:
+		if (c->way->recovery) {
+			UNTIL(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
+			want(c, !ret, "DEL in the end: %s", strerror(-ret));
+			break;
+		}
+		want(c, raw_gone(&c->raw, LIMIT), "the block device stays");
+		want(c, state_of(c) == UBDX_S_DEAD, "the device is in state %u", state_of(c));
+		ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0);
+		want(c, !ret || ret == -ENODEV, "DEL in the end: %s", strerror(-ret));
+		return;
+	}
+	want(c, raw_gone(&c->raw, LIMIT), "the block device stays");
+	want(c, UNTIL(LIMIT, exited(c->server, &status)), "the server isn't told");
+	want(c, status == 0, "the server ended with status %d", status);
+	c->server = 0;
+}
+
+static void take_over(struct cell *c)
+{
+	int status;
+
+	want(c, UNTIL(LIMIT, exited(c->server, &status)), "the server lives on");
+	want(c, UNTIL(LIMIT, state_of(c) == UBDX_S_QUIESCED), "the device is in state %u",
+	     state_of(c));
+	start_server(c, true);
+}
+
+static void clean_up(struct cell *c)
+{
+	pid_t pids[] = { c->client, c->server, c->sh->child };
+	unsigned int i;
+
+	if (in_driver(c->stage))
+		pause_write(c, "go");
+	for (i = 0; i < 3; i++)
+		if (pids[i] > 0)
+			kill(pids[i], SIGKILL);
+	for (i = 0; i < 2; i++)
+		if (pids[i] > 0)
+			want(c, UNTIL(LIMIT, exited(pids[i], NULL)), "process %d stays", pids[i]);
+	raw_ctl(&c->raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	close(c->raw.ctl);
+}
+
+static void cell_go(struct cell *c)
+{
+	if (!start_server(c, false) || !start_client(c) || !reach(c))
+		return;
+	act(c);
+	take_effect(c);
+	let_go(c);
+	if (c->way->recovery)
+		take_over(c);
+	look_at_requests(c);
+	if (c->way->end == DELETED_OPEN || c->way->end == UNLOADED || c->way->end == CLIENT_KILLED)
+		still_serves(c);
+	if (c->client > 0 && c->way->end != DELETED) {
+		kill(c->client, SIGKILL);
+		want(c, UNTIL(LIMIT, exited(c->client, NULL)), "the client stays");
+		c->client = 0;
+	}
+	end_device(c);
+}
+
+void cell_run(const struct mode *mode, enum stage stage, const struct way *way, int id,
+	      char *complaints, size_t size)
+{
+	struct cell c = { .stage = stage, .way = way, .complaints = complaints, .room = size };
+
+	c.sh = mmap(NULL, sizeof(*c.sh), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c.sh == MAP_FAILED)
+		bail("out of memory");
+	c.sh->mode = mode;
+	c.sh->id = id;
+	atomic_store(&c.sh->hold, HOLD_NONE);
+	c.sh->timeout_ms = timeout_ms(way);
+	c.sh->recovery = way->recovery;
+	c.sh->forks = way->end == FORK_EXITS;
+	c.sh->no_load = way->end == DELETED;
+	c.sh->subject_writes = stage <= T4 && stage != T3;
+	raw_defaults(&c.raw);
+	c.raw.add.id = id;
+	snprintf(c.raw.path, sizeof(c.raw.path), "/dev/ubdxb%d", id);
+	c.raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	cell_go(&c);
+	clean_up(&c);
+}

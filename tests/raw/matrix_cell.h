@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * matrix_cell.h - one cell of the death matrix, see matrix.c.
+ */
+#ifndef UBDX_MATRIX_CELL_H
+#define UBDX_MATRIX_CELL_H
+
+#include <poll.h>
+
+#include "matrix.h"
+
+enum end {
+	KILLED,
+	THREAD_EXITS,
+	RING_CLOSED,
+	FORK_EXITS,
+	STOPPED,
+	/* from here on the server can go on with what it has */
+	FIRST_TO_LIVE,
+	DELETED = FIRST_TO_LIVE,
+	DELETED_OPEN,
+	DELETED_FORCED,
+	UNLOADED,
+	CLIENT_KILLED,
+	STUCK,
+};
+
+struct way {
+	const char *name;
+	enum end end;
+	int subject[NR_STAGES]; /* what becomes of it: 0, the errno, or -errno: that or 0 */
+	const char *never; /* the stage at which this can't be */
+	const char *because;
+	unsigned int recovery; /* enum ubdx_recovery; another server follows */
+};
+
+/*
+ * With the device's number @id, which nobody else has meanwhile. @complaints: what went wrong, a line of TAP
+ * comment each; nothing: the cell is right.
+ */
+void cell_run(const struct mode *mode, enum stage stage, const struct way *way, int id,
+	      char *complaints, size_t size);
+
+#define LIMIT 10 /* seconds that anything may take */
+
+struct cell {
+	enum stage stage;
+	const struct way *way;
+	struct shared *sh;
+	struct raw raw; /* for control */
+	pid_t server, client;
+	char *complaints;
+	size_t room;
+
+	pthread_t deleter; /* DEL waits for what is under way */
+	unsigned int del_flags;
+	atomic_int deleted; /* 1: it has returned */
+	int del_ret;
+};
+
+/* Wait for a condition; one that is looked at again and again until it holds. */
+#define UNTIL(seconds, condition)                                           \
+	({                                                                  \
+		double until_end = raw_now() + (seconds);                   \
+		bool until_met;                                             \
+		while (!(until_met = (condition)) && raw_now() < until_end) \
+			poll(NULL, 0, 1);                                   \
+		until_met;                                                  \
+	})
+
+/* Complain unless @good, which is returned. */
+bool __attribute__((format(printf, 3, 4))) want(struct cell *c, bool good, const char *fmt, ...);
+
+/* Is the subject stopped by ubdx_pause.ko there, or else by the server? */
+bool in_driver(enum stage stage);
+void __attribute__((format(printf, 2, 3))) pause_write(struct cell *c, const char *fmt, ...);
+bool pause_is(struct cell *c, const char *state);
+
+/* The server has been declared dead; requests may still be under way. */
+bool declared_dead(struct cell *c);
+/* A task's state is one of those; it is none that has gone. */
+bool task_is(pid_t pid, pid_t tid, const char *states);
+/* Waiting for its request: it has been published, as nothing else keeps it. */
+bool subject_waits(struct cell *c);
+unsigned int state_of(struct cell *c); /* enum ubdx_state */
+bool exited(pid_t pid, int *status);
+
+#endif /* UBDX_MATRIX_CELL_H */

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * matrix_server.c - a cell's server: two queues, a thread each, and what can be done to one of these.
+ *
+ * Signals to such a thread: SIGUSR1 has it exit, SIGUSR2 has it close its ring, wherever it is in user space by then.
+ * SIGTERM to the process has it exit.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "matrix.h"
+#include "tap.h"
+
+/* A mode that the driver has and this doesn't is a failure of the matrix: a new mode goes here. */
+const struct mode modes[] = {
+	{ UBDX_XFER_COPY, "copy", NULL, NULL },
+};
+const unsigned int nr_modes = sizeof(modes) / sizeof(modes[0]);
+
+static struct shared *shared;
+static struct raw device;
+static struct raw_queue queues[QUEUES];
+static pthread_barrier_t ready;
+static __thread struct raw_queue *mine;
+
+static uint64_t pattern(uint64_t sector, size_t word)
+{
+	return (sector << 16 | word) ^ 0x5bd1e995c3a1b7e5ULL;
+}
+
+/* Two words a sector are enough to tell sectors apart. */
+void pattern_fill(char *buf, uint64_t sector, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / 512; i++, sector++) {
+		uint64_t *words = (uint64_t *)(buf + i * 512);
+
+		words[0] = pattern(sector, 0);
+		words[63] = pattern(sector, 63);
+	}
+}
+
+bool pattern_good(const char *buf, uint64_t sector, size_t bytes)
+{
+	for (size_t i = 0; i < bytes / 512; i++, sector++) {
+		const uint64_t *words = (const uint64_t *)(buf + i * 512);
+
+		if (words[0] != pattern(sector, 0) || words[63] != pattern(sector, 63))
+			return false;
+	}
+	return true;
+}
+
+static void exit_thread(int sig)
+{
+	syscall(SYS_exit, 0);
+}
+
+static void close_ring(int sig)
+{
+	io_uring_queue_exit(&mine->ring);
+	for (;;)
+		pause();
+}
+
+static void exit_process(int sig)
+{
+	_exit(0);
+}
+
+static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	const struct mode *mode = shared->mode;
+	size_t bytes = desc->nr_sectors * 512;
+
+	if (desc->sector == atomic_load(&shared->hold)) {
+		atomic_store(&shared->held, 1);
+		while (!atomic_load(&shared->go))
+			poll(NULL, 0, 1);
+	}
+	switch (desc->op) {
+	case UBDX_OP_READ:
+		pattern_fill(buf, desc->sector, bytes);
+		if (mode->give && mode->give(q, desc, buf))
+			return -EIO;
+		return bytes;
+	case UBDX_OP_WRITE:
+		if (mode->take && mode->take(q, desc, buf))
+			return -EIO;
+		if (!pattern_good(buf, desc->sector, bytes))
+			atomic_fetch_add(&shared->wrong_in, 1);
+		return bytes;
+	default:
+		return 0;
+	}
+}
+
+static void *queue_main(void *arg)
+{
+	struct raw_queue *q = arg;
+	unsigned int qid = q - queues;
+	sigset_t signals;
+	int ret;
+
+	mine = q;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGUSR1);
+	sigaddset(&signals, SIGUSR2);
+	pthread_sigmask(SIG_UNBLOCK, &signals, NULL);
+	ret = raw_queue_init(&device, q, qid) ?: raw_fetch_all(q);
+	if (ret)
+		atomic_store(&shared->server_ready, ret);
+	atomic_store(&shared->server_tid[qid], gettid());
+	pthread_barrier_wait(&ready);
+	raw_serve(q, serve);
+	if (atomic_fetch_add(&shared->told, 1) + 1 == QUEUES)
+		_exit(0);
+	for (;;)
+		pause();
+}
+
+/* The channel is busy until the driver knows that the last server is gone. */
+static int open_again(void)
+{
+	double end = raw_now() + 10;
+	int ret;
+
+	device.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	while ((ret = raw_open(&device)) == -EBUSY && raw_now() < end)
+		poll(NULL, 0, 1);
+	return ret;
+}
+
+static void fork_child(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	shared->child = pid;
+}
+
+void server_main(struct shared *sh, bool recovers)
+{
+	sigset_t to_queue;
+	pthread_t thread;
+	int i, ret;
+
+	shared = sh;
+	raw_defaults(&device);
+	device.add.id = sh->id;
+	device.add.xfer_modes = 1ULL << sh->mode->xfer;
+	device.add.params.nr_queues = QUEUES;
+	device.add.params.timeout_ms = sh->timeout_ms;
+	device.add.params.recovery = sh->recovery;
+	ret = recovers ? open_again() : raw_add(&device) ?: raw_open(&device);
+	if (ret)
+		goto out;
+
+	signal(SIGUSR1, exit_thread);
+	signal(SIGUSR2, close_ring);
+	signal(SIGTERM, exit_process);
+	sigemptyset(&to_queue);
+	sigaddset(&to_queue, SIGUSR1);
+	sigaddset(&to_queue, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &to_queue, NULL);
+	pthread_barrier_init(&ready, NULL, QUEUES + 1);
+	for (i = 0; i < QUEUES; i++)
+		pthread_create(&thread, NULL, queue_main, &queues[i]);
+	pthread_barrier_wait(&ready);
+	if (sh->forks)
+		fork_child();
+	ret = atomic_load(&sh->server_ready) ?: raw_ctl(&device, UBDX_IOC_START, 0);
+out:
+	atomic_store(&sh->server_ready, ret ?: 1);
+	for (;;)
+		pause();
+}

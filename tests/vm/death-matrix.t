@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# death-matrix.t [OPTION...]: each way to die at each stage of a request's life, in each transfer mode: see tests/raw/matrix.c,
+# which has the options.
+#
+# lab: --smp 4
+
+set -euo pipefail
+
+# Devices come and go, and each waits for grace periods.
+echo 1 >/sys/kernel/rcu_expedited
+exec bin/matrix ubdx.ko ubdx_pause.ko "$@"
