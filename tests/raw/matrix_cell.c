@@ -189,6 +189,9 @@ static void take_effect(struct cell *c)
 	case DELETED_FORCED:
 	case STUCK:
 		want(c, UNTIL(LIMIT, declared_dead(c)), "the server isn't declared dead");
+		/* where the server has it, or nobody, it must end without anybody's help */
+		want(c, in_driver(c->stage) || UNTIL(LIMIT, atomic_load(&sh->subject_ended)),
+		     "it doesn't end by itself");
 		break;
 	default:
 		return;
