@@ -196,12 +196,14 @@ int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *add
 	return raw_submit_now(q);
 }
 
-int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res)
+int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
+	       unsigned int flags)
 {
 	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 
 	*commit = (struct ubdx_commit){ .seq = seq, .qid = qid, .tag = tag, .res = res };
+	sqe->len = flags;
 	sqe->user_data |= (uint64_t)++q->nr_now << 32;
 	return raw_submit_now(q);
 }

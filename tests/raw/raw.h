@@ -57,7 +57,8 @@ void raw_queue_exit(struct raw_queue *q);
 int raw_attach(struct raw_queue *q, unsigned int qid, unsigned int reserved);
 int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *addr,
 	      unsigned int reserved, unsigned int sqe_flags);
-int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res);
+int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
+	       unsigned int flags);
 
 /* The next request's tag, or -ENODEV when the device is gone. */
 int raw_next(struct raw_queue *q);

@@ -173,7 +173,7 @@ static void ownership(void)
 	q2 = q;
 	io_uring_queue_init(8, &q2.ring, 0);
 	is(raw_fetch(&q2, 0, 1, q.buf, 0, 0), -EPERM, "FETCH from another ring of the task");
-	is(raw_commit(&q2, 0, 0, 1, 4096), -EPERM, "COMMIT from another ring of the task");
+	is(raw_commit(&q2, 0, 0, 1, 4096, 0), -EPERM, "COMMIT from another ring of the task");
 	is(raw_attach(&q2, 0, 0), -EBUSY, "ATTACH from another ring of the task");
 	io_uring_queue_exit(&q2.ring);
 
@@ -195,7 +195,7 @@ static void ownership(void)
 	ok(status & 2, "mmap from a forked child is refused");
 	ok(status & 4, "START from a forked child is refused");
 
-	is(raw_commit(&q, 0, 0, 0, 4096), -ESTALE, "COMMIT of nothing");
+	is(raw_commit(&q, 0, 0, 0, 4096, 0), -ESTALE, "COMMIT of nothing");
 	for (tag = 1; tag < q.depth; tag++)
 		if (raw_fetch(&q, 0, tag, q.buf + (size_t)tag * RAW_BUF_BYTES, 0, 0) !=
 		    -EINPROGRESS)
@@ -215,8 +215,8 @@ static void ownership(void)
 /* ---- answers ---- */
 
 static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the errno */
-static atomic_int commit_twice, commit_stale, commit_foreign;
-static atomic_int twice_ret, stale_ret, foreign_ret;
+static atomic_int commit_twice, commit_stale, commit_foreign, commit_flags;
+static atomic_int twice_ret, stale_ret, foreign_ret, flags_ret;
 static char stored[1 << 20];
 
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -227,9 +227,12 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 					    (int32_t)(limit < bytes ? limit : bytes);
 
 	if (atomic_exchange(&commit_stale, 0))
-		stale_ret = raw_commit(q, 0, desc->tag, desc->seq - 1, bytes);
+		stale_ret = raw_commit(q, 0, desc->tag, desc->seq - 1, bytes, 0);
+	if (commit_flags)
+		flags_ret = raw_commit(q, 0, desc->tag, desc->seq, bytes,
+				       atomic_exchange(&commit_flags, 0));
 	if (atomic_exchange(&commit_foreign, 0))
-		foreign_ret = raw_commit(q, 0, (desc->tag + 1) % q->depth, desc->seq, bytes);
+		foreign_ret = raw_commit(q, 0, (desc->tag + 1) % q->depth, desc->seq, bytes, 0);
 
 	if (desc->op != UBDX_OP_READ && desc->op != UBDX_OP_WRITE)
 		return (int32_t)limit <= 0 ? (int32_t)limit : 0;
@@ -247,8 +250,8 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 		uint32_t seq = desc->seq;
 		unsigned int tag = desc->tag;
 
-		raw_commit(q, 0, tag, seq, res);
-		twice_ret = raw_commit(q, 0, tag, seq, res);
+		raw_commit(q, 0, tag, seq, res, 0);
+		twice_ret = raw_commit(q, 0, tag, seq, res, 0);
 		return RAW_HOLD;
 	}
 	return res;
@@ -322,6 +325,13 @@ static void answers(void)
 	commit_foreign = 1;
 	is(io(fd, false, mem, 4096, 0), 4096, "a READ with a commit for another tag before it");
 	is(foreign_ret, -ESTALE, "the other one is refused");
+	for (i = 1; i < 32; i++) {
+		commit_flags = 1U << i | UBDX_COMMIT_MORE;
+		flags_ret = 0;
+		if (io(fd, false, mem, 4096, 0) != 4096 || flags_ret != -EINVAL)
+			break;
+	}
+	is(i, 32, "a commit with a flag that there isn't is refused, and another one counts");
 	commit_twice = twice_ret = 1;
 	is(io(fd, false, mem, 4096, 0), 4096, "a READ committed twice");
 	for (i = 0; i < 100 && twice_ret == 1; i++)
