@@ -519,6 +519,23 @@ static void dead_before_start(void)
 	ok(module_free(10), "   nothing holds the module");
 }
 
+/* Only the end of its mm tells: no request comes, and the child keeps ring and channel. */
+static void idle_fork(void)
+{
+	struct server s;
+
+	server_start(&s, FORKED);
+	close(raw_bdev(&s.raw, O_RDWR));
+	poll(NULL, 0, 300); /* the partition scan is over */
+	kill(s.pid, SIGKILL);
+	ok(raw_gone(&s.raw, 10),
+	   "SIGKILL while idle, a forked child keeps ring and channel: the device goes");
+	raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	close(s.raw.ctl);
+	reap(&s);
+	ok(module_free(10), "   nothing holds the module");
+}
+
 /* At moments that nobody chose. */
 static void races(unsigned int rounds)
 {
@@ -573,6 +590,7 @@ int main(void)
 	client_killed();
 	second_open();
 	dead_before_start();
+	idle_fork();
 	races(40);
 	return done();
 }
