@@ -23,7 +23,6 @@
 #include <getopt.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -168,6 +167,7 @@ static void run_row(const struct mode *mode, unsigned int stage)
 
 	for (w = 0; w < NR_WAYS; w++) {
 		const struct way *way = &ways[w];
+		char bait[64] = "";
 
 		if (!chosen(mode, stage, way))
 			continue;
@@ -176,10 +176,14 @@ static void run_row(const struct mode *mode, unsigned int stage)
 			   way->name, way->because);
 			continue;
 		}
-		ok(results[w].done && !results[w].complaints[0], "%s, %s, %s: %s%s", mode->name,
+		/* what the server had read when it died, beside what it had yet to take */
+		if (stage == T1 && way->subject[T1] != way->subject[T3])
+			snprintf(bait, sizeof(bait), ", and %s what the server had read",
+				 strerrorname_np(way->subject[T3]));
+		ok(results[w].done && !results[w].complaints[0], "%s, %s, %s: %s%s%s", mode->name,
 		   stage_names[stage], way->name,
 		   way->subject[stage] ? strerrorname_np(abs(way->subject[stage])) : "served",
-		   way->subject[stage] < 0 ? " or served" : "");
+		   way->subject[stage] < 0 ? " or served" : "", bait);
 		printf("%s%s", results[w].complaints, results[w].done ? "" : "#   it died\n");
 	}
 	if (!ran)
@@ -194,17 +198,14 @@ unload:
 /* Every mode that the driver has, and not only those that are known here. */
 static uint64_t driver_modes(void)
 {
-	struct ubdx_features features = {};
-	int fd, ret = module_load(driver_file);
+	int ret = module_load(driver_file);
+	uint64_t mask;
 
 	if (ret)
 		bail("%s: %s", driver_file, strerror(-ret));
-	fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, UBDX_IOC_FEATURES, &features))
-		bail("features: %s", strerror(errno));
-	close(fd);
+	mask = modes_of_driver();
 	module_unload("ubdx");
-	return features.xfer_modes;
+	return mask;
 }
 
 static void run(void)

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "modes.h"
 #include "raw.h"
 
 #define QUEUES 2
@@ -26,18 +27,6 @@
 
 /* In the order of enum ubdx_stage. */
 enum stage { T0, T1, T2, T3, T4, T5, T6, T7, NR_STAGES };
-
-/* How a request's payload is served in one transfer mode: NULL where the tag's buffer is all there is. */
-struct mode {
-	unsigned int xfer; /* enum ubdx_xfer_mode */
-	const char *name;
-	int (*take)(struct raw_queue *q, const struct ubdx_desc *desc,
-		    char *buf); /* WRITE: into buf */
-	int (*give)(struct raw_queue *q, const struct ubdx_desc *desc,
-		    char *buf); /* READ: out of buf */
-};
-extern const struct mode modes[];
-extern const unsigned int nr_modes;
 
 struct shared {
 	/* orders */

@@ -18,12 +18,6 @@
 #include "matrix.h"
 #include "tap.h"
 
-/* A mode that the driver has and this doesn't is a failure of the matrix: a new mode goes here. */
-const struct mode modes[] = {
-	{ UBDX_XFER_COPY, "copy", NULL, NULL },
-};
-const unsigned int nr_modes = sizeof(modes) / sizeof(modes[0]);
-
 static struct shared *shared;
 static struct raw device;
 static struct raw_queue queues[QUEUES];
@@ -87,11 +81,11 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 	switch (desc->op) {
 	case UBDX_OP_READ:
 		pattern_fill(buf, desc->sector, bytes);
-		if (mode->give && mode->give(q, desc, buf))
+		if (mode->give && mode->give(q, desc, buf, bytes))
 			return -EIO;
 		return bytes;
 	case UBDX_OP_WRITE:
-		if (mode->take && mode->take(q, desc, buf))
+		if (mode->take && mode->take(q, desc, buf, bytes))
 			return -EIO;
 		if (!pattern_good(buf, desc->sector, bytes))
 			atomic_fetch_add(&shared->wrong_in, 1);

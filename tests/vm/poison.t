@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Nobody is shown a byte that isn't meant for him, see tests/raw/poison.c.
+#
+# The kernel is not to clear the memory that it gives out, so that what is in it by mistake can be seen.
+#
+# lab: --append init_on_alloc=0
+
+set -euo pipefail
+insmod ubdx.ko
+bin/poison
+rmmod ubdx
