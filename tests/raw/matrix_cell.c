@@ -133,6 +133,9 @@ static void act(struct cell *c)
 		kill(c->server, SIGTERM);
 		break;
 	case DELETED:
+		/* the last close waits for the subject, or it is through already */
+		want(c, UNTIL(LIMIT, subject_waits(c) || atomic_load(&c->sh->subject_ended)),
+		     "the device isn't closed");
 		start_del(c, 0);
 		/* only an observation: it must be given the time to be wrong */
 		UNTIL(0.03, atomic_load(&c->deleted));
