@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ctl.c - /dev/ubdx-control: the ioctls that add, start, stop, delete, list and set devices. Each
- * copies its argument in once, checks what is reserved, and works on the copy. Who may open the
- * node may do all of it; its mode is 0600 unless the administrator changes it.
+ * copies its argument in once, checks what is reserved, and works on the copy. Who may write to the
+ * node may do all of it, who may only read it may look; its mode is 0600 unless the administrator
+ * changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>
@@ -154,6 +155,13 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 	switch (cmd) {
 	case UBDX_IOC_FEATURES:
 		return ubdx_ctl_features(arg);
+	case UBDX_IOC_INFO:
+		return ubdx_ctl_info(arg);
+	}
+	if (!(file->f_mode & FMODE_WRITE))
+		return -EACCES;
+
+	switch (cmd) {
 	case UBDX_IOC_ADD:
 		return ubdx_ctl_add(arg);
 	case UBDX_IOC_START:
@@ -161,8 +169,6 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 	case UBDX_IOC_DEL:
 	case UBDX_IOC_QUIESCE:
 		return ubdx_ctl_dev(cmd, arg);
-	case UBDX_IOC_INFO:
-		return ubdx_ctl_info(arg);
 	case UBDX_IOC_SET:
 		return ubdx_ctl_set(arg);
 	default:

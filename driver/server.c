@@ -187,6 +187,9 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	struct ubdx_server *srv;
 	int ret;
 
+	/* It will see what is written to the device, and say what is read. */
+	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_WRITE))
+		return -EACCES;
 	srv = ubdx_server_alloc(dev);
 	if (!srv)
 		return -ENOMEM;

@@ -12,7 +12,7 @@
  * The life of a device, from the server's side:
  *
  *   1. UBDX_IOC_ADD on the control node: /dev/ubdxcN appears.
- *   2. open /dev/ubdxcN (O_RDWR | O_CLOEXEC); this binds the device to the caller's mm.
+ *   2. open /dev/ubdxcN (O_RDWR | O_CLOEXEC, less is -EACCES); this binds the device to the caller's mm.
  *   3. for each queue: mmap its descriptors (PROT_READ, MAP_SHARED, offset
  *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc)
  *      rounded up to the page size).
@@ -286,7 +286,10 @@ struct ubdx_params {
 	__u64 reserved[2];
 };
 
-/* Control ioctls. All need the control node, so whom its file mode admits. */
+/*
+ * Control ioctls. Whom the control node's file mode admits may call them: FEATURES and INFO on a descriptor
+ * that is open for reading, the others, which are -EACCES there, on one that is open for writing.
+ */
 
 /**
  * struct ubdx_features - what this driver on this kernel can do (UBDX_IOC_FEATURES, out).
