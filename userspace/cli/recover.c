@@ -3,6 +3,7 @@
  * recover.c - the command `recover`: be the next server of a device that outlives its servers.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -61,6 +62,17 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	return -1;
 }
 
+/* Or else its last server would be sent away for nothing. */
+static int may_serve(int id)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/ubdxc%d", id);
+	return faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) ?
+		       ubdx_fail(-errno, "%s: %m", path) :
+		       0;
+}
+
 /* See to it that the device waits for a server. */
 static int claim_device(const struct recover_args *a, struct ubdx_info *info)
 {
@@ -68,7 +80,7 @@ static int claim_device(const struct recover_args *a, struct ubdx_info *info)
 
 	if (ctl < 0)
 		return ctl;
-	ret = ubdx_ctl_info(ctl, a->id, info);
+	ret = ubdx_ctl_info(ctl, a->id, info) ?: may_serve(a->id);
 	if (!ret && info->state == UBDX_S_LIVE && a->live)
 		ret = ubdx_ctl_quiesce(ctl, a->id);
 	else if (!ret && info->state != UBDX_S_QUIESCED)

@@ -94,7 +94,7 @@ const char *ubdx_recovery_name(unsigned int recovery);
 /* ---- control ---- */
 
 /**
- * ubdx_ctl_open() - open the control node.
+ * ubdx_ctl_open() - open the control node; where its mode only lets the caller look, for that.
  *
  * Return: a descriptor that the caller closes, or a negative errno.
  */

@@ -89,6 +89,8 @@ int ubdx_ctl_open(void)
 {
 	int fd = open(UBDX_CONTROL_PATH, O_RDWR | O_CLOEXEC);
 
+	if (fd < 0 && errno == EACCES)
+		fd = open(UBDX_CONTROL_PATH, O_RDONLY | O_CLOEXEC); /* to look, but no more */
 	if (fd >= 0)
 		return fd;
 	switch (errno) {

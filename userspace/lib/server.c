@@ -359,7 +359,10 @@ static void ubdx_node_wait(void)
 	nanosleep(&(struct timespec){ .tv_nsec = UBDX_NODE_WAIT_NS }, NULL);
 }
 
-/* The kernel makes nodes at once; what stands between it and /dev may take its time. */
+/*
+ * The kernel makes nodes at once; what stands between it and /dev, and gives them to a group, may take
+ * its time.
+ */
 static int ubdx_channel_open(struct ubdx_server *s)
 {
 	char path[32];
@@ -372,7 +375,7 @@ static int ubdx_channel_open(struct ubdx_server *s)
 			return 0;
 		if (errno == EBUSY)
 			return ubdx_fail(-EBUSY, "%s: the device has a server already", path);
-		if (errno != ENOENT)
+		if (errno != ENOENT && errno != EACCES)
 			break;
 		ubdx_node_wait();
 	}
