@@ -10,7 +10,6 @@
  * the server's task, where closing our own block device waits for the server.
  */
 #include <linux/blkdev.h>
-#include <linux/sched/signal.h>
 
 #include "chan.h"
 #include "trace.h"
@@ -411,7 +410,7 @@ static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 
 	late = ubdx_late(q, &q->slots[tag]);
 	if (late && ubdx_slot_state(&q->slots[tag]) == UBDX_SLOT_CLAIMED)
-		kill_pid(sq->srv->tgid, SIGKILL, 1);
+		ubdx_server_kill(sq->srv);
 	if (late || READ_ONCE(sq->task->flags) & PF_EXITING)
 		ubdx_server_fail(sq->srv);
 unlock:

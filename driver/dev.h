@@ -255,6 +255,7 @@ void ubdx_dev_give_up(struct ubdx_dev *dev);
 extern const struct file_operations ubdx_server_fops;
 void ubdx_server_abort(struct ubdx_server *srv);
 void ubdx_server_fail(struct ubdx_server *srv);
+void ubdx_server_kill(struct ubdx_server *srv);
 void ubdx_server_put(struct ubdx_server *srv);
 
 /* ---- blk.c: the block device ---- */

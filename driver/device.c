@@ -14,7 +14,6 @@
 #include <linux/delay.h>
 #include <linux/idr.h>
 #include <linux/nodemask.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -591,7 +590,7 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 			pr_warn("ubdx: ubdxb%d: server %d is gone\n", dev->id, pid_nr(srv->tgid));
 		if (dev->recovers) {
 			/* Where it only stumbled it must not write when another does. */
-			kill_pid(srv->tgid, SIGKILL, 1);
+			ubdx_server_kill(srv);
 			ubdx_dev_detach(dev);
 		} else {
 			if (dev->disk)

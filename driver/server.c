@@ -18,6 +18,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
@@ -120,6 +121,36 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	srv->aborted = true;
 unlock:
 	mutex_unlock(&srv->abort_lock);
+}
+
+/* Whoever has executed another program since is not the server any more. No mm: it is exiting. */
+static bool ubdx_task_serves(const struct ubdx_server *srv, struct task_struct *task)
+{
+	struct mm_struct *mm = READ_ONCE(task->mm);
+
+	return !mm || mm == srv->mm;
+}
+
+/**
+ * ubdx_server_kill - what still lives of a server must not go on.
+ * @srv:	server; its queues' tasks may belong to another process than the one that opened the
+ *		channel, with which that shares its memory.
+ */
+void ubdx_server_kill(struct ubdx_server *srv)
+{
+	struct task_struct *task;
+	unsigned int i;
+
+	rcu_read_lock();
+	task = pid_task(srv->tgid, PIDTYPE_TGID);
+	if (task && ubdx_task_serves(srv, task))
+		send_sig(SIGKILL, task, 1);
+	for (i = 0; i < srv->nr_queues; i++) {
+		task = READ_ONCE(srv->queues[i]->task);
+		if (task && ubdx_task_serves(srv, task))
+			send_sig(SIGKILL, task, 1);
+	}
+	rcu_read_unlock();
 }
 
 static void ubdx_server_abort_work(struct work_struct *work)
