@@ -546,10 +546,32 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
 	return 0;
 }
 
+/*
+ * By force requests fail, and that now: whoever holds dev->lock may be waiting for the server to
+ * answer them, in a hand-over or in another STOP.
+ */
+static void ubdx_dev_cut_short(struct ubdx_dev *dev)
+{
+	struct ubdx_server *srv;
+
+	WRITE_ONCE(dev->recovers, false);
+	spin_lock(&dev->state_lock);
+	srv = dev->srv;
+	if (srv)
+		kref_get(&srv->ref);
+	spin_unlock(&dev->state_lock);
+	if (srv) {
+		ubdx_server_abort(srv);
+		ubdx_server_put(srv);
+	}
+}
+
 int ubdx_dev_stop(struct ubdx_dev *dev, bool force)
 {
 	int ret;
 
+	if (force)
+		ubdx_dev_cut_short(dev);
 	mutex_lock(&dev->lock);
 	ret = ubdx_dev_stop_locked(dev, force);
 	mutex_unlock(&dev->lock);
