@@ -209,12 +209,13 @@ static bool ubdx_is_attached(struct ubdx_server_queue *sq, struct io_uring_cmd *
 static noinline int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 				      unsigned int issue_flags)
 {
-	const struct ubdx_attach *sqe_arg = (const void *)cmd->sqe->cmd;
-	struct ubdx_attach arg = *sqe_arg; /* shared with userspace: read once */
-	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, arg.qid);
+	/* Shared with userspace: each field is read once. */
+	const struct ubdx_attach *arg = (const void *)cmd->sqe->cmd;
+	u16 qid = READ_ONCE(arg->qid);
+	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
 	int ret = 0;
 
-	if (!sq || memchr_inv(arg.reserved, 0, sizeof(arg.reserved)))
+	if (!sq || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
 	if (current->mm != srv->mm)
 		return -EPERM;
