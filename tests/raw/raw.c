@@ -29,6 +29,7 @@ void raw_defaults(struct raw *raw)
 {
 	memset(raw, 0, sizeof(*raw));
 	raw->ctl = raw->chan = -1;
+	raw->ring_flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN;
 	raw->add = (struct ubdx_add) {
 		.version	= UBDX_VERSION,
 		.id		= -1,
@@ -108,8 +109,7 @@ int raw_queue_init(struct raw *raw, struct raw_queue *q, unsigned int qid)
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (q->buf == MAP_FAILED)
 		return -errno;
-	ret = io_uring_queue_init(q->depth * 2, &q->ring,
-				  IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	ret = io_uring_queue_init(q->depth * 2, &q->ring, raw->ring_flags);
 	return ret;
 }
 
@@ -283,6 +283,7 @@ static void *raw_server_thread(void *arg)
 
 void raw_server_start(struct raw_server *s, raw_answer answer)
 {
+	double end;
 	int ret;
 
 	s->answer = answer;
@@ -296,7 +297,11 @@ void raw_server_start(struct raw_server *s, raw_answer answer)
 	if (pthread_create(&s->thread, NULL, raw_server_thread, s))
 		bail("thread");
 	pthread_barrier_wait(&s->barrier);
-	ret = s->ready ?: raw_ctl(&s->raw, UBDX_IOC_START, 0);
+	/* with SQPOLL the tags are fetched a moment later */
+	end = raw_now() + 5;
+	while ((ret = s->ready ?: raw_ctl(&s->raw, UBDX_IOC_START, 0)) == -EAGAIN &&
+	       raw_now() < end)
+		poll(NULL, 0, 1);
 	if (ret)
 		bail("start: %s", strerror(-ret));
 }

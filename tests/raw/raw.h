@@ -22,6 +22,7 @@ struct raw {
 	int chan;
 	struct ubdx_add add;
 	char path[32]; /* /dev/ubdxbN */
+	unsigned int ring_flags; /* of its queues' rings */
 };
 
 struct raw_queue {

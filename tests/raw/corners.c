@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * corners.c - what a reader of the driver was suspicious of: rings of every kind, commands from where they don't come
+ * from, servers that are not one process, and deletions that meet others who wait.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "raw.h"
+#include "tap.h"
+
+#define AT (1 << 20) /* the partition scan is elsewhere */
+
+static atomic_bool holds; /* requests of that place are not answered */
+static atomic_int held;
+
+static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	if (atomic_load(&holds) && desc->sector == AT / 512) {
+		atomic_fetch_add(&held, 1);
+		return RAW_HOLD;
+	}
+	return desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
+}
+
+static bool until(atomic_int *what, unsigned int seconds)
+{
+	double end = raw_now() + seconds;
+
+	while (!atomic_load(what) && raw_now() < end)
+		poll(NULL, 0, 1);
+	return atomic_load(what);
+}
+
+/* ---- rings ---- */
+
+static void ring_of_each_kind(void)
+{
+	static const struct {
+		const char *name;
+		unsigned int flags;
+	} kinds[] = {
+		{ "an ordinary one", 0 },
+		{ "COOP_TASKRUN", IORING_SETUP_COOP_TASKRUN },
+		{ "SQPOLL", IORING_SETUP_SQPOLL },
+		{ "SQE128", IORING_SETUP_SQE128 },
+		{ "CQE32", IORING_SETUP_CQE32 },
+		{ "DEFER_TASKRUN", IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN },
+	};
+	char *mem = raw_mem(65536);
+	struct raw_server s;
+	unsigned int i;
+	int fd, n;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		raw_defaults(&s.raw);
+		s.raw.ring_flags = kinds[i].flags;
+		raw_server_start(&s, answer);
+		fd = raw_bdev(&s.raw, O_RDWR);
+		for (n = 0; n < 20; n++)
+			if (pread(fd, mem, 65536, AT) != 65536 || pwrite(fd, mem, 4096, AT) != 4096)
+				break;
+		is(n, 20, kinds[i].name);
+		close(fd);
+		raw_server_stop(&s);
+		ok(raw_gone(&s.raw, 10), "   its device goes");
+	}
+}
+
+/* There is nothing to poll for. */
+static void polled_ring(void)
+{
+	struct raw_queue q;
+	struct raw raw;
+
+	raw_defaults(&raw);
+	raw.ring_flags = IORING_SETUP_IOPOLL;
+	if (raw_add(&raw) || raw_open(&raw) || raw_queue_init(&raw, &q, 0))
+		bail("add");
+	is(raw_attach(&q, 0, 0), -EOPNOTSUPP, "ATTACH on a ring of IOPOLL");
+	raw_queue_exit(&q);
+	close(raw.chan);
+	raw_ctl(&raw, UBDX_IOC_DEL, 0);
+	close(raw.ctl);
+}
+
+/* ---- who else could issue commands ---- */
+
+struct other {
+	struct raw_queue *q;
+	int fetch, commit;
+};
+
+/* Any task that has it can submit to a ring that is not of SINGLE_ISSUER. */
+static void *other_issuer(void *arg)
+{
+	struct other *o = arg;
+
+	o->fetch = raw_fetch(o->q, 0, 1, o->q->buf, 0, 0);
+	o->commit = raw_commit(o->q, 0, 0, 1, 4096, 0);
+	return NULL;
+}
+
+static void other_tasks(void)
+{
+	struct raw_queue q;
+	struct other other = { .q = &q };
+	struct raw raw;
+	pthread_t thread;
+	int status;
+
+	raw_defaults(&raw);
+	raw.ring_flags = 0;
+	if (raw_add(&raw) || raw_open(&raw) || raw_queue_init(&raw, &q, 0))
+		bail("add");
+	is(raw_attach(&q, 0, 0), -EINPROGRESS, "ATTACH, to a ring that others can use");
+	pthread_create(&thread, NULL, other_issuer, &other);
+	pthread_join(thread, NULL);
+	is(other.fetch, -EPERM, "   FETCH by another thread through the same ring");
+	is(other.commit, -EPERM, "   COMMIT by it");
+	if (fork() == 0) {
+		other_issuer(&other);
+		_exit(other.fetch == -EPERM && other.commit == -EPERM);
+	}
+	wait(&status);
+	is(WEXITSTATUS(status), 1, "   nor by a forked child");
+	raw_queue_exit(&q);
+	close(raw.chan);
+	raw_ctl(&raw, UBDX_IOC_DEL, 0);
+	close(raw.ctl);
+}
+
+/* ---- servers that are not one process ---- */
+
+static struct raw_server shared_server; /* of whoever has this memory */
+static atomic_int fetched;
+
+static int never_provide(void *mem, size_t bytes)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)mem, .len = bytes },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	return fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg) ||
+	       madvise(mem, bytes, MADV_DONTNEED);
+}
+
+/* Another process, with the server's memory and files. Its buffer never becomes accessible. */
+static int second_process(void *arg)
+{
+	struct raw_queue *q = &shared_server.queue;
+
+	if (!raw_queue_init(&shared_server.raw, q, 0) && !raw_fetch_all(q))
+		atomic_store(&fetched, 1);
+	for (;;) {
+		int tag = raw_next(q);
+
+		if (tag < 0)
+			break;
+		if (q->desc[tag].sector == AT / 512 &&
+		    never_provide(q->buf + (size_t)tag * RAW_BUF_BYTES, RAW_BUF_BYTES))
+			break;
+		raw_commit(q, 0, tag, q->desc[tag].seq, q->desc[tag].nr_sectors * 512, 0);
+	}
+	pause();
+	return 0;
+}
+
+static void first_process(atomic_int *out)
+{
+	struct raw *raw = &shared_server.raw;
+	char *stack = raw_mem(1 << 20);
+
+	raw_defaults(raw);
+	raw->add.id = 5;
+	raw->add.params.timeout_ms = 1000;
+	if (raw_add(raw) || raw_open(raw))
+		_exit(1);
+	clone(second_process, stack + (1 << 20), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+	until(&fetched, 10);
+	atomic_store(out, raw_ctl(raw, UBDX_IOC_START, 0) ? -1 : 1);
+	for (;;)
+		pause();
+}
+
+struct reader {
+	pthread_t thread;
+	int fd, error;
+	atomic_int ended;
+};
+
+static void *reader_main(void *arg)
+{
+	struct reader *r = arg;
+	char *mem = raw_mem(4096);
+
+	r->error = pread(r->fd, mem, 4096, AT) == 4096 ? 0 : errno;
+	atomic_store(&r->ended, 1);
+	return NULL;
+}
+
+static void start_reader(struct reader *r, const struct raw *raw)
+{
+	*r = (struct reader){ .fd = raw_bdev(raw, O_RDWR) };
+	pthread_create(&r->thread, NULL, reader_main, r);
+}
+
+/* Killing who opened the channel isn't enough: who is stuck is another process. */
+static void two_processes(void)
+{
+	atomic_int *started =
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct raw raw = { .path = "/dev/ubdxb5", .add.id = 5 };
+	struct reader reader;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		first_process(started);
+	if (!until(started, 10) || *started < 0)
+		bail("a server of two processes");
+	start_reader(&reader, &raw);
+	ok(until(&reader.ended, 15),
+	   "a server of two processes that share memory is stuck: its request ends");
+	is(reader.error, ETIMEDOUT, "   with ETIMEDOUT");
+	if (!reader.ended)
+		bail("it hangs");
+	close(reader.fd);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	ok(raw_gone(&raw, 10), "   its device goes");
+	raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	close(raw.ctl);
+	munmap(started, 4096);
+}
+
+/* The server is gone, and its process is another program, which has nothing to do with the device. */
+static void server_execs(void)
+{
+	struct raw raw = { .path = "/dev/ubdxb6", .add.id = 6 };
+	struct ubdx_info info = {};
+	double end;
+	int status, go[2];
+	pid_t pid;
+
+	if (pipe(go))
+		bail("pipe");
+	pid = fork();
+	if (pid == 0) {
+		static struct raw_server s;
+
+		raw_defaults(&s.raw);
+		s.raw.add.id = 6;
+		s.raw.add.params.recovery = UBDX_RECOVERY_REISSUE;
+		raw_server_start(&s, answer);
+		if (write(go[1], "x", 1) == 1)
+			execlp("sleep", "sleep", "3", NULL);
+		_exit(1);
+	}
+	if (read(go[0], &status, 1) != 1)
+		bail("a server that executes another program");
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	end = raw_now() + 10;
+	while (!raw_info(&raw, &info) && info.state != UBDX_S_QUIESCED && raw_now() < end)
+		poll(NULL, 0, 10);
+	is(info.state, UBDX_S_QUIESCED, "a server that executes another program is gone");
+	waitpid(pid, &status, 0);
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "   and the program lives");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
+	close(raw.ctl);
+	close(go[0]);
+	close(go[1]);
+}
+
+/* ---- deletions that meet others ---- */
+
+struct caller {
+	pthread_t thread;
+	const struct raw *raw;
+	unsigned long cmd;
+	int ret;
+	atomic_int ended;
+};
+
+static void *caller_main(void *arg)
+{
+	struct caller *c = arg;
+
+	c->ret = raw_ctl(c->raw, c->cmd, 0);
+	atomic_store(&c->ended, 1);
+	return NULL;
+}
+
+static void start_caller(struct caller *c, const struct raw *raw, unsigned long cmd)
+{
+	*c = (struct caller){ .raw = raw, .cmd = cmd };
+	pthread_create(&c->thread, NULL, caller_main, c);
+	poll(NULL, 0, 100); /* it is to be waiting by now */
+}
+
+/* A request is held for as long as it likes, well below the timeout; somebody else waits for its end. */
+static void forced_while(const char *what, unsigned long cmd)
+{
+	struct raw_server s;
+	struct caller caller;
+	struct reader reader;
+	double start;
+
+	raw_defaults(&s.raw);
+	s.raw.add.params.recovery = UBDX_RECOVERY_QUEUE;
+	atomic_store(&holds, true);
+	atomic_store(&held, 0);
+	raw_server_start(&s, answer);
+	start_reader(&reader, &s.raw);
+	if (!until(&held, 10))
+		bail("no request");
+	start_caller(&caller, &s.raw, cmd);
+	start = raw_now();
+	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, what);
+	ok(raw_now() - start < 15, "   doesn't wait: %.1f s", raw_now() - start);
+	ok(until(&caller.ended, 10), "   what waited ends");
+	ok(until(&reader.ended, 10), "   and so does the request");
+	is(reader.error, EIO, "   with EIO");
+	atomic_store(&holds, false);
+	pthread_join(s.thread, NULL);
+	pthread_join(reader.thread, NULL);
+	pthread_join(caller.thread, NULL);
+	close(reader.fd);
+	close(s.raw.chan);
+	close(s.raw.ctl);
+}
+
+/* A plain DEL waits for the last close, which waits for a request that the server holds. */
+static void *close_while_reading(void *arg)
+{
+	struct raw *raw = arg;
+	int fd = open(raw->path, O_RDONLY | O_CLOEXEC);
+
+	posix_fadvise(fd, AT, 4096, POSIX_FADV_WILLNEED);
+	close(fd);
+	return NULL;
+}
+
+static void forced_while_deleting(void)
+{
+	struct raw_server s;
+	struct caller caller;
+	pthread_t closer;
+	double start;
+
+	raw_defaults(&s.raw);
+	atomic_store(&held, 0);
+	raw_server_start(&s, answer);
+	close(raw_bdev(&s.raw, O_RDONLY));
+	atomic_store(&holds, true);
+	pthread_create(&closer, NULL, close_while_reading, &s.raw);
+	if (!until(&held, 10))
+		bail("no request");
+	poll(NULL, 0, 100); /* it is to be closing by now */
+	start_caller(&caller, &s.raw, UBDX_IOC_DEL);
+	ok(!atomic_load(&caller.ended), "DEL waits for the last close");
+	start = raw_now();
+	/* who is second finds that somebody else does it */
+	raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	ok(raw_now() - start < 15, "   a forced one doesn't wait for it");
+	ok(until(&caller.ended, 10), "   and the first one ends");
+	atomic_store(&holds, false);
+	pthread_join(closer, NULL);
+	pthread_join(s.thread, NULL);
+	pthread_join(caller.thread, NULL);
+	ok(raw_gone(&s.raw, 10), "   the device is gone");
+	close(s.raw.chan);
+	close(s.raw.ctl);
+}
+
+int main(void)
+{
+	ring_of_each_kind();
+	polled_ring();
+	other_tasks();
+	server_execs();
+	forced_while("a forced DEL while a hand-over waits for the server", UBDX_IOC_QUIESCE);
+	forced_while_deleting();
+	two_processes();
+	return done();
+}
