@@ -1,0 +1,3 @@
+# test: access
+# file: driver/ctl.c
+s/if (!(file->f_mode & FMODE_WRITE))/if (0)/
