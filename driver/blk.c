@@ -57,7 +57,7 @@ static void ubdx_leave_batch(struct ubdx_server_queue *sq)
 }
 
 /**
- * ubdx_commit_refused - nothing came of a commit; those before it may have waited for it.
+ * ubdx_commit_refused - a commit ended no request; those before it may have waited for it.
  * @sq:		queue; this is its task.
  */
 void ubdx_commit_refused(struct ubdx_server_queue *sq)
@@ -101,15 +101,27 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
 }
 
+/* Back to blk-mq, where it waits for another server. */
+static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	struct request *rq = slot->rq;
+
+	atomic64_inc(&q->reissued);
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	blk_mq_requeue_request(rq, true);
+}
+
 /**
  * ubdx_end - end a request, or the part of it that was served.
  * @q:		queue.
- * @slot:	slot, claimed by the caller, who loses it.
+ * @slot:	slot, claimed by the caller, who loses it, and without users.
  * @result:	outcome.
  */
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
 {
-	if (static_branch_unlikely(&ubdx_traced))
+	if (unlikely(result.again))
+		ubdx_reissue(q, slot);
+	else if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(q, NULL, slot, result);
 	else
 		__ubdx_end(NULL, slot, result, false);
@@ -131,20 +143,23 @@ void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		__ubdx_end(sq, slot, result, more);
 }
 
+/**
+ * ubdx_finish - end a request that may have users, now or when the last of them is gone.
+ * @q:		queue.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @result:	outcome.
+ */
+void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
+{
+	slot->result = result;
+	if (!ubdx_slot_leave(slot))
+		ubdx_end(q, slot, result);
+}
+
 /* Is the request out for longer than the server may keep it? */
 static bool ubdx_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
 {
 	return (u32)jiffies - slot->start >= msecs_to_jiffies(q->dev->params.timeout_ms);
-}
-
-/* Back to blk-mq, where it waits for another server. */
-static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
-{
-	struct request *rq = slot->rq;
-
-	atomic64_inc(&q->reissued);
-	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
-	blk_mq_requeue_request(rq, true);
 }
 
 /**
@@ -159,11 +174,12 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen)
 
 	if (READ_ONCE(q->dev->recovers) &&
 	    (!seen || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)) {
-		ubdx_reissue(q, slot);
+		ubdx_finish(q, slot, (struct ubdx_result){ .again = true });
 		return;
 	}
 	atomic64_inc(&q->aborted);
-	ubdx_end(q, slot, (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
+	ubdx_finish(q, slot,
+		    (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
 
 /*
@@ -180,7 +196,7 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 
 		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
 			ubdx_abort(q, slot, false);
-		else if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
+		else if (ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER))
 			ubdx_abort(q, slot, true);
 	}
 }
@@ -253,9 +269,9 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 	blk_mq_start_request(rq);
 
 	slot->rq = rq;
-	slot->xfer = ubdx_xfer_select(q->dev, rq);
-	slot->start = jiffies;
 	slot->op = op - 1;
+	slot->xfer = ubdx_xfer_select(q, slot, rq);
+	slot->start = jiffies;
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
 	ubdx_stage(q, slot, UBDX_T_QUEUE);
 

@@ -19,16 +19,27 @@
  *   SERVER		at the server, which has not answered; may be claimed
  *   CLAIMED		owned by who claimed it: the server's task, delivering or committing, or an
  *			abort. The owner moves it on or ends it
+ *   ENDING		it was claimed while it had users, and its result is known (slot->result).
+ *			The last user owns it, and ends it
  *
  * State and sequence number share one atomic word: to claim is to exchange it, so there is one
  * owner, and a claim for another request than the one that is there fails.
+ *
+ * So does the number of a request's users: those who reach its payload from outside, at their own
+ * time (access.c): a pread in the middle of its copy, a page fault that fills a window, buffers in a
+ * pipe. One becomes a user only in state SERVER, and as long as there is one the request doesn't
+ * end: its pages, and slot->rq, op and xfer, stay as they are. A claim takes the request with its
+ * users, and who has claimed it and finds some left leaves it to them (ENDING). Where there is none,
+ * as in mode `copy` always, to claim costs one exchange and nothing more. A user either lets go in
+ * bounded time (no page fault of the server's memory is waited for by one), or its mode's @cut makes
+ * it go (xfer.h), so an abort needs to wait for neither.
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
  *   1. sq->dead is set and every queue_rq under way is waited for. After that none is left that
  *      hasn't seen it, so nothing is published any more.
- *   2. every QUEUED or SERVER request of every queue is claimed and ended. This takes no lock at
- *   all.
+ *   2. every QUEUED or SERVER request of every queue is claimed and ended, or left to users that
+ *      are about to go; those that may stay are cut off. This takes no lock that is held for long.
  *   3. parked commands are completed, without the rings' uring_lock: the server may hold that for
  *      as long as it likes.
  * If the device recovers (recovery.c) requests are not ended in step 2 but given back to blk-mq, and
@@ -63,6 +74,7 @@ enum ubdx_slot_state {
 	UBDX_SLOT_QUEUED,
 	UBDX_SLOT_SERVER,
 	UBDX_SLOT_CLAIMED,
+	UBDX_SLOT_ENDING,
 };
 
 /* The points of a request's life that are stamped, see docs/design.md. */
@@ -78,13 +90,22 @@ enum ubdx_stage {
 	UBDX_NR_STAGES,
 };
 
+/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
+struct ubdx_result {
+	blk_status_t status;
+	bool again; /* nothing of it has: it goes back to blk-mq, for another server */
+	unsigned int bytes;
+};
+
 struct ubdx_slot {
-	atomic64_t word; /* seq << 32 | state */
+	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
+	struct ubdx_result result; /* while ENDING */
 	u32 start; /* jiffies at T0 */
 	u8 op; /* enum ubdx_op */
-};
+	u8 fallback; /* enum ubdx_fallback */
+} ____cacheline_aligned_in_smp;
 
 /* Of the request with this sequence number; written only while somebody traces. */
 struct ubdx_stamps {
@@ -112,7 +133,8 @@ struct ubdx_queue {
 	u64 failed; /* ended with an error by the server */
 	atomic64_t aborted; /* ended because the server is gone */
 	atomic64_t reissued; /* to be served by another server */
-	struct ubdx_slot slots[] ____cacheline_aligned_in_smp;
+	atomic64_t fallbacks[UBDX_NR_FALLBACKS]; /* requests the device's mode couldn't carry */
+	struct ubdx_slot slots[];
 };
 
 struct ubdx_sq_tag {
@@ -152,6 +174,7 @@ struct ubdx_server {
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
+	bool trusted; /* its opener has CAP_SYS_ADMIN, see struct ubdx_xfer_ops.trusts */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
 };
@@ -190,6 +213,11 @@ static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
 	return slot->op <= UBDX_OP_WRITE;
 }
 
+#define UBDX_SLOT_STATE 0xffULL
+#define UBDX_SLOT_USER 0x100ULL
+#define UBDX_SLOT_USERS 0xffffff00ULL
+
+/* Of a slot without users. */
 static inline u64 ubdx_slot_word(u32 seq, enum ubdx_slot_state state)
 {
 	return (u64)seq << 32 | state;
@@ -202,15 +230,67 @@ static inline u32 ubdx_slot_seq(const struct ubdx_slot *slot)
 
 static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
 {
-	return (u32)atomic64_read(&slot->word);
+	return atomic64_read(&slot->word) & UBDX_SLOT_STATE;
 }
 
-/* Take the request with this number if it is in state @from. Only one caller succeeds. */
+/* Take the request with this number if it is in state @from, unused. Only one caller succeeds. */
 static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
 {
 	s64 old = ubdx_slot_word(seq, from);
 
 	return atomic64_try_cmpxchg(&slot->word, &old, ubdx_slot_word(seq, UBDX_SLOT_CLAIMED));
+}
+
+/* The same with its users, if it has any. Who does this ends it by ubdx_finish(). */
+static inline bool ubdx_slot_claim_used(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
+{
+	s64 old = atomic64_read(&slot->word);
+
+	do {
+		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != from)
+			return false;
+	} while (!atomic64_try_cmpxchg(&slot->word, &old, old - from + UBDX_SLOT_CLAIMED));
+	return true;
+}
+
+/* The owner leaves it to its users. False: there is none left, it stays the owner's. */
+static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
+{
+	s64 old = atomic64_read(&slot->word);
+
+	do {
+		if (!(old & UBDX_SLOT_USERS))
+			return false;
+	} while (!atomic64_try_cmpxchg(&slot->word, &old,
+				       old - UBDX_SLOT_CLAIMED + UBDX_SLOT_ENDING));
+	return true;
+}
+
+/* Become a user of the request with this number, if it is at the server. */
+static inline bool ubdx_slot_get(struct ubdx_slot *slot, u32 seq)
+{
+	s64 old = ubdx_slot_word(seq, UBDX_SLOT_SERVER);
+
+	while (!atomic64_try_cmpxchg(&slot->word, &old, old + UBDX_SLOT_USER))
+		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != UBDX_SLOT_SERVER ||
+		    (old & UBDX_SLOT_USERS) == UBDX_SLOT_USERS)
+			return false;
+	return true;
+}
+
+/* Be none any more. True: the request is to end, and is the caller's, who claimed it by this. */
+static inline bool ubdx_slot_put(struct ubdx_slot *slot)
+{
+	s64 next, old = atomic64_read(&slot->word);
+	bool last;
+
+	do {
+		next = old - UBDX_SLOT_USER;
+		last = (next & (UBDX_SLOT_USERS | UBDX_SLOT_STATE)) == UBDX_SLOT_ENDING;
+		if (last)
+			next += UBDX_SLOT_CLAIMED - UBDX_SLOT_ENDING;
+	} while (!atomic64_try_cmpxchg(&slot->word, &old, next));
+	return last;
 }
 
 /* The owner hands it on. A full barrier. */
@@ -246,7 +326,7 @@ void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_ser
 /* ---- recovery.c: from one server to the next ---- */
 
 void ubdx_dev_detach(struct ubdx_dev *dev);
-int ubdx_dev_resume(struct ubdx_dev *dev, u64 xfer_modes);
+int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
 void ubdx_dev_give_up(struct ubdx_dev *dev);
 
@@ -259,12 +339,6 @@ void ubdx_server_put(struct ubdx_server *srv);
 
 /* ---- blk.c: the block device ---- */
 
-/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
-struct ubdx_result {
-	blk_status_t status;
-	unsigned int bytes;
-};
-
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
 int ubdx_tag_set_init(struct ubdx_dev *dev);
 void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
@@ -273,9 +347,25 @@ void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result r
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more);
 void ubdx_commit_refused(struct ubdx_server_queue *sq);
+void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_end_batch(struct ubdx_server_queue *sq);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen);
 void ubdx_abort_queue(struct ubdx_queue *q);
+
+/* ---- access.c: a request's payload, reached from outside ---- */
+
+/* A user of a request; see above. */
+struct ubdx_use {
+	struct ubdx_queue *q;
+	struct ubdx_slot *slot;
+	u32 seq;
+};
+
+int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use);
+int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access);
+void ubdx_use_end(struct ubdx_use *use);
+ssize_t ubdx_access_read(struct kiocb *iocb, struct iov_iter *to);
+ssize_t ubdx_access_write(struct kiocb *iocb, struct iov_iter *from);
 
 /* ---- sysfs.c ---- */
 

@@ -164,6 +164,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	srv->mm = current->mm;
 	mmgrab(srv->mm);
 	srv->tgid = get_pid(task_tgid(current));
+	srv->trusted = capable(CAP_SYS_ADMIN);
 	srv->dev = dev;
 	get_device(&dev->device);
 
@@ -212,6 +213,8 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		goto put;
 	}
 	file->private_data = srv;
+	/* reads and writes wait for nothing but the caller's own memory */
+	file->f_mode |= FMODE_NOWAIT;
 	return 0;
 
 put:
@@ -263,6 +266,8 @@ const struct file_operations ubdx_server_fops = {
 	.open = ubdx_server_open,
 	.release = ubdx_server_release,
 	.mmap = ubdx_server_mmap,
+	.read_iter = ubdx_access_read,
+	.write_iter = ubdx_access_write,
 	.uring_cmd = ubdx_server_uring_cmd,
 	.llseek = noop_llseek,
 };

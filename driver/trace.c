@@ -110,6 +110,7 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 		.seq = seq,
 		.op = slot->op,
 		.xfer = slot->xfer->mode,
+		.fallback = slot->fallback,
 		.page_class = ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) :
 							    UBDX_PAGE_NONE,
 		.sector = blk_rq_pos(slot->rq),

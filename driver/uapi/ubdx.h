@@ -21,9 +21,9 @@
  *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
  *      UBDX_CMD_FETCH for every tag.
  *   5. UBDX_IOC_START: /dev/ubdxbN appears.
- *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, then
- *      UBDX_CMD_COMMIT_AND_FETCH with the descriptor's sequence number. This ends the request and
- *      parks the command for the tag's next one.
+ *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, by way of
+ *      the transfer mode that it carries, then UBDX_CMD_COMMIT_AND_FETCH with the descriptor's
+ *      sequence number. This ends the request and parks the command for the tag's next one.
  *   7. a command completes with res == -ENODEV: the device is gone. Leave.
  *
  * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
@@ -52,6 +52,7 @@
 
 /* Hard bounds, the same on every kernel; module parameters can lower some of them. */
 #define UBDX_MAX_DEPTH 4096
+#define UBDX_MAX_QUEUES 8192
 #define UBDX_MAX_IO_BYTES (4U << 20)
 #define UBDX_MIN_IO_BYTES 4096U
 
@@ -70,7 +71,13 @@ enum ubdx_op {
 
 /*
  * struct ubdx_desc.xfer: how the payload of this request moves. The mode is latched when the block
- * layer hands the request over; the server serves whatever the descriptor says.
+ * layer hands the request over; the server serves whatever the descriptor says. A server offers the
+ * modes that it can serve when it adds the device.
+ *
+ * Every mode but UBDX_XFER_COPY lets the server reach the request's own pages, and takes its word for
+ * how many bytes of a READ it has filled: they may be pages that hold something else until then. So
+ * these modes are open to a server only if it had CAP_SYS_ADMIN when it opened the channel; for others
+ * it is as if they had not been offered.
  */
 enum ubdx_xfer_mode {
 	/*
@@ -79,10 +86,61 @@ enum ubdx_xfer_mode {
 	 * when it commits.
 	 */
 	UBDX_XFER_COPY = 0,
-	UBDX_NR_XFER = 1,
+	/*
+	 * Nothing is moved before the server asks: it reads a WRITE's payload from the channel, and
+	 * writes a READ's to it, at ubdx_pos(). It may leave out what it has no use for.
+	 */
+	UBDX_XFER_USER = 1,
+	UBDX_NR_XFER = 2,
 };
 
 #define UBDX_XFER_NAME_LEN 16
+
+/*
+ * Why a request does not have the mode of its device: that can't carry it, so it has UBDX_XFER_USER,
+ * which can carry everything. In the event ubdx_done, and counted in sysfs.
+ */
+enum ubdx_fallback {
+	UBDX_FALLBACK_NONE = 0,
+	UBDX_NR_FALLBACKS = 1,
+};
+
+/*
+ * Positions on the channel: where pread, pwrite and their like, io_uring's too, find a request's
+ * payload. READs are written to, WRITEs are read from, as often as the server likes and in any order,
+ * while the request is at the server, by any task of the process that opened the channel. What they
+ * return:
+ *
+ *	bytes		up to the end of the request's payload; at its end, reading returns 0
+ *	-ENOSPC		writing at the end
+ *	-EINVAL		no such queue or tag; reading from a READ, writing to a WRITE, or either to a
+ *			request without payload
+ *	-ESTALE		this request isn't at the server any more
+ *	-EOPNOTSUPP	it has a mode that doesn't allow this (UBDX_XFER_COPY)
+ *	-ENODEV		the device was stopped, deleted, or failed
+ *	-EPERM		another process opened the channel
+ *
+ * A commit of the request waits for who is in the middle of it.
+ */
+#define UBDX_POS_OFFSET_BITS 24
+#define UBDX_POS_TAG_BITS 12
+#define UBDX_POS_QUEUE_BITS 13
+#define UBDX_POS_SEQ_BITS 13
+
+/**
+ * ubdx_pos - position of a byte of a request's payload.
+ * @queue:	queue.
+ * @tag:	the descriptor's tag.
+ * @seq:	the descriptor's seq; its low UBDX_POS_SEQ_BITS tell the request from others of the tag.
+ * @offset:	byte, from the start of the request.
+ */
+static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
+{
+	return offset | (__u64)tag << UBDX_POS_OFFSET_BITS |
+	       (__u64)queue << (UBDX_POS_OFFSET_BITS + UBDX_POS_TAG_BITS) |
+	       (__u64)(seq & ((1U << UBDX_POS_SEQ_BITS) - 1))
+		       << (UBDX_POS_OFFSET_BITS + UBDX_POS_TAG_BITS + UBDX_POS_QUEUE_BITS);
+}
 
 /* struct ubdx_desc.flags */
 #define UBDX_DESC_FUA (1U << 0) /* WRITE: on stable storage before it ends */
@@ -318,7 +376,8 @@ struct ubdx_features {
  * @id:		in: the device's number, or -1 for the lowest free one. out: the number.
  * @features:	in: UBDX_F_* the server relies on; an unknown one is -EOPNOTSUPP.
  * @xfer_modes:	in: bit mask of the modes that the server offers to serve; at least one that the
- *		driver has, else -EOPNOTSUPP.
+ *		driver has, else -EOPNOTSUPP. Modes that can't carry every request count only
+ *		together with UBDX_XFER_USER.
  * @params:	in: see above. out: with the defaults filled in.
  *
  * Errors: -EEXIST the number is taken; -ENOSPC max_devices reached; -EINVAL a parameter is out of

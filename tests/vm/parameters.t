@@ -7,10 +7,10 @@
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
 
-readonly GOOD=(queues=2 depth=4096 max_io=4194304 max_devices=0 xfer=copy)
+readonly GOOD=(queues=2 depth=4096 max_io=4194304 max_devices=0 xfer=user xfer=copy)
 readonly BAD=(queues= queues=0 queues=3 queues=-1 queues=x depth=0 depth=4097 depth=1.5 depth=99999999999 max_io=0
 	max_io=4095 max_io=4097 max_io=4194305 max_io=4198400 max_devices=-1 max_devices=x xfer=copy2 xfer= xfer=COPY
-	xfer=splice xfer=0)
+	xfer=teleport xfer=0)
 
 parameter() { cat "$PARAMETERS/$1"; }
 
@@ -24,7 +24,7 @@ invalid() {
 # ---- what modinfo says ----
 
 for line in "queues:*1 ... number of CPUs*default 1*" "depth:*1 ... 4096*default 128*" \
-	"max_io:*4096 ... 4194304*default 524288*" "max_devices:*default 64*" "xfer:*copy*default copy*"; do
+	"max_io:*4096 ... 4194304*default 524288*" "max_devices:*default 64*" "xfer:*copy, user*default copy*"; do
 	found=
 	while read -r parm; do
 		# shellcheck disable=SC2053 # a pattern
@@ -79,17 +79,17 @@ is "$(stat -c %a "$PARAMETERS"/* | sort -u)" 644 "only root can"
 
 add --target null --size 1M --queues 1 --depth 8
 mode() { echo "$(<"$sys/ubdx/xfer") / $(<"$sys/ubdx/xfer_wanted")"; }
-is "$(mode)" "[copy] / copy" "a device follows the default"
+is "$(mode)" "[copy] user / copy" "a device follows the default"
 echo copy >"$sys/ubdx/xfer"
-is "$(mode)" "[copy] / copy (pinned)" "a mode's name pins it"
+is "$(mode)" "[copy] user / copy (pinned)" "a mode's name pins it"
 for value in copy2 none "" 0; do
 	ok "xfer '$value' is EINVAL" invalid "$sys/ubdx/xfer" "$value"
-	is "$(mode)" "[copy] / copy (pinned)" "xfer '$value' changes nothing"
+	is "$(mode)" "[copy] user / copy (pinned)" "xfer '$value' changes nothing"
 done
 echo default >"$sys/ubdx/xfer"
-is "$(mode)" "[copy] / copy" "default unpins it"
+is "$(mode)" "[copy] user / copy" "default unpins it"
 ok "ubdx set pins it, too" ubdx set --xfer copy "$dev"
-is "$(mode)" "[copy] / copy (pinned)" "as is shown"
+is "$(mode)" "[copy] user / copy (pinned)" "as is shown"
 
 is "$(cd "$sys/ubdx" && echo *)" "counters errors queues server_pid state xfer xfer_wanted" "the files there are"
 for file in "$sys"/ubdx/*; do
