@@ -100,7 +100,6 @@ void ubdx_use_end(struct ubdx_use *use)
 {
 	if (likely(!ubdx_slot_put(use->slot)))
 		return;
-	ubdx_stage(use->q, use->slot, UBDX_T_RELEASE);
 	ubdx_end(use->q, use->slot, use->slot->result);
 }
 
@@ -161,6 +160,7 @@ static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u
 		ret = op == UBDX_OP_WRITE ? ubdx_access_copy(rq, offset, iter, ubdx_to_iter) :
 					    ubdx_access_copy(rq, offset, iter, ubdx_from_iter);
 	*left = bytes - min(bytes, offset + ret);
+	ubdx_moved(use->q, use->slot, UBDX_MOVED_COPIED, ret);
 	ubdx_use_end(use);
 	return ret;
 }

@@ -30,7 +30,7 @@
 #define UBDX_BATCH_BYTES SZ_64K
 
 /* End the requests that were left to a later commit. The server's task, or an abort after its grace period. */
-void ubdx_end_batch(struct ubdx_server_queue *sq)
+static void ubdx_end_batch(struct ubdx_server_queue *sq)
 {
 	if (!rq_list_empty(&sq->batch.req_list))
 		blk_mq_end_request_batch(&sq->batch);
@@ -56,12 +56,26 @@ static void ubdx_leave_batch(struct ubdx_server_queue *sq)
 		ubdx_end_batch(sq);
 }
 
+/*
+ * What requests in the batch have exposed is shut, before they end. An abort may be doing the same:
+ * as long as xfer is set it has to.
+ */
+static void ubdx_release_gathered(struct ubdx_server_queue *sq)
+{
+	if (likely(!sq->gathered.xfer))
+		return;
+	sq->gathered.xfer->release_gathered(sq);
+	WRITE_ONCE(sq->gathered.xfer, NULL);
+	memset(&sq->gathered, 0, sizeof(sq->gathered));
+}
+
 /**
  * ubdx_commit_refused - a commit ended no request; those before it may have waited for it.
  * @sq:		queue; this is its task.
  */
 void ubdx_commit_refused(struct ubdx_server_queue *sq)
 {
+	ubdx_release_gathered(sq);
 	local_bh_disable();
 	ubdx_leave_batch(sq);
 	local_bh_enable();
@@ -76,6 +90,8 @@ static __always_inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
 	if (sq && unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
 		more = false;
+	if (sq && !more)
+		ubdx_release_gathered(sq);
 	local_bh_disable();
 	if (unlikely(result.status)) {
 		blk_mq_end_request(rq, result.status);
@@ -90,12 +106,22 @@ static __always_inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx
 	local_bh_enable();
 }
 
+static void ubdx_release(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	if (likely(!slot->exposed))
+		return;
+	slot->xfer->release(q, slot);
+	slot->exposed = NULL;
+}
+
 /* Not in a batch: what is told of the end is told after it. */
 static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *sq,
 				     struct ubdx_slot *slot, struct ubdx_result result)
 {
 	struct ubdx_trace_done done;
 
+	ubdx_release(q, slot);
+	ubdx_stage_released(q, slot);
 	ubdx_trace_fill(&done, q, slot);
 	__ubdx_end(sq, slot, result, false);
 	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
@@ -119,12 +145,43 @@ static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
  */
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
 {
+	ubdx_release(q, slot);
 	if (unlikely(result.again))
 		ubdx_reissue(q, slot);
 	else if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(q, NULL, slot, result);
 	else
 		__ubdx_end(NULL, slot, result, false);
+}
+
+/*
+ * A commit's request whose pages are exposed. If others follow they can be shut together, and the
+ * request waits for that in the batch: then it isn't the caller's any more (true).
+ *
+ * An abort takes over what is in the batch when no RCU read-side critical section is left that has
+ * not seen sq->dead. Hence the order: what it has to shut is noted before the request joins.
+ */
+static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				      struct ubdx_result result, bool more)
+{
+	const struct ubdx_xfer_ops *xfer = slot->xfer;
+	bool joined = false, now;
+
+	local_bh_disable();
+	WRITE_ONCE(sq->gathered.xfer, xfer);
+	now = xfer->gather(sq, slot);
+	if (more && !now && !result.status && result.bytes == blk_rq_bytes(slot->rq))
+		joined = ubdx_join_batch(sq, slot->rq, true);
+	if (joined) {
+		slot->exposed = NULL;
+		atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	}
+	local_bh_enable();
+	if (joined)
+		return true;
+	ubdx_release_gathered(sq);
+	slot->exposed = NULL;
+	return false;
 }
 
 /**
@@ -137,10 +194,13 @@ void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result r
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more)
 {
-	if (static_branch_unlikely(&ubdx_traced))
+	if (static_branch_unlikely(&ubdx_traced)) {
 		ubdx_end_traced(sq->q, sq, slot, result);
-	else
-		__ubdx_end(sq, slot, result, more);
+		return;
+	}
+	if (unlikely(slot->exposed) && ubdx_end_exposed(sq, slot, result, more))
+		return;
+	__ubdx_end(sq, slot, result, more);
 }
 
 /**
@@ -180,6 +240,16 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen)
 	atomic64_inc(&q->aborted);
 	ubdx_finish(q, slot,
 		    (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
+}
+
+/* Abort what was left to a later commit, which is ended. sq->dead is set, none is left to one any more. */
+void ubdx_abort_batch(struct ubdx_server_queue *sq)
+{
+	const struct ubdx_xfer_ops *xfer = READ_ONCE(sq->gathered.xfer);
+
+	if (xfer)
+		xfer->release_gathered(sq);
+	ubdx_end_batch(sq);
 }
 
 /*

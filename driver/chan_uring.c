@@ -336,8 +336,6 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 		ubdx_commit_refused(sq);
 		return -ENODEV;
 	}
-	ubdx_stage(sq->q, slot, UBDX_T_RELEASE);
-
 	/* Park before the request ends: its tag can be used again at once. */
 	ubdx_park(&sq->tags[tag].cmd, cmd);
 	if (unlikely(used))

@@ -90,6 +90,15 @@ enum ubdx_stage {
 	UBDX_NR_STAGES,
 };
 
+/* What was done to payloads beside mode `copy`'s copies; counted in sysfs, and in ubdx_done. */
+enum ubdx_moved {
+	UBDX_MOVED_COPIED, /* bytes, through the channel */
+	UBDX_MOVED_MAPPED, /* pages put into a window */
+	UBDX_MOVED_FAULTS, /* page faults for that */
+	UBDX_MOVED_ZAPS, /* and times that some were taken out */
+	UBDX_NR_MOVED,
+};
+
 /* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
 struct ubdx_result {
 	blk_status_t status;
@@ -102,6 +111,7 @@ struct ubdx_slot {
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
 	struct ubdx_result result; /* while ENDING */
+	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
 	u32 start; /* jiffies at T0 */
 	u8 op; /* enum ubdx_op */
 	u8 fallback; /* enum ubdx_fallback */
@@ -111,6 +121,7 @@ struct ubdx_slot {
 struct ubdx_stamps {
 	u32 seq;
 	u64 at[UBDX_NR_STAGES];
+	u32 moved[UBDX_NR_MOVED];
 };
 
 /* Written by the queue's server task only; read at any time. */
@@ -133,6 +144,7 @@ struct ubdx_queue {
 	u64 failed; /* ended with an error by the server */
 	atomic64_t aborted; /* ended because the server is gone */
 	atomic64_t reissued; /* to be served by another server */
+	atomic64_t moved[UBDX_NR_MOVED];
 	atomic64_t fallbacks[UBDX_NR_FALLBACKS]; /* requests the device's mode couldn't carry */
 	struct ubdx_slot slots[];
 };
@@ -144,6 +156,14 @@ struct ubdx_sq_tag {
 	u64 addr; /* the server's buffer */
 	u32 seq; /* while on sq->pending: of which request */
 	bool fetched;
+};
+
+/* What waits for a mode's release_gathered(), by direction. The server's task's; see ubdx_end_exposed(). */
+struct ubdx_gathered {
+	const struct ubdx_xfer_ops *xfer; /* NULL: nothing */
+	unsigned int nr;
+	u64 start[2];
+	u64 end[2];
 };
 
 struct ubdx_server_queue {
@@ -162,6 +182,8 @@ struct ubdx_server_queue {
 	/* committed, to be ended together; see ubdx_join_batch() */
 	struct io_comp_batch batch ____cacheline_aligned_in_smp;
 	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
+	struct ubdx_gathered gathered;
+	unsigned long window[2]; /* where the server has them mapped, by direction */
 	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
 };
 
@@ -171,6 +193,8 @@ struct ubdx_server {
 	struct mm_struct *mm; /* holds a reference (mmgrab) */
 	struct mmu_notifier notifier;
 	struct pid *tgid;
+	struct address_space mapping; /* of the windows; there are none when the file is gone */
+	struct page *blank;
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
@@ -348,9 +372,9 @@ void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more);
 void ubdx_commit_refused(struct ubdx_server_queue *sq);
 void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
-void ubdx_end_batch(struct ubdx_server_queue *sq);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen);
 void ubdx_abort_queue(struct ubdx_queue *q);
+void ubdx_abort_batch(struct ubdx_server_queue *sq);
 
 /* ---- access.c: a request's payload, reached from outside ---- */
 

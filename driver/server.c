@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 
 #include "chan.h"
+#include "xfer.h"
 
 static size_t ubdx_desc_bytes(const struct ubdx_queue *q)
 {
@@ -74,6 +75,8 @@ static void ubdx_server_free(struct kref *ref)
 
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_sq_free(srv->queues[i]);
+	if (srv->blank)
+		__free_page(srv->blank);
 	put_pid(srv->tgid);
 	mmdrop(srv->mm);
 	ubdx_dev_put(srv->dev);
@@ -114,7 +117,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 		if (READ_ONCE(srv->queues[i]->q->sq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
 	for (i = 0; i < srv->nr_queues; i++)
-		ubdx_end_batch(srv->queues[i]);
+		ubdx_abort_batch(srv->queues[i]);
 	for (i = 0; i < srv->nr_queues; i++)
 		srv->dev->chan->wake(srv->queues[i]);
 	srv->aborted = true;
@@ -159,6 +162,8 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	srv->nr_queues = nr;
 	kref_init(&srv->ref);
 	mutex_init(&srv->abort_lock);
+	address_space_init_once(&srv->mapping);
+	srv->mapping.a_ops = &empty_aops;
 	INIT_WORK(&srv->abort_work, ubdx_server_abort_work);
 	srv->notifier.ops = &ubdx_mm_ops;
 	srv->mm = current->mm;
@@ -213,6 +218,9 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		goto put;
 	}
 	file->private_data = srv;
+	/* mapped areas are found by this; whatever else the kernel wants of it, it has of the inode's */
+	srv->mapping.host = inode;
+	file->f_mapping = &srv->mapping;
 	/* reads and writes wait for nothing but the caller's own memory */
 	file->f_mode |= FMODE_NOWAIT;
 	return 0;
@@ -233,15 +241,11 @@ static int ubdx_server_release(struct inode *inode, struct file *file)
 }
 
 /* A queue's descriptors, read-only for ever. The pages are freed after the file that maps them. */
-static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
+static int ubdx_desc_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
 {
-	struct ubdx_server *srv = file->private_data;
-	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 qid = offset / UBDX_MMAP_QUEUE_STRIDE;
 	struct ubdx_server_queue *sq;
 
-	if (current->mm != srv->mm)
-		return -EPERM;
 	if (qid >= srv->nr_queues || offset % UBDX_MMAP_QUEUE_STRIDE)
 		return -EINVAL;
 	sq = srv->queues[qid];
@@ -252,6 +256,17 @@ static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYWRITE | VM_MAYEXEC);
 	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(sq->desc) >> PAGE_SHIFT,
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
+static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ubdx_server *srv = file->private_data;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+
+	if (current->mm != srv->mm)
+		return -EPERM;
+	return offset < UBDX_MMAP_WINDOWS ? ubdx_desc_mmap(srv, vma, offset) :
+					    ubdx_map_mmap(srv, vma, offset);
 }
 
 static int ubdx_server_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)

@@ -14,6 +14,7 @@
 static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
 	[UBDX_XFER_COPY] = &ubdx_xfer_copy,
 	[UBDX_XFER_USER] = &ubdx_xfer_user,
+	[UBDX_XFER_MAP] = &ubdx_xfer_map,
 };
 
 static unsigned int ubdx_xfer_default_mode = UBDX_XFER_COPY;
@@ -68,6 +69,9 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 {
 	static const char *const names[UBDX_NR_FALLBACKS] = {
 		[UBDX_FALLBACK_NONE] = "none",
+		[UBDX_FALLBACK_PARTIAL] = "partial",
+		[UBDX_FALLBACK_GAP] = "gap",
+		[UBDX_FALLBACK_LONG] = "long",
 	};
 
 	return names[reason];
@@ -76,9 +80,9 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 /* The mode of a request, which the device's mode may be unable to carry. */
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
 						const struct ubdx_xfer_ops *xfer,
-						const struct request *rq)
+						struct request *rq)
 {
-	enum ubdx_fallback reason = xfer->refuse(rq);
+	enum ubdx_fallback reason = xfer->refuse(q->dev, rq);
 
 	if (likely(!reason))
 		return xfer;

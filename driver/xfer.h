@@ -25,10 +25,16 @@
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
  * @refuse:	why this request can't be carried, or 0. In queue_rq; may not sleep. A mode that has
  *		it needs UBDX_XFER_USER beside it.
+ * @release:	slot->exposed says to which server the request's pages are open: shut them. Before the
+ *		request ends, when it has no users. May sleep.
+ * @gather:	for a commit, in the server's task: note what @release_gathered has to do for this
+ *		request. Returns true if it should do it now.
+ * @release_gathered: do it, for all that was noted. An abort can call it, too, and at the same time.
  *
  * Each function may be NULL. They are called for requests with a payload only.
  */
 #define UBDX_ACCESS_BYTES 1 /* pread and pwrite on the channel */
+#define UBDX_ACCESS_MAP 2 /* page faults in the windows */
 
 struct ubdx_xfer_ops {
 	const char *name;
@@ -38,11 +44,27 @@ struct ubdx_xfer_ops {
 	bool commit_copies;
 	bool trusts;
 	u8 access;
-	enum ubdx_fallback (*refuse)(const struct request *rq);
+	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct request *rq);
+	void (*release)(struct ubdx_queue *q, struct ubdx_slot *slot);
+	bool (*gather)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
+	void (*release_gathered)(struct ubdx_server_queue *sq);
 };
 
 extern const struct ubdx_xfer_ops ubdx_xfer_copy;
 extern const struct ubdx_xfer_ops ubdx_xfer_user;
+extern const struct ubdx_xfer_ops ubdx_xfer_map;
+
+/* xfer_map.c */
+enum ubdx_map_when {
+	UBDX_MAP_FAULT,
+	UBDX_MAP_EAGER,
+};
+
+int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset);
+
+/* module.c: parameters of modes; READ_ONCE */
+extern unsigned int ubdx_map_when, ubdx_map_batch;
+extern bool ubdx_allow_partial_pages;
 
 /* The modes that work on this kernel, as 1 << enum ubdx_xfer_mode. */
 u64 ubdx_xfer_supported(void);
@@ -62,11 +84,11 @@ void ubdx_xfer_set_default(unsigned int mode);
 
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
 						const struct ubdx_xfer_ops *xfer,
-						const struct request *rq);
+						struct request *rq);
 
 /* The one place where a request's mode is decided. In queue_rq; slot->op is known. */
 static inline const struct ubdx_xfer_ops *
-ubdx_xfer_select(struct ubdx_queue *q, struct ubdx_slot *slot, const struct request *rq)
+ubdx_xfer_select(struct ubdx_queue *q, struct ubdx_slot *slot, struct request *rq)
 {
 	const struct ubdx_xfer_ops *xfer = READ_ONCE(q->dev->xfer);
 

@@ -91,7 +91,13 @@ enum ubdx_xfer_mode {
 	 * writes a READ's to it, at ubdx_pos(). It may leave out what it has no use for.
 	 */
 	UBDX_XFER_USER = 1,
-	UBDX_NR_XFER = 2,
+	/*
+	 * The request's pages are in the server's memory, in the tag's place in one of the queue's
+	 * windows, see ubdx_window(), until it commits. They can't be pinned: I/O that needs that, such
+	 * as O_DIRECT, gets -EFAULT. What UBDX_XFER_USER offers works, too.
+	 */
+	UBDX_XFER_MAP = 2,
+	UBDX_NR_XFER = 3,
 };
 
 #define UBDX_XFER_NAME_LEN 16
@@ -102,7 +108,11 @@ enum ubdx_xfer_mode {
  */
 enum ubdx_fallback {
 	UBDX_FALLBACK_NONE = 0,
-	UBDX_NR_FALLBACKS = 1,
+	UBDX_FALLBACK_PARTIAL =
+		1, /* MAP: it doesn't fill its pages, which hold something else, too */
+	UBDX_FALLBACK_GAP = 2, /* MAP, pages shown whole: it isn't contiguous all the same */
+	UBDX_FALLBACK_LONG = 3, /* MAP, the same: it has more pages than the tag's place */
+	UBDX_NR_FALLBACKS = 4,
 };
 
 /*
@@ -142,6 +152,33 @@ static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
 		       << (UBDX_POS_OFFSET_BITS + UBDX_POS_TAG_BITS + UBDX_POS_QUEUE_BITS);
 }
 
+/*
+ * Windows, for UBDX_XFER_MAP: two a queue, depth * max_io_bytes long, to be mapped whole and
+ * MAP_SHARED at these offsets of the channel; a tag's place is at tag * max_io_bytes. That for WRITEs
+ * can only be mapped PROT_READ, that for READs only PROT_READ | PROT_WRITE. The payload starts
+ * desc->page_offset into the place, which is 0 unless the administrator has set allow_partial_pages:
+ * then what else is in the first and the last page can be seen, and written to, also.
+ *
+ * Touching a place that holds no request is SIGBUS, and so is doing it in a forked child; pages that a
+ * child has seen go from it, too, when the request ends. When the device is gone (-ENODEV) a place holds
+ * a page of no meaning, so that a server that is being left behind isn't killed for it. What a READ's
+ * pages hold before the server fills them isn't defined.
+ */
+#define UBDX_MMAP_WINDOWS (1ULL << 48)
+#define UBDX_WINDOW_WRITE (1ULL << 47)
+#define UBDX_WINDOW_SHIFT 34
+
+/**
+ * ubdx_window - offset of a window.
+ * @queue:	queue.
+ * @op:		UBDX_OP_READ or UBDX_OP_WRITE.
+ */
+static inline __u64 ubdx_window(__u32 queue, __u8 op)
+{
+	return UBDX_MMAP_WINDOWS | (op == UBDX_OP_WRITE ? UBDX_WINDOW_WRITE : 0) |
+	       (__u64)queue << UBDX_WINDOW_SHIFT;
+}
+
 /* struct ubdx_desc.flags */
 #define UBDX_DESC_FUA (1U << 0) /* WRITE: on stable storage before it ends */
 #define UBDX_DESC_NOUNMAP (1U << 1) /* WRITE_ZEROES: don't punch a hole */
@@ -158,6 +195,7 @@ static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
  * @op:		enum ubdx_op.
  * @xfer:	enum ubdx_xfer_mode.
  * @flags:	UBDX_DESC_*.
+ * @page_offset: UBDX_XFER_MAP: where the payload starts in the tag's place.
  * @stamp:	with UBDX_DESC_STAMP: CLOCK_MONOTONIC, in ns, when the driver ran in the server's
  *		task for this request (T2).
  *
@@ -171,7 +209,8 @@ struct ubdx_desc {
 	__u16 tag;
 	__u8 op;
 	__u8 xfer;
-	__u32 flags;
+	__u16 flags;
+	__u16 page_offset;
 	__u64 stamp;
 };
 

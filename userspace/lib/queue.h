@@ -35,6 +35,7 @@
  * @step:	what is being done now.
  * @fixed_bytes: how much of @buf, from its start, is registered with the ring.
  * @zero_way:	how UBDX_STEP_ZERO is being done, see step.c.
+ * @way:	the strategy's own, from move() to resume().
  * @read_ns:	with UBDX_DESC_STAMP, for the commit.
  * @tag:	its number.
  */
@@ -48,6 +49,7 @@ struct ubdx_io {
 	uint32_t fixed_bytes;
 	uint16_t tag;
 	uint8_t zero_way;
+	uint8_t way;
 } __attribute__((aligned(128)));
 
 /**
