@@ -63,4 +63,14 @@ static inline bool ubdx_rq_may_have_gaps(const struct request *rq)
 #endif
 }
 
+/* Large kmalloc()s became pages that must not be referenced, as slab pages are. */
+static inline bool ubdx_page_is_kmalloc(struct page *page)
+{
+#ifdef UBDX_HAVE_LARGE_KMALLOC
+	return folio_test_large_kmalloc(page_folio(page));
+#else
+	return false;
+#endif
+}
+
 #endif /* UBDX_COMPAT_H */

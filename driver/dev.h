@@ -93,6 +93,7 @@ enum ubdx_stage {
 /* What was done to payloads beside mode `copy`'s copies; counted in sysfs, and in ubdx_done. */
 enum ubdx_moved {
 	UBDX_MOVED_COPIED, /* bytes, through the channel */
+	UBDX_MOVED_SPLICED, /* bytes, into a pipe */
 	UBDX_MOVED_MAPPED, /* pages put into a window */
 	UBDX_MOVED_FAULTS, /* page faults for that */
 	UBDX_MOVED_ZAPS, /* and times that some were taken out */
@@ -195,6 +196,8 @@ struct ubdx_server {
 	struct pid *tgid;
 	struct address_space mapping; /* of the windows; there are none when the file is gone */
 	struct page *blank;
+	spinlock_t span_lock; /* a leaf */
+	struct list_head spans; /* xfer_splice.c */
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;

@@ -116,6 +116,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	for (i = 0; i < srv->nr_queues; i++)
 		if (READ_ONCE(srv->queues[i]->q->sq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
+	ubdx_xfer_cut(srv);
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_abort_batch(srv->queues[i]);
 	for (i = 0; i < srv->nr_queues; i++)
@@ -164,6 +165,8 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	mutex_init(&srv->abort_lock);
 	address_space_init_once(&srv->mapping);
 	srv->mapping.a_ops = &empty_aops;
+	spin_lock_init(&srv->span_lock);
+	INIT_LIST_HEAD(&srv->spans);
 	INIT_WORK(&srv->abort_work, ubdx_server_abort_work);
 	srv->notifier.ops = &ubdx_mm_ops;
 	srv->mm = current->mm;
@@ -283,6 +286,8 @@ const struct file_operations ubdx_server_fops = {
 	.mmap = ubdx_server_mmap,
 	.read_iter = ubdx_access_read,
 	.write_iter = ubdx_access_write,
+	.splice_read = ubdx_splice_read,
+	.splice_write = iter_file_splice_write,
 	.uring_cmd = ubdx_server_uring_cmd,
 	.llseek = noop_llseek,
 };

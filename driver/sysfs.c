@@ -181,9 +181,8 @@ static DEVICE_ATTR_RO(fallbacks);
 static ssize_t moved_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	static const char *const names[UBDX_NR_MOVED] = {
-		[UBDX_MOVED_COPIED] = "copied_bytes",
-		[UBDX_MOVED_MAPPED] = "mapped_pages",
-		[UBDX_MOVED_FAULTS] = "faults",
+		[UBDX_MOVED_COPIED] = "copied_bytes", [UBDX_MOVED_SPLICED] = "spliced_bytes",
+		[UBDX_MOVED_MAPPED] = "mapped_pages", [UBDX_MOVED_FAULTS] = "faults",
 		[UBDX_MOVED_ZAPS] = "zaps",
 	};
 	struct ubdx_dev *dev = to_ubdx(device);

@@ -15,6 +15,7 @@ static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
 	[UBDX_XFER_COPY] = &ubdx_xfer_copy,
 	[UBDX_XFER_USER] = &ubdx_xfer_user,
 	[UBDX_XFER_MAP] = &ubdx_xfer_map,
+	[UBDX_XFER_SPLICE] = &ubdx_xfer_splice,
 };
 
 static unsigned int ubdx_xfer_default_mode = UBDX_XFER_COPY;
@@ -68,10 +69,9 @@ ssize_t ubdx_xfer_list(char *buf, unsigned int current_mode)
 const char *ubdx_fallback_name(enum ubdx_fallback reason)
 {
 	static const char *const names[UBDX_NR_FALLBACKS] = {
-		[UBDX_FALLBACK_NONE] = "none",
-		[UBDX_FALLBACK_PARTIAL] = "partial",
-		[UBDX_FALLBACK_GAP] = "gap",
-		[UBDX_FALLBACK_LONG] = "long",
+		[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
+		[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
+		[UBDX_FALLBACK_SLAB] = "slab",
 	};
 
 	return names[reason];
@@ -202,6 +202,16 @@ void ubdx_xfer_refollow(struct ubdx_dev *dev)
 	if (!dev->xfer_pinned)
 		ubdx_xfer_take(dev, READ_ONCE(ubdx_xfer_default_mode));
 	spin_unlock(&dev->xfer_lock);
+}
+
+/* A server is given up, and its requests have ended but for users of them. */
+void ubdx_xfer_cut(struct ubdx_server *srv)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
+		if (ubdx_xfer_table[i] && ubdx_xfer_table[i]->cut)
+			ubdx_xfer_table[i]->cut(srv);
 }
 
 unsigned int ubdx_xfer_default(void)

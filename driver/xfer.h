@@ -29,12 +29,14 @@
  *		request ends, when it has no users. May sleep.
  * @gather:	for a commit, in the server's task: note what @release_gathered has to do for this
  *		request. Returns true if it should do it now.
+ * @cut:	this server is given up: make those of its requests' users go that may stay for any time.
  * @release_gathered: do it, for all that was noted. An abort can call it, too, and at the same time.
  *
  * Each function may be NULL. They are called for requests with a payload only.
  */
 #define UBDX_ACCESS_BYTES 1 /* pread and pwrite on the channel */
 #define UBDX_ACCESS_MAP 2 /* page faults in the windows */
+#define UBDX_ACCESS_SPLICE 4 /* splice from the channel */
 
 struct ubdx_xfer_ops {
 	const char *name;
@@ -48,11 +50,13 @@ struct ubdx_xfer_ops {
 	void (*release)(struct ubdx_queue *q, struct ubdx_slot *slot);
 	bool (*gather)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
 	void (*release_gathered)(struct ubdx_server_queue *sq);
+	void (*cut)(struct ubdx_server *srv);
 };
 
 extern const struct ubdx_xfer_ops ubdx_xfer_copy;
 extern const struct ubdx_xfer_ops ubdx_xfer_user;
 extern const struct ubdx_xfer_ops ubdx_xfer_map;
+extern const struct ubdx_xfer_ops ubdx_xfer_splice;
 
 /* xfer_map.c */
 enum ubdx_map_when {
@@ -61,6 +65,10 @@ enum ubdx_map_when {
 };
 
 int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset);
+
+/* xfer_splice.c */
+ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info *pipe, size_t len,
+			 unsigned int flags);
 
 /* module.c: parameters of modes; READ_ONCE */
 extern unsigned int ubdx_map_when, ubdx_map_batch;
@@ -78,6 +86,7 @@ int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted);
 int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode);
 void ubdx_xfer_follow(struct ubdx_dev *dev);
 void ubdx_xfer_refollow(struct ubdx_dev *dev);
+void ubdx_xfer_cut(struct ubdx_server *srv);
 
 unsigned int ubdx_xfer_default(void);
 void ubdx_xfer_set_default(unsigned int mode);

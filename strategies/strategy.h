@@ -58,6 +58,7 @@ extern const struct ubdx_strategy *const ubdx_strategies[UBDX_NR_XFER];
 extern const struct ubdx_strategy ubdx_strategy_copy;
 extern const struct ubdx_strategy ubdx_strategy_user;
 extern const struct ubdx_strategy ubdx_strategy_map;
+extern const struct ubdx_strategy ubdx_strategy_splice;
 
 /* user.c, for modes in which the server can read and write the payload, too. */
 int64_t ubdx_user_move(struct ubdx_io *io);

@@ -97,7 +97,14 @@ enum ubdx_xfer_mode {
 	 * as O_DIRECT, gets -EFAULT. What UBDX_XFER_USER offers works, too.
 	 */
 	UBDX_XFER_MAP = 2,
-	UBDX_NR_XFER = 3,
+	/*
+	 * splice(2), sendfile(2) and their like work on the channel, at ubdx_pos(): a WRITE's pages go
+	 * into a pipe without a copy, a READ's are filled from one with one. A request that is committed
+	 * while pages of it are in a pipe ends when they are gone; and a server that is given up is cut
+	 * off from them: reading the pipe is -EIO then. What UBDX_XFER_USER offers works, too.
+	 */
+	UBDX_XFER_SPLICE = 3,
+	UBDX_NR_XFER = 4,
 };
 
 #define UBDX_XFER_NAME_LEN 16
@@ -112,7 +119,9 @@ enum ubdx_fallback {
 		1, /* MAP: it doesn't fill its pages, which hold something else, too */
 	UBDX_FALLBACK_GAP = 2, /* MAP, pages shown whole: it isn't contiguous all the same */
 	UBDX_FALLBACK_LONG = 3, /* MAP, the same: it has more pages than the tag's place */
-	UBDX_NR_FALLBACKS = 4,
+	UBDX_FALLBACK_SLAB =
+		4, /* SPLICE: it has pages that can't be in a pipe, such as a journal's */
+	UBDX_NR_FALLBACKS = 5,
 };
 
 /*
