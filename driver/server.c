@@ -35,6 +35,7 @@ static void ubdx_sq_free(struct ubdx_server_queue *sq)
 		return;
 	if (sq->task)
 		put_task_struct(sq->task);
+	free_page((unsigned long)sq->report);
 	if (sq->desc)
 		free_pages((unsigned long)sq->desc, sq->desc_order);
 	kvfree(sq);
@@ -65,6 +66,12 @@ static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct u
 	sq->desc = page_address(pages);
 	for (tag = 0; tag < q->depth; tag++)
 		sq->desc[tag].tag = tag;
+
+	sq->report = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!sq->report) {
+		ubdx_sq_free(sq);
+		return NULL;
+	}
 	return sq;
 }
 
@@ -261,6 +268,32 @@ static int ubdx_desc_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
 }
 
+static int ubdx_report_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
+{
+	u64 qid = (offset - UBDX_MMAP_REPORT) >> PAGE_SHIFT;
+
+	if (qid >= srv->nr_queues || vma->vm_end - vma->vm_start != PAGE_SIZE ||
+	    !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYEXEC);
+	return remap_pfn_range(vma, vma->vm_start,
+			       virt_to_phys(srv->queues[qid]->report) >> PAGE_SHIFT, PAGE_SIZE,
+			       vma->vm_page_prot);
+}
+
+/* Add up what the queues say. */
+void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info)
+{
+	unsigned int i;
+
+	for (i = 0; i < srv->nr_queues; i++) {
+		info->touched_bytes += READ_ONCE(srv->queues[i]->report->touched_bytes);
+		info->touched_sum += READ_ONCE(srv->queues[i]->report->touched_sum);
+	}
+}
+
 static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ubdx_server *srv = file->private_data;
@@ -268,8 +301,11 @@ static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (current->mm != srv->mm)
 		return -EPERM;
-	return offset < UBDX_MMAP_WINDOWS ? ubdx_desc_mmap(srv, vma, offset) :
-					    ubdx_map_mmap(srv, vma, offset);
+	if (offset >= UBDX_MMAP_REPORT)
+		return ubdx_report_mmap(srv, vma, offset);
+	if (offset >= UBDX_MMAP_WINDOWS)
+		return ubdx_map_mmap(srv, vma, offset);
+	return ubdx_desc_mmap(srv, vma, offset);
 }
 
 static int ubdx_server_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)

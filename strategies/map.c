@@ -89,10 +89,12 @@ static int64_t ubdx_map_move(struct ubdx_io *io)
 		ubdx_io_rw(io, ubdx_map_payload(io), step->length, write);
 		return UBDX_ASYNC;
 	}
-	if (write)
+	if (write) {
 		memcpy(step->addr, ubdx_map_payload(io), step->length);
-	else
+	} else {
 		memcpy(ubdx_map_payload(io), step->addr, step->length);
+		ubdx_io_seen(io, ubdx_map_payload(io), step->length);
+	}
 	return step->length;
 }
 
@@ -105,8 +107,15 @@ static int64_t ubdx_map_resume(struct ubdx_io *io, int res)
 		io->way = UBDX_WAY_USER;
 		return ubdx_user_move(io);
 	}
+	if (res > 0 && io->desc->op == UBDX_OP_READ)
+		ubdx_io_seen(io, ubdx_map_payload(io), res);
 	/* 0: the file ends before the device does. */
 	return res ? res : -EIO;
+}
+
+static const void *ubdx_map_look(struct ubdx_io *io, uint64_t length)
+{
+	return ubdx_map_payload(io);
 }
 
 const struct ubdx_strategy ubdx_strategy_map = {
@@ -115,4 +124,5 @@ const struct ubdx_strategy ubdx_strategy_map = {
 	.queue_exit = ubdx_map_exit,
 	.move = ubdx_map_move,
 	.resume = ubdx_map_resume,
+	.look = ubdx_map_look,
 };

@@ -16,6 +16,8 @@
 #include "queue.h"
 #include "strategy.h"
 
+#define UBDX_SPLICE_BLOCK 4096
+
 /* io->way: what resume() will be told of */
 enum {
 	UBDX_WAY_USER,
@@ -121,6 +123,14 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 	io->way = UBDX_WAY_USER;
 	if (step->kind == UBDX_STEP_MEM)
 		return ubdx_user_move(io);
+	/* What of a READ is to be looked at has to come by. In blocks, for direct I/O. */
+	if (unlikely(!write && io->done < io->touch)) {
+		uint64_t length = ubdx_round_up(io->touch - io->done, UBDX_SPLICE_BLOCK);
+
+		if (step->length > length)
+			step->length = length;
+		return ubdx_user_move(io);
+	}
 	moved = write ? ubdx_pipe_pass(io, channel, pos, file, step->offset, step->length) :
 			ubdx_pipe_pass(io, file, step->offset, channel, pos, step->length);
 	if (unlikely(moved == -EINVAL))
@@ -148,4 +158,5 @@ const struct ubdx_strategy ubdx_strategy_splice = {
 	.queue_exit = ubdx_pipe_close,
 	.move = ubdx_splice_move,
 	.resume = ubdx_splice_resume,
+	.look = ubdx_user_look,
 };

@@ -26,7 +26,10 @@ static int64_t ubdx_user_get(struct ubdx_io *io, void *to, uint64_t length)
 
 static int64_t ubdx_user_put(struct ubdx_io *io, const void *from, uint64_t length)
 {
-	ssize_t put = pwrite(io->q->channel, from, length, ubdx_user_pos(io));
+	ssize_t put;
+
+	ubdx_io_seen(io, from, length);
+	put = pwrite(io->q->channel, from, length, ubdx_user_pos(io));
 
 	return put < 0 ? -errno : put;
 }
@@ -40,20 +43,30 @@ int64_t ubdx_user_move(struct ubdx_io *io)
 	if (step->kind == UBDX_STEP_MEM)
 		return write ? ubdx_user_get(io, step->addr, step->length) :
 			       ubdx_user_put(io, step->addr, step->length);
-	if (write) {
-		got = ubdx_user_get(io, io->buf, step->length);
+	if (write && io->held < io->done + step->length) {
+		got = ubdx_user_get(io, io->buf + io->done, step->length);
 		if (got <= 0)
 			return got;
 		step->length = got;
 	}
-	ubdx_io_rw(io, io->buf, step->length, write);
+	ubdx_io_rw(io, io->buf + io->done, step->length, write);
 	return UBDX_ASYNC;
+}
+
+const void *ubdx_user_look(struct ubdx_io *io, uint64_t length)
+{
+	int64_t got = ubdx_user_get(io, io->buf, length);
+
+	if (got < (int64_t)length)
+		return NULL;
+	io->held = length;
+	return io->buf;
 }
 
 int64_t ubdx_user_resume(struct ubdx_io *io, int res)
 {
 	if (res > 0 && io->desc->op == UBDX_OP_READ)
-		return ubdx_user_put(io, io->buf, res);
+		return ubdx_user_put(io, io->buf + io->done, res);
 	/* 0: the file ends before the device does. */
 	return res ? res : -EIO;
 }
@@ -62,4 +75,5 @@ const struct ubdx_strategy ubdx_strategy_user = {
 	.name = "user",
 	.move = ubdx_user_move,
 	.resume = ubdx_user_resume,
+	.look = ubdx_user_look,
 };

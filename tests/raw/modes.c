@@ -214,9 +214,11 @@ static void reading(unsigned int mode)
 	memcpy(mem, pattern, BYTES);
 	d = client(&c, true, mem, BYTES);
 	is(d->xfer, mode, "a WRITE has the mode");
-	is(neg(pread(raw.chan, fresh, BYTES, pos(d, 0))), BYTES, "it can be read, to memory not yet there");
+	is(neg(pread(raw.chan, fresh, BYTES, pos(d, 0))), BYTES,
+	   "it can be read, to memory not yet there");
 	ok(!memcmp(fresh, pattern, BYTES), "as it is");
-	is(neg(pread(raw.chan, scratch, BYTES, pos(d, 5000))), BYTES - 5000, "from the middle, as far as it goes");
+	is(neg(pread(raw.chan, scratch, BYTES, pos(d, 5000))), BYTES - 5000,
+	   "from the middle, as far as it goes");
 	ok(!memcmp(scratch, pattern + 5000, BYTES - 5000), "right");
 	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES - 1))), 1, "its last byte");
 	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES))), 0, "and nothing behind");
@@ -232,11 +234,14 @@ static void reading(unsigned int mode)
 	is(uring_rw(false, scratch, BYTES, pos(d, 0)), BYTES, "through io_uring");
 	ok(!memcmp(scratch, pattern, BYTES), "right, too");
 	is(neg(pwrite(raw.chan, scratch, 512, pos(d, 0))), -EINVAL, "it can't be written to");
-	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(1, d->tag, d->seq, 0))), -EINVAL, "another queue");
-	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, q.depth, d->seq, 0))), -EINVAL, "a tag too high");
-	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, (d->tag + 1) % q.depth, d->seq, 0))), -ESTALE,
-	   "another tag");
-	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, d->tag, d->seq + 1, 0))), -ESTALE, "another request");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(1, d->tag, d->seq, 0))), -EINVAL,
+	   "another queue");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, q.depth, d->seq, 0))), -EINVAL,
+	   "a tag too high");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, (d->tag + 1) % q.depth, d->seq, 0))),
+	   -ESTALE, "another tag");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, d->tag, d->seq + 1, 0))), -ESTALE,
+	   "another request");
 	is(neg(pread(raw.chan, scratch, 512, 1LL << 62)), -ESTALE, "an odd position");
 	pthread_create(&thread, NULL, read_thread, (void *)d);
 	pthread_join(thread, &ret);
@@ -260,7 +265,8 @@ static void writing(unsigned int mode)
 	is(d->xfer, mode, "a READ has the mode");
 	is(neg(pread(raw.chan, scratch, 512, pos(d, 0))), -EINVAL, "it can't be read");
 	is(neg(pwrite(raw.chan, pattern, 5000, pos(d, 0))), 5000, "it can be written to");
-	is(neg(pwrite(raw.chan, pattern + 5000, BYTES, pos(d, 5000))), BYTES - 5000, "as far as it goes");
+	is(neg(pwrite(raw.chan, pattern + 5000, BYTES, pos(d, 5000))), BYTES - 5000,
+	   "as far as it goes");
 	is(neg(pwrite(raw.chan, pattern, 1, pos(d, BYTES))), -ENOSPC, "and not behind");
 	is(neg(pwrite(raw.chan, nowhere, 100, pos(d, 0))), -EFAULT, "from memory that isn't there");
 	is(uring_rw(true, pattern, 512, pos(d, 0)), 512, "through io_uring");
@@ -279,11 +285,13 @@ static void writing(unsigned int mode)
 		n += i >= 4608 && mem[i] != (char)0xa5 && i >= 5000;
 	is(n, 0, "nothing else has got there");
 	pwrite(raw.chan, pattern + 4608, BYTES, pos(d, 0));
-	is(commit(d, d->nr_sectors * 512 + 512), -EINPROGRESS, "committed with more than it asks for");
+	is(commit(d, d->nr_sectors * 512 + 512), -EINPROGRESS,
+	   "committed with more than it asks for");
 	is(client_end(&c), -EIO, "it fails");
 
 	d = client(&c, false, mem, 4096);
-	is(raw_commit(&q, 0, (d->tag + 1) % q.depth, d->seq, 4096), -ESTALE, "a commit for another tag");
+	is(raw_commit(&q, 0, (d->tag + 1) % q.depth, d->seq, 4096), -ESTALE,
+	   "a commit for another tag");
 	is(commit(d, -ENOSPC), -EINPROGRESS, "an errno");
 	is(client_end(&c), -ENOSPC, "reaches the reader");
 	is(commit(d, 4096), -ESTALE, "the second commit is refused");
@@ -298,7 +306,8 @@ static void no_access(void)
 
 	d = client(&c, true, mem, 4096);
 	is(read_some(d), -EOPNOTSUPP, "copy: the channel can't be read");
-	is(neg(splice(raw.chan, &(loff_t){ pos(d, 0) }, -1, NULL, 1, 0)), -EBADF, "nor spliced to nowhere");
+	is(neg(splice(raw.chan, &(loff_t){ pos(d, 0) }, -1, NULL, 1, 0)), -EBADF,
+	   "nor spliced to nowhere");
 	is(finish(&c, d, 4096), 4096, "the WRITE ends");
 	munmap(mem, BYTES);
 }
@@ -338,26 +347,29 @@ static int map_error(size_t bytes, int prot, int flags, off_t at)
 static void map_windows(void)
 {
 	window_bytes = (size_t)q.depth * MAX_IO;
-	is(map_error(window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE)), -EPERM,
-	   "the window for WRITEs can't be writable");
+	is(map_error(window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		     ubdx_window(0, UBDX_OP_WRITE)),
+	   -EPERM, "the window for WRITEs can't be writable");
 	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_READ)), -EPERM,
 	   "that for READs must be");
-	is(map_error(window_bytes, PROT_READ | PROT_EXEC, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE)), -EPERM,
-	   "executable neither");
-	is(map_error(window_bytes, PROT_READ, MAP_PRIVATE, ubdx_window(0, UBDX_OP_WRITE)), -EINVAL, "private");
-	is(map_error(window_bytes - 4096, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE)), -EINVAL,
-	   "a part");
-	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE) + 4096), -EINVAL,
-	   "from the middle");
+	is(map_error(window_bytes, PROT_READ | PROT_EXEC, MAP_SHARED,
+		     ubdx_window(0, UBDX_OP_WRITE)),
+	   -EPERM, "executable neither");
+	is(map_error(window_bytes, PROT_READ, MAP_PRIVATE, ubdx_window(0, UBDX_OP_WRITE)), -EINVAL,
+	   "private");
+	is(map_error(window_bytes - 4096, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE)),
+	   -EINVAL, "a part");
+	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE) + 4096),
+	   -EINVAL, "from the middle");
 	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(1, UBDX_OP_WRITE)), -EINVAL,
 	   "of a queue that isn't there");
 	window[UBDX_OP_WRITE] = mmap(NULL, window_bytes, PROT_READ, MAP_SHARED, raw.chan,
 				     ubdx_window(0, UBDX_OP_WRITE));
-	window[UBDX_OP_READ] = mmap(NULL, window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, raw.chan,
-				    ubdx_window(0, UBDX_OP_READ));
+	window[UBDX_OP_READ] = mmap(NULL, window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+				    raw.chan, ubdx_window(0, UBDX_OP_READ));
 	ok(window[0] != MAP_FAILED && window[1] != MAP_FAILED, "both windows can be mapped");
-	is(mprotect(window[UBDX_OP_WRITE], window_bytes, PROT_READ | PROT_WRITE) ? -errno : 0, -EACCES,
-	   "and the former not be made writable");
+	is(mprotect(window[UBDX_OP_WRITE], window_bytes, PROT_READ | PROT_WRITE) ? -errno : 0,
+	   -EACCES, "and the former not be made writable");
 	is(look(window[UBDX_OP_WRITE]), -1, "where no request is there is SIGBUS");
 }
 
@@ -430,14 +442,17 @@ static void mapping(void)
 	ok(!memcmp(place(d), pattern, BYTES), "map: a WRITE's payload is in its place");
 	is(look(place(d) + BYTES), -1, "and nothing behind it");
 	from = (struct iovec){ place(d), 512 };
-	is(neg(process_vm_readv(getpid(), &to, 1, &from, 1, 0)), -EFAULT, "process_vm_readv doesn't see it");
-	is(neg(pwrite(fileno(file), place(d), BYTES, 0)), BYTES, "a buffered write can be made from it");
+	is(neg(process_vm_readv(getpid(), &to, 1, &from, 1, 0)), -EFAULT,
+	   "process_vm_readv doesn't see it");
+	is(neg(pwrite(fileno(file), place(d), BYTES, 0)), BYTES,
+	   "a buffered write can be made from it");
 	is(neg(pread(fileno(file), scratch, BYTES, 0)), BYTES, "whole");
 	ok(!memcmp(scratch, pattern, BYTES), "and right");
 	is(direct_from(place(d), 4096), -EFAULT, "direct I/O can't");
 	child_start(&child, place(d));
 	saw = child_look(&child);
-	ok(saw == -1 || saw == (unsigned char)pattern[0], "a child forked meanwhile sees it, or has SIGBUS");
+	ok(saw == -1 || saw == (unsigned char)pattern[0],
+	   "a child forked meanwhile sees it, or has SIGBUS");
 	is(child_look(&late), -1, "one forked before has SIGBUS");
 	is(finish(&c, d, BYTES), BYTES, "the WRITE ends");
 	is(look(place(d)), -1, "then its place is SIGBUS");
@@ -520,7 +535,8 @@ static void sink(const char *what, int to, int from, bool by_sendfile)
 
 static void tcp_pair(int fds[2])
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int listener = socket(AF_INET, SOCK_STREAM, 0);
 
@@ -669,7 +685,11 @@ static void cut_off(bool committed, bool late)
 	start = raw_now();
 	if (!late)
 		is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_FORCE), 0, "the device is stopped");
-	is(client_end(&c), committed ? (int)BYTES : late ? -ETIMEDOUT : -EIO, "it ends, as it was to");
+	is(client_end(&c),
+	   committed ? (int)BYTES :
+	   late	     ? -ETIMEDOUT :
+		       -EIO,
+	   "it ends, as it was to");
 	ok(raw_now() - start < 10, "soon");
 	/* its memory is somebody else's now */
 	memset(mem, 0xa5, BYTES);

@@ -161,6 +161,7 @@ static int ubdx_worker_start(struct ubdx_server *s, uint16_t id, size_t prefault
 			.nr_cpus	= s->opts.nr_cpus,
 			.target		= s->target,
 			.channel	= s->channel,
+			.touch		= s->opts.touch,
 			.logger		= &s->logger,
 		},
 	};
