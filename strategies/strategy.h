@@ -33,8 +33,8 @@ struct ubdx_queue;
  * struct ubdx_strategy - the server's half of a transfer mode.
  * @name:	as the driver's.
  * @queue_init:	acquire what each queue needs, in its thread, before the first request; may be NULL.
- *		Returns 0 or the result of ubdx_fail().
- * @queue_exit:	release it; may be NULL. No request is left.
+ *		Returns 0 or the result of ubdx_fail(). Not called where no request can have the mode.
+ * @queue_exit:	release what of it was acquired, if anything; may be NULL. No request is left.
  * @move:	move payload between @io, from byte io->done on, and the place in io->step
  *		(UBDX_STEP_FILE or UBDX_STEP_MEM). At most io->step.length bytes, of which there are
  *		never more than the request has left.

@@ -107,6 +107,7 @@ struct ubdx_queue_config {
 	uint16_t id;
 	uint16_t depth;
 	uint32_t max_io_bytes;
+	uint64_t xfer_modes; /* that requests can have: bit 1 << mode */
 	size_t prefault; /* of each buffer, a multiple of the page size */
 	const unsigned int *cpus; /* where the kernel's workers for it may run */
 	size_t nr_cpus; /* 0: anywhere */
