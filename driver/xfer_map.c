@@ -13,7 +13,7 @@
  * is nothing to zap. Zapping takes a mutex: it is done in process context, and is why ends are.
  *
  * A page fault puts in all of the request (map_when=fault), or delivery does (eager). A fault where
- * no request is is SIGBUS. But once the server was declared dead its requests may have ended under
+ * there is no request is SIGBUS. But once the server was declared dead its requests may have ended under
  * its hands, through no fault of it: from then on it finds a page of no meaning there.
  *
  * Ends that wait for each other in a commit batch can share a zap (map_batch). What it spans may hold

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -19,6 +20,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -730,6 +732,48 @@ static void left_behind(void)
 	munmap(mem, BYTES);
 }
 
+/* A server without CAP_SYS_ADMIN: nobody takes its word, so it has mode copy. */
+static void untrusted(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct all[2], some[2];
+	struct ubdx_set set;
+	struct ubdx_info info;
+
+	raw_defaults(&raw);
+	raw.add.xfer_modes = (1 << UBDX_NR_XFER) - 1;
+	if (raw_add(&raw))
+		bail("add");
+	set = (struct ubdx_set){ .id = raw.add.id, .xfer = UBDX_XFER_USER };
+	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) ? -errno : 0, 0,
+	   "a device whose server is yet to come");
+	if (syscall(SYS_capget, &head, all))
+		bail("capget");
+	memcpy(some, all, sizeof(all));
+	some[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	if (syscall(SYS_capset, &head, some) || raw_open(&raw) || syscall(SYS_capset, &head, all))
+		bail("open");
+	if (raw_queue_init(&raw, &q, 0) || raw_fetch_all(&q) || raw_ctl(&raw, UBDX_IOC_START, 0))
+		bail("start");
+	serve_scan();
+	is(raw_info(&raw, &info) ?: (int)info.xfer_modes, 1 << UBDX_XFER_COPY,
+	   "one without privilege can have copy only");
+	is(info.xfer, UBDX_XFER_COPY, "so that is what it gets");
+	is(info.xfer_wanted, UBDX_XFER_USER, "whatever is wanted");
+	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) ? -errno : 0, -EOPNOTSUPP, "and it can't be set");
+	bdev = raw_bdev(&raw, O_RDWR);
+	end();
+}
+
+/* A mode that can't carry everything isn't had without the one that can. */
+static void offers(void)
+{
+	raw_defaults(&raw);
+	raw.add.xfer_modes = 1 << UBDX_XFER_MAP | 1 << UBDX_XFER_SPLICE;
+	is(raw_add(&raw), -EOPNOTSUPP, "map and splice are no offer without user");
+	close(raw.ctl);
+}
+
 int main(void)
 {
 	static const unsigned int modes[] = { UBDX_XFER_USER, UBDX_XFER_MAP, UBDX_XFER_SPLICE };
@@ -767,5 +811,7 @@ int main(void)
 	cut_off(false, true);
 	cut_off(true, true);
 	left_behind();
+	untrusted();
+	offers();
 	return done();
 }

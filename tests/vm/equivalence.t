@@ -15,7 +15,7 @@ readonly image_file=/tmp/image
 # The trace: each block is read or written once, so the order doesn't matter; nothing is merged, so it is the same requests.
 trace() {
 	echo 2 >"$sys/queue/nomerges"
-	run_fio --name=trace --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --rw=randrw --size=8m --bsrange=512-128k \
+	run_fio --name=trace --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --rw=randrw --size=3m --bsrange=512-128k \
 		--randseed=77 --allrandrepeat=1 --refill_buffers --serialize_overlap=1
 }
 
@@ -60,11 +60,11 @@ trial() {
 	del "$dev"
 }
 
-# same WHAT TARGET_OPTIONS...: in all modes.
+# same WHAT TOUCH TARGET_OPTIONS...: in all modes.
 same() {
-	local what=$1 mode first_image='' first_touched='' touch
-	shift
-	for touch in none header all; do
+	local what=$1 mode first_image='' first_touched='' touch touches=$2
+	shift 2
+	for touch in $touches; do
 		first_image='' first_touched=''
 		for mode in "${modes[@]}" switch; do
 			[[ $mode != switch || $touch == all ]] || continue
@@ -81,9 +81,9 @@ same() {
 	done
 }
 
-same "loop, buffered" --target loop --file $image_file --size 16M --depth 32 --max-io 128K
-same "loop, direct" --target loop --file /dev/nullb0 --direct --size 16M --depth 32 --max-io 128K
-same "mem" --target mem --size 16M --depth 32 --max-io 128K
+same "loop, buffered" "header all" --target loop --file $image_file --size 16M --depth 32 --max-io 128K
+same "loop, direct" all --target loop --file /dev/nullb0 --direct --size 16M --depth 32 --max-io 128K
+same "mem" "none all" --target mem --size 16M --depth 32 --max-io 128K
 
 # ---- one pipe a queue, not one a tag ----
 
