@@ -217,6 +217,9 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 	sq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
 	if (vma->vm_end - vma->vm_start != ubdx_window_bytes(sq->q) || !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
+	/* where pages are larger than a request need be */
+	if (!PAGE_ALIGNED(sq->q->dev->params.max_io_bytes))
+		return -EINVAL;
 	/* for a WRITE's payload never writable; a READ's that couldn't be written to has no use */
 	if (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_WRITE) != write)
 		return -EPERM;
@@ -265,6 +268,7 @@ static bool ubdx_map_gather(struct ubdx_server_queue *sq, struct ubdx_slot *slot
 	return ++g->nr >= READ_ONCE(ubdx_map_batch);
 }
 
+/* For an abort the range can be gone meanwhile: then the server's task has just done this. */
 static void ubdx_map_release_gathered(struct ubdx_server_queue *sq)
 {
 	u8 op;
@@ -273,7 +277,7 @@ static void ubdx_map_release_gathered(struct ubdx_server_queue *sq)
 		u64 start = READ_ONCE(sq->gathered.start[op]),
 		    end = READ_ONCE(sq->gathered.end[op]);
 
-		if (end > start)
+		if (start && end > start)
 			ubdx_map_zap(sq->srv, sq->q, start, end);
 	}
 }
