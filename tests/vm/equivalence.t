@@ -71,7 +71,7 @@ same() {
 			rm -f $image_file
 			truncate -s 16M $image_file
 			blkdiscard -f /dev/nullb0 2>/dev/null
-			trial "$@" -- "$mode" --touch $touch
+			trial "$@" -- "$mode" --touch "$touch"
 			: "${first_image:=$image}" "${first_touched:=$touched}"
 			ok "$what, touch $touch: $mode was used" test "$used" -gt 1
 			is "$image" "$first_image" "$what, touch $touch, $mode: the same image"

@@ -21,19 +21,23 @@ typedef uint64_t ubdx_words __attribute__((vector_size(16), aligned(1), may_alia
 
 static uint64_t ubdx_sum_words(const char *p, uint64_t length)
 {
-	ubdx_words sum[4] = { 0 };
+	ubdx_words a = { 0 }, b = a, c = a, d = a;
 	uint64_t at, word, rest = 0;
-	unsigned int i;
 
-	for (at = 0; at + sizeof(sum) <= length; at += sizeof(sum))
-		for (i = 0; i < 4; i++)
-			sum[i] += *(const ubdx_words *)(p + at + i * sizeof(*sum));
+	for (at = 0; at + 4 * sizeof(a) <= length; at += 4 * sizeof(a)) {
+		const ubdx_words *words = (const void *)(p + at);
+
+		a += words[0];
+		b += words[1];
+		c += words[2];
+		d += words[3];
+	}
 	for (; at < length; at += sizeof(word)) {
 		memcpy(&word, p + at, sizeof(word));
 		rest += word;
 	}
-	sum[0] += sum[1] + sum[2] + sum[3];
-	return sum[0][0] + sum[0][1] + rest;
+	a += b + c + d;
+	return a[0] + a[1] + rest;
 }
 
 /* A byte that is at @pos of the payload, as the part of its word that it is. */
