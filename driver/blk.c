@@ -29,7 +29,7 @@
 #define UBDX_BATCH_BYTES SZ_64K
 
 /* End the requests that were left to a later commit. The server's task, or an abort after its grace period. */
-void ubdx_end_batch(struct ubdx_server_queue *sq)
+static void ubdx_end_batch(struct ubdx_server_queue *sq)
 {
 	if (!rq_list_empty(&sq->batch.req_list))
 		blk_mq_end_request_batch(&sq->batch);
@@ -55,12 +55,26 @@ static void ubdx_leave_batch(struct ubdx_server_queue *sq)
 		ubdx_end_batch(sq);
 }
 
+/*
+ * What requests in the batch have exposed is shut, before they end. An abort may be doing the same:
+ * as long as xfer is set it has to.
+ */
+static void ubdx_release_gathered(struct ubdx_server_queue *sq)
+{
+	if (likely(!sq->gathered.xfer))
+		return;
+	sq->gathered.xfer->release_gathered(sq);
+	WRITE_ONCE(sq->gathered.xfer, NULL);
+	memset(&sq->gathered, 0, sizeof(sq->gathered));
+}
+
 /**
- * ubdx_commit_refused - nothing came of a commit; those before it may have waited for it.
+ * ubdx_commit_refused - a commit ended no request; those before it may have waited for it.
  * @sq:		queue; this is its task.
  */
 void ubdx_commit_refused(struct ubdx_server_queue *sq)
 {
+	ubdx_release_gathered(sq);
 	local_bh_disable();
 	ubdx_leave_batch(sq);
 	local_bh_enable();
@@ -75,6 +89,8 @@ static __always_inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
 	if (sq && unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
 		more = false;
+	if (sq && !more)
+		ubdx_release_gathered(sq);
 	local_bh_disable();
 	if (unlikely(result.status)) {
 		blk_mq_end_request(rq, result.status);
@@ -89,29 +105,82 @@ static __always_inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx
 	local_bh_enable();
 }
 
+static void ubdx_release(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	if (likely(!slot->exposed))
+		return;
+	slot->xfer->release(q, slot);
+	slot->exposed = NULL;
+}
+
 /* Not in a batch: what is told of the end is told after it. */
 static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *sq,
 				     struct ubdx_slot *slot, struct ubdx_result result)
 {
 	struct ubdx_trace_done done;
 
+	ubdx_release(q, slot);
+	ubdx_stage_released(q, slot);
 	ubdx_trace_fill(&done, q, slot);
 	__ubdx_end(sq, slot, result, false);
 	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
 }
 
+/* Back to blk-mq, where it waits for another server. */
+static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	struct request *rq = slot->rq;
+
+	atomic64_inc(&q->reissued);
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	blk_mq_requeue_request(rq, true);
+}
+
 /**
  * ubdx_end - end a request, or the part of it that was served.
  * @q:		queue.
- * @slot:	slot, claimed by the caller, who loses it.
+ * @slot:	slot, claimed by the caller, who loses it, and without users.
  * @result:	outcome.
  */
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
 {
-	if (static_branch_unlikely(&ubdx_traced))
+	ubdx_release(q, slot);
+	if (unlikely(result.again))
+		ubdx_reissue(q, slot);
+	else if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(q, NULL, slot, result);
 	else
 		__ubdx_end(NULL, slot, result, false);
+}
+
+/*
+ * A commit's request whose pages are exposed. If others follow they can be shut together, and the
+ * request waits for that in the batch: then it isn't the caller's any more (true).
+ *
+ * An abort takes over what is in the batch when no RCU read-side critical section is left that has
+ * not seen sq->dead. Hence the order: what it has to shut is noted before the request joins.
+ */
+static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				      struct ubdx_result result, bool more)
+{
+	const struct ubdx_xfer_ops *xfer = slot->xfer;
+	bool joined = false, now;
+
+	local_bh_disable();
+	WRITE_ONCE(sq->gathered.xfer, xfer);
+	now = xfer->gather(sq, slot);
+	if (more && !now && !result.status && result.bytes == blk_rq_bytes(slot->rq))
+		joined = ubdx_join_batch(sq, slot->rq, true);
+	if (joined) {
+		slot->exposed = NULL;
+		atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	}
+	local_bh_enable();
+	if (joined)
+		return true;
+	ubdx_release_gathered(sq);
+	slot->exposed = NULL;
+	return false;
 }
 
 /**
@@ -124,26 +193,32 @@ void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result r
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more)
 {
-	if (static_branch_unlikely(&ubdx_traced))
+	if (static_branch_unlikely(&ubdx_traced)) {
 		ubdx_end_traced(sq->q, sq, slot, result);
-	else
-		__ubdx_end(sq, slot, result, more);
+		return;
+	}
+	if (unlikely(slot->exposed) && ubdx_end_exposed(sq, slot, result, more))
+		return;
+	__ubdx_end(sq, slot, result, more);
+}
+
+/**
+ * ubdx_finish - end a request that may have users, now or when the last of them is gone.
+ * @q:		queue.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @result:	outcome.
+ */
+void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
+{
+	slot->result = result;
+	if (!ubdx_slot_leave(slot))
+		ubdx_end(q, slot, result);
 }
 
 /* Is the request out for longer than the server may keep it? */
 static bool ubdx_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
 {
 	return (u32)jiffies - slot->start >= msecs_to_jiffies(q->dev->params.timeout_ms);
-}
-
-/* Back to blk-mq, where it waits for another server. */
-static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
-{
-	struct request *rq = slot->rq;
-
-	atomic64_inc(&q->reissued);
-	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
-	blk_mq_requeue_request(rq, true);
 }
 
 /**
@@ -158,11 +233,22 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen)
 
 	if (READ_ONCE(q->dev->recovers) &&
 	    (!seen || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)) {
-		ubdx_reissue(q, slot);
+		ubdx_finish(q, slot, (struct ubdx_result){ .again = true });
 		return;
 	}
 	atomic64_inc(&q->aborted);
-	ubdx_end(q, slot, (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
+	ubdx_finish(q, slot,
+		    (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
+}
+
+/* Abort what was left to a later commit, which is ended. sq->dead is set, none is left to one any more. */
+void ubdx_abort_batch(struct ubdx_server_queue *sq)
+{
+	const struct ubdx_xfer_ops *xfer = READ_ONCE(sq->gathered.xfer);
+
+	if (xfer)
+		xfer->release_gathered(sq);
+	ubdx_end_batch(sq);
 }
 
 /*
@@ -179,7 +265,7 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 
 		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
 			ubdx_abort(q, slot, false);
-		else if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
+		else if (ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER))
 			ubdx_abort(q, slot, true);
 	}
 }
@@ -252,9 +338,9 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 	blk_mq_start_request(rq);
 
 	slot->rq = rq;
-	slot->xfer = ubdx_xfer_select(q->dev, rq);
-	slot->start = jiffies;
 	slot->op = op - 1;
+	slot->xfer = ubdx_xfer_select(q, slot, rq);
+	slot->start = jiffies;
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
 	ubdx_stage(q, slot, UBDX_T_QUEUE);
 

@@ -118,7 +118,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	/* From here on a commit or an abort can claim it. */
 	ubdx_slot_release(slot, seq, UBDX_SLOT_SERVER);
 	if (unlikely(READ_ONCE(sq->dead))) {
-		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
+		if (ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER))
 			ubdx_abort(sq->q, slot, false);
 		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
 		return;
@@ -277,6 +277,26 @@ static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cm
 	return -EIOCBQUEUED;
 }
 
+/* No such request is at the server. */
+static noinline int ubdx_uring_stale(struct ubdx_server_queue *sq, u32 flags)
+{
+	if (READ_ONCE(sq->dead))
+		return -ENODEV;
+	atomic64_inc(&sq->stale);
+	if (!(flags & UBDX_COMMIT_MORE))
+		ubdx_commit_refused(sq);
+	return -ESTALE;
+}
+
+/* Answered, while somebody still reaches its payload: then the last of them ends it. */
+static noinline void ubdx_end_used(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				   struct ubdx_result result, bool more)
+{
+	ubdx_finish(sq->q, slot, result);
+	if (!more)
+		ubdx_commit_refused(sq);
+}
+
 static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			     unsigned int issue_flags)
 {
@@ -290,6 +310,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
 	struct ubdx_result result;
 	struct ubdx_slot *slot;
+	bool used = false;
 
 	if (unlikely(!sq || tag >= sq->q->depth || flags & ~UBDX_COMMIT_MORE))
 		return -EINVAL;
@@ -299,12 +320,17 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	slot = &sq->q->slots[tag];
 
 	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))) {
-		if (READ_ONCE(sq->dead))
-			return -ENODEV;
-		atomic64_inc(&sq->stale);
-		if (!(flags & UBDX_COMMIT_MORE))
-			ubdx_commit_refused(sq);
-		return -ESTALE;
+		used = ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER);
+		if (!used)
+			return ubdx_uring_stale(sq, flags);
+	}
+	/*
+	 * Declared dead before it answered: what it says of the payload need not be so, as it can't
+	 * reach that any more, and may not have noticed.
+	 */
+	if (unlikely(READ_ONCE(sq->dead))) {
+		ubdx_abort(sq->q, slot, true);
+		return -ENODEV;
 	}
 	/* The request is ours, and so is the tag: its command went to the server with it. */
 	if (static_branch_unlikely(&ubdx_traced))
@@ -319,11 +345,12 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 		ubdx_commit_refused(sq);
 		return -ENODEV;
 	}
-	ubdx_stage(sq->q, slot, UBDX_T_RELEASE);
-
 	/* Park before the request ends: its tag can be used again at once. */
 	ubdx_park(&sq->tags[tag].cmd, cmd);
-	ubdx_end_commit(sq, slot, result, flags & UBDX_COMMIT_MORE);
+	if (unlikely(used))
+		ubdx_end_used(sq, slot, result, flags & UBDX_COMMIT_MORE);
+	else
+		ubdx_end_commit(sq, slot, result, flags & UBDX_COMMIT_MORE);
 	ubdx_parked(sq, &sq->tags[tag].cmd, issue_flags);
 	return -EIOCBQUEUED;
 }

@@ -53,4 +53,24 @@ static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)
 	return cmd_to_io_kiocb(cmd)->ctx;
 }
 
+/* Can a request's segments not join at page boundaries? False: they do. Some kernels keep book of it. */
+static inline bool ubdx_rq_may_have_gaps(const struct request *rq)
+{
+#ifdef UBDX_HAVE_PHYS_GAP
+	return req_phys_gap_mask(rq) & ~PAGE_MASK;
+#else
+	return rq->nr_phys_segments > 1;
+#endif
+}
+
+/* Large kmalloc()s became pages that must not be referenced, as slab pages are. */
+static inline bool ubdx_page_is_kmalloc(struct page *page)
+{
+#ifdef UBDX_HAVE_LARGE_KMALLOC
+	return folio_test_large_kmalloc(page_folio(page));
+#else
+	return false;
+#endif
+}
+
 #endif /* UBDX_COMPAT_H */

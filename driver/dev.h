@@ -19,16 +19,27 @@
  *   SERVER		at the server, which has not answered; may be claimed
  *   CLAIMED		owned by who claimed it: the server's task, delivering or committing, or an
  *			abort. The owner moves it on or ends it
+ *   ENDING		it was claimed while it had users, and its result is known (slot->result).
+ *			The last user owns it, and ends it
  *
  * State and sequence number share one atomic word: to claim is to exchange it, so there is one
  * owner, and a claim for another request than the one that is there fails.
+ *
+ * So does the number of a request's users: those who reach its payload from outside, at their own
+ * time (access.c): a pread in the middle of its copy, a page fault that fills a window, buffers in a
+ * pipe. One becomes a user only in state SERVER, and as long as there is one the request doesn't
+ * end: its pages, and slot->rq, op and xfer, stay as they are. A claim takes the request with its
+ * users, and who has claimed it and finds some left leaves it to them (ENDING). Where there is none,
+ * as in mode `copy` always, to claim costs one exchange and nothing more. A user either lets go in
+ * bounded time (no page fault of the server's memory is waited for by one), or its mode's @cut makes
+ * it go (xfer.h), so an abort needs to wait for neither.
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
  *   1. sq->dead is set and every queue_rq under way is waited for. After that none is left that
  *      hasn't seen it, so nothing is published any more.
- *   2. every QUEUED or SERVER request of every queue is claimed and ended. This takes no lock at
- *   all.
+ *   2. every QUEUED or SERVER request of every queue is claimed and ended, or left to users that
+ *      are about to go; those that may stay are cut off. This takes no lock that is held for long.
  *   3. parked commands are completed, without the rings' uring_lock: the server may hold that for
  *      as long as it likes.
  * If the device recovers (recovery.c) requests are not ended in step 2 but given back to blk-mq, and
@@ -63,6 +74,7 @@ enum ubdx_slot_state {
 	UBDX_SLOT_QUEUED,
 	UBDX_SLOT_SERVER,
 	UBDX_SLOT_CLAIMED,
+	UBDX_SLOT_ENDING,
 };
 
 /* The points of a request's life that are stamped, see docs/design.md. */
@@ -78,18 +90,39 @@ enum ubdx_stage {
 	UBDX_NR_STAGES,
 };
 
+/* What was done to payloads beside mode `copy`'s copies; counted in sysfs, and in ubdx_done. */
+enum ubdx_moved {
+	UBDX_MOVED_COPIED, /* bytes, through the channel */
+	UBDX_MOVED_SPLICED, /* bytes, into a pipe */
+	UBDX_MOVED_MAPPED, /* pages put into a window */
+	UBDX_MOVED_FAULTS, /* page faults for that */
+	UBDX_MOVED_ZAPS, /* and times that some were taken out */
+	UBDX_NR_MOVED,
+};
+
+/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
+struct ubdx_result {
+	blk_status_t status;
+	bool again; /* nothing of it has: it goes back to blk-mq, for another server */
+	unsigned int bytes;
+};
+
 struct ubdx_slot {
-	atomic64_t word; /* seq << 32 | state */
+	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
+	struct ubdx_result result; /* while ENDING */
+	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
 	u32 start; /* jiffies at T0 */
 	u8 op; /* enum ubdx_op */
-};
+	u8 fallback; /* enum ubdx_fallback */
+} ____cacheline_aligned_in_smp;
 
 /* Of the request with this sequence number; written only while somebody traces. */
 struct ubdx_stamps {
 	u32 seq;
 	u64 at[UBDX_NR_STAGES];
+	u32 moved[UBDX_NR_MOVED];
 };
 
 /* Written by the queue's server task only; read at any time. */
@@ -112,7 +145,9 @@ struct ubdx_queue {
 	u64 failed; /* ended with an error by the server */
 	atomic64_t aborted; /* ended because the server is gone */
 	atomic64_t reissued; /* to be served by another server */
-	struct ubdx_slot slots[] ____cacheline_aligned_in_smp;
+	atomic64_t moved[UBDX_NR_MOVED];
+	atomic64_t fallbacks[UBDX_NR_FALLBACKS]; /* requests the device's mode couldn't carry */
+	struct ubdx_slot slots[];
 };
 
 struct ubdx_sq_tag {
@@ -124,6 +159,14 @@ struct ubdx_sq_tag {
 	bool fetched;
 };
 
+/* What waits for a mode's release_gathered(), by direction. The server's task's; see ubdx_end_exposed(). */
+struct ubdx_gathered {
+	const struct ubdx_xfer_ops *xfer; /* NULL: nothing */
+	unsigned int nr;
+	u64 start[2];
+	u64 end[2];
+};
+
 struct ubdx_server_queue {
 	struct ubdx_server *srv;
 	struct ubdx_queue *q;
@@ -133,6 +176,7 @@ struct ubdx_server_queue {
 	bool dead;
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
 	unsigned int desc_order;
+	struct ubdx_report *report; /* a page, mapped by the server, who writes it */
 	unsigned int nr_fetched; /* tags; written by the task, read by START */
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
@@ -140,6 +184,8 @@ struct ubdx_server_queue {
 	/* committed, to be ended together; see ubdx_join_batch() */
 	struct io_comp_batch batch ____cacheline_aligned_in_smp;
 	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
+	struct ubdx_gathered gathered;
+	unsigned long window[2]; /* where the server has them mapped, by direction */
 	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
 };
 
@@ -149,9 +195,14 @@ struct ubdx_server {
 	struct mm_struct *mm; /* holds a reference (mmgrab) */
 	struct mmu_notifier notifier;
 	struct pid *tgid;
+	struct address_space mapping; /* of the windows; there are none when the file is gone */
+	struct page *blank;
+	spinlock_t span_lock; /* a leaf */
+	struct list_head spans; /* xfer_splice.c */
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
+	bool trusted; /* its opener has CAP_SYS_ADMIN, see struct ubdx_xfer_ops.trusts */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
 };
@@ -190,6 +241,11 @@ static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
 	return slot->op <= UBDX_OP_WRITE;
 }
 
+#define UBDX_SLOT_STATE 0xffULL
+#define UBDX_SLOT_USER 0x100ULL
+#define UBDX_SLOT_USERS 0xffffff00ULL
+
+/* Of a slot without users. */
 static inline u64 ubdx_slot_word(u32 seq, enum ubdx_slot_state state)
 {
 	return (u64)seq << 32 | state;
@@ -202,15 +258,67 @@ static inline u32 ubdx_slot_seq(const struct ubdx_slot *slot)
 
 static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
 {
-	return (u32)atomic64_read(&slot->word);
+	return atomic64_read(&slot->word) & UBDX_SLOT_STATE;
 }
 
-/* Take the request with this number if it is in state @from. Only one caller succeeds. */
+/* Take the request with this number if it is in state @from, unused. Only one caller succeeds. */
 static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
 {
 	s64 old = ubdx_slot_word(seq, from);
 
 	return atomic64_try_cmpxchg(&slot->word, &old, ubdx_slot_word(seq, UBDX_SLOT_CLAIMED));
+}
+
+/* The same with its users, if it has any. Who does this ends it by ubdx_finish(). */
+static inline bool ubdx_slot_claim_used(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
+{
+	s64 old = atomic64_read(&slot->word);
+
+	do {
+		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != from)
+			return false;
+	} while (!atomic64_try_cmpxchg(&slot->word, &old, old - from + UBDX_SLOT_CLAIMED));
+	return true;
+}
+
+/* The owner leaves it to its users. False: there is none left, it stays the owner's. */
+static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
+{
+	s64 old = atomic64_read(&slot->word);
+
+	do {
+		if (!(old & UBDX_SLOT_USERS))
+			return false;
+	} while (!atomic64_try_cmpxchg(&slot->word, &old,
+				       old - UBDX_SLOT_CLAIMED + UBDX_SLOT_ENDING));
+	return true;
+}
+
+/* Become a user of the request with this number, if it is at the server. */
+static inline bool ubdx_slot_get(struct ubdx_slot *slot, u32 seq)
+{
+	s64 old = ubdx_slot_word(seq, UBDX_SLOT_SERVER);
+
+	while (!atomic64_try_cmpxchg(&slot->word, &old, old + UBDX_SLOT_USER))
+		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != UBDX_SLOT_SERVER ||
+		    (old & UBDX_SLOT_USERS) == UBDX_SLOT_USERS)
+			return false;
+	return true;
+}
+
+/* Be none any more. True: the request is to end, and is the caller's, who claimed it by this. */
+static inline bool ubdx_slot_put(struct ubdx_slot *slot)
+{
+	s64 next, old = atomic64_read(&slot->word);
+	bool last;
+
+	do {
+		next = old - UBDX_SLOT_USER;
+		last = (next & (UBDX_SLOT_USERS | UBDX_SLOT_STATE)) == UBDX_SLOT_ENDING;
+		if (last)
+			next += UBDX_SLOT_CLAIMED - UBDX_SLOT_ENDING;
+	} while (!atomic64_try_cmpxchg(&slot->word, &old, next));
+	return last;
 }
 
 /* The owner hands it on. A full barrier. */
@@ -246,7 +354,7 @@ void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_ser
 /* ---- recovery.c: from one server to the next ---- */
 
 void ubdx_dev_detach(struct ubdx_dev *dev);
-int ubdx_dev_resume(struct ubdx_dev *dev, u64 xfer_modes);
+int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
 void ubdx_dev_give_up(struct ubdx_dev *dev);
 
@@ -257,14 +365,9 @@ void ubdx_server_abort(struct ubdx_server *srv);
 void ubdx_server_fail(struct ubdx_server *srv);
 void ubdx_server_kill(struct ubdx_server *srv);
 void ubdx_server_put(struct ubdx_server *srv);
+void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info);
 
 /* ---- blk.c: the block device ---- */
-
-/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
-struct ubdx_result {
-	blk_status_t status;
-	unsigned int bytes;
-};
 
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
 int ubdx_tag_set_init(struct ubdx_dev *dev);
@@ -274,9 +377,25 @@ void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result r
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more);
 void ubdx_commit_refused(struct ubdx_server_queue *sq);
-void ubdx_end_batch(struct ubdx_server_queue *sq);
+void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen);
 void ubdx_abort_queue(struct ubdx_queue *q);
+void ubdx_abort_batch(struct ubdx_server_queue *sq);
+
+/* ---- access.c: a request's payload, reached from outside ---- */
+
+/* A user of a request; see above. */
+struct ubdx_use {
+	struct ubdx_queue *q;
+	struct ubdx_slot *slot;
+	u32 seq;
+};
+
+int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use);
+int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access);
+void ubdx_use_end(struct ubdx_use *use);
+ssize_t ubdx_access_read(struct kiocb *iocb, struct iov_iter *to);
+ssize_t ubdx_access_write(struct kiocb *iocb, struct iov_iter *from);
 
 /* ---- sysfs.c ---- */
 

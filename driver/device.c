@@ -153,7 +153,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 
 	if (memchr_inv(p->reserved, 0, sizeof(p->reserved)))
 		return -EINVAL;
-	if (p->nr_queues > nr_cpu_ids || p->depth > UBDX_MAX_DEPTH)
+	if (p->nr_queues > min(nr_cpu_ids, UBDX_MAX_QUEUES) || p->depth > UBDX_MAX_DEPTH)
 		return -EINVAL;
 	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) ||
 	    p->max_io_bytes > UBDX_MAX_IO_BYTES || p->max_io_bytes % UBDX_MIN_IO_BYTES)
@@ -461,10 +461,12 @@ int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
 		ret = -ENODEV;
 	else /* dev->srv can change without dev->lock, but only from NULL */
 		ret = ubdx_server_ready(READ_ONCE(dev->srv));
-	if (!ret && dev->state == UBDX_S_QUIESCED)
-		ret = ubdx_dev_resume(dev, xfer_modes);
-	else if (!ret)
-		ret = xfer_modes ? -EINVAL : ubdx_dev_create_disk(dev);
+	if (!ret && xfer_modes && dev->state != UBDX_S_QUIESCED)
+		ret = -EINVAL;
+	if (!ret)
+		ret = ubdx_xfer_offer(dev, xfer_modes, dev->srv->trusted);
+	if (!ret)
+		ret = dev->disk ? ubdx_dev_resume(dev) : ubdx_dev_create_disk(dev);
 	mutex_unlock(&dev->lock);
 	return ret;
 }

@@ -13,6 +13,9 @@ unsigned int ubdx_default_queues = 1;
 unsigned int ubdx_default_depth = 128;
 unsigned int ubdx_default_max_io = 512 << 10;
 unsigned int ubdx_max_devices = 64;
+unsigned int ubdx_map_when = UBDX_MAP_FAULT;
+unsigned int ubdx_map_batch = 1;
+bool ubdx_allow_partial_pages;
 
 static int ubdx_param_uint(const char *value, const struct kernel_param *kp, unsigned int min,
 			   unsigned int max, unsigned int multiple)
@@ -74,7 +77,42 @@ static const struct kernel_param_ops ubdx_param_ops_xfer = {
 module_param_cb(xfer, &ubdx_param_ops_xfer, NULL, 0644);
 MODULE_PARM_DESC(
 	xfer,
-	"transfer mode of devices that aren't pinned to one, may be changed at any time: copy (default copy)");
+	"transfer mode of devices that aren't pinned to one, may be changed at any time: copy, user, map, splice (default copy)");
+
+/* ---- of single modes ---- */
+
+static const char *const ubdx_map_whens[] = { "fault", "eager" };
+
+static int ubdx_param_set_map_when(const char *value, const struct kernel_param *kp)
+{
+	int when = sysfs_match_string(ubdx_map_whens, value);
+
+	if (when < 0)
+		return when;
+	WRITE_ONCE(ubdx_map_when, when);
+	return 0;
+}
+
+static int ubdx_param_get_map_when(char *buf, const struct kernel_param *kp)
+{
+	return sysfs_emit(buf, "%s\n", ubdx_map_whens[READ_ONCE(ubdx_map_when)]);
+}
+
+static const struct kernel_param_ops ubdx_param_ops_map_when = {
+	.set = ubdx_param_set_map_when,
+	.get = ubdx_param_get_map_when,
+};
+module_param_cb(map_when, &ubdx_param_ops_map_when, NULL, 0644);
+MODULE_PARM_DESC(
+	map_when,
+	"mode map: put a request's pages into the window on a page fault, or all of them at once: fault, eager (default fault)");
+UBDX_PARAM_UINT(
+	map_batch, ubdx_map_batch, 1, UBDX_MAX_DEPTH, 1,
+	"mode map: how many requests that are committed together share one zap: 1 ... 4096 (default 1)");
+module_param_named(allow_partial_pages, ubdx_allow_partial_pages, bool, 0644);
+MODULE_PARM_DESC(
+	allow_partial_pages,
+	"mode map: show the server whole pages though a request has only a part of them (default N)");
 
 static int __init ubdx_init(void)
 {

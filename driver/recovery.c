@@ -55,19 +55,11 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 /**
  * ubdx_dev_resume - a QUIESCED device has a server again, which is ready.
  * @dev:	device. dev->lock is held.
- * @xfer_modes:	what the server offers; 0: what the last one did.
- *
- * Returns 0, or -EOPNOTSUPP if it offers nothing that the driver has.
  */
-int ubdx_dev_resume(struct ubdx_dev *dev, u64 xfer_modes)
+int ubdx_dev_resume(struct ubdx_dev *dev)
 {
-	int ret;
-
 	lockdep_assert_held(&dev->lock);
 
-	ret = xfer_modes ? ubdx_xfer_reoffer(dev, xfer_modes) : 0;
-	if (ret)
-		return ret;
 	ubdx_set_sq(dev, dev->srv);
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, dev->disk);
 	ubdx_release_requests(dev);

@@ -23,6 +23,7 @@
 #include <linux/slab.h>
 
 #include "chan.h"
+#include "xfer.h"
 
 static size_t ubdx_desc_bytes(const struct ubdx_queue *q)
 {
@@ -35,6 +36,7 @@ static void ubdx_sq_free(struct ubdx_server_queue *sq)
 		return;
 	if (sq->task)
 		put_task_struct(sq->task);
+	free_page((unsigned long)sq->report);
 	if (sq->desc)
 		free_pages((unsigned long)sq->desc, sq->desc_order);
 	kvfree(sq);
@@ -65,6 +67,12 @@ static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct u
 	sq->desc = page_address(pages);
 	for (tag = 0; tag < q->depth; tag++)
 		sq->desc[tag].tag = tag;
+
+	sq->report = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!sq->report) {
+		ubdx_sq_free(sq);
+		return NULL;
+	}
 	return sq;
 }
 
@@ -75,6 +83,8 @@ static void ubdx_server_free(struct kref *ref)
 
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_sq_free(srv->queues[i]);
+	if (srv->blank)
+		__free_page(srv->blank);
 	put_pid(srv->tgid);
 	mmdrop(srv->mm);
 	ubdx_dev_put(srv->dev);
@@ -114,8 +124,9 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	for (i = 0; i < srv->nr_queues; i++)
 		if (READ_ONCE(srv->queues[i]->q->sq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
+	ubdx_xfer_cut(srv);
 	for (i = 0; i < srv->nr_queues; i++)
-		ubdx_end_batch(srv->queues[i]);
+		ubdx_abort_batch(srv->queues[i]);
 	for (i = 0; i < srv->nr_queues; i++)
 		srv->dev->chan->wake(srv->queues[i]);
 	srv->aborted = true;
@@ -190,11 +201,16 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	srv->nr_queues = nr;
 	kref_init(&srv->ref);
 	mutex_init(&srv->abort_lock);
+	address_space_init_once(&srv->mapping);
+	srv->mapping.a_ops = &empty_aops;
+	spin_lock_init(&srv->span_lock);
+	INIT_LIST_HEAD(&srv->spans);
 	INIT_WORK(&srv->abort_work, ubdx_server_abort_work);
 	srv->notifier.ops = &ubdx_mm_ops;
 	srv->mm = current->mm;
 	mmgrab(srv->mm);
 	srv->tgid = get_pid(task_tgid(current));
+	srv->trusted = capable(CAP_SYS_ADMIN);
 	srv->dev = dev;
 	get_device(&dev->device);
 
@@ -246,6 +262,11 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		goto put;
 	}
 	file->private_data = srv;
+	/* mapped areas are found by this; whatever else the kernel wants of it, it has of the inode's */
+	srv->mapping.host = inode;
+	file->f_mapping = &srv->mapping;
+	/* reads and writes wait for nothing but the caller's own memory */
+	file->f_mode |= FMODE_NOWAIT;
 	return 0;
 
 put:
@@ -264,15 +285,11 @@ static int ubdx_server_release(struct inode *inode, struct file *file)
 }
 
 /* A queue's descriptors, read-only for ever. The pages are freed after the file that maps them. */
-static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
+static int ubdx_desc_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
 {
-	struct ubdx_server *srv = file->private_data;
-	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 qid = offset / UBDX_MMAP_QUEUE_STRIDE;
 	struct ubdx_server_queue *sq;
 
-	if (current->mm != srv->mm)
-		return -EPERM;
 	if (qid >= srv->nr_queues || offset % UBDX_MMAP_QUEUE_STRIDE)
 		return -EINVAL;
 	sq = srv->queues[qid];
@@ -283,6 +300,46 @@ static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYWRITE | VM_MAYEXEC);
 	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(sq->desc) >> PAGE_SHIFT,
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
+static int ubdx_report_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
+{
+	u64 qid = (offset - UBDX_MMAP_REPORT) >> PAGE_SHIFT;
+
+	if (qid >= srv->nr_queues || vma->vm_end - vma->vm_start != PAGE_SIZE ||
+	    !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EPERM;
+	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYEXEC);
+	return remap_pfn_range(vma, vma->vm_start,
+			       virt_to_phys(srv->queues[qid]->report) >> PAGE_SHIFT, PAGE_SIZE,
+			       vma->vm_page_prot);
+}
+
+/* Add up what the queues say. */
+void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info)
+{
+	unsigned int i;
+
+	for (i = 0; i < srv->nr_queues; i++) {
+		info->touched_bytes += READ_ONCE(srv->queues[i]->report->touched_bytes);
+		info->touched_sum += READ_ONCE(srv->queues[i]->report->touched_sum);
+	}
+}
+
+static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct ubdx_server *srv = file->private_data;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+
+	if (current->mm != srv->mm)
+		return -EPERM;
+	if (offset >= UBDX_MMAP_REPORT)
+		return ubdx_report_mmap(srv, vma, offset);
+	if (offset >= UBDX_MMAP_WINDOWS)
+		return ubdx_map_mmap(srv, vma, offset);
+	return ubdx_desc_mmap(srv, vma, offset);
 }
 
 static int ubdx_server_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
@@ -297,6 +354,10 @@ const struct file_operations ubdx_server_fops = {
 	.open = ubdx_server_open,
 	.release = ubdx_server_release,
 	.mmap = ubdx_server_mmap,
+	.read_iter = ubdx_access_read,
+	.write_iter = ubdx_access_write,
+	.splice_read = ubdx_splice_read,
+	.splice_write = iter_file_splice_write,
 	.uring_cmd = ubdx_server_uring_cmd,
 	.llseek = noop_llseek,
 };

@@ -158,10 +158,53 @@ static ssize_t queues_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(queues);
 
+/* Requests that didn't have the device's mode since that couldn't carry them: reason requests */
+static ssize_t fallbacks_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_dev *dev = to_ubdx(device);
+	enum ubdx_fallback reason;
+	unsigned int i;
+	ssize_t len = 0;
+
+	for (reason = UBDX_FALLBACK_NONE + 1; reason < UBDX_NR_FALLBACKS; reason++) {
+		u64 requests = 0;
+
+		for (i = 0; i < dev->params.nr_queues; i++)
+			requests += atomic64_read(&dev->queues[i]->fallbacks[reason]);
+		len += sysfs_emit_at(buf, len, "%s %llu\n", ubdx_fallback_name(reason), requests);
+	}
+	return len;
+}
+static DEVICE_ATTR_RO(fallbacks);
+
+/* What was done to payloads, beside mode copy's copies: see enum ubdx_moved */
+static ssize_t moved_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	static const char *const names[UBDX_NR_MOVED] = {
+		[UBDX_MOVED_COPIED] = "copied_bytes", [UBDX_MOVED_SPLICED] = "spliced_bytes",
+		[UBDX_MOVED_MAPPED] = "mapped_pages", [UBDX_MOVED_FAULTS] = "faults",
+		[UBDX_MOVED_ZAPS] = "zaps",
+	};
+	struct ubdx_dev *dev = to_ubdx(device);
+	unsigned int i, what;
+	ssize_t len = 0;
+
+	for (what = 0; what < UBDX_NR_MOVED; what++) {
+		u64 nr = 0;
+
+		for (i = 0; i < dev->params.nr_queues; i++)
+			nr += atomic64_read(&dev->queues[i]->moved[what]);
+		len += sysfs_emit_at(buf, len, "%s %llu\n", names[what], nr);
+	}
+	return len;
+}
+static DEVICE_ATTR_RO(moved);
+
 static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	&dev_attr_server_pid.attr,
 					       &dev_attr_xfer.attr,	&dev_attr_xfer_wanted.attr,
 					       &dev_attr_counters.attr, &dev_attr_errors.attr,
-					       &dev_attr_queues.attr,	NULL };
+					       &dev_attr_queues.attr,	&dev_attr_fallbacks.attr,
+					       &dev_attr_moved.attr,	NULL };
 
 static const struct attribute_group ubdx_disk_group = {
 	.name = "ubdx",

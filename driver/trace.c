@@ -87,6 +87,15 @@ void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns)
 		__ubdx_stage(q, slot, UBDX_T_READ, stamps->at[UBDX_T_DELIVER] + read_ns);
 }
 
+/* T6, of a request that was committed. */
+void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	struct ubdx_stamps *stamps = &q->stamps[slot - q->slots];
+
+	if (stamps->seq == ubdx_slot_seq(slot) && stamps->at[UBDX_T_COMMIT])
+		__ubdx_stage(q, slot, UBDX_T_RELEASE, ktime_get_ns());
+}
+
 static u8 ubdx_page_class(struct request *rq)
 {
 	struct page *page;
@@ -110,12 +119,15 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 		.seq = seq,
 		.op = slot->op,
 		.xfer = slot->xfer->mode,
+		.fallback = slot->fallback,
 		.page_class = ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) :
 							    UBDX_PAGE_NONE,
 		.sector = blk_rq_pos(slot->rq),
 	};
-	if (q->stamps[tag].seq == seq)
+	if (q->stamps[tag].seq == seq) {
 		memcpy(done->stamp, q->stamps[tag].at, sizeof(done->stamp));
+		memcpy(done->moved, q->stamps[tag].moved, sizeof(done->moved));
+	}
 }
 
 void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error)

@@ -46,10 +46,12 @@ struct ubdx_trace_done {
 	u32 bytes;
 	int error;
 	u64 stamp[UBDX_NR_STAGES];
+	u32 moved[UBDX_NR_MOVED];
 };
 
 void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
 u64 ubdx_stage_at(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage);
+void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot);
 void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns);
 void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot);
 void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error);
@@ -59,6 +61,15 @@ static inline void ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum
 {
 	if (static_branch_unlikely(&ubdx_traced))
 		__ubdx_stage(q, slot, stage, ktime_get_ns());
+}
+
+/* Count what was done to a payload. */
+static inline void ubdx_moved(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_moved what,
+			      u32 nr)
+{
+	atomic64_add(nr, &q->moved[what]);
+	if (static_branch_unlikely(&ubdx_traced))
+		q->stamps[slot - q->slots].moved[what] += nr;
 }
 
 #endif /* UBDX_TRACE_ONCE */
@@ -121,6 +132,7 @@ TRACE_EVENT_FN(ubdx_done,
 		__field(u32, bytes)
 		__field(int, error)
 		__array(u64, stamp, UBDX_NR_STAGES)
+		__array(u32, moved, UBDX_NR_MOVED)
 	),
 	TP_fast_assign(
 		__entry->dev = done->dev;
@@ -135,11 +147,14 @@ TRACE_EVENT_FN(ubdx_done,
 		__entry->bytes = done->bytes;
 		__entry->error = done->error;
 		memcpy(__entry->stamp, done->stamp, sizeof(done->stamp));
+		memcpy(__entry->moved, done->moved, sizeof(done->moved));
 	),
-	TP_printk("dev=%d queue=%u tag=%u seq=%u op=%u xfer=%u fallback=%u page_class=%u sector=%llu bytes=%u error=%d t0=%llu t1=%llu t2=%llu t3=%llu t4=%llu t5=%llu t6=%llu t7=%llu",
+	TP_printk("dev=%d queue=%u tag=%u seq=%u op=%u xfer=%u fallback=%u page_class=%u sector=%llu bytes=%u error=%d copied=%u spliced=%u mapped=%u faults=%u t0=%llu t1=%llu t2=%llu t3=%llu t4=%llu t5=%llu t6=%llu t7=%llu",
 		  __entry->dev, __entry->qid, __entry->tag, __entry->seq, __entry->op,
 		  __entry->xfer, __entry->fallback, __entry->page_class, __entry->sector,
-		  __entry->bytes, __entry->error, __entry->stamp[0], __entry->stamp[1],
+		  __entry->bytes, __entry->error, __entry->moved[UBDX_MOVED_COPIED],
+		  __entry->moved[UBDX_MOVED_SPLICED], __entry->moved[UBDX_MOVED_MAPPED],
+		  __entry->moved[UBDX_MOVED_FAULTS], __entry->stamp[0], __entry->stamp[1],
 		  __entry->stamp[2], __entry->stamp[3], __entry->stamp[4], __entry->stamp[5],
 		  __entry->stamp[6], __entry->stamp[7]),
 	ubdx_trace_reg, ubdx_trace_unreg

@@ -13,6 +13,9 @@
 
 static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
 	[UBDX_XFER_COPY] = &ubdx_xfer_copy,
+	[UBDX_XFER_USER] = &ubdx_xfer_user,
+	[UBDX_XFER_MAP] = &ubdx_xfer_map,
+	[UBDX_XFER_SPLICE] = &ubdx_xfer_splice,
 };
 
 static unsigned int ubdx_xfer_default_mode = UBDX_XFER_COPY;
@@ -63,6 +66,47 @@ ssize_t ubdx_xfer_list(char *buf, unsigned int current_mode)
 	return len;
 }
 
+const char *ubdx_fallback_name(enum ubdx_fallback reason)
+{
+	static const char *const names[UBDX_NR_FALLBACKS] = {
+		[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
+		[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
+		[UBDX_FALLBACK_SLAB] = "slab",
+	};
+
+	return names[reason];
+}
+
+/* The mode of a request, which the device's mode may be unable to carry. */
+const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
+						const struct ubdx_xfer_ops *xfer,
+						struct request *rq)
+{
+	enum ubdx_fallback reason = xfer->refuse(q->dev, rq);
+
+	if (likely(!reason))
+		return xfer;
+	slot->fallback = reason;
+	atomic64_inc(&q->fallbacks[reason]);
+	return &ubdx_xfer_user;
+}
+
+/* What of a server's offer counts. */
+static u64 ubdx_xfer_usable(u64 offered, bool trusted)
+{
+	u64 usable = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++) {
+		const struct ubdx_xfer_ops *xfer = ubdx_xfer_table[i];
+
+		if (xfer && offered & BIT_ULL(i) && (trusted || !xfer->trusts) &&
+		    (!xfer->refuse || offered & BIT_ULL(UBDX_XFER_USER)))
+			usable |= BIT_ULL(i);
+	}
+	return usable;
+}
+
 static bool ubdx_xfer_take(struct ubdx_dev *dev, u32 mode)
 {
 	lockdep_assert_held(&dev->xfer_lock);
@@ -83,7 +127,7 @@ static bool ubdx_xfer_take(struct ubdx_dev *dev, u32 mode)
  */
 int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
 {
-	offered &= ubdx_xfer_supported();
+	offered = ubdx_xfer_usable(offered, true);
 	if (!offered)
 		return -EOPNOTSUPP;
 
@@ -95,16 +139,17 @@ int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
 }
 
 /**
- * ubdx_xfer_reoffer - the device's new server offers other modes than the last one.
+ * ubdx_xfer_offer - a server takes up its work.
  * @dev:	device.
- * @offered:	mask of modes.
+ * @offered:	mask of modes; 0: those offered by who added the device, or by the last server.
+ * @trusted:	it may have the modes that trust it.
  *
  * New requests take the mode that was asked for last, if it is among them, or else the present one,
  * or else the first. Returns 0, or -EOPNOTSUPP if driver and server have none in common.
  */
-int ubdx_xfer_reoffer(struct ubdx_dev *dev, u64 offered)
+int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted)
 {
-	offered &= ubdx_xfer_supported();
+	offered = ubdx_xfer_usable(offered ?: READ_ONCE(dev->xfer_offered), trusted);
 	if (!offered)
 		return -EOPNOTSUPP;
 
@@ -157,6 +202,16 @@ void ubdx_xfer_refollow(struct ubdx_dev *dev)
 	if (!dev->xfer_pinned)
 		ubdx_xfer_take(dev, READ_ONCE(ubdx_xfer_default_mode));
 	spin_unlock(&dev->xfer_lock);
+}
+
+/* A server is given up, and its requests have ended but for users of them. */
+void ubdx_xfer_cut(struct ubdx_server *srv)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
+		if (ubdx_xfer_table[i] && ubdx_xfer_table[i]->cut)
+			ubdx_xfer_table[i]->cut(srv);
 }
 
 unsigned int ubdx_xfer_default(void)

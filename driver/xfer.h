@@ -21,39 +21,90 @@
  *		moved into its pages). In its task; may sleep. Returns how many are good,
  *		at most @bytes, or a negative errno.
  * @commit_copies: @commit copies a READ's payload, which takes its time.
+ * @trusts:	the server is believed to have filled what it says of a READ; see enum ubdx_xfer_mode.
+ * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
+ * @refuse:	why this request can't be carried, or 0. In queue_rq; may not sleep. A mode that has
+ *		it needs UBDX_XFER_USER beside it.
+ * @release:	slot->exposed says to which server the request's pages are open: shut them. Before the
+ *		request ends, when it has no users. May sleep.
+ * @gather:	for a commit, in the server's task: note what @release_gathered has to do for this
+ *		request. Returns true if it should do it now.
+ * @cut:	this server is given up: make those of its requests' users go that may stay for any time.
+ * @release_gathered: do it, for all that was noted. An abort can call it, too, and at the same time.
  *
- * Either function may be NULL. Both are called for requests with a payload only.
+ * Each function may be NULL. They are called for requests with a payload only.
  */
+#define UBDX_ACCESS_BYTES 1 /* pread and pwrite on the channel */
+#define UBDX_ACCESS_MAP 2 /* page faults in the windows */
+#define UBDX_ACCESS_SPLICE 4 /* splice from the channel */
+
 struct ubdx_xfer_ops {
 	const char *name;
 	u8 mode;
 	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
 	int (*commit)(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes);
 	bool commit_copies;
+	bool trusts;
+	u8 access;
+	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct request *rq);
+	void (*release)(struct ubdx_queue *q, struct ubdx_slot *slot);
+	bool (*gather)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
+	void (*release_gathered)(struct ubdx_server_queue *sq);
+	void (*cut)(struct ubdx_server *srv);
 };
 
 extern const struct ubdx_xfer_ops ubdx_xfer_copy;
+extern const struct ubdx_xfer_ops ubdx_xfer_user;
+extern const struct ubdx_xfer_ops ubdx_xfer_map;
+extern const struct ubdx_xfer_ops ubdx_xfer_splice;
+
+/* xfer_map.c */
+enum ubdx_map_when {
+	UBDX_MAP_FAULT,
+	UBDX_MAP_EAGER,
+};
+
+int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset);
+
+/* xfer_splice.c */
+ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info *pipe, size_t len,
+			 unsigned int flags);
+
+/* module.c: parameters of modes; READ_ONCE */
+extern unsigned int ubdx_map_when, ubdx_map_batch;
+extern bool ubdx_allow_partial_pages;
 
 /* The modes that work on this kernel, as 1 << enum ubdx_xfer_mode. */
 u64 ubdx_xfer_supported(void);
 const char *ubdx_xfer_name(unsigned int mode);
 int ubdx_xfer_parse(const char *name);
 ssize_t ubdx_xfer_list(char *buf, unsigned int current_mode);
+const char *ubdx_fallback_name(enum ubdx_fallback reason);
 
 int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered);
-int ubdx_xfer_reoffer(struct ubdx_dev *dev, u64 offered);
+int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted);
 int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode);
 void ubdx_xfer_follow(struct ubdx_dev *dev);
 void ubdx_xfer_refollow(struct ubdx_dev *dev);
+void ubdx_xfer_cut(struct ubdx_server *srv);
 
 unsigned int ubdx_xfer_default(void);
 void ubdx_xfer_set_default(unsigned int mode);
 
-/* The one place where a request's mode is decided. */
-static inline const struct ubdx_xfer_ops *ubdx_xfer_select(const struct ubdx_dev *dev,
-							   const struct request *rq)
+const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
+						const struct ubdx_xfer_ops *xfer,
+						struct request *rq);
+
+/* The one place where a request's mode is decided. In queue_rq; slot->op is known. */
+static inline const struct ubdx_xfer_ops *
+ubdx_xfer_select(struct ubdx_queue *q, struct ubdx_slot *slot, struct request *rq)
 {
-	return READ_ONCE(dev->xfer);
+	const struct ubdx_xfer_ops *xfer = READ_ONCE(q->dev->xfer);
+
+	slot->fallback = UBDX_FALLBACK_NONE;
+	if (xfer->refuse && ubdx_slot_has_payload(slot))
+		return ubdx_xfer_fall_back(q, slot, xfer, rq);
+	return xfer;
 }
 
 #endif /* UBDX_XFER_H */

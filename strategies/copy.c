@@ -21,21 +21,31 @@ static int64_t ubdx_copy_move(struct ubdx_io *io)
 		return UBDX_ASYNC;
 	}
 
-	if (write)
+	if (write) {
 		memcpy(step->addr, payload, step->length);
-	else
+	} else {
 		memcpy(payload, step->addr, step->length);
+		ubdx_io_seen(io, payload, step->length);
+	}
 	return step->length;
 }
 
 static int64_t ubdx_copy_resume(struct ubdx_io *io, int res)
 {
+	if (res > 0 && io->desc->op == UBDX_OP_READ)
+		ubdx_io_seen(io, io->buf + io->done, res);
 	/* The file ends before the device does. What is in the buffer is not fit to be read. */
 	return res ? res : -EIO;
+}
+
+static const void *ubdx_copy_look(struct ubdx_io *io, uint64_t length)
+{
+	return io->buf;
 }
 
 const struct ubdx_strategy ubdx_strategy_copy = {
 	.name = "copy",
 	.move = ubdx_copy_move,
 	.resume = ubdx_copy_resume,
+	.look = ubdx_copy_look,
 };

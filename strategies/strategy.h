@@ -33,12 +33,17 @@ struct ubdx_queue;
  * struct ubdx_strategy - the server's half of a transfer mode.
  * @name:	as the driver's.
  * @queue_init:	acquire what each queue needs, in its thread, before the first request; may be NULL.
- *		Returns 0 or the result of ubdx_fail().
- * @queue_exit:	release it; may be NULL. No request is left.
+ *		Returns 0 or the result of ubdx_fail(). Not called where no request can have the mode.
+ * @queue_exit:	release what of it was acquired, if anything; may be NULL. No request is left.
  * @move:	move payload between @io, from byte io->done on, and the place in io->step
  *		(UBDX_STEP_FILE or UBDX_STEP_MEM). At most io->step.length bytes, of which there are
  *		never more than the request has left.
  * @resume:	go on after an SQE, whose result is @res.
+ * @look:	have the first @length bytes of a WRITE's payload in memory, and return where; or NULL.
+ *		Before the first move(). For servers that want to look at payloads (touch.c).
+ *
+ * Of a READ's payload such servers look at what move() and resume() have at hand: each byte of the
+ * first io->touch is shown to ubdx_io_seen() before it is counted as moved, in order.
  *
  * move() and resume() return how many bytes were moved; or UBDX_ASYNC; or a negative errno, with
  * which the request fails. Fewer bytes than asked for are fine: the target is asked again for the
@@ -50,11 +55,20 @@ struct ubdx_strategy {
 	void (*queue_exit)(struct ubdx_queue *q);
 	int64_t (*move)(struct ubdx_io *io);
 	int64_t (*resume)(struct ubdx_io *io, int res);
+	const void *(*look)(struct ubdx_io *io, uint64_t length);
 };
 
 /* Indexed by enum ubdx_xfer_mode; NULL where the library has none. */
 extern const struct ubdx_strategy *const ubdx_strategies[UBDX_NR_XFER];
 
 extern const struct ubdx_strategy ubdx_strategy_copy;
+extern const struct ubdx_strategy ubdx_strategy_user;
+extern const struct ubdx_strategy ubdx_strategy_map;
+extern const struct ubdx_strategy ubdx_strategy_splice;
+
+/* user.c, for modes in which the server can read and write the payload, too. */
+int64_t ubdx_user_move(struct ubdx_io *io);
+int64_t ubdx_user_resume(struct ubdx_io *io, int res);
+const void *ubdx_user_look(struct ubdx_io *io, uint64_t length);
 
 #endif /* UBDX_STRATEGY_H */

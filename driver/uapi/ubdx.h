@@ -21,9 +21,9 @@
  *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
  *      UBDX_CMD_FETCH for every tag.
  *   5. UBDX_IOC_START: /dev/ubdxbN appears.
- *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, then
- *      UBDX_CMD_COMMIT_AND_FETCH with the descriptor's sequence number. This ends the request and
- *      parks the command for the tag's next one.
+ *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, by way of
+ *      the transfer mode that it carries, then UBDX_CMD_COMMIT_AND_FETCH with the descriptor's
+ *      sequence number. This ends the request and parks the command for the tag's next one.
  *   7. a command completes with res == -ENODEV: the device is gone. Leave.
  *
  * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
@@ -52,6 +52,7 @@
 
 /* Hard bounds, the same on every kernel; module parameters can lower some of them. */
 #define UBDX_MAX_DEPTH 4096
+#define UBDX_MAX_QUEUES 8192
 #define UBDX_MAX_IO_BYTES (4U << 20)
 #define UBDX_MIN_IO_BYTES 4096U
 
@@ -70,7 +71,13 @@ enum ubdx_op {
 
 /*
  * struct ubdx_desc.xfer: how the payload of this request moves. The mode is latched when the block
- * layer hands the request over; the server serves whatever the descriptor says.
+ * layer hands the request over; the server serves whatever the descriptor says. A server offers the
+ * modes that it can serve when it adds the device.
+ *
+ * Every mode but UBDX_XFER_COPY lets the server reach the request's own pages, and takes its word for
+ * how many bytes of a READ it has filled: they may be pages that hold something else until then. So
+ * these modes are open to a server only if it had CAP_SYS_ADMIN when it opened the channel; for others
+ * it is as if they had not been offered.
  */
 enum ubdx_xfer_mode {
 	/*
@@ -79,10 +86,123 @@ enum ubdx_xfer_mode {
 	 * when it commits.
 	 */
 	UBDX_XFER_COPY = 0,
-	UBDX_NR_XFER = 1,
+	/*
+	 * Nothing is moved before the server asks: it reads a WRITE's payload from the channel, and
+	 * writes a READ's to it, at ubdx_pos(). It may leave out what it has no use for.
+	 */
+	UBDX_XFER_USER = 1,
+	/*
+	 * The request's pages are in the server's memory, in the tag's place in one of the queue's
+	 * windows, see ubdx_window(), until it commits. They can't be pinned: I/O that needs that, such
+	 * as O_DIRECT, gets -EFAULT. What UBDX_XFER_USER offers works, too.
+	 */
+	UBDX_XFER_MAP = 2,
+	/*
+	 * splice(2), sendfile(2) and their like work on the channel, at ubdx_pos(): a WRITE's pages go
+	 * into a pipe without a copy, a READ's are filled from one with one. A request that is committed
+	 * while pages of it are in a pipe ends when they are gone; and a server that is given up is cut
+	 * off from them: reading the pipe is -EIO then. What UBDX_XFER_USER offers works, too.
+	 */
+	UBDX_XFER_SPLICE = 3,
+	UBDX_NR_XFER = 4,
 };
 
 #define UBDX_XFER_NAME_LEN 16
+
+/*
+ * Why a request does not have the mode of its device: that can't carry it, so it has UBDX_XFER_USER,
+ * which can carry everything. In the event ubdx_done, and counted in sysfs.
+ */
+enum ubdx_fallback {
+	UBDX_FALLBACK_NONE = 0,
+	UBDX_FALLBACK_PARTIAL =
+		1, /* MAP: it doesn't fill its pages, which hold something else, too */
+	UBDX_FALLBACK_GAP = 2, /* MAP, pages shown whole: it isn't contiguous all the same */
+	UBDX_FALLBACK_LONG = 3, /* MAP, the same: it has more pages than the tag's place */
+	UBDX_FALLBACK_SLAB =
+		4, /* SPLICE: it has pages that can't be in a pipe, such as a journal's */
+	UBDX_NR_FALLBACKS = 5,
+};
+
+/*
+ * Positions on the channel: where pread, pwrite and their like, io_uring's too, find a request's
+ * payload. READs are written to, WRITEs are read from, as often as the server likes and in any order,
+ * while the request is at the server, by any task of the process that opened the channel. What they
+ * return:
+ *
+ *	bytes		up to the end of the request's payload; at its end, reading returns 0
+ *	-ENOSPC		writing at the end
+ *	-EINVAL		no such queue or tag; reading from a READ, writing to a WRITE, or either to a
+ *			request without payload
+ *	-ESTALE		this request isn't at the server any more
+ *	-EOPNOTSUPP	it has a mode that doesn't allow this (UBDX_XFER_COPY)
+ *	-ENODEV		the device was stopped, deleted, or failed
+ *	-EPERM		another process opened the channel
+ *
+ * A commit of the request waits for who is in the middle of it.
+ */
+#define UBDX_POS_OFFSET_BITS 24
+#define UBDX_POS_TAG_BITS 12
+#define UBDX_POS_QUEUE_BITS 13
+#define UBDX_POS_SEQ_BITS 13
+
+/**
+ * ubdx_pos - position of a byte of a request's payload.
+ * @queue:	queue.
+ * @tag:	the descriptor's tag.
+ * @seq:	the descriptor's seq; its low UBDX_POS_SEQ_BITS tell the request from others of the tag.
+ * @offset:	byte, from the start of the request.
+ */
+static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
+{
+	return offset | (__u64)tag << UBDX_POS_OFFSET_BITS |
+	       (__u64)queue << (UBDX_POS_OFFSET_BITS + UBDX_POS_TAG_BITS) |
+	       (__u64)(seq & ((1U << UBDX_POS_SEQ_BITS) - 1))
+		       << (UBDX_POS_OFFSET_BITS + UBDX_POS_TAG_BITS + UBDX_POS_QUEUE_BITS);
+}
+
+/*
+ * Windows, for UBDX_XFER_MAP: two a queue, depth * max_io_bytes long, to be mapped whole and
+ * MAP_SHARED at these offsets of the channel; a tag's place is at tag * max_io_bytes. That for WRITEs
+ * can only be mapped PROT_READ, that for READs only PROT_READ | PROT_WRITE. The payload starts
+ * desc->page_offset into the place, which is 0 unless the administrator has set allow_partial_pages:
+ * then what else is in the first and the last page can be seen, and written to, also.
+ *
+ * Touching a place that holds no request is SIGBUS, and so is doing it in a forked child; pages that a
+ * child has seen go from it, too, when the request ends. When the device is gone (-ENODEV) a place holds
+ * a page of no meaning, so that a server that is being left behind isn't killed for it. What a READ's
+ * pages hold before the server fills them isn't defined.
+ */
+#define UBDX_MMAP_WINDOWS (1ULL << 48)
+#define UBDX_WINDOW_WRITE (1ULL << 47)
+#define UBDX_WINDOW_SHIFT 34
+
+/**
+ * ubdx_window - offset of a window.
+ * @queue:	queue.
+ * @op:		UBDX_OP_READ or UBDX_OP_WRITE.
+ */
+static inline __u64 ubdx_window(__u32 queue, __u8 op)
+{
+	return UBDX_MMAP_WINDOWS | (op == UBDX_OP_WRITE ? UBDX_WINDOW_WRITE : 0) |
+	       (__u64)queue << UBDX_WINDOW_SHIFT;
+}
+
+/*
+ * What a server reports of itself, a page a queue, to be mapped PROT_READ | PROT_WRITE, MAP_SHARED at
+ * UBDX_MMAP_REPORT + queue * the page size. The driver shows it in UBDX_IOC_INFO and believes none of it.
+ */
+#define UBDX_MMAP_REPORT (1ULL << 49)
+
+/**
+ * struct ubdx_report - written by the server at any time.
+ * @touched_bytes: bytes of payloads that it has looked at for the sake of looking (ubdx add --touch).
+ * @touched_sum: a checksum of them.
+ */
+struct ubdx_report {
+	__u64 touched_bytes;
+	__u64 touched_sum;
+};
 
 /* struct ubdx_desc.flags */
 #define UBDX_DESC_FUA (1U << 0) /* WRITE: on stable storage before it ends */
@@ -100,6 +220,7 @@ enum ubdx_xfer_mode {
  * @op:		enum ubdx_op.
  * @xfer:	enum ubdx_xfer_mode.
  * @flags:	UBDX_DESC_*.
+ * @page_offset: UBDX_XFER_MAP: where the payload starts in the tag's place.
  * @stamp:	with UBDX_DESC_STAMP: CLOCK_MONOTONIC, in ns, when the driver ran in the server's
  *		task for this request (T2).
  *
@@ -113,7 +234,8 @@ struct ubdx_desc {
 	__u16 tag;
 	__u8 op;
 	__u8 xfer;
-	__u32 flags;
+	__u16 flags;
+	__u16 page_offset;
 	__u64 stamp;
 };
 
@@ -321,7 +443,8 @@ struct ubdx_features {
  * @id:		in: the device's number, or -1 for the lowest free one. out: the number.
  * @features:	in: UBDX_F_* the server relies on; an unknown one is -EOPNOTSUPP.
  * @xfer_modes:	in: bit mask of the modes that the server offers to serve; at least one that the
- *		driver has, else -EOPNOTSUPP.
+ *		driver has, else -EOPNOTSUPP. Modes that can't carry every request count only
+ *		together with UBDX_XFER_USER.
  * @params:	in: see above. out: with the defaults filled in.
  *
  * Errors: -EEXIST the number is taken; -ENOSPC max_devices reached; -EINVAL a parameter is out of
@@ -373,6 +496,7 @@ enum ubdx_state {
  * @disk_major:	with @disk_minor the block device's number; 0:0 when not live.
  * @xfer_modes:	offered by the server and the driver.
  * @params:	as in force.
+ * @touched_bytes, @touched_sum: sums of what its server's queues say in struct ubdx_report; 0: none.
  *
  * Errors: -ENODEV there is no such device.
  */
@@ -389,7 +513,9 @@ struct ubdx_info {
 	__u32 reserved0;
 	__u64 xfer_modes;
 	struct ubdx_params params;
-	__u64 reserved[4];
+	__u64 touched_bytes;
+	__u64 touched_sum;
+	__u64 reserved[2];
 };
 
 #define UBDX_INFO_NEXT (1U << 0)

@@ -7,6 +7,7 @@
   - resolution under 0.5 % and idle under 0.1 % in every cell; ublk's and ubdx's two short runs within 3 % of each other (steady state)
   - the ublk peer no dearer than the ladder (baselines/ladder.json, on the kernel it was measured on) by more than its tolerance
   - ubdx copy no dearer than ublk copy in any cell, beyond the two cells' spread
+  - ubdx's other modes, untouched, no dearer than the best of ublk's in any cell, beyond that
 """
 
 from __future__ import annotations
@@ -61,12 +62,28 @@ def ubdx(results: dict) -> Iterator[str]:
                 yield f"{name} {cell}: {values['instructions']:.0f} is {over:.0f} dearer than ublk's {peer[cell]['instructions']:.0f}"
 
 
+def untouched(results: dict) -> Iterator[str]:
+    rows = results["rows"]
+    peers = [rows.get(f"ublk-null-{mode}", {}).get("cells", {}) for mode in ("user-untouched", "auto", "batch")]
+    for name, row in rows.items():
+        if not (name.startswith("ubdx-null-") and name.endswith("-untouched")):
+            continue
+        for cell, values in row.get("cells", {}).items():
+            best = min((peer[cell] for peer in peers if cell in peer), key=lambda c: c["instructions"], default=None)
+            if best is None:
+                continue
+            blur = (values["spread_percent"] + best["spread_percent"]) / 100 * values["instructions"]
+            over = values["instructions"] - best["instructions"]
+            if over > blur:
+                yield f"{name} {cell}: {values['instructions']:.0f} is {over:.0f} dearer than ublk's best, {best['instructions']:.0f}"
+
+
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__)
     path = Path(sys.argv[1])
     results = json.loads((path / "results.json" if path.is_dir() else path).read_text())
-    violations = [*quality(results), *peers(results, json.loads(LADDER.read_text())), *ubdx(results)]
+    violations = [*quality(results), *peers(results, json.loads(LADDER.read_text())), *ubdx(results), *untouched(results)]
     for line in violations:
         print(line)
     sys.exit(bool(violations))

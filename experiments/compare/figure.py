@@ -21,8 +21,14 @@ MODES = {
     "user": "#d55e00",
     "auto": "#0072b2",
     "batch": "#009e73",
+    "splice-untouched": "#cc79a7",
+    "splice": "#cc79a7",
+    "map-untouched": "#56b4e9",
+    "map": "#56b4e9",
 }
 OTHER = "#8c8c8c"
+# Too many lines for one panel.
+TABLE_ONLY = ("-header", "-all")
 OWNERS = {
     "ubdx": {"linestyle": "-", "linewidth": 1.3, "marker": "o", "markersize": 9, "zorder": 4, "markerfacecolor": "none", "markeredgewidth": 1.5},
     "ublk": {"linestyle": "--", "linewidth": 1.3, "marker": "s", "markersize": 4.5, "zorder": 3},
@@ -57,7 +63,7 @@ def draw_panel(axes: plt.Axes, results: dict, target: str, panel: str) -> None:
     cells = [c for c in results["cells"] if c.rsplit(".", 1)[0] == panel]
     sizes = [c.rsplit(".", 1)[1] for c in cells]
     for name, row in results["rows"].items():
-        if row["target"] != target or "cells" not in row:
+        if row["target"] != target or "cells" not in row or name.endswith(TABLE_ONLY):
             continue
         costs = [row["cells"][c]["above_floor"] for c in cells]
         axes.plot(range(len(cells)), costs, label=row["label"], clip_on=False, **style_of(name))

@@ -20,7 +20,7 @@ lib=$here/../lib
 
 usage() {
 	cat <<-'END'
-	usage: guest.sh [--seed N] [--order given|reverse|shuffle] [--rows REGEX] [--cells full|quick]
+	usage: guest.sh [--seed N] [--order given|reverse|shuffle] [--rows REGEX] [--cells full|quick] [--full]
 	Runs in the lab's guest; experiments/compare/run.sh starts it.
 	END
 }
@@ -32,7 +32,7 @@ readonly -A REQUESTS=(
 )
 
 parse() {
-	seed=42 order=given rows=. cells=full
+	seed=42 order=given rows=. cells=full full=''
 	while (($#)); do
 		case $1 in
 		--seed | --order | --rows | --cells)
@@ -40,6 +40,7 @@ parse() {
 			printf -v "${1#--}" %s "$2"
 			shift
 			;;
+		--full) full=1 ;;
 		-h | --help) usage; exit 0 ;;
 		*) die "unknown option $1" ;;
 		esac
@@ -72,7 +73,8 @@ row_list() {
 	local line i j swap
 	local -a list=()
 	while IFS= read -r line; do
-		[[ $line == \#* || -z $line ]] && continue
+		[[ $line == \#* || -z $line || ($line == +* && -z $full) ]] && continue
+		line=${line#+}
 		((${#list[@]} == 0)) || [[ ${line%%$'\t'*} =~ $rows ]] || continue
 		list+=("$line")
 	done <"$here/rows.tsv"

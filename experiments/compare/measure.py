@@ -81,7 +81,7 @@ class Replicate:
 
 def read_rows(path: Path) -> list[Row]:
     lines = [line.split("\t") for line in path.read_text().splitlines() if line and not line.startswith("#")]
-    return [Row(*fields[:3]) for fields in lines]
+    return [Row(fields[0].removeprefix("+"), *fields[1:3]) for fields in lines]
 
 
 def cell_key(cell: str) -> tuple[bool, int, int]:

@@ -16,6 +16,7 @@ usage() {
 
 	  --kernel NAME     the lab's kernel: stable or backports (backports)
 	  --quick           three cells of the grid instead of twelve
+	  --full            also the rows that are only measured with this: payloads touched in part and wholly
 	  --rows REGEX      only these rows of rows.tsv, and the floor
 	  --seed N          fio's and the machine's seed, and that of the order (42)
 	  --order ORDER     of the rows: given, reverse or shuffle (given; shuffle with --replicates)
@@ -28,11 +29,12 @@ usage() {
 die() { echo "compare: $*" >&2; exit 1; }
 
 parse() {
-	kernel=backports cells=full rows='' seed=42 order='' replicates=1 results=''
+	kernel=backports cells=full full='' rows='' seed=42 order='' replicates=1 results=''
 	while (($#)); do
 		case $1 in
 		-h | --help) usage; exit 0 ;;
 		--quick) cells=quick ;;
+		--full) full=--full ;;
 		--kernel | --rows | --seed | --order | --replicates | --results)
 			(($# > 1)) || { echo "compare: $1 needs a value" >&2; exit 2; }
 			printf -v "${1#--}" %s "$2"
@@ -69,7 +71,7 @@ stage() {
 boot() {
 	local raw=$1 seed=$2
 	lab/vm --kernel "$kernel" --clock count --seed "$seed" --timeout 1200 --payload "$work/payload" --out "$raw" -- \
-		/ubdx/experiments/compare/guest.sh --seed "$seed" --order "$order" --cells "$cells" --rows "${rows:-.}"
+		/ubdx/experiments/compare/guest.sh --seed "$seed" --order "$order" --cells "$cells" ${full:+"$full"} --rows "${rows:-.}"
 }
 
 # Are they the figures of the commit? Says so, or what was different.

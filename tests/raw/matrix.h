@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include "modes.h"
+#include "halves.h"
 #include "raw.h"
 
 #define QUEUES 2

@@ -1,29 +1,817 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * modes.c - see modes.h. A mode that the driver has and this doesn't makes the tests that go through all of them fail:
- * a new mode gets an entry here.
+ * modes.c - what each transfer mode lets a server do to a request's payload, and what it doesn't: where,
+ * when and to whom it can be reached; that what has ended can't; that what wasn't served isn't seen.
+ *
+ * The client is a thread that does one READ or WRITE; the server is the main thread, which does things
+ * to the request meanwhile that libubdx wouldn't.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "modes.h"
+#include "raw.h"
 #include "tap.h"
 
-const struct mode modes[] = {
-	{ UBDX_XFER_COPY, "copy", NULL, NULL },
-};
-const unsigned int nr_modes = sizeof(modes) / sizeof(modes[0]);
+#define BYTES (64U << 10)
+#define MAX_IO RAW_BUF_BYTES
 
-uint64_t modes_of_driver(void)
+static struct raw raw;
+static struct raw_queue q;
+static int bdev;
+static char *pattern; /* BYTES of what no other place holds */
+static char *scratch;
+static void *volatile nowhere = (void *)16;
+
+static int neg(long ret)
 {
-	struct ubdx_features features = {};
-	int fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	return ret < 0 ? -errno : (int)ret;
+}
 
-	if (fd < 0 || ioctl(fd, UBDX_IOC_FEATURES, &features))
-		bail("/dev/" UBDX_CONTROL_NAME ": %s", strerror(errno));
+/* ---- a device whose server is this thread ---- */
+
+static void set_mode(unsigned int mode)
+{
+	struct ubdx_set set = { .id = raw.add.id, .xfer = mode };
+
+	if (ioctl(raw.ctl, UBDX_IOC_SET, &set))
+		bail("set mode %u: %s", mode, strerror(errno));
+}
+
+/* The requests of the partition scan. */
+static void serve_scan(void)
+{
+	struct pollfd fd = { .fd = q.ring.ring_fd, .events = POLLIN };
+	int tag;
+
+	while (poll(&fd, 1, 300) > 0) {
+		tag = raw_next(&q);
+		if (tag < 0)
+			bail("scan: %s", strerror(-tag));
+		memset(q.buf + (size_t)tag * RAW_BUF_BYTES, 0, RAW_BUF_BYTES);
+		raw_commit(&q, 0, tag, q.desc[tag].seq, q.desc[tag].nr_sectors * 512, 0);
+	}
+}
+
+static void begin(unsigned int mode, unsigned int timeout_ms)
+{
+	raw_defaults(&raw);
+	raw.add.xfer_modes = (1 << UBDX_NR_XFER) - 1;
+	raw.add.params.timeout_ms = timeout_ms;
+	if (raw_add(&raw) || raw_open(&raw) || raw_queue_init(&raw, &q, 0) || raw_fetch_all(&q))
+		bail("a device");
+	set_mode(UBDX_XFER_COPY);
+	if (raw_ctl(&raw, UBDX_IOC_START, 0))
+		bail("start");
+	serve_scan();
+	bdev = raw_bdev(&raw, O_RDWR);
+	set_mode(mode);
+}
+
+static void end(void)
+{
+	close(bdev);
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "the device can be deleted");
+	raw_queue_exit(&q);
+	close(raw.chan);
+	close(raw.ctl);
+}
+
+/* ---- a client ---- */
+
+struct client {
+	pthread_t thread;
+	bool write;
+	char *mem;
+	size_t bytes;
+	off_t at;
+	atomic_int done;
+	int ret;
+};
+
+static void *client_main(void *arg)
+{
+	struct client *c = arg;
+
+	c->ret = neg(c->write ? pwrite(bdev, c->mem, c->bytes, c->at) :
+				pread(bdev, c->mem, c->bytes, c->at));
+	atomic_store(&c->done, 1);
+	return NULL;
+}
+
+/* Start it; returns its request's descriptor, which is at the server. */
+static const struct ubdx_desc *client(struct client *c, bool write, char *mem, size_t bytes)
+{
+	int tag;
+
+	*c = (struct client){ .write = write, .mem = mem, .bytes = bytes, .at = 1 << 20 };
+	pthread_create(&c->thread, NULL, client_main, c);
+	tag = raw_next(&q);
+	if (tag < 0)
+		bail("no request: %s", strerror(-tag));
+	return &q.desc[tag];
+}
+
+static bool client_waits(struct client *c)
+{
+	poll(NULL, 0, 200);
+	return !atomic_load(&c->done);
+}
+
+static int client_end(struct client *c)
+{
+	pthread_join(c->thread, NULL);
+	return c->ret;
+}
+
+static int commit(const struct ubdx_desc *d, int res)
+{
+	return raw_commit(&q, 0, d->tag, d->seq, res, 0);
+}
+
+/* Commit, for a client that ends by it. */
+static int finish(struct client *c, const struct ubdx_desc *d, int res)
+{
+	int ret = commit(d, res);
+
+	return ret == -EINPROGRESS ? client_end(c) : ret;
+}
+
+static off_t pos(const struct ubdx_desc *d, unsigned int offset)
+{
+	return ubdx_pos(0, d->tag, d->seq, offset);
+}
+
+/* ---- bytes ---- */
+
+static int read_some(const struct ubdx_desc *d)
+{
+	return neg(pread(raw.chan, scratch, 512, pos(d, 0)));
+}
+
+/* The same in a child, which doesn't have the descriptors. */
+static int read_in_child(const struct ubdx_desc *d)
+{
+	off_t at = pos(d, 0);
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(-neg(pread(raw.chan, scratch, 512, at)) & 0xff);
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? -1000 - WTERMSIG(status) : -WEXITSTATUS(status);
+}
+
+static void *read_thread(void *arg)
+{
+	const struct ubdx_desc *d = arg;
+
+	return (void *)(long)read_some(d);
+}
+
+static int uring_rw(bool write, void *mem, size_t bytes, off_t at)
+{
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	int res;
+
+	io_uring_queue_init(4, &ring, 0);
+	sqe = io_uring_get_sqe(&ring);
+	if (write)
+		io_uring_prep_write(sqe, raw.chan, mem, bytes, at);
+	else
+		io_uring_prep_read(sqe, raw.chan, mem, bytes, at);
+	io_uring_submit_and_wait(&ring, 1);
+	io_uring_peek_cqe(&ring, &cqe);
+	res = cqe->res;
+	io_uring_queue_exit(&ring);
+	return res;
+}
+
+static void reading(unsigned int mode)
+{
+	char *mem = raw_mem(BYTES), *fresh = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	struct iovec iov[2];
+	struct client c;
+	pthread_t thread;
+	void *ret;
+
+	memcpy(mem, pattern, BYTES);
+	d = client(&c, true, mem, BYTES);
+	is(d->xfer, mode, "a WRITE has the mode");
+	is(neg(pread(raw.chan, fresh, BYTES, pos(d, 0))), BYTES,
+	   "it can be read, to memory not yet there");
+	ok(!memcmp(fresh, pattern, BYTES), "as it is");
+	is(neg(pread(raw.chan, scratch, BYTES, pos(d, 5000))), BYTES - 5000,
+	   "from the middle, as far as it goes");
+	ok(!memcmp(scratch, pattern + 5000, BYTES - 5000), "right");
+	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES - 1))), 1, "its last byte");
+	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES))), 0, "and nothing behind");
+	is(neg(pread(raw.chan, scratch, 100, pos(d, MAX_IO + 4096))), 0, "nor far behind");
+	is(neg(pread(raw.chan, nowhere, 100, pos(d, 0))), -EFAULT, "to memory that isn't there");
+	munmap(fresh + BYTES / 2, BYTES / 2);
+	is(neg(pread(raw.chan, fresh, BYTES, pos(d, 0))), BYTES / 2, "to memory that ends early");
+	iov[0] = (struct iovec){ scratch, 1000 };
+	iov[1] = (struct iovec){ scratch + 1000, BYTES - 1000 };
+	is(neg(preadv(raw.chan, iov, 2, pos(d, 0))), BYTES, "by preadv");
+	ok(!memcmp(scratch, pattern, BYTES), "right, too");
+	memset(scratch, 0, BYTES);
+	is(uring_rw(false, scratch, BYTES, pos(d, 0)), BYTES, "through io_uring");
+	ok(!memcmp(scratch, pattern, BYTES), "right, too");
+	is(neg(pwrite(raw.chan, scratch, 512, pos(d, 0))), -EINVAL, "it can't be written to");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(1, d->tag, d->seq, 0))), -EINVAL,
+	   "another queue");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, q.depth, d->seq, 0))), -EINVAL,
+	   "a tag too high");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, (d->tag + 1) % q.depth, d->seq, 0))),
+	   -ESTALE, "another tag");
+	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, d->tag, d->seq + 1, 0))), -ESTALE,
+	   "another request");
+	is(neg(pread(raw.chan, scratch, 512, 1LL << 62)), -ESTALE, "an odd position");
+	pthread_create(&thread, NULL, read_thread, (void *)d);
+	pthread_join(thread, &ret);
+	is((long)ret, 512, "by another thread");
+	is(read_in_child(d), -EPERM, "by a forked child it can't");
+	is(finish(&c, d, BYTES), BYTES, "the WRITE ends");
+	is(read_some(d), -ESTALE, "then it can't be read");
+	munmap(mem, BYTES);
+	munmap(fresh, BYTES / 2);
+}
+
+static void writing(unsigned int mode)
+{
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	struct client c;
+	size_t i, n;
+
+	memset(mem, 0xa5, BYTES);
+	d = client(&c, false, mem, BYTES);
+	is(d->xfer, mode, "a READ has the mode");
+	is(neg(pread(raw.chan, scratch, 512, pos(d, 0))), -EINVAL, "it can't be read");
+	is(neg(pwrite(raw.chan, pattern, 5000, pos(d, 0))), 5000, "it can be written to");
+	is(neg(pwrite(raw.chan, pattern + 5000, BYTES, pos(d, 5000))), BYTES - 5000,
+	   "as far as it goes");
+	is(neg(pwrite(raw.chan, pattern, 1, pos(d, BYTES))), -ENOSPC, "and not behind");
+	is(neg(pwrite(raw.chan, nowhere, 100, pos(d, 0))), -EFAULT, "from memory that isn't there");
+	is(uring_rw(true, pattern, 512, pos(d, 0)), 512, "through io_uring");
+	is(finish(&c, d, BYTES), BYTES, "it ends");
+	ok(!memcmp(mem, pattern, BYTES), "with what was written");
+	is(neg(pwrite(raw.chan, scratch, 512, pos(d, 0))), -ESTALE, "then it can't be written to");
+
+	/* Filled and committed short: what comes is right, the rest comes again. */
+	memset(mem, 0xa5, BYTES);
+	d = client(&c, false, mem, BYTES);
+	pwrite(raw.chan, pattern, 5000, pos(d, 0));
+	is(commit(d, 5000), 0, "a READ committed short, whose rest comes at once");
+	n = d->nr_sectors * 512;
+	is(BYTES - n, 4608, "comes again from the block that isn't complete");
+	for (i = 0, n = 0; i < BYTES; i++)
+		n += i >= 4608 && mem[i] != (char)0xa5 && i >= 5000;
+	is(n, 0, "nothing else has got there");
+	pwrite(raw.chan, pattern + 4608, BYTES, pos(d, 0));
+	is(commit(d, d->nr_sectors * 512 + 512), -EINPROGRESS,
+	   "committed with more than it asks for");
+	is(client_end(&c), -EIO, "it fails");
+
+	d = client(&c, false, mem, 4096);
+	is(raw_commit(&q, 0, (d->tag + 1) % q.depth, d->seq, 4096, 0), -ESTALE,
+	   "a commit for another tag");
+	is(commit(d, -ENOSPC), -EINPROGRESS, "an errno");
+	is(client_end(&c), -ENOSPC, "reaches the reader");
+	is(commit(d, 4096), -ESTALE, "the second commit is refused");
+	munmap(mem, BYTES);
+}
+
+static void no_access(void)
+{
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	struct client c;
+
+	d = client(&c, true, mem, 4096);
+	is(read_some(d), -EOPNOTSUPP, "copy: the channel can't be read");
+	is(neg(splice(raw.chan, &(loff_t){ pos(d, 0) }, -1, NULL, 1, 0)), -EBADF,
+	   "nor spliced to nowhere");
+	is(finish(&c, d, 4096), 4096, "the WRITE ends");
+	munmap(mem, BYTES);
+}
+
+/* ---- windows ---- */
+
+static char *window[2];
+static size_t window_bytes;
+static sigjmp_buf bus;
+
+static void on_bus(int sig)
+{
+	siglongjmp(bus, 1);
+}
+
+/* The byte there, or -1: SIGBUS. */
+static int look(const volatile char *p)
+{
+	return sigsetjmp(bus, 1) ? -1 : (unsigned char)*p;
+}
+
+static char *place(const struct ubdx_desc *d)
+{
+	return window[d->op] + (size_t)d->tag * MAX_IO + d->page_offset;
+}
+
+static int map_error(size_t bytes, int prot, int flags, off_t at)
+{
+	void *p = mmap(NULL, bytes, prot, flags, raw.chan, at);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	munmap(p, bytes);
+	return 0;
+}
+
+static void map_windows(void)
+{
+	window_bytes = (size_t)q.depth * MAX_IO;
+	is(map_error(window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		     ubdx_window(0, UBDX_OP_WRITE)),
+	   -EPERM, "the window for WRITEs can't be writable");
+	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_READ)), -EPERM,
+	   "that for READs must be");
+	is(map_error(window_bytes, PROT_READ | PROT_EXEC, MAP_SHARED,
+		     ubdx_window(0, UBDX_OP_WRITE)),
+	   -EPERM, "executable neither");
+	is(map_error(window_bytes, PROT_READ, MAP_PRIVATE, ubdx_window(0, UBDX_OP_WRITE)), -EINVAL,
+	   "private");
+	is(map_error(window_bytes - 4096, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE)),
+	   -EINVAL, "a part");
+	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE) + 4096),
+	   -EINVAL, "from the middle");
+	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(1, UBDX_OP_WRITE)), -EINVAL,
+	   "of a queue that isn't there");
+	window[UBDX_OP_WRITE] = mmap(NULL, window_bytes, PROT_READ, MAP_SHARED, raw.chan,
+				     ubdx_window(0, UBDX_OP_WRITE));
+	window[UBDX_OP_READ] = mmap(NULL, window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+				    raw.chan, ubdx_window(0, UBDX_OP_READ));
+	ok(window[0] != MAP_FAILED && window[1] != MAP_FAILED, "both windows can be mapped");
+	is(mprotect(window[UBDX_OP_WRITE], window_bytes, PROT_READ | PROT_WRITE) ? -errno : 0,
+	   -EACCES, "and the former not be made writable");
+	is(look(window[UBDX_OP_WRITE]), -1, "where no request is there is SIGBUS");
+}
+
+/* A child that has the window: looks when it is told to, and says what it saw. */
+struct child {
+	pid_t pid;
+	int ask[2], tell[2];
+};
+
+static void child_start(struct child *child, const char *p)
+{
+	int saw;
+	char c;
+
+	if (pipe(child->ask) || pipe(child->tell))
+		bail("pipe");
+	child->pid = fork();
+	if (child->pid)
+		return;
+	while (read(child->ask[0], &c, 1) == 1) {
+		saw = look(p);
+		if (write(child->tell[1], &saw, sizeof(saw)) < 0)
+			break;
+	}
+	_exit(0);
+}
+
+static int child_look(struct child *child)
+{
+	int saw = -2;
+
+	if (write(child->ask[1], "", 1) < 0 || read(child->tell[0], &saw, sizeof(saw)) < 0)
+		bail("child");
+	return saw;
+}
+
+static void child_end(struct child *child)
+{
+	kill(child->pid, SIGKILL);
+	waitpid(child->pid, NULL, 0);
+	close(child->ask[0]);
+	close(child->ask[1]);
+	close(child->tell[0]);
+	close(child->tell[1]);
+}
+
+/* Onto a disk of null_blk's. */
+static int direct_from(const char *mem, size_t bytes)
+{
+	int fd = open("/dev/nullb0", O_RDWR | O_DIRECT), ret;
+
+	ret = neg(pwrite(fd, mem, bytes, 0));
 	close(fd);
-	return features.xfer_modes;
+	return ret;
+}
+
+static void mapping(void)
+{
+	char *mem = raw_mem(BYTES);
+	struct iovec to = { scratch, 512 }, from;
+	const struct ubdx_desc *d;
+	struct child child, late;
+	struct client c;
+	FILE *file = tmpfile();
+	int saw;
+
+	memcpy(mem, pattern, BYTES);
+	d = client(&c, true, mem, BYTES);
+	child_start(&late, place(d));
+	ok(!memcmp(place(d), pattern, BYTES), "map: a WRITE's payload is in its place");
+	is(look(place(d) + BYTES), -1, "and nothing behind it");
+	from = (struct iovec){ place(d), 512 };
+	is(neg(process_vm_readv(getpid(), &to, 1, &from, 1, 0)), -EFAULT,
+	   "process_vm_readv doesn't see it");
+	is(neg(pwrite(fileno(file), place(d), BYTES, 0)), BYTES,
+	   "a buffered write can be made from it");
+	is(neg(pread(fileno(file), scratch, BYTES, 0)), BYTES, "whole");
+	ok(!memcmp(scratch, pattern, BYTES), "and right");
+	is(direct_from(place(d), 4096), -EFAULT, "direct I/O can't");
+	child_start(&child, place(d));
+	saw = child_look(&child);
+	ok(saw == -1 || saw == (unsigned char)pattern[0],
+	   "a child forked meanwhile sees it, or has SIGBUS");
+	is(child_look(&late), -1, "one forked before has SIGBUS");
+	is(finish(&c, d, BYTES), BYTES, "the WRITE ends");
+	is(look(place(d)), -1, "then its place is SIGBUS");
+	is(look(place(d) + BYTES - 1), -1, "up to its end");
+	is(child_look(&child), -1, "for the child, too");
+	child_end(&child);
+	child_end(&late);
+
+	memset(mem, 0xa5, BYTES);
+	d = client(&c, false, mem, BYTES);
+	memcpy(place(d), pattern, BYTES);
+	is(finish(&c, d, BYTES), BYTES, "a READ filled in its place ends");
+	ok(!memcmp(mem, pattern, BYTES), "with what it was filled with");
+	is(look(place(d)), -1, "its place is SIGBUS");
+
+	d = client(&c, true, mem + 512, 512);
+	is(d->xfer, UBDX_XFER_USER, "a WRITE that doesn't fill its page falls back");
+	is(look(window[d->op] + (size_t)d->tag * MAX_IO), -1, "and can't be seen");
+	finish(&c, d, 512);
+	fclose(file);
+	munmap(mem, BYTES);
+}
+
+/* ---- pipes ---- */
+
+static int p[2], p2[2];
+
+static int splice_in(const struct ubdx_desc *d, unsigned int offset, size_t bytes)
+{
+	loff_t at = pos(d, offset);
+
+	return neg(splice(raw.chan, &at, p[1], NULL, bytes, SPLICE_F_NONBLOCK));
+}
+
+/* Whoever is at the other end takes all of it. */
+static void *take_all(void *arg)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < BYTES && (n = read(*(int *)arg, scratch + done, BYTES - done)) > 0)
+		done += n;
+	return NULL;
+}
+
+/* A WRITE's payload to @to, from where it comes out at @from (the same file: read it). */
+static void sink(const char *what, int to, int from, bool by_sendfile)
+{
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	size_t done = 0;
+	pthread_t thread;
+	struct client c;
+	loff_t at;
+	int ret;
+
+	memcpy(mem, pattern, BYTES);
+	memset(scratch, 0, BYTES);
+	d = client(&c, true, mem, BYTES);
+	if (from != to)
+		pthread_create(&thread, NULL, take_all, &from);
+	at = pos(d, 0);
+	ret = by_sendfile ? 0 : splice_in(d, 0, BYTES);
+	if (ret < 0)
+		bail("splice in: %s", strerror(-ret));
+	do {
+		ret = by_sendfile ? neg(sendfile(to, raw.chan, &at, BYTES - done)) :
+				    neg(splice(p[0], NULL, to, NULL, BYTES - done, 0));
+		done += ret > 0 ? ret : 0;
+	} while (ret > 0 && done < BYTES);
+	is(ret < 0 ? ret : (int)done, BYTES, what);
+	if (from != to)
+		pthread_join(thread, NULL);
+	else if (pread(to, scratch, BYTES, 0) < 0)
+		bail("read back: %m");
+	ok(!memcmp(scratch, pattern, BYTES), "arrives whole");
+	is(finish(&c, d, BYTES), BYTES, "and it ends");
+	munmap(mem, BYTES);
+}
+
+static void tcp_pair(int fds[2])
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(addr);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+	if (bind(listener, (void *)&addr, len) || listen(listener, 1) ||
+	    getsockname(listener, (void *)&addr, &len) || connect(fds[0], (void *)&addr, len))
+		bail("tcp: %m");
+	fds[1] = accept(listener, NULL, NULL);
+	close(listener);
+}
+
+static void sinks(void)
+{
+	FILE *file = tmpfile();
+	int fds[2], direct;
+
+	sink("to a buffered file", fileno(file), fileno(file), false);
+	direct = open("/dev/nullb0", O_RDWR | O_DIRECT);
+	if (direct >= 0)
+		sink("to a block device, direct", direct, direct, false);
+	close(direct);
+	direct = open("/dev/nullb0", O_RDWR);
+	if (direct >= 0)
+		sink("to a block device, buffered", direct, direct, false);
+	close(direct);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		bail("socketpair");
+	sink("to a unix socket", fds[0], fds[1], false);
+	sink("to a unix socket, by sendfile", fds[0], fds[1], true);
+	close(fds[0]);
+	close(fds[1]);
+	tcp_pair(fds);
+	sink("to a TCP socket", fds[0], fds[1], false);
+	sink("to a TCP socket, by sendfile", fds[0], fds[1], true);
+	close(fds[0]);
+	close(fds[1]);
+	sink("to another pipe", p2[1], p2[0], false);
+	fclose(file);
+}
+
+/* A READ's payload comes from anything that can be spliced. */
+static void sources(void)
+{
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	FILE *file = tmpfile();
+	struct client c;
+	loff_t at, from = 0;
+	int ret, done = 0;
+
+	pwrite(fileno(file), pattern, BYTES, 0);
+	memset(mem, 0xa5, BYTES);
+	d = client(&c, false, mem, BYTES);
+	at = pos(d, 0);
+	while (done < (int)BYTES) {
+		ret = neg(splice(fileno(file), &from, p[1], NULL, BYTES - done, 0));
+		if (ret <= 0 || neg(splice(p[0], NULL, raw.chan, &at, ret, 0)) != ret)
+			break;
+		done += ret;
+	}
+	is(done, BYTES, "a READ can be filled from a file");
+	is(finish(&c, d, BYTES), BYTES, "it ends");
+	ok(!memcmp(mem, pattern, BYTES), "with what was there");
+	d = client(&c, false, mem, 4096);
+	is(splice_in(d, 0, 4096), -EINVAL, "it can't be spliced out");
+	if (write(p[1], pattern, 100) != 100)
+		bail("pipe");
+	at = pos(d, 4096);
+	is(neg(splice(p[0], NULL, raw.chan, &at, 100, 0)), -ENOSPC, "nor filled behind its end");
+	if (read(p[0], scratch, 100) != 100)
+		bail("pipe");
+	finish(&c, d, 4096);
+	fclose(file);
+	munmap(mem, BYTES);
+}
+
+/* A request's end waits for its buffers, wherever they are. */
+static void lingering(void)
+{
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	struct client c;
+	loff_t at;
+
+	memcpy(mem, pattern, BYTES);
+	d = client(&c, true, mem, BYTES);
+	is(splice_in(d, 1000, BYTES), BYTES - 1000, "a WRITE from the middle");
+	is(splice_in(d, BYTES, BYTES), 0, "at its end nothing");
+	is(commit(d, BYTES), -EINPROGRESS, "committed while it is in the pipe");
+	ok(client_waits(&c), "it doesn't end");
+	is(commit(d, BYTES), -ESTALE, "a second commit is refused");
+	is(splice_in(d, 0, 100), -ESTALE, "and so is splicing");
+	at = pos(d, 0);
+	is(neg(pread(raw.chan, scratch, 100, at)), -ESTALE, "and reading");
+	is(neg(read(p[0], scratch, BYTES)), BYTES - 1000, "the pipe is read");
+	is(client_end(&c), BYTES, "now it ends");
+	ok(!memcmp(scratch, pattern + 1000, BYTES - 1000), "and what was read is right");
+
+	d = client(&c, true, mem, BYTES);
+	splice_in(d, 0, BYTES);
+	is(neg(tee(p[0], p2[1], BYTES, SPLICE_F_NONBLOCK)), BYTES, "buffers can be doubled");
+	is(neg(read(p[0], scratch, BYTES)), BYTES, "the first of each is read");
+	commit(d, BYTES);
+	ok(client_waits(&c), "it doesn't end");
+	is(neg(read(p2[0], scratch, BYTES)), BYTES, "the second, too");
+	is(client_end(&c), BYTES, "now it ends");
+
+	d = client(&c, true, mem, BYTES);
+	splice_in(d, 0, BYTES);
+	is(neg(splice(p[0], NULL, p2[1], NULL, BYTES, SPLICE_F_NONBLOCK)), BYTES,
+	   "buffers can go to another pipe");
+	commit(d, BYTES);
+	ok(client_waits(&c), "it doesn't end");
+	close(p2[0]);
+	close(p2[1]);
+	is(client_end(&c), BYTES, "until that is closed");
+	if (pipe(p2))
+		bail("pipe");
+
+	/* A foreign answer and a short one meanwhile. */
+	d = client(&c, true, mem, BYTES);
+	splice_in(d, 0, BYTES);
+	is(raw_commit(&q, 0, (d->tag + 1) % q.depth, d->seq, BYTES, 0), -ESTALE,
+	   "a commit for another tag is refused");
+	is(commit(d, -EIO), -EINPROGRESS, "an error, during a splice");
+	ok(client_waits(&c), "waits for the pipe, too");
+	is(neg(read(p[0], scratch, BYTES)), BYTES, "that is read");
+	is(client_end(&c), -EIO, "and the error is told");
+	munmap(mem, BYTES);
+}
+
+/* Nobody reads the pipe, and the server is given up: by DEL, or as it is late. */
+static void cut_off(bool committed, bool late)
+{
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	struct client c;
+	double start;
+
+	begin(UBDX_XFER_SPLICE, late ? 1000 : 30000);
+	memcpy(mem, pattern, BYTES);
+	d = client(&c, true, mem, BYTES);
+	is(splice_in(d, 0, BYTES), BYTES, "a WRITE in a pipe that nobody reads");
+	if (committed)
+		is(commit(d, BYTES), -EINPROGRESS, "and committed");
+	start = raw_now();
+	if (!late)
+		is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_FORCE), 0, "the device is stopped");
+	is(client_end(&c),
+	   committed ? (int)BYTES :
+	   late	     ? -ETIMEDOUT :
+		       -EIO,
+	   "it ends, as it was to");
+	ok(raw_now() - start < 10, "soon");
+	/* its memory is somebody else's now */
+	memset(mem, 0xa5, BYTES);
+	memset(scratch, 0, BYTES);
+	is(neg(read(p[0], scratch, BYTES)), -EIO, "the pipe can't be read any more");
+	ok(scratch[0] == 0, "not a byte");
+	is(splice_in(d, 0, 100), -ENODEV, "nor can anything be spliced");
+	close(p[0]);
+	close(p[1]);
+	if (pipe(p))
+		bail("pipe");
+	fcntl(p[1], F_SETPIPE_SZ, MAX_IO);
+	end();
+	munmap(mem, BYTES);
+}
+
+/* Its windows, when the server was given up. */
+static void left_behind(void)
+{
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	struct client c;
+
+	begin(UBDX_XFER_MAP, 30000);
+	map_windows();
+	memcpy(mem, pattern, BYTES);
+	d = client(&c, true, mem, BYTES);
+	is(look(place(d)), (unsigned char)pattern[0], "a WRITE in its place");
+	is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_FORCE), 0, "the device is stopped");
+	is(client_end(&c), -EIO, "it fails");
+	is(look(place(d)), 0, "the server finds nothing in its place, and lives");
+	d = &q.desc[0];
+	window[UBDX_OP_READ][5] = 1;
+	is(look(window[UBDX_OP_READ]), 0, "and can write to where READs were");
+	munmap(window[0], window_bytes);
+	munmap(window[1], window_bytes);
+	end();
+	munmap(mem, BYTES);
+}
+
+/* A server without CAP_SYS_ADMIN: nobody takes its word, so it has mode copy. */
+static void untrusted(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct all[2], some[2];
+	struct ubdx_set set;
+	struct ubdx_info info;
+
+	raw_defaults(&raw);
+	raw.add.xfer_modes = (1 << UBDX_NR_XFER) - 1;
+	if (raw_add(&raw))
+		bail("add");
+	set = (struct ubdx_set){ .id = raw.add.id, .xfer = UBDX_XFER_USER };
+	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) ? -errno : 0, 0,
+	   "a device whose server is yet to come");
+	if (syscall(SYS_capget, &head, all))
+		bail("capget");
+	memcpy(some, all, sizeof(all));
+	some[0].effective &= ~(1U << CAP_SYS_ADMIN);
+	if (syscall(SYS_capset, &head, some) || raw_open(&raw) || syscall(SYS_capset, &head, all))
+		bail("open");
+	if (raw_queue_init(&raw, &q, 0) || raw_fetch_all(&q) || raw_ctl(&raw, UBDX_IOC_START, 0))
+		bail("start");
+	serve_scan();
+	is(raw_info(&raw, &info) ?: (int)info.xfer_modes, 1 << UBDX_XFER_COPY,
+	   "one without privilege can have copy only");
+	is(info.xfer, UBDX_XFER_COPY, "so that is what it gets");
+	is(info.xfer_wanted, UBDX_XFER_USER, "whatever is wanted");
+	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) ? -errno : 0, -EOPNOTSUPP, "and it can't be set");
+	bdev = raw_bdev(&raw, O_RDWR);
+	end();
+}
+
+/* A mode that can't carry everything isn't had without the one that can. */
+static void offers(void)
+{
+	raw_defaults(&raw);
+	raw.add.xfer_modes = 1 << UBDX_XFER_MAP | 1 << UBDX_XFER_SPLICE;
+	is(raw_add(&raw), -EOPNOTSUPP, "map and splice are no offer without user");
+	close(raw.ctl);
+}
+
+int main(void)
+{
+	static const unsigned int modes[] = { UBDX_XFER_USER, UBDX_XFER_MAP, UBDX_XFER_SPLICE };
+	unsigned int i;
+
+	signal(SIGBUS, on_bus);
+	signal(SIGPIPE, SIG_IGN);
+	scratch = raw_mem(BYTES);
+	pattern = raw_mem(BYTES);
+	for (i = 0; i < BYTES; i++)
+		pattern[i] = (char)(i * 7 + (i >> 9) + 1);
+	if (pipe(p) || pipe(p2) || fcntl(p[1], F_SETPIPE_SZ, MAX_IO) < 0)
+		bail("pipe");
+
+	begin(UBDX_XFER_COPY, 30000);
+	no_access();
+	for (i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		set_mode(modes[i]);
+		reading(modes[i]);
+		writing(modes[i]);
+	}
+	set_mode(UBDX_XFER_MAP);
+	map_windows();
+	mapping();
+	munmap(window[0], window_bytes);
+	munmap(window[1], window_bytes);
+	set_mode(UBDX_XFER_SPLICE);
+	sinks();
+	sources();
+	lingering();
+	end();
+
+	cut_off(false, false);
+	cut_off(true, false);
+	cut_off(false, true);
+	cut_off(true, true);
+	left_behind();
+	untrusted();
+	offers();
+	return done();
 }

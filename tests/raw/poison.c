@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "modes.h"
+#include "halves.h"
 #include "tap.h"
 
 #define CLIENTS 0x5c /* what is in the client's memory where nothing has been read */
@@ -104,7 +104,7 @@ static void start(void)
 {
 	/* of a size that leaves a part of a page at the end */
 	raw_defaults(&server.raw);
-	server.raw.add.xfer_modes = 1ULL << mode->xfer;
+	server.raw.add.xfer_modes = mode_offer(mode);
 	server.raw.add.params.dev_sectors = (64 << 20) / 512 + 3;
 	server.raw.add.params.max_io_bytes = LOOK;
 	server.raw.add.params.max_discard_sectors = 1024;
@@ -115,6 +115,8 @@ static void start(void)
 	atomic_store(&answers_left, UINT32_MAX);
 	atomic_store(&one_page, false);
 	raw_server_start(&server, answer);
+	if (mode_pin(&server.raw, mode))
+		bail("mode %s", mode->name);
 }
 
 /* Is it @got bytes of what the server served for @at, and then the client's own? @maybe more may be served. */

@@ -116,7 +116,32 @@ del() { ubdx del "$@" >/dev/null; }
 limit() { cat "$sys/queue/$1"; }
 
 # counted OP: how many requests of that kind the device has served, and how many bytes.
-counted() { sed -n "s/^copy $1 //p" "$sys/ubdx/counters"; }
+# In any mode.
+counted() {
+	local op requests bytes n=0 total=0
+	while read -r _ op requests bytes; do
+		[[ $op != "$1" ]] || n=$((n + requests)) total=$((total + bytes))
+	done <"$sys/ubdx/counters"
+	echo "$n $total"
+}
+
+# counted_in MODE: how many READs and WRITEs it has served in that mode.
+counted_in() {
+	local mode op requests n=0
+	while read -r mode op requests _; do
+		[[ $mode != "$1" || $op != @(read|write) ]] || n=$((n + requests))
+	done <"$sys/ubdx/counters"
+	echo $n
+}
+
+# errors: how many requests have failed, been aborted, or given back, and commits refused.
+errors() {
+	local count n=0
+	while read -r _ count; do
+		n=$((n + count))
+	done <"$sys/ubdx/errors"
+	echo $n
+}
 
 # counts WHAT OP REQUESTS BYTES CMD...: CMD succeeds, and makes exactly that many requests of that kind.
 counts() {

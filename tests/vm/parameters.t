@@ -7,10 +7,11 @@
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
 
-readonly GOOD=(queues=2 depth=4096 max_io=4194304 max_devices=0 xfer=copy)
+readonly GOOD=(queues=2 depth=4096 max_io=4194304 max_devices=0 xfer=user xfer=map xfer=splice xfer=copy map_when=eager
+	map_when=fault map_batch=4096 map_batch=1 allow_partial_pages=Y allow_partial_pages=N)
 readonly BAD=(queues= queues=0 queues=3 queues=-1 queues=x depth=0 depth=4097 depth=1.5 depth=99999999999 max_io=0
 	max_io=4095 max_io=4097 max_io=4194305 max_io=4198400 max_devices=-1 max_devices=x xfer=copy2 xfer= xfer=COPY
-	xfer=splice xfer=0)
+	xfer=teleport xfer=0 map_when=never map_when= map_batch=0 map_batch=4097 allow_partial_pages=2)
 
 parameter() { cat "$PARAMETERS/$1"; }
 
@@ -24,7 +25,8 @@ invalid() {
 # ---- what modinfo says ----
 
 for line in "queues:*1 ... number of CPUs*default 1*" "depth:*1 ... 4096*default 128*" \
-	"max_io:*4096 ... 4194304*default 524288*" "max_devices:*default 64*" "xfer:*copy*default copy*"; do
+	"max_io:*4096 ... 4194304*default 524288*" "max_devices:*default 64*" "xfer:*copy, user, map, splice*default copy*" "map_when:*fault, eager*default fault*" \
+	"map_batch:*1 ... 4096*default 1*" "allow_partial_pages:*default N*"; do
 	found=
 	while read -r parm; do
 		# shellcheck disable=SC2053 # a pattern
@@ -32,7 +34,7 @@ for line in "queues:*1 ... number of CPUs*default 1*" "depth:*1 ... 4096*default
 	done < <(modinfo -p ubdx.ko)
 	is "$found" 1 "modinfo lists ${line%%:*} with its values"
 done
-is "$(modinfo -p ubdx.ko | wc -l)" 5 "and no other"
+is "$(modinfo -p ubdx.ko | wc -l)" 8 "and no other"
 
 # ---- insmod ----
 
@@ -79,19 +81,19 @@ is "$(stat -c %a "$PARAMETERS"/* | sort -u)" 644 "only root can"
 
 add --target null --size 1M --queues 1 --depth 8
 mode() { echo "$(<"$sys/ubdx/xfer") / $(<"$sys/ubdx/xfer_wanted")"; }
-is "$(mode)" "[copy] / copy" "a device follows the default"
+is "$(mode)" "[copy] user map splice / copy" "a device follows the default"
 echo copy >"$sys/ubdx/xfer"
-is "$(mode)" "[copy] / copy (pinned)" "a mode's name pins it"
+is "$(mode)" "[copy] user map splice / copy (pinned)" "a mode's name pins it"
 for value in copy2 none "" 0; do
 	ok "xfer '$value' is EINVAL" invalid "$sys/ubdx/xfer" "$value"
-	is "$(mode)" "[copy] / copy (pinned)" "xfer '$value' changes nothing"
+	is "$(mode)" "[copy] user map splice / copy (pinned)" "xfer '$value' changes nothing"
 done
 echo default >"$sys/ubdx/xfer"
-is "$(mode)" "[copy] / copy" "default unpins it"
+is "$(mode)" "[copy] user map splice / copy" "default unpins it"
 ok "ubdx set pins it, too" ubdx set --xfer copy "$dev"
-is "$(mode)" "[copy] / copy (pinned)" "as is shown"
+is "$(mode)" "[copy] user map splice / copy (pinned)" "as is shown"
 
-is "$(cd "$sys/ubdx" && echo *)" "counters errors queues server_pid state xfer xfer_wanted" "the files there are"
+is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks moved queues server_pid state xfer xfer_wanted" "the files there are"
 for file in "$sys"/ubdx/*; do
 	ok "${file##*/} can be read" grep -q . "$file"
 	fails "${file##*/} can't be removed" rm "$file"

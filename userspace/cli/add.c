@@ -11,7 +11,7 @@
 #define UNSET UINT64_MAX
 
 struct add_args {
-	const char *target, *file, *xfer, *cpus, *recovery;
+	const char *target, *file, *xfer, *offer, *touch, *cpus, *recovery;
 	uint64_t id, size, queues, depth, max_io, timeout, block_size, physical_block_size, io_opt;
 	uint64_t max_segments, max_segment_size, dma_align, numa_node, prefault;
 	int direct, read_only, no_discard, write_cache, fua, foreground, json;
@@ -86,6 +86,10 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		{ "recovery", OPTION_STRING, &a->recovery, 0, 0, "HOW",
 		  "without its server the device can: fail, queue, reissue (fail)" },
 		{ "xfer", OPTION_STRING, &a->xfer, 0, 0, "MODE", modes },
+		{ "offer", OPTION_STRING, &a->offer, 0, 0, "MODE,...",
+		  "the modes that the server is willing to serve (all)" },
+		{ "touch", OPTION_STRING, &a->touch, 0, 0, "PART",
+		  "look at payloads, and sum them up: none, header, all (none)" },
 		{ "cpus", OPTION_STRING, &a->cpus, 0, 0, "LIST",
 		  "CPUs of the queues' threads, in turn: 0-3,8" },
 		{ "numa-node", OPTION_NUMBER, &a->numa_node, 0, 1023, "N",
@@ -144,9 +148,45 @@ static int parse_recovery(const struct command *self, const struct add_args *a, 
 	return cli_usage(self, "--recovery is fail, queue or reissue, not %s", a->recovery);
 }
 
+static int parse_offer(const struct command *self, const struct add_args *a, uint64_t *modes)
+{
+	const char *name, *end = a->offer;
+	char text[32];
+	int mode;
+
+	*modes = 0;
+	while (end) {
+		name = end;
+		end = strchr(name, ',');
+		snprintf(text, sizeof(text), "%.*s", end ? (int)(end - name) : 31, name);
+		mode = ubdx_xfer_by_name(text);
+		if (mode < 0)
+			return cli_usage(self, "--offer: there is no transfer mode %s", text);
+		*modes |= 1ULL << mode;
+		if (end)
+			end++;
+	}
+	return -1;
+}
+
+static int parse_touch(const struct command *self, const struct add_args *a, uint32_t *touch)
+{
+	if (!a->touch || !strcmp(a->touch, "none"))
+		*touch = 0;
+	else if (!strcmp(a->touch, "header"))
+		*touch = 64;
+	else if (!strcmp(a->touch, "all"))
+		*touch = UINT32_MAX;
+	else
+		return cli_usage(self, "--touch is none, header or all, not %s", a->touch);
+	return -1;
+}
+
 static int parse_server_opts(const struct command *self, const struct add_args *a,
 			     struct ubdx_server_opts *opts, unsigned int **cpus)
 {
+	int ret;
+
 	ubdx_server_opts_init(opts);
 	if (a->id != UNSET)
 		opts->id = a->id;
@@ -157,7 +197,8 @@ static int parse_server_opts(const struct command *self, const struct add_args *
 	if (a->cpus && parse_cpus(a->cpus, cpus, &opts->nr_cpus))
 		return cli_usage(self, "--cpus %s is not a list of CPUs, such as 0-3,8", a->cpus);
 	opts->cpus = *cpus;
-	return -1;
+	ret = parse_offer(self, a, &opts->xfer_modes);
+	return ret >= 0 ? ret : parse_touch(self, a, &opts->touch);
 }
 
 /* Zero, where nothing was said, leaves it to the target or the driver. */

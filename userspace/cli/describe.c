@@ -116,6 +116,34 @@ static void errors_line(struct output *o, const char *line)
 	output_end(o);
 }
 
+/* fallbacks: REASON NUMBER */
+static void fallbacks_line(struct output *o, const char *line)
+{
+	unsigned long long number;
+	char reason[32];
+
+	if (sscanf(line, "%31s %llu", reason, &number) != 2)
+		return;
+	output_begin(o, NULL);
+	output_string(o, "reason", reason);
+	output_number(o, "requests", number);
+	output_end(o);
+}
+
+/* moved: WHAT NUMBER */
+static void moved_line(struct output *o, const char *line)
+{
+	unsigned long long number;
+	char what[32];
+
+	if (sscanf(line, "%31s %llu", what, &number) != 2)
+		return;
+	output_begin(o, NULL);
+	output_string(o, "what", what);
+	output_number(o, "number", number);
+	output_end(o);
+}
+
 /* queues: queue N node N task PID */
 static void queues_line(struct output *o, const char *line)
 {
@@ -155,12 +183,19 @@ static void describe_file(struct output *o, int id, const char *key, const char 
 
 void describe_device(struct output *o, const struct ubdx_info *info)
 {
+	char sum[20];
+
 	describe_brief(o, info);
 	describe_mode(o, "xfer_wanted", info->xfer_wanted);
 	output_bool(o, "xfer_pinned", info->xfer_pinned);
 	describe_modes(o, "xfer_modes", info->xfer_modes);
 	describe_params(o, &info->params);
+	output_number(o, "touched_bytes", info->touched_bytes);
+	snprintf(sum, sizeof(sum), "%016llx", (unsigned long long)info->touched_sum);
+	output_string(o, "touched_sum", sum);
 	describe_file(o, info->id, "queue_tasks", "queues", queues_line);
 	describe_file(o, info->id, "counters", "counters", counters_line);
 	describe_file(o, info->id, "errors", "errors", errors_line);
+	describe_file(o, info->id, "fallbacks", "fallbacks", fallbacks_line);
+	describe_file(o, info->id, "moved", "moved", moved_line);
 }

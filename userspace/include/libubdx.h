@@ -338,6 +338,8 @@ struct ubdx_server;
  * @nr_cpus:	number of @cpus.
  * @log:	takes what happens later; NULL: stderr.
  * @log_arg:	for @log.
+ * @touch:	bytes of each payload, from its start, that the server looks at, and makes a checksum of,
+ *		though nothing comes of it (struct ubdx_report): what a server would cost that wants to.
  *
  * params.numa_node, if not negative, also places the queues' threads (unless @cpus says where) and
  * their memory.
@@ -353,6 +355,7 @@ struct ubdx_server_opts {
 	size_t nr_cpus;
 	ubdx_log_fn log;
 	void *log_arg;
+	uint32_t touch;
 };
 
 /**

@@ -129,6 +129,8 @@ void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 	io->read_ns = unlikely(io->desc->flags & UBDX_DESC_STAMP) ? ubdx_read_ns(io->desc) : 0;
 	io->done = 0;
 	io->zero_way = 0;
+	if (unlikely(q->touch))
+		ubdx_touch_begin(io);
 	ubdx_io_run(io);
 }
 

@@ -227,7 +227,7 @@ int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr)
 
 /* ---- queue ---- */
 
-static int ubdx_strategies_init(struct ubdx_queue *q)
+static int ubdx_strategies_init(struct ubdx_queue *q, uint64_t modes)
 {
 	unsigned int mode;
 	int ret;
@@ -235,7 +235,7 @@ static int ubdx_strategies_init(struct ubdx_queue *q)
 	for (mode = 0; mode < UBDX_NR_XFER; mode++) {
 		const struct ubdx_strategy *strategy = ubdx_strategies[mode];
 
-		if (!strategy || !strategy->queue_init)
+		if (!strategy || !strategy->queue_init || !(modes >> mode & 1))
 			continue;
 		ret = strategy->queue_init(q);
 		if (ret)
@@ -285,6 +285,7 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 		.max_io_bytes = config->max_io_bytes,
 		.target = config->target,
 		.channel = config->channel,
+		.touch = config->touch,
 		.logger = config->logger,
 		.ring.ring_fd = -1,
 	};
@@ -297,7 +298,9 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 	if (ret)
 		return ret;
 	ubdx_bufs_register(q, config->prefault);
-	ret = ubdx_strategies_init(q);
+	ret = ubdx_strategies_init(q, config->xfer_modes);
+	if (!ret)
+		ret = ubdx_touch_init(q);
 	if (!ret)
 		ret = ubdx_chan_open(q);
 	return ret;
@@ -309,6 +312,7 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 void ubdx_queue_exit(struct ubdx_queue *q)
 {
 	ubdx_chan_close(q);
+	ubdx_touch_exit(q);
 	ubdx_strategies_exit(q);
 	ubdx_ring_exit(q);
 	ubdx_bufs_exit(q);

@@ -35,6 +35,11 @@
  * @step:	what is being done now.
  * @fixed_bytes: how much of @buf, from its start, is registered with the ring.
  * @zero_way:	how UBDX_STEP_ZERO is being done, see step.c.
+ * @way:	the strategy's own, from move() to resume().
+ * @held:	bytes of a WRITE's payload that are in @buf, from its start, in modes in which the driver
+ *		doesn't put them there.
+ * @touch:	bytes of the payload, from its start, that are to be looked at.
+ * @sum:	checksum of what of them has been.
  * @read_ns:	with UBDX_DESC_STAMP, for the commit.
  * @tag:	its number.
  */
@@ -46,8 +51,12 @@ struct ubdx_io {
 	struct ubdx_step step;
 	uint32_t read_ns;
 	uint32_t fixed_bytes;
+	uint32_t held;
+	uint32_t touch;
+	uint64_t sum;
 	uint16_t tag;
 	uint8_t zero_way;
+	uint8_t way;
 } __attribute__((aligned(128)));
 
 /**
@@ -66,6 +75,8 @@ struct ubdx_io {
  * @bufs:	all buffers, @stride apart.
  * @priv:	the strategies' own, by mode.
  * @channel:	descriptor of the channel.
+ * @touch:	how much of each payload is looked at.
+ * @report:	the page that tells others of it; NULL: none is.
  * @logger:	where to complain.
  */
 struct ubdx_queue {
@@ -84,6 +95,8 @@ struct ubdx_queue {
 	size_t stride;
 	void *priv[UBDX_NR_XFER];
 	int channel;
+	uint32_t touch;
+	struct ubdx_report *report;
 	const struct ubdx_logger *logger;
 };
 
@@ -94,11 +107,13 @@ struct ubdx_queue_config {
 	uint16_t id;
 	uint16_t depth;
 	uint32_t max_io_bytes;
+	uint64_t xfer_modes; /* that requests can have: bit 1 << mode */
 	size_t prefault; /* of each buffer, a multiple of the page size */
 	const unsigned int *cpus; /* where the kernel's workers for it may run */
 	size_t nr_cpus; /* 0: anywhere */
 	struct ubdx_target *target;
 	int channel;
+	uint32_t touch;
 	const struct ubdx_logger *logger;
 };
 
@@ -116,6 +131,14 @@ void ubdx_io_run(struct ubdx_io *io);
 void ubdx_io_resume(struct ubdx_io *io, int res);
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write);
 
+/* ---- touch.c ---- */
+
+int ubdx_touch_init(struct ubdx_queue *q);
+void ubdx_touch_exit(struct ubdx_queue *q);
+void ubdx_touch_begin(struct ubdx_io *io);
+void ubdx_touch_end(struct ubdx_io *io);
+void ubdx_touch_seen(struct ubdx_io *io, const void *bytes, uint64_t length);
+
 /* ---- chan_uring.c ---- */
 
 int ubdx_chan_open(struct ubdx_queue *q);
@@ -132,6 +155,13 @@ static inline struct io_uring_sqe *ubdx_queue_sqe(struct ubdx_queue *q)
 	struct io_uring_sq *sq = &q->ring.sq;
 
 	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+}
+
+/* (@bytes, @length) of a READ's payload, from io->done on, are where they can be looked at. */
+static inline void ubdx_io_seen(struct ubdx_io *io, const void *bytes, uint64_t length)
+{
+	if (unlikely(io->done < io->touch))
+		ubdx_touch_seen(io, bytes, length);
 }
 
 /* An SQE for the step of @io; its CQE goes to the strategy, or to step.c. */

@@ -55,6 +55,7 @@ struct ubdx_server {
 	struct ubdx_server_opts opts;
 	struct ubdx_logger logger;
 	struct ubdx_params params;
+	uint64_t xfer_modes; /* that requests can have */
 	int id;
 	int ctl;
 	int channel;
@@ -156,11 +157,13 @@ static int ubdx_worker_start(struct ubdx_server *s, uint16_t id, size_t prefault
 			.id		= id,
 			.depth		= s->params.depth,
 			.max_io_bytes	= s->params.max_io_bytes,
+			.xfer_modes	= s->xfer_modes,
 			.prefault	= prefault,
 			.cpus		= s->opts.cpus,
 			.nr_cpus	= s->opts.nr_cpus,
 			.target		= s->target,
 			.channel	= s->channel,
+			.touch		= s->opts.touch,
 			.logger		= &s->logger,
 		},
 	};
@@ -277,15 +280,19 @@ static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
 			 ubdx_xfer_name(opts->xfer));
 }
 
+static uint64_t ubdx_offer(const struct ubdx_server_opts *opts)
+{
+	return opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
+}
+
 static int ubdx_server_add(struct ubdx_server *s)
 {
 	const struct ubdx_server_opts *opts = &s->opts;
-	uint64_t modes = opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
 	struct ubdx_features features;
 	struct ubdx_add add = {
 		.version = UBDX_VERSION,
 		.id = opts->id,
-		.xfer_modes = modes,
+		.xfer_modes = ubdx_offer(opts),
 		.params = opts->params,
 	};
 	int ret;
@@ -306,6 +313,7 @@ static int ubdx_server_add(struct ubdx_server *s)
 
 	s->added = true;
 	s->id = add.id;
+	s->xfer_modes = add.xfer_modes & features.xfer_modes;
 	s->params = add.params;
 	return opts->xfer < 0 ? 0 : ubdx_ctl_set_xfer(s->ctl, s->id, opts->xfer);
 }
@@ -351,6 +359,7 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 				 ubdx_state_name(info.state));
 	s->id = info.id;
 	s->params = info.params;
+	s->xfer_modes = ubdx_offer(&s->opts) & features.xfer_modes;
 	return ubdx_check_target(&info.params, &s->opts.params);
 }
 
@@ -481,8 +490,7 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
 int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 			struct ubdx_server **server)
 {
-	uint64_t modes = opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
-	int ret = ubdx_server_begin(target, opts, ubdx_server_adopt, modes, server);
+	int ret = ubdx_server_begin(target, opts, ubdx_server_adopt, ubdx_offer(opts), server);
 
 	if (ret || opts->xfer < 0)
 		return ret;

@@ -185,6 +185,24 @@ static int32_t ubdx_io_served(const struct ubdx_io *io)
 	return likely(io->desc->op <= UBDX_OP_WRITE) ? (int32_t)ubdx_desc_bytes(io->desc) : 0;
 }
 
+/*
+ * The target has nothing for a READ. If it is to be looked at all the same, that much of it is made of
+ * zeroes, as a step of its own.
+ */
+static bool ubdx_touch_nothing(struct ubdx_io *io)
+{
+	struct ubdx_step *step = &io->step;
+
+	if (likely(io->done >= io->touch || io->desc->op != UBDX_OP_READ))
+		return false;
+	step->kind = UBDX_STEP_MEM;
+	step->addr = (void *)ubdx_zeroes;
+	step->length = io->touch - io->done;
+	if (step->length > UBDX_ZEROES_BYTES)
+		step->length = UBDX_ZEROES_BYTES;
+	return true;
+}
+
 /* Take the next step. Its result, as for a strategy's move(); 0 is UBDX_STEP_DONE. */
 static inline int64_t ubdx_io_step(struct ubdx_io *io)
 {
@@ -197,7 +215,7 @@ static inline int64_t ubdx_io_step(struct ubdx_io *io)
 	step->flags = 0;
 	step->file = 0;
 	ret = target->ops->resolve(target, io->desc, io->done, step);
-	if (ret || step->kind == UBDX_STEP_DONE)
+	if (ret || (step->kind == UBDX_STEP_DONE && !ubdx_touch_nothing(io)))
 		return ret;
 
 	left = ubdx_desc_bytes(io->desc) - io->done;
@@ -215,6 +233,8 @@ static inline bool ubdx_io_advance(struct ubdx_io *io, int64_t result)
 	}
 	io->done += result;
 	if (io->step.kind == UBDX_STEP_DONE || io->done >= ubdx_desc_bytes(io->desc)) {
+		if (unlikely(io->touch))
+			ubdx_touch_end(io);
 		ubdx_chan_commit(io, ubdx_io_served(io));
 		return false;
 	}

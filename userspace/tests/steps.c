@@ -134,6 +134,7 @@ static bool start(struct ubdx_queue *q, struct ubdx_target *target)
 		.max_io_bytes = MAX_IO,
 		.target = target,
 		.channel = STDIN_FILENO,
+		.xfer_modes = 1 << UBDX_XFER_COPY,
 		.logger = &logger,
 	};
 

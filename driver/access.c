@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * access.c - a request's payload, reached from outside: by read and write on the channel, in every
+ * mode that lets it. A position names queue, tag, request and byte, see ubdx_pos().
+ *
+ * Whoever is at it is a user of the request (dev.h), which holds the request's end back. So it must
+ * not be for long: the caller's memory is touched with page faults disabled. If it isn't there the
+ * caller lets go of the request, faults it in, which can take any time, and asks for the request
+ * again.
+ *
+ * Any task of the process that opened the channel may come, not only the queue's, and at any time.
+ * Everything that the position says is checked, and nothing of the slot is read before it is held.
+ *
+ * _copy_to_iter() and _copy_from_iter(): see xfer_copy.c.
+ */
+#include <linux/blk-mq.h>
+#include <linux/fs.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#include "trace.h"
+#include "xfer.h"
+
+#define UBDX_POS_FIELD(pos, shift, bits) ((u32)((pos) >> (shift)) & ((1U << (bits)) - 1))
+#define UBDX_POS_TAG_SHIFT UBDX_POS_OFFSET_BITS
+#define UBDX_POS_QUEUE_SHIFT (UBDX_POS_TAG_SHIFT + UBDX_POS_TAG_BITS)
+#define UBDX_POS_SEQ_SHIFT (UBDX_POS_QUEUE_SHIFT + UBDX_POS_QUEUE_BITS)
+
+static_assert(UBDX_MAX_IO_BYTES < 1U << UBDX_POS_OFFSET_BITS);
+static_assert(UBDX_MAX_DEPTH <= 1U << UBDX_POS_TAG_BITS);
+static_assert(UBDX_MAX_QUEUES <= 1U << UBDX_POS_QUEUE_BITS);
+/* a position is not negative, and neither is the end of the longest read from one */
+static_assert(UBDX_POS_SEQ_SHIFT + UBDX_POS_SEQ_BITS < 63);
+
+/* ---- users ---- */
+
+/**
+ * ubdx_use_find - which request is meant?
+ * @srv:	server.
+ * @pos:	position.
+ * @use:	out. The request may be gone at any time until ubdx_use_begin().
+ */
+int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
+{
+	u32 qid = UBDX_POS_FIELD(pos, UBDX_POS_QUEUE_SHIFT, UBDX_POS_QUEUE_BITS);
+	u32 tag = UBDX_POS_FIELD(pos, UBDX_POS_TAG_SHIFT, UBDX_POS_TAG_BITS);
+
+	if (current->mm != srv->mm)
+		return -EPERM;
+	if (qid >= srv->nr_queues)
+		return -EINVAL;
+	use->q = srv->queues[array_index_nospec(qid, srv->nr_queues)]->q;
+	if (tag >= use->q->depth)
+		return -EINVAL;
+	use->slot = &use->q->slots[array_index_nospec(tag, use->q->depth)];
+	use->seq = ubdx_slot_seq(use->slot);
+	if ((use->seq ^ (u32)(pos >> UBDX_POS_SEQ_SHIFT)) & ((1U << UBDX_POS_SEQ_BITS) - 1))
+		return -ESTALE;
+	return 0;
+}
+
+/**
+ * ubdx_use_begin - become a user of a request; ubdx_use_end() follows soon.
+ * @srv:	server.
+ * @use:	which.
+ * @op:		what it must be.
+ * @access:	UBDX_ACCESS_*, which its mode must allow.
+ *
+ * A request that is at the server is this server's, unless that is dead: what the next one has got
+ * comes later than that.
+ */
+int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access)
+{
+	struct ubdx_slot *slot = use->slot;
+	int ret;
+
+	if (unlikely(!ubdx_slot_get(slot, use->seq)))
+		return READ_ONCE(srv->queues[use->q->qid]->dead) ? -ENODEV : -ESTALE;
+	if (unlikely(READ_ONCE(srv->queues[use->q->qid]->dead)))
+		ret = -ENODEV;
+	else if (unlikely(slot->op != op))
+		ret = -EINVAL;
+	else if (unlikely(!(slot->xfer->access & access)))
+		ret = -EOPNOTSUPP;
+	else
+		return 0;
+	ubdx_use_end(use);
+	return ret;
+}
+
+/**
+ * ubdx_use_end - be its user no longer. Whose commit or abort waited for this is ended here.
+ * @use:	which.
+ *
+ * Process context.
+ */
+void ubdx_use_end(struct ubdx_use *use)
+{
+	if (likely(!ubdx_slot_put(use->slot)))
+		return;
+	ubdx_end(use->q, use->slot, use->slot->result);
+}
+
+/* ---- read and write ---- */
+
+typedef size_t (*ubdx_copy_fn)(void *addr, size_t bytes, struct iov_iter *i);
+
+/* Copy from byte @skip of the request on, until either side has no more, or its memory isn't there. */
+static __always_inline size_t ubdx_access_copy(struct request *rq, size_t skip,
+					       struct iov_iter *iter, ubdx_copy_fn copy)
+{
+	struct req_iterator rq_iter;
+	struct bio_vec bv;
+	size_t done = 0;
+
+	pagefault_disable();
+	rq_for_each_bvec(bv, rq, rq_iter) {
+		size_t want, got;
+
+		if (skip >= bv.bv_len) {
+			skip -= bv.bv_len;
+			continue;
+		}
+		want = min_t(size_t, bv.bv_len - skip, iov_iter_count(iter));
+		got = copy(bvec_virt(&bv) + skip, want, iter);
+		done += got;
+		skip = 0;
+		if (got < want || !iov_iter_count(iter))
+			break;
+	}
+	pagefault_enable();
+	return done;
+}
+
+static size_t ubdx_to_iter(void *addr, size_t bytes, struct iov_iter *i)
+{
+	return _copy_to_iter(addr, bytes, i);
+}
+
+static size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i)
+{
+	return _copy_from_iter(addr, bytes, i);
+}
+
+/* Copy what can be copied at once. @left: what the request has after that. */
+static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u8 op, size_t offset,
+				struct iov_iter *iter, size_t *left)
+{
+	ssize_t ret = ubdx_use_begin(srv, use, op, UBDX_ACCESS_BYTES);
+	struct request *rq;
+	size_t bytes;
+
+	if (unlikely(ret))
+		return ret;
+	rq = use->slot->rq;
+	bytes = blk_rq_bytes(rq);
+	if (offset < bytes)
+		ret = op == UBDX_OP_WRITE ? ubdx_access_copy(rq, offset, iter, ubdx_to_iter) :
+					    ubdx_access_copy(rq, offset, iter, ubdx_from_iter);
+	*left = bytes - min(bytes, offset + ret);
+	ubdx_moved(use->q, use->slot, UBDX_MOVED_COPIED, ret);
+	ubdx_use_end(use);
+	return ret;
+}
+
+/* Have the caller's memory be there. It can be gone again by the time that it is looked at. */
+static int ubdx_access_fault_in(u8 op, struct iov_iter *iter, size_t bytes)
+{
+	size_t missing = op == UBDX_OP_WRITE ? fault_in_iov_iter_writeable(iter, bytes) :
+					       fault_in_iov_iter_readable(iter, bytes);
+
+	if (missing == bytes)
+		return -EFAULT;
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
+{
+	struct ubdx_server *srv = iocb->ki_filp->private_data;
+	u32 offset = UBDX_POS_FIELD(iocb->ki_pos, 0, UBDX_POS_OFFSET_BITS);
+	size_t done = 0, left = 0;
+	struct ubdx_use use;
+	ssize_t ret;
+
+	ret = ubdx_use_find(srv, iocb->ki_pos, &use);
+	while (likely(!ret)) {
+		ret = ubdx_access_some(srv, &use, op, offset + done, iter, &left);
+		if (unlikely(ret < 0))
+			break;
+		done += ret;
+		ret = 0;
+		if (likely(!left || !iov_iter_count(iter)))
+			break;
+		ret = ubdx_access_fault_in(op, iter, min(left, iov_iter_count(iter)));
+	}
+	iocb->ki_pos += done;
+	return done ?: ret;
+}
+
+ssize_t ubdx_access_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	return ubdx_access(iocb, to, UBDX_OP_WRITE);
+}
+
+ssize_t ubdx_access_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	size_t asked = iov_iter_count(from);
+	ssize_t ret = ubdx_access(iocb, from, UBDX_OP_READ);
+
+	/* Nobody who writes expects 0 for more than that. */
+	return ret || !asked ? ret : -ENOSPC;
+}

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xfer_map.c - transfer mode `map`: the request's pages in the server's address space, in the tag's
+ * place in one of the two windows that each queue has: for WRITEs, which can't be made writable, and
+ * for READs.
+ *
+ * A window is a VM_PFNMAP area: any page can be in it, no reference is taken, and nothing can pin it
+ * (O_DIRECT, process_vm_readv and the like get -EFAULT). So the pages have to be out of it, in every
+ * process that has it, before the request ends. Who puts them in is a user of the request (dev.h), or
+ * owns it, and says so in slot->exposed. Who ends it sees that, zaps the tag's place through the
+ * server's own address_space, which finds every copy of the window, a forked child's too, flushing
+ * TLBs as it goes, and only then ends it. Where nothing was looked at nothing was put in, and there
+ * is nothing to zap. Zapping takes a mutex: it is done in process context, and is why ends are.
+ *
+ * A page fault puts in all of the request (map_when=fault), or delivery does (eager). A fault where
+ * there is no request is SIGBUS. But once the server was declared dead its requests may have ended under
+ * its hands, through no fault of it: from then on it finds a page of no meaning there.
+ *
+ * Ends that wait for each other in a commit batch can share a zap (map_batch). What it spans may hold
+ * requests that are still at the server; they fault again.
+ *
+ * A request that doesn't fill its pages would show what else is in them, and is refused, unless
+ * allow_partial_pages. Then its payload starts at desc->page_offset in the tag's place.
+ */
+#include <linux/blk-mq.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/sched/mm.h>
+
+#include "trace.h"
+#include "xfer.h"
+
+static u64 ubdx_window_bytes(const struct ubdx_queue *q)
+{
+	return (u64)q->depth * q->dev->params.max_io_bytes;
+}
+
+/* The tag's place in it, as an offset into the channel. */
+static u64 ubdx_place(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+{
+	return ubdx_window(q->qid, slot->op) + (u64)(slot - q->slots) * q->dev->params.max_io_bytes;
+}
+
+/* Bytes from the start of the request's first page to its payload. */
+static u32 ubdx_page_offset(struct request *rq)
+{
+	return offset_in_page(req_bvec(rq).bv_offset);
+}
+
+/* ---- can it be mapped? ---- */
+
+/* Do its segments follow each other, page after page, without holes? */
+static bool ubdx_is_linear(const struct request *rq)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	unsigned long end = 0;
+	struct page *last = NULL;
+
+	rq_for_each_bvec(bv, rq, iter) {
+		struct page *page = bv.bv_page + (bv.bv_offset >> PAGE_SHIFT);
+
+		if (last && offset_in_page(end) != offset_in_page(bv.bv_offset))
+			return false;
+		if (last && offset_in_page(end) && page != last)
+			return false;
+		end = bv.bv_offset + bv.bv_len;
+		last = bv.bv_page + ((end - 1) >> PAGE_SHIFT);
+	}
+	return true;
+}
+
+static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *rq)
+{
+	u32 offset = ubdx_page_offset(rq), bytes = blk_rq_bytes(rq);
+	bool partial = offset || offset_in_page(bytes);
+
+	if (partial && !READ_ONCE(ubdx_allow_partial_pages))
+		return UBDX_FALLBACK_PARTIAL;
+	if (PAGE_ALIGN(offset + bytes) > dev->params.max_io_bytes)
+		return UBDX_FALLBACK_LONG;
+	if (ubdx_rq_may_have_gaps(rq) && !ubdx_is_linear(rq))
+		return partial ? UBDX_FALLBACK_GAP : UBDX_FALLBACK_PARTIAL;
+	return UBDX_FALLBACK_NONE;
+}
+
+/* ---- in ---- */
+
+/*
+ * Put all pages of a request into its place, as far as the area has that. The caller is a user of the
+ * request or owns it, and holds mmap_lock or the area's own lock.
+ */
+static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct *vma,
+				  struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	unsigned long addr =
+		vma->vm_start + ubdx_place(q, slot) - ((u64)vma->vm_pgoff << PAGE_SHIFT);
+	u32 pos = ubdx_page_offset(slot->rq), page, next = 0, nr = 0;
+	vm_fault_t ret = VM_FAULT_NOPAGE;
+	struct req_iterator iter;
+	struct bio_vec bv;
+
+	WRITE_ONCE(slot->exposed, srv); /* before the first of them is there */
+	rq_for_each_segment(bv, slot->rq, iter) {
+		unsigned long to;
+
+		page = pos >> PAGE_SHIFT;
+		to = addr + page * PAGE_SIZE;
+		pos += bv.bv_len;
+		/* two segments can share a page */
+		if (page < next || to < vma->vm_start || to >= vma->vm_end)
+			continue;
+		ret = vmf_insert_pfn(vma, to, page_to_pfn(bv.bv_page));
+		if (unlikely(ret != VM_FAULT_NOPAGE))
+			break;
+		next = page + 1;
+		nr++;
+	}
+	ubdx_moved(q, slot, UBDX_MOVED_MAPPED, nr);
+	return ret;
+}
+
+static const struct vm_operations_struct ubdx_map_vm_ops;
+
+/* Now, and not when it is looked at. Where this can't be done a fault will do it. */
+static void ubdx_map_eagerly(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+{
+	struct mm_struct *mm = current->mm;
+	struct vm_area_struct *vma;
+	u64 place = ubdx_place(sq->q, slot), start;
+
+	if (mmap_read_lock_killable(mm))
+		return;
+	vma = find_vma(mm, READ_ONCE(sq->window[slot->op]));
+	start = vma ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
+	/* it is where the server has put it, unless it has played with it */
+	if (vma && vma->vm_ops == &ubdx_map_vm_ops && vma->vm_private_data == sq &&
+	    place >= start && place - start < vma->vm_end - vma->vm_start)
+		ubdx_map_insert(sq->srv, vma, sq->q, slot);
+	mmap_read_unlock(mm);
+}
+
+static int ubdx_map_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+{
+	sq->desc[slot->rq->tag].page_offset = ubdx_page_offset(slot->rq);
+	if (READ_ONCE(ubdx_map_when) == UBDX_MAP_EAGER)
+		ubdx_map_eagerly(sq, slot);
+	return 0;
+}
+
+static vm_fault_t ubdx_map_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct ubdx_server_queue *sq = vma->vm_private_data;
+	u64 at = (u64)vmf->pgoff << PAGE_SHIFT, tag;
+	u8 op = vma->vm_flags & VM_MAYWRITE ? UBDX_OP_READ : UBDX_OP_WRITE;
+	struct ubdx_use use = { .q = sq->q };
+	vm_fault_t fault;
+	int ret;
+
+	if (vma->vm_mm != sq->srv->mm)
+		return VM_FAULT_SIGBUS;
+	tag = div_u64(at - ubdx_window(sq->q->qid, op), sq->q->dev->params.max_io_bytes);
+	use.slot = &sq->q->slots[array_index_nospec(tag, sq->q->depth)];
+	use.seq = ubdx_slot_seq(use.slot);
+	ret = ubdx_use_begin(sq->srv, &use, op, UBDX_ACCESS_MAP);
+	if (ret == -ENODEV)
+		return vmf_insert_pfn(vma, vmf->address, page_to_pfn(sq->srv->blank));
+	if (ret)
+		return VM_FAULT_SIGBUS;
+	ubdx_moved(use.q, use.slot, UBDX_MOVED_FAULTS, 1);
+	if (at - ubdx_place(use.q, use.slot) <
+	    ubdx_page_offset(use.slot->rq) + blk_rq_bytes(use.slot->rq))
+		fault = ubdx_map_insert(sq->srv, vma, use.q, use.slot);
+	else
+		fault = VM_FAULT_SIGBUS; /* behind its end */
+	ubdx_use_end(&use);
+	return fault;
+}
+
+static const struct vm_operations_struct ubdx_map_vm_ops = {
+	.fault = ubdx_map_fault,
+};
+
+/* A page for whoever comes too late, see above. Lives as long as the server, so longer than its file. */
+static int ubdx_map_blank(struct ubdx_server *srv)
+{
+	struct page *page;
+
+	if (READ_ONCE(srv->blank))
+		return 0;
+	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!page)
+		return -ENOMEM;
+	if (cmpxchg(&srv->blank, NULL, page))
+		__free_page(page);
+	return 0;
+}
+
+/**
+ * ubdx_map_mmap - make a window.
+ * @srv:	server, the caller's.
+ * @vma:	area.
+ * @offset:	where in the channel, at least UBDX_MMAP_WINDOWS.
+ */
+int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
+{
+	u64 qid = offset >> UBDX_WINDOW_SHIFT & (UBDX_MAX_QUEUES - 1);
+	bool write = offset & UBDX_WINDOW_WRITE;
+	u8 op = write ? UBDX_OP_WRITE : UBDX_OP_READ;
+	struct ubdx_server_queue *sq;
+	int ret;
+
+	if (qid >= srv->nr_queues || offset != ubdx_window(qid, op))
+		return -EINVAL;
+	sq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
+	if (vma->vm_end - vma->vm_start != ubdx_window_bytes(sq->q) || !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	/* where pages are larger than a request need be */
+	if (!PAGE_ALIGNED(sq->q->dev->params.max_io_bytes))
+		return -EINVAL;
+	/* for a WRITE's payload never writable; a READ's that couldn't be written to has no use */
+	if (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_WRITE) != write)
+		return -EPERM;
+	ret = ubdx_map_blank(srv);
+	if (ret)
+		return ret;
+	vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP,
+		     VM_MAYEXEC | (write ? VM_MAYWRITE : 0));
+	vma->vm_ops = &ubdx_map_vm_ops;
+	vma->vm_private_data = sq;
+	WRITE_ONCE(sq->window[op], vma->vm_start);
+	return 0;
+}
+
+/* ---- out ---- */
+
+static void ubdx_map_zap(struct ubdx_server *srv, struct ubdx_queue *q, u64 start, u64 end)
+{
+	unmap_mapping_range(&srv->mapping, start, end - start, 1);
+	atomic64_inc(&q->moved[UBDX_MOVED_ZAPS]);
+}
+
+static u64 ubdx_place_end(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	return ubdx_place(q, slot) +
+	       PAGE_ALIGN(ubdx_page_offset(slot->rq) + blk_rq_bytes(slot->rq));
+}
+
+static void ubdx_map_release(struct ubdx_queue *q, struct ubdx_slot *slot)
+{
+	ubdx_map_zap(slot->exposed, q, ubdx_place(q, slot), ubdx_place_end(q, slot));
+}
+
+static bool ubdx_map_gather(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+{
+	struct ubdx_gathered *g = &sq->gathered;
+	u64 start = ubdx_place(sq->q, slot), end = ubdx_place_end(sq->q, slot);
+
+	if (!g->end[slot->op]) {
+		g->start[slot->op] = start;
+		g->end[slot->op] = end;
+	} else {
+		g->start[slot->op] = min(g->start[slot->op], start);
+		g->end[slot->op] = max(g->end[slot->op], end);
+	}
+	return ++g->nr >= READ_ONCE(ubdx_map_batch);
+}
+
+/* For an abort the range can be gone meanwhile: then the server's task has just done this. */
+static void ubdx_map_release_gathered(struct ubdx_server_queue *sq)
+{
+	u8 op;
+
+	for (op = UBDX_OP_READ; op <= UBDX_OP_WRITE; op++) {
+		u64 start = READ_ONCE(sq->gathered.start[op]),
+		    end = READ_ONCE(sq->gathered.end[op]);
+
+		if (start && end > start)
+			ubdx_map_zap(sq->srv, sq->q, start, end);
+	}
+}
+
+const struct ubdx_xfer_ops ubdx_xfer_map = {
+	.name = "map",
+	.mode = UBDX_XFER_MAP,
+	.deliver = ubdx_map_deliver,
+	.trusts = true,
+	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_MAP,
+	.refuse = ubdx_map_refuse,
+	.release = ubdx_map_release,
+	.gather = ubdx_map_gather,
+	.release_gathered = ubdx_map_release_gathered,
+};

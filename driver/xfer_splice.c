@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xfer_splice.c - transfer mode `splice`: a WRITE's pages go into a pipe as they are, and from there to
+ * wherever splice(2) can bring them. A READ's are filled from a pipe, which is a copy: those pages are
+ * the submitter's, others can't take their place.
+ *
+ * What one splice puts into a pipe is a span: a user of the request (dev.h), and the channel's open
+ * file, so that server, device and module stay. A buffer holds a reference to its page and one to the
+ * span. So whatever becomes of buffers - read, moved to another pipe (of which nobody is told), tee'd,
+ * or left lying - the page isn't freed under them, and the request doesn't end before the last is
+ * gone, however early its commit comes.
+ *
+ * Nobody need ever read a pipe. When the server is given up its spans are cut off: the request ends,
+ * and reading such a buffer fails with EIO from then on. Who is reading it at this moment has a page,
+ * if not the request's any more. A socket takes pages out of a pipe, and may still be sending them when
+ * the buffer is gone: like sendfile(2), and as harmless to memory; but a server that wants to know them
+ * sent has to wait for the other side to say so before it commits.
+ *
+ * Pages without a reference count of their own, such as a journal's, can't be in a pipe.
+ */
+#include <linux/bio.h>
+#include <linux/blk-mq.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/net.h>
+#include <linux/pipe_fs_i.h>
+#include <linux/slab.h>
+#include <linux/splice.h>
+
+#include "trace.h"
+#include "xfer.h"
+
+/*
+ * On srv->spans as long as it is a user of the request: who takes it off the list ends that.
+ */
+struct ubdx_span {
+	refcount_t ref;
+	bool cut;
+	struct list_head list;
+	struct ubdx_use use;
+	struct file *file;
+};
+
+static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct request *rq)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+
+	/* User memory can be nothing else than proper pages. */
+	if (req_op(rq) != REQ_OP_WRITE ||
+	    (rq->bio == rq->biotail && bio_flagged(rq->bio, BIO_PAGE_PINNED)))
+		return UBDX_FALLBACK_NONE;
+	rq_for_each_segment(bv, rq, iter)
+		if (!sendpage_ok(bv.bv_page) || ubdx_page_is_kmalloc(bv.bv_page))
+			return UBDX_FALLBACK_SLAB;
+	return UBDX_FALLBACK_NONE;
+}
+
+/* ---- spans ---- */
+
+/* A span for the request that the caller uses, which is the span's from then on. NULL: it is not. */
+static struct ubdx_span *ubdx_span_open(struct ubdx_server *srv, struct file *file,
+					const struct ubdx_use *use)
+{
+	struct ubdx_span *span = kmalloc(sizeof(*span), GFP_KERNEL_ACCOUNT);
+	bool dead;
+
+	if (!span)
+		return NULL;
+	refcount_set(&span->ref, 1);
+	span->cut = false;
+	span->use = *use;
+	span->file = get_file(file);
+	spin_lock(&srv->span_lock);
+	dead = READ_ONCE(srv->queues[use->q->qid]->dead);
+	if (!dead)
+		list_add(&span->list, &srv->spans);
+	spin_unlock(&srv->span_lock);
+	if (dead) {
+		fput(file);
+		kfree(span);
+		return NULL;
+	}
+	return span;
+}
+
+static void ubdx_span_put(struct ubdx_span *span)
+{
+	struct file *file = span->file;
+	struct ubdx_server *srv = file->private_data;
+	bool mine;
+
+	if (!refcount_dec_and_test(&span->ref))
+		return;
+	spin_lock(&srv->span_lock);
+	mine = !span->cut;
+	if (mine)
+		list_del(&span->list);
+	spin_unlock(&srv->span_lock);
+	if (mine)
+		ubdx_use_end(&span->use);
+	kfree(span);
+	/* The very last, as it may let the module go. */
+	fput(file);
+}
+
+/* The server is given up (sq->dead is set, so there are no new ones): requests don't wait for pipes. */
+static void ubdx_splice_cut(struct ubdx_server *srv)
+{
+	struct ubdx_span *span;
+	struct ubdx_use use;
+
+	spin_lock(&srv->span_lock);
+	while ((span = list_first_entry_or_null(&srv->spans, struct ubdx_span, list))) {
+		list_del(&span->list);
+		WRITE_ONCE(span->cut, true);
+		use = span->use;
+		spin_unlock(&srv->span_lock);
+		/* the span may be gone */
+		ubdx_use_end(&use);
+		spin_lock(&srv->span_lock);
+	}
+	spin_unlock(&srv->span_lock);
+}
+
+/* ---- buffers ---- */
+
+static int ubdx_buf_confirm(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
+{
+	struct ubdx_span *span = (void *)buf->private;
+
+	return READ_ONCE(span->cut) ? -EIO : 0;
+}
+
+static void ubdx_buf_release(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
+{
+	put_page(buf->page);
+	ubdx_span_put((void *)buf->private);
+}
+
+static bool ubdx_buf_get(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
+{
+	struct ubdx_span *span = (void *)buf->private;
+
+	if (!try_get_page(buf->page))
+		return false;
+	refcount_inc(&span->ref);
+	return true;
+}
+
+static const struct pipe_buf_operations ubdx_buf_ops = {
+	.confirm = ubdx_buf_confirm,
+	.release = ubdx_buf_release,
+	.get = ubdx_buf_get,
+};
+
+/* Bytes @skip to @skip + @len of the request, or as much of it as fits. */
+static ssize_t ubdx_splice_pages(struct ubdx_span *span, struct pipe_inode_info *pipe, size_t skip,
+				 size_t len)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+	ssize_t ret = 0, done = 0;
+
+	rq_for_each_segment(bv, span->use.slot->rq, iter) {
+		struct pipe_buffer buf = {
+			.page = bv.bv_page,
+			.ops = &ubdx_buf_ops,
+			.private = (unsigned long)span,
+		};
+
+		if (skip >= bv.bv_len) {
+			skip -= bv.bv_len;
+			continue;
+		}
+		buf.offset = bv.bv_offset + skip;
+		buf.len = min(bv.bv_len - skip, len - done);
+		skip = 0;
+		if (!ubdx_buf_get(pipe, &buf))
+			ret = -EFAULT;
+		else /* lets go of it if it doesn't take it */
+			ret = add_to_pipe(pipe, &buf);
+		if (ret < 0)
+			break;
+		done += ret;
+		if (done == len)
+			break;
+	}
+	return done ?: ret;
+}
+
+/* From the channel to a pipe, whose lock the caller holds. */
+ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info *pipe, size_t len,
+			 unsigned int flags)
+{
+	struct ubdx_server *srv = file->private_data;
+	u32 offset = *ppos & ((1U << UBDX_POS_OFFSET_BITS) - 1), bytes;
+	struct ubdx_span *span;
+	struct ubdx_use use;
+	ssize_t ret;
+
+	ret = ubdx_use_find(srv, *ppos, &use);
+	if (!ret)
+		ret = ubdx_use_begin(srv, &use, UBDX_OP_WRITE, UBDX_ACCESS_SPLICE);
+	if (ret)
+		return ret;
+	bytes = blk_rq_bytes(use.slot->rq);
+	if (offset >= bytes) {
+		ubdx_use_end(&use);
+		return 0;
+	}
+	span = ubdx_span_open(srv, file, &use);
+	if (!span) {
+		ubdx_use_end(&use);
+		return READ_ONCE(srv->queues[use.q->qid]->dead) ? -ENODEV : -ENOMEM;
+	}
+	ret = ubdx_splice_pages(span, pipe, offset, min(len, bytes - offset));
+	if (ret > 0) {
+		*ppos += ret;
+		ubdx_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);
+	}
+	ubdx_span_put(span);
+	return ret;
+}
+
+const struct ubdx_xfer_ops ubdx_xfer_splice = {
+	.name = "splice",
+	.mode = UBDX_XFER_SPLICE,
+	.trusts = true,
+	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_SPLICE,
+	.refuse = ubdx_splice_refuse,
+	.cut = ubdx_splice_cut,
+};

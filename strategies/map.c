@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * map.c - transfer mode `map`: the payload is in the tag's place in one of two windows on the channel,
+ * and is used where it is. The driver puts it there when it is first touched, by us or by a system
+ * call on our behalf.
+ *
+ * Direct I/O can't be done from a window. Which files want it is learnt from them: for those the
+ * payload takes the way of mode `user`.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "queue.h"
+#include "strategy.h"
+
+/* io->way */
+enum {
+	UBDX_WAY_WINDOW,
+	UBDX_WAY_USER,
+};
+
+struct ubdx_windows {
+	char *window[2]; /* by direction */
+	bool direct[UBDX_TARGET_FILES]; /* refuses memory of a window */
+};
+
+static size_t ubdx_window_bytes(const struct ubdx_queue *q)
+{
+	return (size_t)q->depth * q->max_io_bytes;
+}
+
+static int ubdx_map_open(struct ubdx_queue *q, struct ubdx_windows *w, uint8_t op)
+{
+	int prot = op == UBDX_OP_READ ? PROT_READ | PROT_WRITE : PROT_READ;
+	void *window = mmap(NULL, ubdx_window_bytes(q), prot, MAP_SHARED, q->channel,
+			    ubdx_window(q->id, op));
+
+	if (window == MAP_FAILED)
+		return ubdx_fail(-errno, "queue %u: mapping a window: %m", q->id);
+	w->window[op] = window;
+	return 0;
+}
+
+static int ubdx_map_init(struct ubdx_queue *q)
+{
+	struct ubdx_windows *w = calloc(1, sizeof(*w));
+	int ret;
+
+	if (!w)
+		return ubdx_fail(-ENOMEM, "queue %u: %m", q->id);
+	q->priv[UBDX_XFER_MAP] = w;
+	ret = ubdx_map_open(q, w, UBDX_OP_READ);
+	return ret ? ret : ubdx_map_open(q, w, UBDX_OP_WRITE);
+}
+
+static void ubdx_map_exit(struct ubdx_queue *q)
+{
+	struct ubdx_windows *w = q->priv[UBDX_XFER_MAP];
+	uint8_t op;
+
+	for (op = UBDX_OP_READ; w && op <= UBDX_OP_WRITE; op++)
+		if (w->window[op])
+			munmap(w->window[op], ubdx_window_bytes(q));
+	free(w);
+}
+
+static struct ubdx_windows *ubdx_windows(const struct ubdx_io *io)
+{
+	return io->q->priv[UBDX_XFER_MAP];
+}
+
+static char *ubdx_map_payload(const struct ubdx_io *io)
+{
+	return ubdx_windows(io)->window[io->desc->op] + (size_t)io->tag * io->q->max_io_bytes +
+	       io->desc->page_offset + io->done;
+}
+
+static int64_t ubdx_map_move(struct ubdx_io *io)
+{
+	const struct ubdx_step *step = &io->step;
+	bool write = io->desc->op == UBDX_OP_WRITE;
+
+	if (step->kind == UBDX_STEP_FILE) {
+		io->way = ubdx_windows(io)->direct[step->file] ? UBDX_WAY_USER : UBDX_WAY_WINDOW;
+		if (io->way == UBDX_WAY_USER)
+			return ubdx_user_move(io);
+		ubdx_io_rw(io, ubdx_map_payload(io), step->length, write);
+		return UBDX_ASYNC;
+	}
+	if (write) {
+		memcpy(step->addr, ubdx_map_payload(io), step->length);
+	} else {
+		memcpy(ubdx_map_payload(io), step->addr, step->length);
+		ubdx_io_seen(io, ubdx_map_payload(io), step->length);
+	}
+	return step->length;
+}
+
+static int64_t ubdx_map_resume(struct ubdx_io *io, int res)
+{
+	if (io->way == UBDX_WAY_USER)
+		return ubdx_user_resume(io, res);
+	if (unlikely(res == -EFAULT)) {
+		ubdx_windows(io)->direct[io->step.file] = true;
+		io->way = UBDX_WAY_USER;
+		return ubdx_user_move(io);
+	}
+	if (res > 0 && io->desc->op == UBDX_OP_READ)
+		ubdx_io_seen(io, ubdx_map_payload(io), res);
+	/* 0: the file ends before the device does. */
+	return res ? res : -EIO;
+}
+
+static const void *ubdx_map_look(struct ubdx_io *io, uint64_t length)
+{
+	return ubdx_map_payload(io);
+}
+
+const struct ubdx_strategy ubdx_strategy_map = {
+	.name = "map",
+	.queue_init = ubdx_map_init,
+	.queue_exit = ubdx_map_exit,
+	.move = ubdx_map_move,
+	.resume = ubdx_map_resume,
+	.look = ubdx_map_look,
+};

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * user.c - transfer mode `user`: the payload is read from the channel, or written to it, when it is
+ * needed. To and from memory that is all; to and from a file it goes through the tag's buffer.
+ *
+ * The channel is called directly: it doesn't block, and the call is cheaper than an SQE.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "queue.h"
+#include "strategy.h"
+
+static off_t ubdx_user_pos(const struct ubdx_io *io)
+{
+	return ubdx_pos(io->q->id, io->tag, io->desc->seq, io->done);
+}
+
+/* The payload of a WRITE, into memory. All of it, or the request is gone. */
+static int64_t ubdx_user_get(struct ubdx_io *io, void *to, uint64_t length)
+{
+	ssize_t got = pread(io->q->channel, to, length, ubdx_user_pos(io));
+
+	return got < 0 ? -errno : got;
+}
+
+static int64_t ubdx_user_put(struct ubdx_io *io, const void *from, uint64_t length)
+{
+	ssize_t put;
+
+	ubdx_io_seen(io, from, length);
+	put = pwrite(io->q->channel, from, length, ubdx_user_pos(io));
+
+	return put < 0 ? -errno : put;
+}
+
+int64_t ubdx_user_move(struct ubdx_io *io)
+{
+	struct ubdx_step *step = &io->step;
+	bool write = io->desc->op == UBDX_OP_WRITE;
+	int64_t got;
+
+	if (step->kind == UBDX_STEP_MEM)
+		return write ? ubdx_user_get(io, step->addr, step->length) :
+			       ubdx_user_put(io, step->addr, step->length);
+	if (write && io->held < io->done + step->length) {
+		got = ubdx_user_get(io, io->buf + io->done, step->length);
+		if (got <= 0)
+			return got;
+		step->length = got;
+	}
+	ubdx_io_rw(io, io->buf + io->done, step->length, write);
+	return UBDX_ASYNC;
+}
+
+const void *ubdx_user_look(struct ubdx_io *io, uint64_t length)
+{
+	int64_t got = ubdx_user_get(io, io->buf, length);
+
+	if (got < (int64_t)length)
+		return NULL;
+	io->held = length;
+	return io->buf;
+}
+
+int64_t ubdx_user_resume(struct ubdx_io *io, int res)
+{
+	if (res > 0 && io->desc->op == UBDX_OP_READ)
+		return ubdx_user_put(io, io->buf + io->done, res);
+	/* 0: the file ends before the device does. */
+	return res ? res : -EIO;
+}
+
+const struct ubdx_strategy ubdx_strategy_user = {
+	.name = "user",
+	.move = ubdx_user_move,
+	.resume = ubdx_user_resume,
+	.look = ubdx_user_look,
+};
