@@ -16,7 +16,10 @@ recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; 
 
 # Until the device waits.
 kill_server() {
-	kill -KILL "$(<"$sys/ubdx/server_pid")"
+	local pid
+	pid=$(<"$sys/ubdx/server_pid")
+	# 0 would be everybody here
+	((pid > 1)) && kill -KILL "$pid"
 	until_ok 10 is_state quiesced
 }
 
