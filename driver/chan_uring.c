@@ -75,15 +75,18 @@ static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **plac
 static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
 				struct ubdx_slot *slot, unsigned int issue_flags)
 {
+	/* once the request has ended the tag is the next one's, and so is t->taken */
+	struct io_uring_cmd *cmd = t->taken;
+
 	if (fatal_signal_pending(current)) {
 		/* not its fault: it is being killed */
 		ubdx_server_fail(sq->srv);
 		ubdx_abort(sq->q, slot, false);
-		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
+		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
 	}
 	sq->q->failed++;
-	ubdx_park(&t->cmd, t->taken);
+	ubdx_park(&t->cmd, cmd);
 	ubdx_end(sq->q, slot, (struct ubdx_result){ .status = BLK_STS_IOERR });
 	ubdx_parked(sq, &t->cmd, issue_flags);
 }
@@ -96,6 +99,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	struct ubdx_slot *slot = &sq->q->slots[tag];
 	u32 seq = t->seq;
 	const struct ubdx_xfer_ops *xfer;
+	struct io_uring_cmd *cmd;
 
 	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))) {
 		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
@@ -115,15 +119,16 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	}
 	ubdx_stage(sq->q, slot, UBDX_T_MOVE);
 
-	/* From here on a commit or an abort can claim it. */
+	/* From here on a commit or an abort can claim it, and end it. */
+	cmd = t->taken;
 	ubdx_slot_release(slot, seq, UBDX_SLOT_SERVER);
 	if (unlikely(READ_ONCE(sq->dead))) {
 		if (ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER))
 			ubdx_abort(sq->q, slot, false);
-		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
+		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
 	}
-	ubdx_cmd_done(t->taken, 0, issue_flags);
+	ubdx_cmd_done(cmd, 0, issue_flags);
 }
 
 /* This isn't the queue's task any more, or it is exiting. */
@@ -131,10 +136,11 @@ static void ubdx_deliver_nobody(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 				unsigned int issue_flags)
 {
 	struct ubdx_slot *slot = &sq->q->slots[t - sq->tags];
+	struct io_uring_cmd *cmd = t->taken; /* as above */
 
 	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
 		ubdx_abort(sq->q, slot, false);
-	ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
+	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
 static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)

@@ -510,7 +510,8 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state)
 static bool ubdx_dev_lock_opens(struct ubdx_dev *dev)
 {
 	while (!mutex_trylock(&dev->disk->open_mutex)) {
-		if (dev->recovers && (!dev->srv || READ_ONCE(dev->srv->queues[0]->dead)))
+		if (dev->quiesced || (READ_ONCE(dev->recovers) &&
+				      (!dev->srv || READ_ONCE(dev->srv->queues[0]->dead))))
 			return false;
 		msleep(20);
 	}
@@ -617,8 +618,11 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 			ubdx_server_kill(srv);
 			ubdx_dev_detach(dev);
 		} else {
-			if (dev->disk)
+			if (dev->disk) {
+				/* a forced STOP may be on its way to a device that waits */
+				ubdx_dev_give_up(dev);
 				blk_mark_disk_dead(dev->disk);
+			}
 			ubdx_dev_take_down(dev, dev->disk ? UBDX_S_DEAD : dev->state);
 		}
 	}

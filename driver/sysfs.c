@@ -16,22 +16,25 @@ static struct ubdx_dev *to_ubdx(struct device *device)
 
 /*
  * The disk exists only while the device is live or quiesced; what is left to tell is whether it has
- * a server.
+ * a server. Where it recovers it is quiesced when another server can come, and not before: who reads
+ * that here sends one at once.
  */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_dev *dev = to_ubdx(device);
 	struct ubdx_server_queue *sq;
-	bool live;
+	bool live, quiesced;
 
+	spin_lock(&dev->state_lock);
+	quiesced = dev->state == UBDX_S_QUIESCED;
+	spin_unlock(&dev->state_lock);
 	rcu_read_lock();
 	sq = READ_ONCE(dev->queues[0]->sq);
 	live = sq && !READ_ONCE(sq->dead);
 	rcu_read_unlock();
-	return sysfs_emit(buf, "%s\n",
-			  live			   ? "live" :
-			  READ_ONCE(dev->recovers) ? "quiesced" :
-						     "dead");
+	if (!live && READ_ONCE(dev->recovers))
+		return sysfs_emit(buf, "%s\n", quiesced ? "quiesced" : "live");
+	return sysfs_emit(buf, "%s\n", live ? "live" : "dead");
 }
 static DEVICE_ATTR_RO(state);
 

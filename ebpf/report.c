@@ -27,38 +27,24 @@ const char *const role_names[NR_ROLES] = {
 
 const char *const page_class_names[4] = { "none", "small", "large", "slab" };
 
-static const char *const event_names[NR_EVENTS] = {
-	[E_SWITCH] = "switches",
-	[E_SWITCH_SERVER] = "switches_server",
-	[E_SWITCH_SUBMITTER] = "switches_submitter",
-	[E_WAKE_SERVER] = "wakeups_server",
-	[E_WAKE_SUBMITTER] = "wakeups_submitter",
-	[E_SYSCALL_SERVER] = "syscalls_server",
-	[E_SYSCALL_SUBMITTER] = "syscalls_submitter",
-	[E_SQE_SERVER] = "sqes_server",
-	[E_CQE_SERVER] = "cqes_server",
-	[E_IOWQ_SERVER] = "io_wq_server",
-	[E_FAULT_SERVER] = "page_faults_server",
-	[E_TLB_LOCAL] = "tlb_flushes_local",
-	[E_TLB_SENT] = "tlb_shootdowns_sent",
-	[E_TLB_RECEIVED] = "tlb_shootdowns_received",
-};
-
-static const unsigned int event_sets[NR_EVENTS] = {
-	[E_SWITCH] = SET_CPU,
-	[E_SWITCH_SERVER] = SET_CPU,
-	[E_SWITCH_SUBMITTER] = SET_CPU,
-	[E_WAKE_SERVER] = SET_CPU,
-	[E_WAKE_SUBMITTER] = SET_CPU,
-	[E_SYSCALL_SERVER] = SET_SYSCALLS,
-	[E_SYSCALL_SUBMITTER] = SET_SYSCALLS,
-	[E_SQE_SERVER] = SET_URING,
-	[E_CQE_SERVER] = SET_URING,
-	[E_IOWQ_SERVER] = SET_URING,
-	[E_FAULT_SERVER] = SET_MEMORY,
-	[E_TLB_LOCAL] = SET_MEMORY,
-	[E_TLB_SENT] = SET_MEMORY,
-	[E_TLB_RECEIVED] = SET_MEMORY,
+static const struct {
+	const char *name;
+	unsigned int set; /* enum probe_set that counts it */
+} counted[NR_EVENTS] = {
+	[E_SWITCH] = { "switches", SET_CPU },
+	[E_SWITCH_SERVER] = { "switches_server", SET_CPU },
+	[E_SWITCH_SUBMITTER] = { "switches_submitter", SET_CPU },
+	[E_WAKE_SERVER] = { "wakeups_server", SET_CPU },
+	[E_WAKE_SUBMITTER] = { "wakeups_submitter", SET_CPU },
+	[E_SYSCALL_SERVER] = { "syscalls_server", SET_SYSCALLS },
+	[E_SYSCALL_SUBMITTER] = { "syscalls_submitter", SET_SYSCALLS },
+	[E_SQE_SERVER] = { "sqes_server", SET_URING },
+	[E_CQE_SERVER] = { "cqes_server", SET_URING },
+	[E_IOWQ_SERVER] = { "io_wq_server", SET_URING },
+	[E_FAULT_SERVER] = { "page_faults_server", SET_MEMORY },
+	[E_TLB_LOCAL] = { "tlb_flushes_local", SET_MEMORY },
+	[E_TLB_SENT] = { "tlb_shootdowns_sent", SET_MEMORY },
+	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", SET_MEMORY },
 };
 
 static const char *const op_names[UBDX_NR_OPS] = {
@@ -111,7 +97,6 @@ uint64_t snapshot_missed(const struct snapshot *s)
 
 /* ---- histograms ---- */
 
-/* What of a probe set's counts was taken: the set was asked for, and the kernel has the events. */
 static uint64_t bucket_start(unsigned int bucket)
 {
 	unsigned int octave = bucket / HIST_SUB, sub = bucket % HIST_SUB;
@@ -211,8 +196,8 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 
 	fprintf(out, "\nper request\n");
 	for (i = 0; i < NR_EVENTS; i++)
-		if (o->sets & event_sets[i])
-			fprintf(out, "    %-26s %10.3f\n", event_names[i],
+		if (o->sets & counted[i].set)
+			fprintf(out, "    %-26s %10.3f\n", counted[i].name,
 				requests ? (double)s->events[i] / requests : 0);
 	if ((o->sets & SET_SYSCALLS) && s->events[E_SYSCALL_SERVER])
 		fprintf(out, "    %-26s %10.3f\n", "requests_per_syscall",
@@ -352,9 +337,9 @@ static void json_counts(FILE *out, const struct snapshot *s, const struct option
 
 	fprintf(out, "  \"events\": {");
 	for (i = 0; i < NR_EVENTS; i++) {
-		if (!(o->sets & event_sets[i]))
+		if (!(o->sets & counted[i].set))
 			continue;
-		fprintf(out, "%s\n    \"%s\": %llu", comma, event_names[i],
+		fprintf(out, "%s\n    \"%s\": %llu", comma, counted[i].name,
 			(unsigned long long)s->events[i]);
 		comma = ",";
 	}

@@ -456,21 +456,22 @@ static int by_key(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct class_key));
 }
 
-static void add_up(struct class_stats *sum, const struct class_stats *part)
+/* @sign: 1 to add, -1 to take away. */
+static void add_up(struct class_stats *sum, const struct class_stats *part, int sign)
 {
 	size_t i, b;
 
-	sum->count += part->count;
-	sum->bytes += part->bytes;
-	sum->errors += part->errors;
-	sum->incomplete += part->incomplete;
-	sum->disordered += part->disordered;
-	sum->no_read += part->no_read;
+	sum->count += sign * part->count;
+	sum->bytes += sign * part->bytes;
+	sum->errors += sign * part->errors;
+	sum->incomplete += sign * part->incomplete;
+	sum->disordered += sign * part->disordered;
+	sum->no_read += sign * part->no_read;
 	for (i = 0; i < NR_INTERVALS; i++) {
-		sum->sum[i] += part->sum[i];
-		sum->samples[i] += part->samples[i];
+		sum->sum[i] += sign * part->sum[i];
+		sum->samples[i] += sign * part->samples[i];
 		for (b = 0; b < NR_BUCKETS; b++)
-			sum->hist[i][b] += part->hist[i][b];
+			sum->hist[i][b] += sign * part->hist[i][b];
 	}
 }
 
@@ -493,7 +494,7 @@ static int read_classes(struct tracer *t, struct snapshot *s)
 			continue;
 		c->key = key;
 		for (cpu = 0; cpu < t->nr_cpus; cpu++)
-			add_up(&c->stats, &parts[cpu]);
+			add_up(&c->stats, &parts[cpu], 1);
 		s->nr_classes++;
 	}
 	free(parts);
@@ -568,24 +569,6 @@ static int take_snapshot(struct tracer *t, struct snapshot *s)
 	return 0;
 }
 
-static void take_away(struct class_stats *sum, const struct class_stats *part)
-{
-	size_t i, b;
-
-	sum->count -= part->count;
-	sum->bytes -= part->bytes;
-	sum->errors -= part->errors;
-	sum->incomplete -= part->incomplete;
-	sum->disordered -= part->disordered;
-	sum->no_read -= part->no_read;
-	for (i = 0; i < NR_INTERVALS; i++) {
-		sum->sum[i] -= part->sum[i];
-		sum->samples[i] -= part->samples[i];
-		for (b = 0; b < NR_BUCKETS; b++)
-			sum->hist[i][b] -= part->hist[i][b];
-	}
-}
-
 /* What came to @s after @before, for the live view. */
 static void since(struct snapshot *s, const struct snapshot *before)
 {
@@ -602,7 +585,7 @@ static void since(struct snapshot *s, const struct snapshot *before)
 	for (i = 0; i < s->nr_classes; i++)
 		for (k = 0; k < before->nr_classes; k++)
 			if (!by_key(&s->classes[i].key, &before->classes[k].key))
-				take_away(&s->classes[i].stats, &before->classes[k].stats);
+				add_up(&s->classes[i].stats, &before->classes[k].stats, -1);
 	for (i = 0; i < s->nr_probes && i < before->nr_probes; i++) {
 		s->probes[i].runs -= before->probes[i].runs;
 		s->probes[i].spent -= before->probes[i].spent;
@@ -720,7 +703,8 @@ static void watch(struct tracer *t)
 	while (!enough(t, requests)) {
 		wait_tick(t);
 		tick++;
-		requests = requests_so_far(t);
+		if (o->count || requests < LEARN_REQUESTS)
+			requests = requests_so_far(t);
 		/* In the live view somebody may come later. */
 		learn(t, requests < LEARN_REQUESTS || (live && tick % 20 == 0));
 		if (tick % 10)

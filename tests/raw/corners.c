@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -148,19 +147,6 @@ static void other_tasks(void)
 static struct raw_server shared_server; /* of whoever has this memory */
 static atomic_int fetched;
 
-static int never_provide(void *mem, size_t bytes)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)mem, .len = bytes },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	return fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg) ||
-	       madvise(mem, bytes, MADV_DONTNEED);
-}
-
 /* Another process, with the server's memory and files. Its buffer never becomes accessible. */
 static int second_process(void *arg)
 {
@@ -174,7 +160,7 @@ static int second_process(void *arg)
 		if (tag < 0)
 			break;
 		if (q->desc[tag].sector == AT / 512 &&
-		    never_provide(q->buf + (size_t)tag * RAW_BUF_BYTES, RAW_BUF_BYTES))
+		    raw_never_provide(q->buf + (size_t)tag * RAW_BUF_BYTES, RAW_BUF_BYTES))
 			break;
 		raw_commit(q, 0, tag, q->desc[tag].seq, q->desc[tag].nr_sectors * 512, 0);
 	}

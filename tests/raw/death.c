@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -56,20 +55,6 @@ struct server {
 static int kind;
 static long answered;
 
-/* Who touches this memory waits for us to provide it, and we won't. */
-static bool never_provide(void *mem, size_t bytes)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (uintptr_t)mem, .len = bytes },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	return fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg) ||
-	       madvise(mem, bytes, MADV_DONTNEED);
-}
-
 /* The partition scan, which looks at both ends, must get through. */
 static bool of_client(const struct ubdx_desc *desc)
 {
@@ -81,7 +66,7 @@ static void ring_stuck(struct raw_queue *q)
 {
 	void *vector = raw_mem(4096);
 
-	if (never_provide(vector, 4096))
+	if (raw_never_provide(vector, 4096))
 		bail("userfaultfd: %s", strerror(errno));
 	io_uring_prep_readv(io_uring_get_sqe(&q->ring), open("/dev/zero", O_RDONLY), vector, 1, 0);
 	io_uring_submit(&q->ring);
@@ -91,7 +76,7 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 {
 	if ((kind & STUCK) && of_client(desc) && !answered) {
 		answered++;
-		if (never_provide(q->buf, (size_t)q->depth * RAW_BUF_BYTES))
+		if (raw_never_provide(q->buf, (size_t)q->depth * RAW_BUF_BYTES))
 			bail("userfaultfd: %s", strerror(errno));
 	}
 	/* A READ's commit has the driver copy from there; touching it here would only block us. */

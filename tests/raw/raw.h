@@ -83,6 +83,8 @@ void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 int raw_bdev(const struct raw *raw, int flags);
 /* Memory that O_DIRECT takes. */
 void *raw_mem(size_t bytes);
+/* Who touches this memory from now on waits for us to provide it, and we won't. True if that failed. */
+bool raw_never_provide(void *mem, size_t bytes);
 bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
 double raw_now(void);
 

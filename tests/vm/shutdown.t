@@ -108,7 +108,9 @@ kill -STOP "$late"
 ubdx del "$dev" &
 deletion=$!
 until_ok 10 gone "$sys"
-until_ok 10 add --target mem --size 1M --depth 4 --id 0
+# its number is taken until the very end
+next_of_that_number() { ubdx add --target mem --size 1M --depth 4 --id 0 >/dev/null; }
+until_ok 10 next_of_that_number
 use /dev/ubdxb0
 kill -CONT "$late"
 wait $deletion

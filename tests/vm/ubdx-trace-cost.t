@@ -46,9 +46,9 @@ everything=$(cost ubdx-trace --json --events all "$dev" --)
 echo "# with all events: $everything"
 
 ok "the measurement sees the tool at all" test "$only" -gt "$off"
-at_most 25 "the default" "$standard"
+at_most 30 "the default" "$standard"
 ok "the stages alone cost less" test "$only" -le "$standard"
 again=$(cost env)
-ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off / 100))
+ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
 
 finish

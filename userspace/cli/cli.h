@@ -119,6 +119,11 @@ void describe_modes(struct output *o, const char *key, uint64_t modes);
 void describe_brief(struct output *o, const struct ubdx_info *info);
 void describe_device(struct output *o, const struct ubdx_info *info);
 
+/* ---- show.c ---- */
+
+/* Print all that there is to say of a device. Returns the exit status. */
+int show_device(const struct command *self, int id, bool json);
+
 /* ---- daemon.c ---- */
 
 /**

@@ -15,25 +15,11 @@
 
 static int print_added(const struct command *self, bool json, int id)
 {
-	struct output o = { .file = stdout, .json = true };
-	struct ubdx_info info;
-	int ctl, ret;
-
 	if (!json) {
 		printf("/dev/ubdxb%d\n", id);
 		return fflush(stdout) ? cli_fail(self, "writing the output failed") : EXIT_SUCCESS;
 	}
-	ctl = ubdx_ctl_open();
-	if (ctl < 0)
-		return cli_lib_fail(self);
-	ret = ubdx_ctl_info(ctl, id, &info);
-	close(ctl);
-	if (ret)
-		return cli_lib_fail(self);
-	output_begin(&o, NULL);
-	describe_device(&o, &info);
-	output_end(&o);
-	return output_finish(&o) ? EXIT_SUCCESS : cli_fail(self, "writing the output failed");
+	return show_device(self, id, true);
 }
 
 /* Nobody was told of a new device, so nobody would delete it. */

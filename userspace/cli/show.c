@@ -87,20 +87,11 @@ int cmd_list(const struct command *self, int argc, char **argv)
 
 /* ---- info ---- */
 
-int cmd_info(const struct command *self, int argc, char **argv)
+int show_device(const struct command *self, int id, bool json)
 {
-	struct output o = { .file = stdout };
-	int json = 0, first, id, ctl, ret;
-	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
+	struct output o = { .file = stdout, .json = json };
 	struct ubdx_info info;
-
-	ret = options_parse(self, options, argc, argv, &first);
-	if (ret >= 0)
-		return ret;
-	if (argc - first != 1)
-		return cli_usage(self, "takes one device");
-	if (parse_device(argv[first], &id))
-		return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[first]);
+	int ctl, ret;
 
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
@@ -109,11 +100,25 @@ int cmd_info(const struct command *self, int argc, char **argv)
 	close(ctl);
 	if (ret)
 		return cli_lib_fail(self);
-	o.json = json;
 	output_begin(&o, NULL);
 	describe_device(&o, &info);
 	output_end(&o);
 	return finish(self, &o);
+}
+
+int cmd_info(const struct command *self, int argc, char **argv)
+{
+	int json = 0, first, id, ret;
+	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
+
+	ret = options_parse(self, options, argc, argv, &first);
+	if (ret >= 0)
+		return ret;
+	if (argc - first != 1)
+		return cli_usage(self, "takes one device");
+	if (parse_device(argv[first], &id))
+		return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[first]);
+	return show_device(self, id, json);
 }
 
 /* ---- features ---- */
