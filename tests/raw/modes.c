@@ -70,11 +70,14 @@ static void serve_scan(void)
 
 static void begin(unsigned int mode, unsigned int timeout_ms)
 {
+	int ret;
+
 	raw_defaults(&raw);
 	raw.add.xfer_modes = (1 << UBDX_NR_XFER) - 1;
 	raw.add.params.timeout_ms = timeout_ms;
-	if (raw_add(&raw) || raw_open(&raw) || raw_queue_init(&raw, &q, 0) || raw_fetch_all(&q))
-		bail("a device");
+	ret = raw_add(&raw) ?: raw_open(&raw) ?: raw_queue_init(&raw, &q, 0) ?: raw_fetch_all(&q);
+	if (ret)
+		bail("a device: %s", strerror(ret < 0 ? -ret : ret));
 	set_mode(UBDX_XFER_COPY);
 	if (raw_ctl(&raw, UBDX_IOC_START, 0))
 		bail("start");
