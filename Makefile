@@ -102,6 +102,8 @@ guests:
 
 # ---- this machine ----
 
+DKMS_SOURCES ?= /usr/src
+
 # The kernel's build would try to sign, and a distribution keeps its key.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
@@ -113,9 +115,9 @@ install: ## build for the running kernel and install module, library and command
 	$(MAKE) -C userspace install PREFIX=$(PREFIX) O=$(CURDIR)/build/install/userspace
 
 dkms: ## register the module with DKMS, which rebuilds it for each kernel; install library and command (as root)
-	rm -rf /usr/src/ubdx-$(VERSION)
-	cp -r driver /usr/src/ubdx-$(VERSION)
-	dkms install --force ubdx/$(VERSION)
+	rm -rf $(DKMS_SOURCES)/ubdx-$(VERSION)
+	cp -r driver $(DKMS_SOURCES)/ubdx-$(VERSION)
+	dkms install --force ubdx/$(VERSION) $(DKMS_OPTIONS)
 	$(MAKE) -C userspace install PREFIX=$(PREFIX) O=$(CURDIR)/build/install/userspace
 
 clean: ## remove what was built

@@ -10,20 +10,9 @@ if [[ ${1:-} != --inside ]]; then
 	exec lab/in tests/host/install.t --inside
 fi
 
-dest=/tmp/dest abi=$(sed -n 's/^abi=//p' /lab/kernels/stable) count=0 failed=0
+. tests/tap.sh
 
-ok() {
-	local what=$1
-	shift
-	count=$((count + 1))
-	if "$@" >/tmp/log 2>&1; then
-		echo "ok $count - $what"
-	else
-		echo "not ok $count - $what"
-		sed 's/^/# /' /tmp/log
-		failed=1
-	fi
-}
+dest=/tmp/dest abi=$(sed -n 's/^abi=//p' /lab/kernels/stable)
 
 # The tree is the caller's, and stays as it was.
 cp -r /src/{Makefile,driver,userspace,strategies} /tmp
@@ -55,5 +44,4 @@ ok "   which is the shared one" grep -q 'libubdx.so.0' shared
 ok "it builds against the static one" gcc -o static program.c $(pkg-config --cflags ubdx) $dest/usr/lib/libubdx.a \
 	$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --libs-only-l --static ubdx | sed 's/-lubdx//')
 ok "   and runs by itself" ./static
-echo "1..$count"
-exit $failed
+finish

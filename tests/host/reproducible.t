@@ -6,6 +6,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
+. tests/tap.sh
+
 mkdir -p build
 work=$(mktemp -d build/reproducible.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -14,15 +16,7 @@ for run in 1 2; do
 	experiments/compare/run.sh --quick --rows 'ubdx-null-copy' --results "$work/$run" >&2
 done
 
-failed=0 count=0
 for file in results.json table.txt; do
-	count=$((count + 1))
-	if cmp "$work/1/$file" "$work/2/$file" >&2; then
-		echo "ok $count - $file is the same to the byte"
-	else
-		echo "not ok $count - $file is the same to the byte"
-		failed=1
-	fi
+	ok "$file is the same to the byte" cmp "$work"/{1,2}/"$file"
 done
-echo "1..$count"
-exit $failed
+finish

@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the lab promises of a run: exit statuses, output as it comes, results, the scan of the kernel's log, an end that leaves
+# nothing behind, and a cache that two can use at once and that an interrupted builder leaves whole.
+
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+. tests/tap.sh
+
+mkdir -p build
+work=$(realpath "$(mktemp -d build/lab.XXXXXX)")
+trap 'rm -rf "$work"' EXIT
+
+# vm ARG...: the machine's output and status in $work.
+vm() {
+	local status=0
+	lab/vm --log "$work/log" "$@" >"$work/stdout" 2>"$work/stderr" || status=$?
+	echo "$status" >"$work/status"
+}
+
+# ends_with STATUS
+ends_with() { [[ $(<"$work/status") == "$1" ]] || { cat "$work"/{status,stderr}; return 1; }; }
+
+says() { grep -q -- "$1" "$work/stderr" || { cat "$work/stderr"; return 1; }; }
+
+# Nobody's machine and nobody's files, of those that began since.
+machines() { pgrep -f "qemu-system-x86_64.*probe=$$" || true; }
+scratch_of() { ls -d /dev/shm/ubdx-vm."$1".* "${TMPDIR:-/tmp}"/ubdx-vm."$1".* 2>/dev/null || true; }
+
+# ---- a run ----
+
+vm --out "$work/out" -- 'echo to stdout; echo to stderr >&2; echo result >$OUT/file; mkdir $OUT/folder; exit 7'
+ok "the status is the command's" ends_with 7
+ok "its output comes" grep -qx 'to stdout' "$work/stdout"
+ok "results come back" test "$(cat "$work/out/file")" = result -a -d "$work/out/folder"
+vm -- test 'two words' = 'two words'
+ok "words are words" ends_with 0
+
+start=$SECONDS
+lab/vm --log "$work/log" -- 'echo first; sleep 8' | {
+	read -r line
+	echo "$line $((SECONDS - start))" >"$work/early"
+	cat >/dev/null
+	echo $((SECONDS - start)) >>"$work/early"
+}
+first=$(awk '{ print $2; exit }' "$work/early") all=$(tail -n 1 "$work/early")
+ok "output comes while the command runs: after $first s of $all" test "$first" -le $((all - 5))
+
+vm --no-such-option
+ok "an unknown option is one line and status 2" ends_with 2
+ok "   which names it" says 'unknown option --no-such-option'
+vm --kernel nonesuch -- true
+ok "so is an unknown kernel" ends_with 2
+
+# ---- ends ----
+
+start=$SECONDS
+vm --timeout 8 -- sleep 1000
+ok "a time-out is 124" ends_with 124
+ok "   and at once: after $((SECONDS - start)) s" test $((SECONDS - start)) -le 16
+ok "   with the console's last lines" says "last lines"
+
+start=$SECONDS
+vm -- 'echo c >/proc/sysrq-trigger; sleep 1000'
+ok "a panic is 125" ends_with 125
+ok "   and at once: after $((SECONDS - start)) s" test $((SECONDS - start)) -le 20
+ok "   with its reason" says 'Kernel panic - not syncing: sysrq triggered crash'
+
+vm -- 'echo "<4>WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg; exit 3'
+ok "a warning in the kernel's log is 126, whatever the command says" ends_with 126
+ok "   with the line" says 'made/up.c'
+vm --no-scan -- 'echo "<4>WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg; exit 3'
+ok "   unless it isn't to be looked at" ends_with 3
+
+# interrupt SIGNAL: a run that is told to end after its first line.
+interrupt() {
+	local pid
+	rm -f "$work/stdout"
+	setsid lab/vm --append "probe=$$" --log "$work/log" -- 'echo up; sleep 1000' >"$work/stdout" 2>&1 &
+	pid=$!
+	while kill -0 $pid && ! grep -q up "$work/stdout" 2>/dev/null; do sleep 0.1; done
+	kill -s "$1" -- -$pid
+	status=0
+	wait $pid || status=$?
+	left="$(machines)$(scratch_of $pid)"
+}
+
+interrupt TERM
+ok "SIGTERM ends it: $status" test "$status" = 143
+ok "   no machine, no file is left" test -z "$left"
+interrupt KILL
+sleep 1
+ok "killed outright, it takes its machine along" test -z "$(machines)"
+vm -- true
+ok "   and the next run takes its files away" test -z "$(scratch_of '*' | grep -v "\.$$\." || true)"
+
+# ---- the cache ----
+
+# A cache with nothing but the root: images are built anew.
+root=$(lab/root)
+new_cache() {
+	rm -rf "$work/cache"
+	mkdir "$work/cache"
+	ln -s "$root" "$work/cache"
+	export UBDX_CACHE=$work/cache
+}
+
+new_cache
+setsid lab/vm --log "$work/log" -- true >/dev/null 2>"$work/stderr" &
+pid=$!
+while kill -0 $pid && ! compgen -G "$work/cache/tmp.*" >/dev/null; do sleep 0.05; done
+kill -s INT -- -$pid
+kill -s TERM -- -$pid
+wait $pid || true
+ok "a builder that is interrupted leaves no image" test -z "$(find "$work/cache" -name 'guest-*')"
+
+for run in 1 2; do
+	{ lab/vm --log "$work/log.$run" -- true 2>"$work/stderr.$run" && touch "$work/done.$run"; } &
+done
+wait
+ok "two runs that need the same images: one" test -e "$work/done.1"
+ok "   and the other" test -e "$work/done.2"
+is "$(cat "$work"/stderr.[12] | grep -c '^lab: building')" 3 "   each image is built once"
+ok "   and nothing half-made is left" test -z "$(find "$work/cache" -name '*tmp.*')"
+
+finish
