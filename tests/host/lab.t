@@ -4,6 +4,7 @@
 # What the lab promises of a run: exit statuses, output as it comes, results, the scan of the kernel's log, an end that leaves
 # nothing behind, and a cache that two can use at once and that an interrupted builder leaves whole.
 
+# shellcheck disable=SC2016 # it is for the guest's shell to expand
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -48,11 +48,13 @@ static void init(struct actor *a)
 	signal(SIGBUS, on_fault);
 }
 
-static void look(const char *what, const void *data, size_t bytes)
+static void look(struct actor *a, const char *what, const void *data, size_t bytes)
 {
 	const uint64_t *words = (const void *)(((uintptr_t)data + 7) & ~7UL);
 	size_t i;
 
+	if (fuzz_trusts(a))
+		return;
 	/* it is written to all of a page, so one look at each 64 bytes will do */
 	for (i = 0; i + 1 < bytes / 8; i += 8)
 		if (words[i] == FUZZ_CANARY)
@@ -152,7 +154,7 @@ static void act_read(struct actor *a)
 			    preadv2(fd, iov, 2, at, below(a, 2) * RWF_NOWAIT);
 	if (n > 0) {
 		worked(a);
-		look("a client", p, n);
+		look(a, "a client", p, n);
 	}
 }
 
@@ -197,7 +199,7 @@ static void act_batch(struct actor *a)
 	}
 	io_uring_cq_advance(&ring, seen);
 	if (!write && seen == n)
-		look("a batch", mem, n * 65536UL < MEM_BYTES ? n * 65536UL : MEM_BYTES);
+		look(a, "a batch", mem, n * 65536UL < MEM_BYTES ? n * 65536UL : MEM_BYTES);
 }
 
 static void act_map(struct actor *a)
@@ -218,7 +220,7 @@ static void act_map(struct actor *a)
 			if (write)
 				p[i] = 1;
 			else
-				look("a mapping", (char *)p + i, 4096);
+				look(a, "a mapping", (char *)p + i, 4096);
 		}
 		msync((void *)p, bytes, below(a, 2) ? MS_SYNC : MS_ASYNC);
 		worked(a);
@@ -241,7 +243,7 @@ static void act_splice(struct actor *a)
 	if (n > 0) {
 		worked(a);
 		n = read(pipes[0], mem, n);
-		look("a pipe", mem, n > 0 ? n : 0);
+		look(a, "a pipe", mem, n > 0 ? n : 0);
 	}
 	close(pipes[0]);
 	close(pipes[1]);
@@ -276,7 +278,7 @@ static void act_canary(struct actor *a)
 	close(pipes[0]);
 	close(pipes[1]);
 	n = pread(fd, mem, 65536, at);
-	look("a client", mem, n > 0 ? n : 0);
+	look(a, "a client", mem, n > 0 ? n : 0);
 	munmap(words, bytes);
 }
 

@@ -47,7 +47,7 @@ void fuzz_ring_end(struct queue *q)
 
 /* ---- the commands of a good server ---- */
 
-static struct io_uring_sqe *sqe_get(struct queue *q)
+struct io_uring_sqe *fuzz_sqe(struct queue *q)
 {
 	struct io_uring_sqe *sqe = q->has_ring ? io_uring_get_sqe(&q->ring) : NULL;
 
@@ -63,7 +63,7 @@ static struct io_uring_sqe *sqe_get(struct queue *q)
 /* A command for the queue, or NULL where there is no ring, or it takes no more. */
 static struct io_uring_sqe *command(struct queue *q, unsigned int op, unsigned int tag)
 {
-	struct io_uring_sqe *sqe = sqe_get(q);
+	struct io_uring_sqe *sqe = fuzz_sqe(q);
 
 	if (!sqe)
 		return NULL;
@@ -142,8 +142,11 @@ unsigned int fuzz_serve(struct queue *q)
 {
 	unsigned int i, nr = q->nr_held;
 
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
+		if (q->desc && rng_below(&q->rng, 4) == 0)
+			fuzz_reach(q, q->held[i], &q->rng);
 		fuzz_commit(q, fuzz_right(q, q->held[i]));
+	}
 	q->nr_held = 0;
 	return nr;
 }
@@ -308,15 +311,13 @@ void act_sqe(struct actor *a)
 void act_opcode(struct actor *a)
 {
 	static const unsigned char opcodes[] = {
-		IORING_OP_READ,	    IORING_OP_WRITE,	       IORING_OP_READV,
-		IORING_OP_WRITEV,   IORING_OP_SPLICE,	       IORING_OP_TEE,
-		IORING_OP_POLL_ADD, IORING_OP_FSYNC,	       IORING_OP_FALLOCATE,
-		IORING_OP_FADVISE,  IORING_OP_SYNC_FILE_RANGE, IORING_OP_READ_FIXED,
-		IORING_OP_MSG_RING, IORING_OP_FTRUNCATE,       IORING_OP_FGETXATTR,
-		IORING_OP_RECV,	    IORING_OP_FILES_UPDATE,
+		IORING_OP_TEE,	     IORING_OP_POLL_ADD,     IORING_OP_FSYNC,
+		IORING_OP_FALLOCATE, IORING_OP_FADVISE,	     IORING_OP_SYNC_FILE_RANGE,
+		IORING_OP_MSG_RING,  IORING_OP_FTRUNCATE,    IORING_OP_FGETXATTR,
+		IORING_OP_RECV,	     IORING_OP_FILES_UPDATE,
 	};
 	struct queue *q = fuzz_some_queue(a);
-	struct io_uring_sqe *sqe = q ? sqe_get(q) : NULL;
+	struct io_uring_sqe *sqe = q ? fuzz_sqe(q) : NULL;
 
 	if (!sqe)
 		return;
@@ -337,7 +338,7 @@ void act_opcode(struct actor *a)
 void act_cancel(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a);
-	struct io_uring_sqe *sqe = q ? sqe_get(q) : NULL;
+	struct io_uring_sqe *sqe = q ? fuzz_sqe(q) : NULL;
 
 	if (!sqe)
 		return;

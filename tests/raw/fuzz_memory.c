@@ -105,6 +105,11 @@ uint64_t fuzz_buffer(struct queue *q, unsigned int tag, unsigned int bad, struct
 	return addresses[rng_below(rng, ARRAY_SIZE(addresses))];
 }
 
+void *fuzz_area(struct actor *a)
+{
+	return area_at(below(a, NR_AREAS)) + below(a, AREA_BYTES);
+}
+
 /* The file is our own block device: to touch the memory is to send a request to this very task. */
 static void map_own_device(struct actor *a)
 {
@@ -183,6 +188,23 @@ static void on_fault(int sig)
 	siglongjmp(after_fault, 1);
 }
 
+/* Read there, or write, whether it can be or not. */
+void fuzz_touch(volatile char *p, bool write)
+{
+	struct sigaction catch = { .sa_handler = on_fault, .sa_flags = SA_NODEFER }, segv, bus;
+
+	sigaction(SIGSEGV, &catch, &segv);
+	sigaction(SIGBUS, &catch, &bus);
+	if (!sigsetjmp(after_fault, 1)) {
+		if (write)
+			*p = 1;
+		else
+			(void)*p;
+	}
+	sigaction(SIGSEGV, &segv, NULL);
+	sigaction(SIGBUS, &bus, NULL);
+}
+
 /* Returns whether a store there went through. */
 static bool stored(volatile char *p)
 {
@@ -250,7 +272,14 @@ static void pin_desc(struct actor *a, struct queue *q, char *p)
 	}
 }
 
-/* A mapping that shouldn't be had. */
+/* The window of READs, and what the server reports. */
+static bool may_be_written(uint64_t offset)
+{
+	return offset >= UBDX_MMAP_REPORT ||
+	       (offset >= UBDX_MMAP_WINDOWS && !(offset & UBDX_WINDOW_WRITE));
+}
+
+/* A mapping that mostly shouldn't be had. */
 static void map_desc(struct actor *a, struct queue *q)
 {
 	static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_NONE,
@@ -266,8 +295,8 @@ static void map_desc(struct actor *a, struct queue *q)
 	if (p == MAP_FAILED)
 		return;
 	worked(a);
-	if (prot & (PROT_WRITE | PROT_EXEC))
-		broken("descriptors were mapped writable or executable");
+	if (prot & PROT_EXEC || (prot & PROT_WRITE && !may_be_written(offset)))
+		broken("offset %lx was mapped with protection %d", offset, prot);
 	munmap(p, chance(a, 50) ? bytes : 4096);
 }
 

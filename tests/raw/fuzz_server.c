@@ -92,7 +92,7 @@ static void server_end(struct server *s, struct rng *rng)
 	s->chan = -1;
 }
 
-static void add_random(struct ubdx_add *add, struct rng *rng)
+static void add_random(struct ubdx_add *add, struct rng *rng, bool trusted)
 {
 	static const unsigned int depths[] = { 1, 2, 4, 8, 16, 16, 32, 64, 128 };
 	static const unsigned int sizes[] = { 4096, 65536, 262144, 262144, 1048576 };
@@ -101,7 +101,7 @@ static void add_random(struct ubdx_add *add, struct rng *rng)
 	*add = (struct ubdx_add){
 		.version = UBDX_VERSION,
 		.id = rng_below(rng, FUZZ_IDS + 1) - 1,
-		.xfer_modes = (1 << UBDX_NR_XFER) - 1,
+		.xfer_modes = trusted ? (1 << UBDX_NR_XFER) - 1 : 1 << UBDX_XFER_COPY,
 		.params = {
 			.dev_sectors = 8 << rng_below(rng, 14),
 			.nr_queues = 1 + rng_below(rng, MAX_QUEUES),
@@ -143,17 +143,20 @@ static int add_and_open(struct server *s)
 /* Everything from ADD to START. Other actors are at it too, so any of it can fail. */
 static int setup(struct actor *a, struct server *s)
 {
+	struct ubdx_set set = { .xfer = below(a, UBDX_NR_XFER) };
 	unsigned int i, tries;
 	int ret;
 
 	server_end(s, &a->rng);
-	add_random(&s->add, &a->rng);
+	add_random(&s->add, &a->rng, fuzz_trusts(a));
 	args(a, "id %d queues %u depth %u", s->add.id, s->add.params.nr_queues,
 	     s->add.params.depth);
 	s->chan = add_and_open(s);
 	args(a, ": %d", s->chan);
 	if (s->chan < 0)
 		return s->chan;
+	set.id = s->add.id;
+	ioctl(s->ctl, UBDX_IOC_SET, &set);
 	s->leave = s->gone = false;
 	s->nr_queues = s->add.params.nr_queues;
 	for (i = 0; i < s->nr_queues; i++) {
@@ -321,16 +324,29 @@ static void init(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "setup", 2, act_setup },     { "serve", 60, act_serve },
-	{ "commit", 40, act_commit },  { "more", 3, act_more },
-	{ "attach", 2, act_attach },   { "fetch", 4, act_fetch },
-	{ "sqe", 8, act_sqe },	       { "opcode", 5, act_opcode },
-	{ "cancel", 2, act_cancel },   { "stranger", 5, act_stranger },
-	{ "foreign", 4, act_foreign }, { "ring", 2, act_ring },
-	{ "leave", 1, act_leave },     { "control", 1, act_control },
-	{ "pass", 2, act_pass },       { "fork", 2, act_fork },
-	{ "exec", 1, act_exec },       { "desc", 10, act_desc },
-	{ "memory", 6, act_memory },   {},
+	{ "setup", 2, act_setup },
+	{ "serve", 60, act_serve },
+	{ "commit", 40, act_commit },
+	{ "more", 3, act_more },
+	{ "attach", 2, act_attach },
+	{ "fetch", 4, act_fetch },
+	{ "sqe", 8, act_sqe },
+	{ "opcode", 5, act_opcode },
+	{ "cancel", 2, act_cancel },
+	{ "stranger", 5, act_stranger },
+	{ "foreign", 4, act_foreign },
+	{ "ring", 2, act_ring },
+	{ "leave", 1, act_leave },
+	{ "control", 1, act_control },
+	{ "pass", 2, act_pass },
+	{ "fork", 2, act_fork },
+	{ "exec", 1, act_exec },
+	{ "desc", 10, act_desc },
+	{ "memory", 6, act_memory },
+	{ "access", 12, act_access },
+	{ "splice", 12, act_splice },
+	{ "window", 8, act_window },
+	{},
 };
 
 const struct role fuzz_server = { .name = "server", .weight = 4, .init = init, .actions = actions };

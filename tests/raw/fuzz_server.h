@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fuzz_server.h - what fuzz_server.c, fuzz_command.c and fuzz_memory.c share: a server's devices and queues.
+ * fuzz_server.h - what fuzz_server.c, fuzz_command.c, fuzz_payload.c and fuzz_memory.c share: a server's devices and queues.
  */
 #ifndef UBDX_FUZZ_SERVER_H
 #define UBDX_FUZZ_SERVER_H
@@ -57,6 +57,7 @@ void fuzz_reap(struct queue *q, unsigned int ms);
 /* The answer of a good server. */
 struct ubdx_commit fuzz_right(struct queue *q, unsigned int tag);
 /* Give it to all. Returns how many there were. */
+struct io_uring_sqe *fuzz_sqe(struct queue *q);
 unsigned int fuzz_serve(struct queue *q);
 void act_serve(struct actor *a);
 void act_commit(struct actor *a);
@@ -69,11 +70,21 @@ void act_cancel(struct actor *a);
 void act_stranger(struct actor *a);
 void act_foreign(struct actor *a);
 
+/* ---- fuzz_payload.c ---- */
+
+void fuzz_reach(struct queue *q, unsigned int tag, struct rng *rng);
+void act_access(struct actor *a);
+void act_splice(struct actor *a);
+void act_window(struct actor *a);
+
 /* ---- fuzz_memory.c ---- */
 
 void fuzz_memory_init(void);
 void fuzz_map_desc(struct queue *q);
 void fuzz_unmap_desc(struct queue *q);
+/* Anywhere in memory that is good, bad, or changes. */
+void *fuzz_area(struct actor *a);
+void fuzz_touch(volatile char *p, bool write);
 /* The address of a tag's buffer, a bad one @bad times in a hundred. */
 uint64_t fuzz_buffer(struct queue *q, unsigned int tag, unsigned int bad, struct rng *rng);
 void act_desc(struct actor *a);

@@ -68,10 +68,26 @@ static void exit_process(int sig)
 	_exit(0);
 }
 
-/* Declared dead, it finds zeroes in a window, which no pattern is; its answer counts for nothing then. */
+/*
+ * Declared dead while it looks at a window, it finds zeroes from then on, page after page; its answer counts
+ * for nothing then.
+ */
 static bool cut_off(const struct ubdx_desc *desc, const char *buf, size_t bytes)
 {
-	return desc->xfer == UBDX_XFER_MAP && !buf[0] && !memcmp(buf, buf + 1, bytes - 1);
+	char *wanted;
+	size_t i;
+
+	if (desc->xfer != UBDX_XFER_MAP)
+		return false;
+	wanted = malloc(bytes);
+	if (!wanted)
+		bail("no memory");
+	pattern_fill(wanted, desc->sector, bytes);
+	for (i = 0; i < bytes; i++)
+		if (buf[i] && buf[i] != wanted[i])
+			break;
+	free(wanted);
+	return i == bytes;
 }
 
 static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
