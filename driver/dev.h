@@ -196,7 +196,7 @@ struct ubdx_server {
 	struct mmu_notifier notifier;
 	struct pid *tgid;
 	struct address_space mapping; /* of the windows; there are none when the file is gone */
-	struct page *blank;
+	struct page *blank[2]; /* by direction, see xfer_map.c */
 	spinlock_t span_lock; /* a leaf */
 	struct list_head spans; /* xfer_splice.c */
 	struct work_struct abort_work;

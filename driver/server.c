@@ -83,8 +83,9 @@ static void ubdx_server_free(struct kref *ref)
 
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_sq_free(srv->queues[i]);
-	if (srv->blank)
-		__free_page(srv->blank);
+	for (i = 0; i < ARRAY_SIZE(srv->blank); i++)
+		if (srv->blank[i])
+			__free_page(srv->blank[i]);
 	put_pid(srv->tgid);
 	mmdrop(srv->mm);
 	ubdx_dev_put(srv->dev);

@@ -14,7 +14,8 @@
  *
  * A page fault puts in all of the request (map_when=fault), or delivery does (eager). A fault where
  * there is no request is SIGBUS. But once the server was declared dead its requests may have ended under
- * its hands, through no fault of it: from then on it finds a page of no meaning there.
+ * its hands, through no fault of it: from then on it finds a page of no meaning there. For WRITEs that is one
+ * of zeroes, and stays so; what it fills for a READ stays between it and itself.
  *
  * Ends that wait for each other in a commit batch can share a zap (map_batch). What it spans may hold
  * requests that are still at the server; they fault again.
@@ -166,7 +167,7 @@ static vm_fault_t ubdx_map_fault(struct vm_fault *vmf)
 	use.seq = ubdx_slot_seq(use.slot);
 	ret = ubdx_use_begin(sq->srv, &use, op, UBDX_ACCESS_MAP);
 	if (ret == -ENODEV)
-		return vmf_insert_pfn(vma, vmf->address, page_to_pfn(sq->srv->blank));
+		return vmf_insert_pfn(vma, vmf->address, page_to_pfn(sq->srv->blank[op]));
 	if (ret)
 		return VM_FAULT_SIGBUS;
 	ubdx_moved(use.q, use.slot, UBDX_MOVED_FAULTS, 1);
@@ -184,16 +185,16 @@ static const struct vm_operations_struct ubdx_map_vm_ops = {
 };
 
 /* A page for whoever comes too late, see above. Lives as long as the server, so longer than its file. */
-static int ubdx_map_blank(struct ubdx_server *srv)
+static int ubdx_map_blank(struct ubdx_server *srv, u8 op)
 {
 	struct page *page;
 
-	if (READ_ONCE(srv->blank))
+	if (READ_ONCE(srv->blank[op]))
 		return 0;
 	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!page)
 		return -ENOMEM;
-	if (cmpxchg(&srv->blank, NULL, page))
+	if (cmpxchg(&srv->blank[op], NULL, page))
 		__free_page(page);
 	return 0;
 }
@@ -223,7 +224,7 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 	/* for a WRITE's payload never writable; a READ's that couldn't be written to has no use */
 	if (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_WRITE) != write)
 		return -EPERM;
-	ret = ubdx_map_blank(srv);
+	ret = ubdx_map_blank(srv, op);
 	if (ret)
 		return ret;
 	vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP,

@@ -13,6 +13,7 @@
  *
  *   1. UBDX_IOC_ADD on the control node: /dev/ubdxcN appears.
  *   2. open /dev/ubdxcN (O_RDWR | O_CLOEXEC, less is -EACCES); this binds the device to the caller's mm.
+ *      -EINTR, also when nothing but a completion of the caller's io_uring was pending: try again.
  *   3. for each queue: mmap its descriptors (PROT_READ, MAP_SHARED, offset
  *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc)
  *      rounded up to the page size).

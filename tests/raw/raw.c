@@ -63,9 +63,9 @@ static int raw_try_open(const char *path, int flags)
 	double end = raw_now() + 5;
 	int fd;
 
-	/* devtmpfs makes the node a moment after the ioctl */
-	while ((fd = open(path, flags)) < 0 && (errno == ENOENT || errno == ENXIO) &&
-	       raw_now() < end)
+	/* devtmpfs makes the node a moment after the ioctl; a ring that ends may have a signal for us */
+	while ((fd = open(path, flags)) < 0 &&
+	       (errno == ENOENT || errno == ENXIO || errno == EINTR) && raw_now() < end)
 		poll(NULL, 0, 1);
 	return fd < 0 ? -errno : fd;
 }

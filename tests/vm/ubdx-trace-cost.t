@@ -47,7 +47,8 @@ echo "# with all events: $everything"
 
 ok "the measurement sees the tool at all" test "$only" -gt "$off"
 at_most 30 "the default" "$standard"
-ok "the stages alone cost less" test "$only" -le "$standard"
+# two equal runs differ by a few percent, by who is scheduled when
+ok "the stages alone cost no more" test "$only" -le $((standard + off / 10))
 again=$(cost env)
 ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
 

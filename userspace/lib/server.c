@@ -384,9 +384,10 @@ static int ubdx_channel_open(struct ubdx_server *s)
 			return 0;
 		if (errno == EBUSY)
 			return ubdx_fail(-EBUSY, "%s: the device has a server already", path);
-		if (errno != ENOENT && errno != EACCES)
+		if (errno != ENOENT && errno != EACCES && errno != EINTR)
 			break;
-		ubdx_node_wait();
+		if (errno != EINTR)
+			ubdx_node_wait();
 	}
 	return ubdx_fail(-errno, "%s: %m", path);
 }
