@@ -58,9 +58,9 @@ ok "so is an unknown kernel" ends_with 2
 # ---- ends ----
 
 start=$SECONDS
-vm --timeout 8 -- sleep 1000
+vm --timeout 12 -- sleep 1000
 ok "a time-out is 124" ends_with 124
-ok "   and at once: after $((SECONDS - start)) s" test $((SECONDS - start)) -le 16
+ok "   and at once: after $((SECONDS - start)) s" test $((SECONDS - start)) -le 20
 ok "   with the console's last lines" says "last lines"
 
 start=$SECONDS
