@@ -34,6 +34,8 @@ static void ubdx_end_batch(struct ubdx_server_queue *sq)
 	if (!rq_list_empty(&sq->batch.req_list))
 		blk_mq_end_request_batch(&sq->batch);
 	sq->batch.need_ts = false;
+	if (unlikely(sq->nr_done))
+		ubdx_trace_batch(sq);
 }
 
 /*
@@ -41,11 +43,18 @@ static void ubdx_end_batch(struct ubdx_server_queue *sq)
  * disabled, which makes this an RCU read-side critical section: an abort waits for it before it
  * takes what is left.
  */
-static bool ubdx_join_batch(struct ubdx_server_queue *sq, struct request *rq, bool more)
+static __always_inline bool ubdx_join_batch(struct ubdx_server_queue *sq, struct request *rq,
+					    bool more, const struct ubdx_trace_done *done)
 {
 	if (unlikely(READ_ONCE(sq->dead)) || (!more && rq_list_empty(&sq->batch.req_list)))
 		return false;
-	return blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch);
+	if (done && sq->nr_done == ARRAY_SIZE(sq->done))
+		return false;
+	if (!blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch))
+		return false;
+	if (done)
+		sq->done[sq->nr_done++] = *done;
+	return true;
 }
 
 static void ubdx_leave_batch(struct ubdx_server_queue *sq)
@@ -64,6 +73,12 @@ static void ubdx_release_gathered(struct ubdx_server_queue *sq)
 	if (likely(!sq->gathered.xfer))
 		return;
 	sq->gathered.xfer->release_gathered(sq);
+	if (unlikely(READ_ONCE(sq->nr_done))) {
+		local_bh_disable();
+		if (likely(!READ_ONCE(sq->dead)))
+			ubdx_trace_released(sq);
+		local_bh_enable();
+	}
 	WRITE_ONCE(sq->gathered.xfer, NULL);
 	memset(&sq->gathered, 0, sizeof(sq->gathered));
 }
@@ -80,11 +95,16 @@ void ubdx_commit_refused(struct ubdx_server_queue *sq)
 	local_bh_enable();
 }
 
-/* @sq: NULL, or the queue whose batch the request may join. */
-static __always_inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-				       struct ubdx_result result, bool more)
+/*
+ * @sq: NULL, or the queue whose batch the request may join; @done: NULL, or what is to be told of it.
+ * Returns whether it has joined: it is told of when the batch ends.
+ */
+static __always_inline bool __ubdx_end(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				       struct ubdx_result result, bool more,
+				       const struct ubdx_trace_done *done)
 {
 	struct request *rq = slot->rq;
+	bool joined = false;
 
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
 	if (sq && unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
@@ -97,12 +117,15 @@ static __always_inline void __ubdx_end(struct ubdx_server_queue *sq, struct ubdx
 	} else if (unlikely(result.bytes < blk_rq_bytes(rq))) {
 		blk_update_request(rq, BLK_STS_OK, result.bytes);
 		blk_mq_requeue_request(rq, true);
-	} else if (!sq || !ubdx_join_batch(sq, rq, more)) {
-		blk_mq_end_request(rq, BLK_STS_OK);
+	} else {
+		joined = sq && ubdx_join_batch(sq, rq, more, done);
+		if (!joined)
+			blk_mq_end_request(rq, BLK_STS_OK);
 	}
 	if (sq && !more)
 		ubdx_leave_batch(sq);
 	local_bh_enable();
+	return joined;
 }
 
 static void ubdx_release(struct ubdx_queue *q, struct ubdx_slot *slot)
@@ -113,17 +136,21 @@ static void ubdx_release(struct ubdx_queue *q, struct ubdx_slot *slot)
 	slot->exposed = NULL;
 }
 
-/* Not in a batch: what is told of the end is told after it. */
+/*
+ * What is told of a request is gathered before it ends, and told after. @released: pages of it have just been
+ * shut, else T6 is T5 where nothing was copied back.
+ */
 static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *sq,
-				     struct ubdx_slot *slot, struct ubdx_result result)
+				     struct ubdx_slot *slot, struct ubdx_result result, bool more,
+				     bool released)
 {
 	struct ubdx_trace_done done;
 
-	ubdx_release(q, slot);
-	ubdx_stage_released(q, slot);
-	ubdx_trace_fill(&done, q, slot);
-	__ubdx_end(sq, slot, result, false);
-	ubdx_trace_emit(&done, result.bytes, blk_status_to_errno(result.status));
+	ubdx_stage_released(q, slot,
+			    released || (slot->xfer->commit_copies && slot->op == UBDX_OP_READ));
+	ubdx_trace_fill(&done, q, slot, result);
+	if (!__ubdx_end(sq, slot, result, more, &done))
+		ubdx_trace_emit(&done);
 }
 
 /* Back to blk-mq, where it waits for another server. */
@@ -144,13 +171,15 @@ static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
  */
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
 {
+	bool exposed = slot->exposed;
+
 	ubdx_release(q, slot);
 	if (unlikely(result.again))
 		ubdx_reissue(q, slot);
 	else if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(q, NULL, slot, result);
+		ubdx_end_traced(q, NULL, slot, result, false, exposed);
 	else
-		__ubdx_end(NULL, slot, result, false);
+		__ubdx_end(NULL, slot, result, false, NULL);
 }
 
 /*
@@ -164,13 +193,18 @@ static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_
 				      struct ubdx_result result, bool more)
 {
 	const struct ubdx_xfer_ops *xfer = slot->xfer;
+	struct ubdx_trace_done done, *tell = NULL;
 	bool joined = false, now;
 
+	if (static_branch_unlikely(&ubdx_traced)) {
+		tell = &done;
+		ubdx_trace_fill(tell, sq->q, slot, result);
+	}
 	local_bh_disable();
 	WRITE_ONCE(sq->gathered.xfer, xfer);
 	now = xfer->gather(sq, slot);
 	if (more && !now && !result.status && result.bytes == blk_rq_bytes(slot->rq))
-		joined = ubdx_join_batch(sq, slot->rq, true);
+		joined = ubdx_join_batch(sq, slot->rq, true, tell);
 	if (joined) {
 		slot->exposed = NULL;
 		atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
@@ -193,13 +227,17 @@ static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more)
 {
-	if (static_branch_unlikely(&ubdx_traced)) {
-		ubdx_end_traced(sq->q, sq, slot, result);
+	bool exposed = slot->exposed;
+
+	/* no room to tell of more */
+	if (static_branch_unlikely(&ubdx_traced) && sq->nr_done >= ARRAY_SIZE(sq->done) - 1)
+		more = false;
+	if (unlikely(exposed) && ubdx_end_exposed(sq, slot, result, more))
 		return;
-	}
-	if (unlikely(slot->exposed) && ubdx_end_exposed(sq, slot, result, more))
-		return;
-	__ubdx_end(sq, slot, result, more);
+	if (static_branch_unlikely(&ubdx_traced))
+		ubdx_end_traced(sq->q, sq, slot, result, more, exposed);
+	else
+		__ubdx_end(sq, slot, result, more, NULL);
 }
 
 /**
@@ -328,7 +366,7 @@ static __always_inline bool ubdx_sq_alive(struct ubdx_server_queue *sq)
 }
 
 /* Start a request and take its slot; then it can be published. False: it is of no kind we know. */
-static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *rq)
+static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *rq, u64 now)
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
 	u8 op = ubdx_ops[(__force u32)req_op(rq)];
@@ -342,9 +380,7 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 	slot->xfer = ubdx_xfer_select(q, slot, rq);
 	slot->start = jiffies;
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
-	ubdx_stage(q, slot, UBDX_T_QUEUE);
-
-	ubdx_stage(q, slot, UBDX_T_PUBLISH);
+	ubdx_stage_then(q, slot, UBDX_T_QUEUE, now);
 	return true;
 }
 
@@ -356,7 +392,7 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 
 	if (unlikely(!ubdx_sq_alive(sq)))
 		return READ_ONCE(q->dev->recovers) ? BLK_STS_RESOURCE : BLK_STS_IOERR;
-	if (unlikely(!ubdx_prepare(q, rq)))
+	if (unlikely(!ubdx_prepare(q, rq, ubdx_stage_now())))
 		return BLK_STS_NOTSUPP;
 	rq->rq_next = NULL;
 	q->dev->chan->publish(sq, rq);
@@ -373,10 +409,11 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 	struct ubdx_queue *q = hctx->driver_data;
 	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
 	struct request *rq = first, *last = NULL;
+	u64 now = ubdx_stage_now(); /* they have come together */
 
 	*stuck = !ubdx_sq_alive(sq);
 	while (likely(!*stuck) && rq && rq->mq_hctx == hctx) {
-		*stuck = !ubdx_prepare(q, rq);
+		*stuck = !ubdx_prepare(q, rq, now);
 		if (unlikely(*stuck))
 			break;
 		last = rq;

@@ -91,9 +91,12 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 	ubdx_parked(sq, &t->cmd, issue_flags);
 }
 
-/* One request that came off sq->pending, in the server's task. */
+/*
+ * One request that came off sq->pending, in the server's task. @now: for its stamps, since when nothing has
+ * taken time; also out.
+ */
 static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
-			     unsigned int issue_flags)
+			     unsigned int issue_flags, u64 *now)
 {
 	u16 tag = t - sq->tags;
 	struct ubdx_slot *slot = &sq->q->slots[tag];
@@ -106,18 +109,21 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 		return;
 	}
 	xfer = slot->xfer;
-	ubdx_stage(sq->q, slot, UBDX_T_DELIVER);
+	ubdx_stage_then(sq->q, slot, UBDX_T_DELIVER, *now);
 	/* Here, where it will be read, and not on the submitter's CPU. */
 	ubdx_describe(sq, slot);
-	if (static_branch_unlikely(&ubdx_traced)) {
-		sq->desc[tag].stamp = ubdx_stage_at(sq->q, slot, UBDX_T_DELIVER);
+	if (static_branch_unlikely(&ubdx_traced) && likely(*now)) {
+		sq->desc[tag].stamp = *now;
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
-	if (xfer->deliver && ubdx_slot_has_payload(slot) && unlikely(xfer->deliver(sq, slot))) {
-		ubdx_deliver_failed(sq, t, slot, issue_flags);
-		return;
+	if (xfer->deliver && ubdx_slot_has_payload(slot)) {
+		if (unlikely(xfer->deliver(sq, slot))) {
+			ubdx_deliver_failed(sq, t, slot, issue_flags);
+			return;
+		}
+		*now = ubdx_stage_now();
 	}
-	ubdx_stage(sq->q, slot, UBDX_T_MOVE);
+	ubdx_stage_then(sq->q, slot, UBDX_T_MOVE, *now);
 
 	/* From here on a commit or an abort can claim it, and end it. */
 	cmd = t->taken;
@@ -148,6 +154,7 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
 	struct llist_node *list = llist_reverse_order(llist_del_all(&sq->pending));
 	struct ubdx_sq_tag *t, *next;
+	u64 now;
 
 	if (unlikely(cancel || current != sq->task || (current->flags & PF_EXITING))) {
 		ubdx_server_fail(sq->srv);
@@ -155,8 +162,9 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 			ubdx_deliver_nobody(sq, t, issue_flags);
 		return;
 	}
+	now = ubdx_stage_now();
 	llist_for_each_entry_safe(t, next, list, pending)
-		ubdx_deliver_one(sq, t, issue_flags);
+		ubdx_deliver_one(sq, t, issue_flags, &now);
 }
 UBDX_TASK_WORK(ubdx_deliver)
 
@@ -168,6 +176,7 @@ UBDX_TASK_WORK(ubdx_deliver)
 static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
 {
 	struct llist_node *first = NULL, *last = NULL;
+	u64 now = ubdx_stage_now();
 	struct ubdx_sq_tag *t;
 	struct request *next;
 
@@ -175,6 +184,7 @@ static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
 		struct ubdx_slot *slot = &sq->q->slots[rq->tag];
 
 		next = rq->rq_next;
+		ubdx_stage_then(sq->q, slot, UBDX_T_PUBLISH, now);
 		t = &sq->tags[rq->tag];
 		t->seq = ubdx_slot_seq(slot);
 		t->taken = t->cmd;

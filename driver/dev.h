@@ -125,6 +125,26 @@ struct ubdx_stamps {
 	u32 moved[UBDX_NR_MOVED];
 };
 
+/* So many requests at once are ended together while somebody traces. */
+#define UBDX_TRACE_BATCH 32
+
+/* Everything about a request that ubdx_done says; made before the request ends. */
+struct ubdx_trace_done {
+	int dev;
+	u16 qid;
+	u16 tag;
+	u32 seq;
+	u8 op;
+	u8 xfer;
+	u8 fallback; /* why this isn't the device's mode; 0: it is */
+	u8 page_class;
+	u64 sector;
+	u32 bytes;
+	int error;
+	u64 stamp[UBDX_NR_STAGES];
+	u32 moved[UBDX_NR_MOVED];
+};
+
 /* Written by the queue's server task only; read at any time. */
 struct ubdx_counter {
 	u64 requests;
@@ -185,6 +205,9 @@ struct ubdx_server_queue {
 	struct io_comp_batch batch ____cacheline_aligned_in_smp;
 	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
 	struct ubdx_gathered gathered;
+	/* what is to be told of the requests in the batch: the batch's owner's */
+	unsigned int nr_done;
+	struct ubdx_trace_done done[UBDX_TRACE_BATCH];
 	unsigned long window[2]; /* where the server has them mapped, by direction */
 	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
 };

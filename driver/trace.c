@@ -70,14 +70,6 @@ void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage 
 	}
 }
 
-/* When it reached it; now, if it did before tracing began. */
-u64 ubdx_stage_at(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage)
-{
-	struct ubdx_stamps *stamps = &q->stamps[slot - q->slots];
-
-	return stamps->seq == ubdx_slot_seq(slot) ? stamps->at[stage] : ktime_get_ns();
-}
-
 /* T3: what the server says it took from T2 to reading the descriptor; 0: it didn't say. */
 void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns)
 {
@@ -87,13 +79,14 @@ void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns)
 		__ubdx_stage(q, slot, UBDX_T_READ, stamps->at[UBDX_T_DELIVER] + read_ns);
 }
 
-/* T6, of a request that was committed. */
-void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot)
+/* T6, of a request that was committed. If nothing was to be done since then it is T5. */
+void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot, bool took)
 {
 	struct ubdx_stamps *stamps = &q->stamps[slot - q->slots];
 
 	if (stamps->seq == ubdx_slot_seq(slot) && stamps->at[UBDX_T_COMMIT])
-		__ubdx_stage(q, slot, UBDX_T_RELEASE, ktime_get_ns());
+		__ubdx_stage(q, slot, UBDX_T_RELEASE,
+			     took ? ktime_get_ns() : stamps->at[UBDX_T_COMMIT]);
 }
 
 static u8 ubdx_page_class(struct request *rq)
@@ -107,7 +100,8 @@ static u8 ubdx_page_class(struct request *rq)
 }
 
 /* Gather what ubdx_done says while the caller still owns the slot and its request. */
-void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot)
+void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot,
+		     struct ubdx_result result)
 {
 	u16 tag = slot - q->slots;
 	u32 seq = ubdx_slot_seq(slot);
@@ -123,6 +117,8 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 		.page_class = ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) :
 							    UBDX_PAGE_NONE,
 		.sector = blk_rq_pos(slot->rq),
+		.bytes = result.bytes,
+		.error = blk_status_to_errno(result.status),
 	};
 	if (q->stamps[tag].seq == seq) {
 		memcpy(done->stamp, q->stamps[tag].at, sizeof(done->stamp));
@@ -130,10 +126,37 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 	}
 }
 
-void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error)
+void ubdx_trace_emit(struct ubdx_trace_done *done)
 {
-	done->bytes = bytes;
-	done->error = error;
 	done->stamp[UBDX_T_DONE] = ktime_get_ns();
 	trace_ubdx_done(done);
+}
+
+/* T6, of the requests of a batch whose pages were exposed, and are not any more. */
+void ubdx_trace_released(struct ubdx_server_queue *sq)
+{
+	u64 now = ktime_get_ns();
+	unsigned int i;
+
+	for (i = 0; i < sq->nr_done; i++) {
+		struct ubdx_trace_done *done = &sq->done[i];
+
+		if (done->stamp[UBDX_T_RELEASE] || !done->stamp[UBDX_T_COMMIT])
+			continue;
+		done->stamp[UBDX_T_RELEASE] = now;
+		trace_ubdx_release(done->dev, done->qid, done->tag, done->seq, now);
+	}
+}
+
+/* The requests of a batch have ended, all at once. */
+void ubdx_trace_batch(struct ubdx_server_queue *sq)
+{
+	u64 now = ktime_get_ns();
+	unsigned int i;
+
+	for (i = 0; i < sq->nr_done; i++) {
+		sq->done[i].stamp[UBDX_T_DONE] = now;
+		trace_ubdx_done(&sq->done[i]);
+	}
+	sq->nr_done = 0;
 }

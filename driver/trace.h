@@ -32,31 +32,30 @@ enum ubdx_page_class {
 	UBDX_PAGE_SLAB,
 };
 
-/* Everything about a request that ubdx_done says; made before the request ends. */
-struct ubdx_trace_done {
-	int dev;
-	u16 qid;
-	u16 tag;
-	u32 seq;
-	u8 op;
-	u8 xfer;
-	u8 fallback; /* why this isn't the device's mode; 0: it is */
-	u8 page_class;
-	u64 sector;
-	u32 bytes;
-	int error;
-	u64 stamp[UBDX_NR_STAGES];
-	u32 moved[UBDX_NR_MOVED];
-};
-
 void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
-u64 ubdx_stage_at(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage);
-void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot);
+void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot, bool took);
 void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns);
-void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot);
-void ubdx_trace_emit(struct ubdx_trace_done *done, unsigned int bytes, int error);
+void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot,
+		     struct ubdx_result result);
+void ubdx_trace_emit(struct ubdx_trace_done *done);
+void ubdx_trace_released(struct ubdx_server_queue *sq);
+void ubdx_trace_batch(struct ubdx_server_queue *sq);
 
-/* The request in @slot, owned by the caller, reaches @stage now. */
+/* ns, CLOCK_MONOTONIC, if anybody wants to know. */
+static inline u64 ubdx_stage_now(void)
+{
+	return static_branch_unlikely(&ubdx_traced) ? ktime_get_ns() : 0;
+}
+
+/* The request in @slot, owned by the caller, reached @stage at @now, which is of ubdx_stage_now(). */
+static inline void ubdx_stage_then(struct ubdx_queue *q, struct ubdx_slot *slot,
+				   enum ubdx_stage stage, u64 now)
+{
+	if (static_branch_unlikely(&ubdx_traced) && likely(now))
+		__ubdx_stage(q, slot, stage, now);
+}
+
+/* It reaches it now. */
 static inline void ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage)
 {
 	if (static_branch_unlikely(&ubdx_traced))

@@ -47,6 +47,19 @@ static const struct {
 	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", SET_MEMORY },
 };
 
+/* What is done to payloads; NR_MOVED: by the driver, in mode copy. */
+static const struct {
+	unsigned int what; /* enum trace_moved */
+	const char *name;
+	const char *text;
+} moves[] = {
+	{ NR_MOVED, "copied_by_driver", "bytes copied by the driver" },
+	{ M_COPIED, "copied_through_channel", "bytes copied through the channel" },
+	{ M_SPLICED, "spliced", "bytes spliced" },
+	{ M_MAPPED, "pages_mapped", "pages mapped" },
+	{ M_FAULTS, "map_faults", "page faults for that" },
+};
+
 static const char *const op_names[UBDX_NR_OPS] = {
 	[UBDX_OP_READ] = "read",
 	[UBDX_OP_WRITE] = "write",
@@ -68,6 +81,18 @@ int op_by_name(const char *name)
 		if (!strcmp(name, op_names[i]))
 			return i;
 	return -EINVAL;
+}
+
+/* As in /sys/block/NAME/ubdx/fallbacks. */
+static const char *const fallback_names[UBDX_NR_FALLBACKS] = {
+	[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
+	[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
+	[UBDX_FALLBACK_SLAB] = "slab",
+};
+
+static const char *fallback_name(unsigned int reason)
+{
+	return reason < UBDX_NR_FALLBACKS ? fallback_names[reason] : "?";
 }
 
 static const char *mode_name(unsigned int mode)
@@ -104,14 +129,22 @@ static uint64_t bucket_start(unsigned int bucket)
 	return octave ? (uint64_t)(HIST_SUB + sub) << (octave - 1) : sub;
 }
 
+/* How many requests' intervals were taken. */
+static uint64_t samples(const struct class_stats *stats, enum trace_interval interval)
+{
+	uint64_t whole = stats->count - stats->incomplete - stats->disordered;
+
+	return interval == I_WAKE ? whole - stats->no_read : whole;
+}
+
 double hist_percentile(const struct class_stats *stats, enum trace_interval interval, double share)
 {
-	uint64_t seen = 0, wanted = stats->samples[interval] * share;
+	uint64_t seen = 0, wanted = samples(stats, interval) * share;
 	unsigned int i;
 
 	for (i = 0; i < NR_BUCKETS; i++) {
 		seen += stats->hist[interval][i];
-		if (seen > wanted || (seen == wanted && seen == stats->samples[interval] && seen))
+		if (seen > wanted || (seen == wanted && seen == samples(stats, interval) && seen))
 			return i < HIST_SUB ? i : (bucket_start(i) + bucket_start(i + 1)) / 2.0;
 	}
 	return 0;
@@ -119,7 +152,7 @@ double hist_percentile(const struct class_stats *stats, enum trace_interval inte
 
 static double mean(const struct class_stats *stats, enum trace_interval interval)
 {
-	return stats->samples[interval] ? (double)stats->sum[interval] / stats->samples[interval] :
+	return samples(stats, interval) ? (double)stats->sum[interval] / samples(stats, interval) :
 					  0;
 }
 
@@ -156,6 +189,34 @@ static void text_histogram(FILE *out, const struct class_stats *stats, enum trac
 	}
 }
 
+/* How often, or how much, what was done to the payloads of a class. */
+static uint64_t moved(const struct class *c, unsigned int what)
+{
+	/* In mode copy the driver copies every payload, once. */
+	if (what == NR_MOVED)
+		return c->key.xfer == UBDX_XFER_COPY && c->key.op <= UBDX_OP_WRITE ?
+			       c->stats.bytes :
+			       0;
+	return c->stats.moved[what];
+}
+
+static void text_moved(FILE *out, const struct class *c)
+{
+	const char *comma = "    per request: ";
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(moves); i++) {
+		if (!moved(c, moves[i].what))
+			continue;
+		fprintf(out, "%s%.2f %s", comma,
+			c->stats.count ? (double)moved(c, moves[i].what) / c->stats.count : 0,
+			moves[i].text);
+		comma = ", ";
+	}
+	if (*comma == ',')
+		fputc('\n', out);
+}
+
 static void text_class(FILE *out, const struct class *c, const struct options *o)
 {
 	const struct class_stats *stats = &c->stats;
@@ -163,9 +224,11 @@ static void text_class(FILE *out, const struct class *c, const struct options *o
 	int i;
 
 	size_text(size, sizeof(size), c->key.size_log2);
-	fprintf(out, "%s %s %s, pages %s%s: %llu requests", mode_name(c->key.xfer),
+	fprintf(out, "%s %s %s, pages %s%s%s: %llu requests", mode_name(c->key.xfer),
 		op_name(c->key.op), size, page_class_names[c->key.page_class & 3],
-		c->key.fallback ? ", fallen back" : "", (unsigned long long)stats->count);
+		c->key.fallback ? ", fallen back: " : "",
+		c->key.fallback ? fallback_name(c->key.fallback) : "",
+		(unsigned long long)stats->count);
 	if (stats->errors)
 		fprintf(out, ", %llu failed", (unsigned long long)stats->errors);
 	if (stats->incomplete || stats->disordered)
@@ -175,7 +238,7 @@ static void text_class(FILE *out, const struct class *c, const struct options *o
 	fprintf(out, "\n    %-8s %-6s %12s %10s %10s %10s %10s %7s\n", "stage", "", "mean", "p50",
 		"p90", "p99", "p99.9", "share");
 	for (i = 0; i < NR_INTERVALS; i++) {
-		if (!stats->samples[i])
+		if (!samples(stats, i))
 			continue;
 		fprintf(out, "    %s%-*s %-6s %12.1f %10.0f %10.0f %10.0f %10.0f",
 			i == I_WAKE ? "(" : "", i == I_WAKE ? 7 : 8, interval_names[i],
@@ -187,6 +250,7 @@ static void text_class(FILE *out, const struct class *c, const struct options *o
 		if (o->histogram)
 			text_histogram(out, stats, i);
 	}
+	text_moved(out, c);
 }
 
 static void text_events(FILE *out, const struct snapshot *s, const struct options *o)
@@ -291,7 +355,7 @@ static void json_stage(FILE *out, const struct class_stats *stats, enum trace_in
 
 	fprintf(out,
 		"{\"samples\": %llu, \"mean\": %.1f, \"p50\": %.1f, \"p90\": %.1f, \"p99\": %.1f, \"p99.9\": %.1f",
-		(unsigned long long)stats->samples[i], mean(stats, i),
+		(unsigned long long)samples(stats, i), mean(stats, i),
 		hist_percentile(stats, i, 0.5), hist_percentile(stats, i, 0.9),
 		hist_percentile(stats, i, 0.99), hist_percentile(stats, i, 0.999));
 	if (histogram) {
@@ -311,18 +375,23 @@ static void json_stage(FILE *out, const struct class_stats *stats, enum trace_in
 static void json_class(FILE *out, const struct class *c, const struct options *o)
 {
 	const struct class_stats *stats = &c->stats;
+	unsigned int k;
 	int i;
 
 	fprintf(out,
-		"    {\"mode\": \"%s\", \"op\": \"%s\", \"max_bytes\": %llu, \"pages\": \"%s\", \"fallback\": %u,\n"
+		"    {\"mode\": \"%s\", \"op\": \"%s\", \"max_bytes\": %llu, \"pages\": \"%s\", \"fallback\": \"%s\",\n"
 		"     \"count\": %llu, \"bytes\": %llu, \"errors\": %llu, \"incomplete\": %llu, \"disordered\": %llu, \"no_read\": %llu,\n"
-		"     \"stages\": {",
+		"     \"moved\": {",
 		mode_name(c->key.xfer), op_name(c->key.op),
 		c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
-		page_class_names[c->key.page_class & 3], c->key.fallback,
+		page_class_names[c->key.page_class & 3], fallback_name(c->key.fallback),
 		(unsigned long long)stats->count, (unsigned long long)stats->bytes,
 		(unsigned long long)stats->errors, (unsigned long long)stats->incomplete,
 		(unsigned long long)stats->disordered, (unsigned long long)stats->no_read);
+	for (k = 0; k < ARRAY_SIZE(moves); k++)
+		fprintf(out, "%s\"%s\": %llu", k ? ", " : "", moves[k].name,
+			(unsigned long long)moved(c, moves[k].what));
+	fprintf(out, "},\n     \"stages\": {");
 	for (i = 0; i < NR_INTERVALS; i++) {
 		fprintf(out, "%s\n      \"%s\": ", i ? "," : "", interval_names[i]);
 		json_stage(out, stats, i, o->histogram);
@@ -415,14 +484,14 @@ void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
 
 		for (k = 0; k < NR_INTERVALS; k++)
 			fprintf(out,
-				"%s,%s,%llu,%s,%u,%s,%s,%llu,%.1f,%.1f,%.1f,%.1f,%.1f,%llu,%llu\n",
+				"%s,%s,%llu,%s,%s,%s,%s,%llu,%.1f,%.1f,%.1f,%.1f,%.1f,%llu,%llu\n",
 				mode_name(c->key.xfer), op_name(c->key.op),
 				c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
-				page_class_names[c->key.page_class & 3], c->key.fallback,
-				interval_names[k], o->clock, (unsigned long long)stats->samples[k],
-				mean(stats, k), hist_percentile(stats, k, 0.5),
-				hist_percentile(stats, k, 0.9), hist_percentile(stats, k, 0.99),
-				hist_percentile(stats, k, 0.999),
+				page_class_names[c->key.page_class & 3],
+				fallback_name(c->key.fallback), interval_names[k], o->clock,
+				(unsigned long long)samples(stats, k), mean(stats, k),
+				hist_percentile(stats, k, 0.5), hist_percentile(stats, k, 0.9),
+				hist_percentile(stats, k, 0.99), hist_percentile(stats, k, 0.999),
 				(unsigned long long)stats->incomplete,
 				(unsigned long long)stats->disordered);
 	}

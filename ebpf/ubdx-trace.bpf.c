@@ -41,6 +41,7 @@ struct ubdx_trace_done {
 	u32 bytes;
 	int error;
 	u64 stamp[NR_STAMPS];
+	u32 moved[NR_MOVED];
 } __attribute__((preserve_access_index));
 
 /* ---- what is wanted ---- */
@@ -59,20 +60,35 @@ __u64 classes_dropped;
 
 /* ---- maps ---- */
 
+/* A class's place in stats. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_CLASSES);
 	__type(key, struct class_key);
-	__type(value, struct class_stats);
+	__type(value, u32);
 } classes SEC(".maps");
 
-/* What a class begins with; too large for a stack. */
+__u32 nr_classes;
+
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_CLASSES);
 	__type(key, u32);
 	__type(value, struct class_stats);
-} nothing SEC(".maps");
+} stats SEC(".maps");
+
+/* Requests mostly are as the one before: its key, as it was found, and its class's place. */
+struct latest {
+	u64 what;
+	u32 place;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct latest);
+} latest SEC(".maps");
 
 /* Process -> R_SERVER or R_SUBMITTER. */
 struct {
@@ -110,31 +126,35 @@ struct {
 
 /* ---- requests ---- */
 
+#define TIMES4(n) n, n, n, n
+#define TIMES16(n) TIMES4(n), TIMES4(n), TIMES4(n), TIMES4(n)
+#define TIMES64(n) TIMES16(n), TIMES16(n), TIMES16(n), TIMES16(n)
+
+/* BPF can't count leading zeroes. */
+static const __u8 log2_of_byte[256] = {
+	0,	    0,		1,	    1,		TIMES4(2),  TIMES4(3),	TIMES4(3),
+	TIMES16(4), TIMES16(5), TIMES16(5), TIMES64(6), TIMES64(7), TIMES64(7),
+};
+
 static __always_inline u32 log2_of(u64 v)
 {
 	u32 r = 0;
 
-	if (v >> 32) {
+	if (v > 0xffffffff) {
 		v >>= 32;
-		r += 32;
+		r = 32;
 	}
-	if (v >> 16) {
+	if (v > 0xffff) {
 		v >>= 16;
 		r += 16;
+		barrier_var(r); /* or it is compared twice */
 	}
-	if (v >> 8) {
+	if (v > 0xff) {
 		v >>= 8;
 		r += 8;
+		barrier_var(r);
 	}
-	if (v >> 4) {
-		v >>= 4;
-		r += 4;
-	}
-	if (v >> 2) {
-		v >>= 2;
-		r += 2;
-	}
-	return r + (v >> 1);
+	return r + log2_of_byte[v & 0xff];
 }
 
 static __always_inline u32 bucket_of(u64 v)
@@ -153,23 +173,27 @@ static __always_inline void add_sample(struct class_stats *stats, u32 interval, 
 	u32 bucket = bucket_of(value);
 
 	stats->sum[interval] += value;
-	stats->samples[interval]++;
 	barrier_var(bucket);
 	if (bucket < NR_BUCKETS)
 		stats->hist[interval][bucket]++;
 }
 
+static __always_inline bool in_order(const u64 *t)
+{
+	return t[STAMP_QUEUE] && t[STAMP_PUBLISH] >= t[STAMP_QUEUE] &&
+	       t[STAMP_DELIVER] >= t[STAMP_PUBLISH] && t[STAMP_MOVE] >= t[STAMP_DELIVER] &&
+	       t[STAMP_COMMIT] >= t[STAMP_MOVE] && t[STAMP_RELEASE] >= t[STAMP_COMMIT] &&
+	       t[STAMP_DONE] >= t[STAMP_RELEASE];
+}
+
 static __always_inline void add_request(struct class_stats *stats, const u64 *t)
 {
-	if (!t[STAMP_QUEUE] || !t[STAMP_PUBLISH] || !t[STAMP_DELIVER] || !t[STAMP_MOVE] ||
-	    !t[STAMP_COMMIT] || !t[STAMP_RELEASE] || !t[STAMP_DONE]) {
-		stats->incomplete++;
-		return;
-	}
-	if (t[STAMP_PUBLISH] < t[STAMP_QUEUE] || t[STAMP_DELIVER] < t[STAMP_PUBLISH] ||
-	    t[STAMP_MOVE] < t[STAMP_DELIVER] || t[STAMP_COMMIT] < t[STAMP_MOVE] ||
-	    t[STAMP_RELEASE] < t[STAMP_COMMIT] || t[STAMP_DONE] < t[STAMP_RELEASE]) {
-		stats->disordered++;
+	if (!in_order(t)) {
+		if (t[STAMP_QUEUE] && t[STAMP_PUBLISH] && t[STAMP_DELIVER] && t[STAMP_MOVE] &&
+		    t[STAMP_COMMIT] && t[STAMP_RELEASE] && t[STAMP_DONE])
+			stats->disordered++;
+		else
+			stats->incomplete++;
 		return;
 	}
 	add_sample(stats, I_PUBLISH, t[STAMP_PUBLISH] - t[STAMP_QUEUE]);
@@ -212,31 +236,51 @@ static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
 	bpf_ringbuf_submit(a, 0);
 }
 
-static __always_inline struct class_stats *class_of(const struct ubdx_trace_done *done)
+/* Not inlined: few requests need it. The place of a class, or MAX_CLASSES if there is none left. */
+static __noinline u32 place_of(u64 what)
 {
-	u32 zero = 0, bytes = done->bytes;
+	u32 bytes = what, *place, next;
 	struct class_key key = {
-		.xfer = done->xfer,
-		.op = done->op,
-		.fallback = done->fallback,
-		.page_class = done->page_class,
+		.xfer = what >> 32,
+		.op = what >> 40,
+		.fallback = what >> 48,
+		.page_class = what >> 56,
 		.size_log2 = bytes > 1 ? log2_of(bytes - 1) + 1 : bytes,
 	};
-	struct class_stats *stats = bpf_map_lookup_elem(&classes, &key), *empty;
 
-	if (stats)
-		return stats;
-	empty = bpf_map_lookup_elem(&nothing, &zero);
-	if (!empty)
+	place = bpf_map_lookup_elem(&classes, &key);
+	if (place)
+		return *place;
+	next = __sync_fetch_and_add(&nr_classes, 1);
+	if (next >= MAX_CLASSES)
+		return MAX_CLASSES;
+	bpf_map_update_elem(&classes, &key, &next, BPF_NOEXIST);
+	/* another CPU may have been first */
+	place = bpf_map_lookup_elem(&classes, &key);
+	return place ? *place : MAX_CLASSES;
+}
+
+static __always_inline struct class_stats *class_of(const struct ubdx_trace_done *done)
+{
+	u64 what = (u64)done->page_class << 56 | (u64)done->fallback << 48 | (u64)done->op << 40 |
+		   (u64)done->xfer << 32 | done->bytes;
+	u32 zero = 0;
+	struct latest *last = bpf_map_lookup_elem(&latest, &zero);
+
+	if (!last)
 		return NULL;
-	bpf_map_update_elem(&classes, &key, empty, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&classes, &key);
+	/* at first it is 0, which is a class without a place yet */
+	if (last->what != what || !what) {
+		last->what = what;
+		last->place = place_of(what);
+	}
+	return bpf_map_lookup_elem(&stats, &last->place);
 }
 
 SEC("tp_btf/ubdx_done")
 int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 {
-	struct class_stats *stats;
+	struct class_stats *class;
 	u32 op, mode, bytes;
 	u64 t[NR_STAMPS];
 
@@ -253,18 +297,22 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	if (bytes < min_bytes || bytes > max_bytes)
 		return 0;
 
-	stats = class_of(done);
-	if (!stats) {
+	class = class_of(done);
+	if (!class) {
 		__sync_fetch_and_add(&classes_dropped, 1);
 		return 0;
 	}
 	for (int i = 0; i < NR_STAMPS; i++)
 		t[i] = done->stamp[i];
-	stats->count++;
-	stats->bytes += bytes;
+	class->count++;
+	class->bytes += bytes;
 	if (done->error)
-		stats->errors++;
-	add_request(stats, t);
+		class->errors++;
+	/* nothing of it in mode copy, whose every byte is copied */
+	if (mode)
+		for (int i = 0; i < NR_MOVED; i++)
+			class->moved[i] += done->moved[i];
+	add_request(class, t);
 	if (want_anatomy)
 		send_anatomy(done);
 	return 0;
@@ -335,7 +383,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!cpu)
 		return 0;
 	cpu->events[E_SWITCH]++;
-	role = role_of(prev);
+	role = want_cpu && cpu->since ? cpu->role : role_of(prev);
 	if (role == R_SERVER)
 		cpu->events[E_SWITCH_SERVER]++;
 	else if (role == R_SUBMITTER)

@@ -467,9 +467,10 @@ static void add_up(struct class_stats *sum, const struct class_stats *part, int 
 	sum->incomplete += sign * part->incomplete;
 	sum->disordered += sign * part->disordered;
 	sum->no_read += sign * part->no_read;
+	for (i = 0; i < NR_MOVED; i++)
+		sum->moved[i] += sign * part->moved[i];
 	for (i = 0; i < NR_INTERVALS; i++) {
 		sum->sum[i] += sign * part->sum[i];
-		sum->samples[i] += sign * part->samples[i];
 		for (b = 0; b < NR_BUCKETS; b++)
 			sum->hist[i][b] += sign * part->hist[i][b];
 	}
@@ -477,9 +478,10 @@ static void add_up(struct class_stats *sum, const struct class_stats *part, int 
 
 static int read_classes(struct tracer *t, struct snapshot *s)
 {
-	int fd = bpf_map__fd(t->skel->maps.classes), cpu;
+	int fd = bpf_map__fd(t->skel->maps.classes), stats = bpf_map__fd(t->skel->maps.stats), cpu;
 	struct class_stats *parts = calloc(t->nr_cpus, sizeof(*parts));
 	struct class_key key, *last = NULL;
+	uint32_t place;
 
 	s->classes = calloc(MAX_CLASSES, sizeof(*s->classes));
 	if (!parts || !s->classes) {
@@ -490,7 +492,8 @@ static int read_classes(struct tracer *t, struct snapshot *s)
 		struct class *c = &s->classes[s->nr_classes];
 
 		last = &key;
-		if (bpf_map_lookup_elem(fd, &key, parts))
+		if (bpf_map_lookup_elem(fd, &key, &place) ||
+		    bpf_map_lookup_elem(stats, &place, parts))
 			continue;
 		c->key = key;
 		for (cpu = 0; cpu < t->nr_cpus; cpu++)

@@ -18,6 +18,16 @@ enum {
 	STAMP_DONE,
 };
 
+/* What was done to a payload, as in driver/dev.h. */
+enum trace_moved {
+	M_COPIED, /* bytes, through the channel */
+	M_SPLICED, /* bytes, into a pipe */
+	M_MAPPED, /* pages put into a window */
+	M_FAULTS, /* page faults for that */
+	M_ZAPS, /* the driver counts them for the device, not a request */
+	NR_MOVED,
+};
+
 /* What passes between two stamps. All but the last two add up to the last. */
 enum trace_interval {
 	I_PUBLISH, /* T0 - T1: prepared, handed to the channel */
@@ -59,8 +69,8 @@ struct class_stats {
 	__u64 incomplete;
 	__u64 disordered;
 	__u64 no_read; /* the server didn't say when it read the descriptor, or said nonsense */
+	__u64 moved[NR_MOVED];
 	__u64 sum[NR_INTERVALS];
-	__u64 samples[NR_INTERVALS];
 	__u32 hist[NR_INTERVALS][NR_BUCKETS];
 };
 

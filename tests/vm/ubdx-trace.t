@@ -45,7 +45,9 @@ add --target mem --size 64M --write-cache
 ok "a command is traced" traced "$dev" -- dd if="$dev" of=/dev/null bs=4k count=200 iflag=direct status=none
 says "it has made 200 requests" '.requests == 200'
 says "all of one class, by bytes" '.classes | length == 1 and (.[0] | [.mode, .op, .max_bytes, .count, .bytes, .errors, .fallback] ==
-	["copy", "read", 4096, 200, 819200, 0, 0])'
+	["copy", "read", 4096, 200, 819200, 0, "none"])'
+says "the driver has copied their payload, and nobody else" '.classes[0].moved == {"copied_by_driver": 819200,
+	"copied_through_channel": 0, "spliced": 0, "pages_mapped": 0, "map_faults": 0}'
 says "every stage of each was seen" '.classes[0] | .incomplete == 0 and .disordered == 0 and .no_read == 0 and
 	([.stages[].samples] | all(. == 200))'
 says "the stages add up to the whole" '.classes[0].stages | (.publish.mean + .deliver.mean + .move.mean + .serve.mean + .release.mean +
@@ -94,6 +96,33 @@ says "little is not attributed" '.cpu | (.not_attributed / .all | fabs) < 0.2'
 says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
 says "the CPU's own counters: there, or said not to be" '[.hardware | keys[]] | length == 5'
 says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
+
+# ---- what is done to payloads, in each mode ----
+
+traced_dev=$dev
+# moves WANT OPTION...: ten writes of 64k to a device made with OPTION. WANT: bytes copied by the driver, copied through the channel,
+# spliced; pages mapped, page faults for that.
+moves() {
+	local want=$1 got
+	shift
+	add "$@"
+	traced "$dev" -- dd if=/dev/zero of="$dev" bs=64k count=10 oflag=direct status=none
+	got=$(jq -r '[.classes[] | select(.op == "write") | .moved | .copied_by_driver, .copied_through_channel, .spliced, .pages_mapped,
+		.map_faults] | join(" ")' /tmp/json)
+	del "$dev"
+	is "$got" "$want" "$*"
+}
+truncate -s 64M /tmp/backing
+moves "655360 0 0 0 0" --target null --size 64M --xfer copy
+for mode in user map splice; do
+	moves "0 0 0 0 0" --target null --size 64M --xfer $mode
+done
+moves "0 655360 0 0 0" --target null --size 64M --xfer user --touch all
+moves "0 0 0 160 10" --target null --size 64M --xfer map --touch all
+moves "0 0 0 160 10" --target null --size 64M --xfer map --touch header
+moves "0 0 655360 0 0" --target loop --file /tmp/backing --xfer splice
+rm /tmp/backing
+use "$traced_dev"
 
 # ---- views ----
 

@@ -93,14 +93,20 @@ void ubdx_chan_flush(struct ubdx_queue *q)
 	q->last_commit = NULL;
 }
 
-/* How long after its stamp the descriptor is read. Never 0: that says it wasn't measured. */
-static cold uint32_t ubdx_read_ns(const struct ubdx_desc *desc)
+/*
+ * How long after its stamp the descriptor is read; those that are found together are read at the same time.
+ * Never 0: that says it wasn't measured.
+ */
+static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *desc)
 {
 	struct timespec now;
 	uint64_t ns;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = now.tv_sec * 1000000000ULL + now.tv_nsec - desc->stamp;
+	if (!q->read_at) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		q->read_at = now.tv_sec * 1000000000ULL + now.tv_nsec;
+	}
+	ns = q->read_at - desc->stamp;
 	if (ns > UINT32_MAX)
 		return UINT32_MAX;
 	return ns ? ns : 1;
@@ -126,7 +132,7 @@ void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 		ubdx_chan_retire(q, tag, res);
 		return;
 	}
-	io->read_ns = unlikely(io->desc->flags & UBDX_DESC_STAMP) ? ubdx_read_ns(io->desc) : 0;
+	io->read_ns = unlikely(io->desc->flags & UBDX_DESC_STAMP) ? ubdx_read_ns(q, io->desc) : 0;
 	io->done = 0;
 	io->zero_way = 0;
 	if (unlikely(q->touch))

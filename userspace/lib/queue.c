@@ -325,6 +325,7 @@ static void ubdx_queue_events(struct ubdx_queue *q)
 	unsigned int head = *cq->khead;
 	unsigned int tail = io_uring_smp_load_acquire(cq->ktail);
 
+	q->read_at = 0;
 	for (; head != tail; head++) {
 		const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
 		uint16_t tag = cqe->user_data & UBDX_DATA_TAG;

@@ -64,6 +64,7 @@ struct ubdx_io {
  * @ring:	its io_uring.
  * @enter_flags: of its io_uring_enter().
  * @last_commit: of those that are not handed in yet.
+ * @read_at:	when the completions that are being handled were found, ns, CLOCK_MONOTONIC; 0: not known.
  * @live:	tags whose command or request is out; when none is, the thread leaves.
  * @id:		number of the queue.
  * @depth:	number of tags.
@@ -83,6 +84,7 @@ struct ubdx_queue {
 	struct io_uring ring;
 	unsigned int enter_flags;
 	struct io_uring_sqe *last_commit;
+	uint64_t read_at;
 	unsigned int live;
 	uint16_t id;
 	uint16_t depth;
