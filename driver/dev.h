@@ -225,6 +225,7 @@ struct ubdx_server {
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
+	bool bound; /* to the device, by its open */
 	bool trusted; /* its opener has CAP_SYS_ADMIN, see struct ubdx_xfer_ops.trusts */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);

@@ -184,7 +184,11 @@ void ubdx_server_fail(struct ubdx_server *srv)
 
 static void ubdx_mm_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
-	ubdx_server_fail(container_of(notifier, struct ubdx_server, notifier));
+	struct ubdx_server *srv = container_of(notifier, struct ubdx_server, notifier);
+
+	/* the opener's mm lives at least until then */
+	if (READ_ONCE(srv->bound))
+		ubdx_server_fail(srv);
 }
 
 static const struct mmu_notifier_ops ubdx_mm_ops = {
@@ -241,6 +245,10 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	srv = ubdx_server_alloc(dev);
 	if (!srv)
 		return -ENOMEM;
+	/* Before it is the device's: this can fail, with -EINTR where a signal is pending, and then leaves no trace. */
+	ret = mmu_notifier_register(&srv->notifier, srv->mm);
+	if (ret)
+		goto put;
 
 	spin_lock(&dev->state_lock);
 	if (dev->state != UBDX_S_ADDED && dev->state != UBDX_S_QUIESCED) {
@@ -250,18 +258,12 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	} else {
 		kref_get(&srv->ref);
 		dev->srv = srv;
-		ret = 0;
+		WRITE_ONCE(srv->bound, true);
 	}
 	spin_unlock(&dev->state_lock);
 	if (ret)
-		goto put;
+		goto unregister;
 
-	ret = mmu_notifier_register(&srv->notifier, srv->mm);
-	if (ret) {
-		/* lets go of dev->srv */
-		ubdx_server_fail(srv);
-		goto put;
-	}
 	file->private_data = srv;
 	/* mapped areas are found by this; whatever else the kernel wants of it, it has of the inode's */
 	srv->mapping.host = inode;
@@ -270,6 +272,8 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	file->f_mode |= FMODE_NOWAIT;
 	return 0;
 
+unregister:
+	mmu_notifier_unregister(&srv->notifier, srv->mm);
 put:
 	ubdx_server_put(srv);
 	return ret;
