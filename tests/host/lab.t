@@ -123,7 +123,7 @@ done
 wait
 ok "two runs that need the same images: one" test -e "$work/done.1"
 ok "   and the other" test -e "$work/done.2"
-is "$(cat "$work"/stderr.[12] | grep -c '^lab: building')" 3 "   each image is built once"
+is "$(cat "$work"/stderr.[12] | grep -c '^lab: building')" 4 "   each part is built once"
 ok "   and nothing half-made is left" test -z "$(find "$work/cache" -name '*tmp.*')"
 
 finish
