@@ -6,7 +6,7 @@
 
   - resolution under 0.5 % and idle under 0.1 % in every cell; ublk's and ubdx's two short runs within 3 % of each other (steady state)
   - the ublk peer no dearer than the ladder (baselines/ladder.json, on the kernel it was measured on) by more than its tolerance
-  - ubdx copy no dearer than ublk copy in any cell, beyond the two cells' spread
+  - ubdx copy no dearer than ublk copy in any cell, beyond what can be known: the two cells' spread, and the resolution
   - ubdx's other modes, untouched, no dearer than the best of ublk's in any cell, beyond that
 """
 
@@ -48,6 +48,11 @@ def peers(results: dict, ladder: dict) -> Iterator[str]:
                 yield f"{name} {cell}: {values['instructions']:.0f} is {over:.1f} % above the ladder's {limit}"
 
 
+def blur(values: dict, peer: dict) -> float:
+    """Instructions by which two cells can differ without a meaning."""
+    return (values["spread_percent"] + peer["spread_percent"] + values["resolution_percent"]) / 100 * values["instructions"]
+
+
 def ubdx(results: dict) -> Iterator[str]:
     for name, row in results["rows"].items():
         if not (name.startswith("ubdx-") and name.endswith("-copy")):
@@ -56,9 +61,8 @@ def ubdx(results: dict) -> Iterator[str]:
         for cell, values in row.get("cells", {}).items():
             if cell not in peer:
                 continue
-            blur = (values["spread_percent"] + peer[cell]["spread_percent"]) / 100 * values["instructions"]
             over = values["instructions"] - peer[cell]["instructions"]
-            if over > blur:
+            if over > blur(values, peer[cell]):
                 yield f"{name} {cell}: {values['instructions']:.0f} is {over:.0f} dearer than ublk's {peer[cell]['instructions']:.0f}"
 
 
@@ -72,9 +76,8 @@ def untouched(results: dict) -> Iterator[str]:
             best = min((peer[cell] for peer in peers if cell in peer), key=lambda c: c["instructions"], default=None)
             if best is None:
                 continue
-            blur = (values["spread_percent"] + best["spread_percent"]) / 100 * values["instructions"]
             over = values["instructions"] - best["instructions"]
-            if over > blur:
+            if over > blur(values, best):
                 yield f"{name} {cell}: {values['instructions']:.0f} is {over:.0f} dearer than ublk's best, {best['instructions']:.0f}"
 
 

@@ -27,8 +27,8 @@ usage() {
 
 # Requests of job c, by queue depth and size; a and b do an eighth.
 readonly -A REQUESTS=(
-	['1 4k']=2000 ['1 64k']=960 ['1 512k']=240
-	['32 4k']=3200 ['32 64k']=1280 ['32 512k']=320
+	['1 4k']=1536 ['1 64k']=704 ['1 512k']=192
+	['32 4k']=2432 ['32 64k']=960 ['32 512k']=256
 )
 
 parse() {
