@@ -55,6 +55,7 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
 	if (tag >= use->q->depth)
 		return -EINVAL;
 	use->slot = &use->q->slots[array_index_nospec(tag, use->q->depth)];
+	use->offset = UBDX_POS_FIELD(pos, 0, UBDX_POS_OFFSET_BITS);
 	use->seq = ubdx_slot_seq(use->slot);
 	if ((use->seq ^ (u32)(pos >> UBDX_POS_SEQ_SHIFT)) & ((1U << UBDX_POS_SEQ_BITS) - 1))
 		return -ESTALE;
@@ -179,14 +180,13 @@ static int ubdx_access_fault_in(u8 op, struct iov_iter *iter, size_t bytes)
 static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
 {
 	struct ubdx_server *srv = iocb->ki_filp->private_data;
-	u32 offset = UBDX_POS_FIELD(iocb->ki_pos, 0, UBDX_POS_OFFSET_BITS);
 	size_t done = 0, left = 0;
 	struct ubdx_use use;
 	ssize_t ret;
 
 	ret = ubdx_use_find(srv, iocb->ki_pos, &use);
 	while (likely(!ret)) {
-		ret = ubdx_access_some(srv, &use, op, offset + done, iter, &left);
+		ret = ubdx_access_some(srv, &use, op, use.offset + done, iter, &left);
 		if (unlikely(ret < 0))
 			break;
 		done += ret;

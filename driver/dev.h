@@ -413,6 +413,7 @@ struct ubdx_use {
 	struct ubdx_queue *q;
 	struct ubdx_slot *slot;
 	u32 seq;
+	u32 offset; /* bytes into the request */
 };
 
 int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use);

@@ -14,6 +14,17 @@ static struct ubdx_dev *to_ubdx(struct device *device)
 	return dev_to_disk(device)->private_data;
 }
 
+/* The sum over a device's queues of an atomic64_t, which is at @offset in each. */
+static u64 ubdx_queues_sum(struct ubdx_dev *dev, size_t offset)
+{
+	unsigned int i;
+	u64 sum = 0;
+
+	for (i = 0; i < dev->params.nr_queues; i++)
+		sum += atomic64_read((atomic64_t *)((char *)dev->queues[i] + offset));
+	return sum;
+}
+
 /*
  * The disk exists only while the device is live or quiesced; what is left to tell is whether it has
  * a server. Where it recovers it is quiesced when another server can come, and not before: who reads
@@ -166,16 +177,12 @@ static ssize_t fallbacks_show(struct device *device, struct device_attribute *at
 {
 	struct ubdx_dev *dev = to_ubdx(device);
 	enum ubdx_fallback reason;
-	unsigned int i;
 	ssize_t len = 0;
 
-	for (reason = UBDX_FALLBACK_NONE + 1; reason < UBDX_NR_FALLBACKS; reason++) {
-		u64 requests = 0;
-
-		for (i = 0; i < dev->params.nr_queues; i++)
-			requests += atomic64_read(&dev->queues[i]->fallbacks[reason]);
-		len += sysfs_emit_at(buf, len, "%s %llu\n", ubdx_fallback_name(reason), requests);
-	}
+	for (reason = UBDX_FALLBACK_NONE + 1; reason < UBDX_NR_FALLBACKS; reason++)
+		len += sysfs_emit_at(
+			buf, len, "%s %llu\n", ubdx_fallback_name(reason),
+			ubdx_queues_sum(dev, offsetof(struct ubdx_queue, fallbacks[reason])));
 	return len;
 }
 static DEVICE_ATTR_RO(fallbacks);
@@ -189,16 +196,13 @@ static ssize_t moved_show(struct device *device, struct device_attribute *attr, 
 		[UBDX_MOVED_ZAPS] = "zaps",
 	};
 	struct ubdx_dev *dev = to_ubdx(device);
-	unsigned int i, what;
+	unsigned int what;
 	ssize_t len = 0;
 
-	for (what = 0; what < UBDX_NR_MOVED; what++) {
-		u64 nr = 0;
-
-		for (i = 0; i < dev->params.nr_queues; i++)
-			nr += atomic64_read(&dev->queues[i]->moved[what]);
-		len += sysfs_emit_at(buf, len, "%s %llu\n", names[what], nr);
-	}
+	for (what = 0; what < UBDX_NR_MOVED; what++)
+		len += sysfs_emit_at(buf, len, "%s %llu\n", names[what],
+				     ubdx_queues_sum(dev,
+						     offsetof(struct ubdx_queue, moved[what])));
 	return len;
 }
 static DEVICE_ATTR_RO(moved);

@@ -194,9 +194,9 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 			 unsigned int flags)
 {
 	struct ubdx_server *srv = file->private_data;
-	u32 offset = *ppos & ((1U << UBDX_POS_OFFSET_BITS) - 1), bytes;
 	struct ubdx_span *span;
 	struct ubdx_use use;
+	u32 bytes;
 	ssize_t ret;
 
 	ret = ubdx_use_find(srv, *ppos, &use);
@@ -205,7 +205,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	if (ret)
 		return ret;
 	bytes = blk_rq_bytes(use.slot->rq);
-	if (offset >= bytes) {
+	if (use.offset >= bytes) {
 		ubdx_use_end(&use);
 		return 0;
 	}
@@ -214,7 +214,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 		ubdx_use_end(&use);
 		return READ_ONCE(srv->queues[use.q->qid]->dead) ? -ENODEV : -ENOMEM;
 	}
-	ret = ubdx_splice_pages(span, pipe, offset, min(len, bytes - offset));
+	ret = ubdx_splice_pages(span, pipe, use.offset, min(len, bytes - use.offset));
 	if (ret > 0) {
 		*ppos += ret;
 		ubdx_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);

@@ -116,7 +116,7 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 {
 	struct ubdx_step *step = &io->step;
 	int channel = io->q->channel, file = io->q->target->files[step->file];
-	off_t pos = ubdx_pos(io->q->id, io->tag, io->desc->seq, io->done);
+	off_t pos = ubdx_user_pos(io);
 	bool write = io->desc->op == UBDX_OP_WRITE;
 	int64_t moved;
 

@@ -67,6 +67,7 @@ extern const struct ubdx_strategy ubdx_strategy_map;
 extern const struct ubdx_strategy ubdx_strategy_splice;
 
 /* user.c, for modes in which the server can read and write the payload, too. */
+uint64_t ubdx_user_pos(const struct ubdx_io *io);
 int64_t ubdx_user_move(struct ubdx_io *io);
 int64_t ubdx_user_resume(struct ubdx_io *io, int res);
 const void *ubdx_user_look(struct ubdx_io *io, uint64_t length);

@@ -11,7 +11,7 @@
 #include "queue.h"
 #include "strategy.h"
 
-static off_t ubdx_user_pos(const struct ubdx_io *io)
+uint64_t ubdx_user_pos(const struct ubdx_io *io)
 {
 	return ubdx_pos(io->q->id, io->tag, io->desc->seq, io->done);
 }

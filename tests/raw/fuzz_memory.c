@@ -188,10 +188,11 @@ static void on_fault(int sig)
 	siglongjmp(after_fault, 1);
 }
 
-/* Read there, or write, whether it can be or not. */
-void fuzz_touch(volatile char *p, bool write)
+/* Read there, or write, whether it can be or not. Returns whether it could. */
+bool fuzz_touch(volatile char *p, bool write)
 {
 	struct sigaction catch = { .sa_handler = on_fault, .sa_flags = SA_NODEFER }, segv, bus;
+	volatile bool done = false;
 
 	sigaction(SIGSEGV, &catch, &segv);
 	sigaction(SIGBUS, &catch, &bus);
@@ -200,23 +201,10 @@ void fuzz_touch(volatile char *p, bool write)
 			*p = 1;
 		else
 			(void)*p;
+		done = true;
 	}
 	sigaction(SIGSEGV, &segv, NULL);
 	sigaction(SIGBUS, &bus, NULL);
-}
-
-/* Returns whether a store there went through. */
-static bool stored(volatile char *p)
-{
-	struct sigaction catch = { .sa_handler = on_fault, .sa_flags = SA_NODEFER }, old;
-	volatile bool done = false;
-
-	sigaction(SIGSEGV, &catch, &old);
-	if (!sigsetjmp(after_fault, 1)) {
-		*p = 1;
-		done = true;
-	}
-	sigaction(SIGSEGV, &old, NULL);
 	return done;
 }
 
@@ -233,7 +221,7 @@ static void write_desc(struct actor *a, char *p)
 	args(a, ": %s", ways[way]);
 	switch (way) {
 	case 0:
-		written = stored(p);
+		written = fuzz_touch(p, true);
 		break;
 	case 1:
 		written = process_vm_writev(getpid(), &from, 1, &to, 1, 0) > 0;

@@ -84,7 +84,7 @@ void fuzz_map_desc(struct queue *q);
 void fuzz_unmap_desc(struct queue *q);
 /* Anywhere in memory that is good, bad, or changes. */
 void *fuzz_area(struct actor *a);
-void fuzz_touch(volatile char *p, bool write);
+bool fuzz_touch(volatile char *p, bool write);
 /* The address of a tag's buffer, a bad one @bad times in a hundred. */
 uint64_t fuzz_buffer(struct queue *q, unsigned int tag, unsigned int bad, struct rng *rng);
 void act_desc(struct actor *a);

@@ -16,30 +16,21 @@
 static int set_mode(const struct command *self, int id, const char *name, unsigned int mode,
 		    int json)
 {
-	struct output o = { .file = stdout, .json = true };
-	struct ubdx_info info;
 	int ctl, ret;
 
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
 		return cli_lib_fail(self);
 	ret = ubdx_ctl_set_xfer(ctl, id, mode);
-	if (!ret)
-		ret = ubdx_ctl_info(ctl, id, &info);
 	close(ctl);
 	if (ret)
 		return cli_fail(self, "--xfer %s: %s", name, ubdx_errmsg());
-	if (!json)
-		return EXIT_SUCCESS;
-	output_begin(&o, NULL);
-	describe_device(&o, &info);
-	output_end(&o);
-	return output_finish(&o) ? EXIT_SUCCESS : cli_fail(self, "writing the output failed");
+	return json ? show_device(self, id, true) : EXIT_SUCCESS;
 }
 
 int cmd_set(const struct command *self, int argc, char **argv)
 {
-	int json = 0, first, id, ret;
+	int json = 0, id, ret;
 	const char *xfer = NULL;
 	const struct option_def options[] = {
 		{ "xfer", OPTION_STRING, &xfer, 0, 0, "MODE",
@@ -48,13 +39,9 @@ int cmd_set(const struct command *self, int argc, char **argv)
 		{ 0 },
 	};
 
-	ret = options_parse(self, options, argc, argv, &first);
+	ret = options_one_device(self, options, argc, argv, &id);
 	if (ret >= 0)
 		return ret;
-	if (argc - first != 1)
-		return cli_usage(self, "takes one device");
-	if (parse_device(argv[first], &id))
-		return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[first]);
 	if (!xfer)
 		return cli_usage(self, "nothing to set; give --xfer MODE");
 	if (!strcmp(xfer, "default"))
@@ -173,8 +160,8 @@ int cmd_del(const struct command *self, int argc, char **argv)
 	if (all ? first < argc : first == argc)
 		return cli_usage(self, "takes devices, or --all");
 	for (i = first; i < argc; i++)
-		if (parse_device(argv[i], &id))
-			return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[i]);
+		if ((ret = options_device(self, argv[i], &id)) >= 0)
+			return ret;
 	d.ctl = ubdx_ctl_open();
 	if (d.ctl < 0)
 		return cli_lib_fail(self);

@@ -89,6 +89,11 @@ struct option_def {
  */
 int options_parse(const struct command *cmd, const struct option_def *defs, int argc, char **argv,
 		  int *first);
+/* The same, where there is to be one operand, a device. */
+int options_one_device(const struct command *cmd, const struct option_def *defs, int argc,
+		       char **argv, int *id);
+/* An operand that is a device. Returns likewise. */
+int options_device(const struct command *cmd, const char *operand, int *id);
 
 /* ---- output.c: the same facts as text or as JSON ---- */
 

@@ -102,46 +102,34 @@ static void counters_line(struct output *o, const char *line)
 	output_end(o);
 }
 
-/* errors: KIND NUMBER */
+/* NAME NUMBER */
+static void pair_line(struct output *o, const char *line, const char *name_key,
+		      const char *number_key)
+{
+	unsigned long long number;
+	char name[32];
+
+	if (sscanf(line, "%31s %llu", name, &number) != 2)
+		return;
+	output_begin(o, NULL);
+	output_string(o, name_key, name);
+	output_number(o, number_key, number);
+	output_end(o);
+}
+
 static void errors_line(struct output *o, const char *line)
 {
-	unsigned long long number;
-	char kind[32];
-
-	if (sscanf(line, "%31s %llu", kind, &number) != 2)
-		return;
-	output_begin(o, NULL);
-	output_string(o, "kind", kind);
-	output_number(o, "requests", number);
-	output_end(o);
+	pair_line(o, line, "kind", "requests");
 }
 
-/* fallbacks: REASON NUMBER */
 static void fallbacks_line(struct output *o, const char *line)
 {
-	unsigned long long number;
-	char reason[32];
-
-	if (sscanf(line, "%31s %llu", reason, &number) != 2)
-		return;
-	output_begin(o, NULL);
-	output_string(o, "reason", reason);
-	output_number(o, "requests", number);
-	output_end(o);
+	pair_line(o, line, "reason", "requests");
 }
 
-/* moved: WHAT NUMBER */
 static void moved_line(struct output *o, const char *line)
 {
-	unsigned long long number;
-	char what[32];
-
-	if (sscanf(line, "%31s %llu", what, &number) != 2)
-		return;
-	output_begin(o, NULL);
-	output_string(o, "what", what);
-	output_number(o, "number", number);
-	output_end(o);
+	pair_line(o, line, "what", "number");
 }
 
 /* queues: queue N node N task PID */

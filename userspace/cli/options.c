@@ -99,3 +99,23 @@ int options_parse(const struct command *cmd, const struct option_def *defs, int 
 	*first = optind;
 	return -1;
 }
+
+int options_device(const struct command *cmd, const char *operand, int *id)
+{
+	if (parse_device(operand, id))
+		return cli_usage(cmd, "%s is not a device, such as 0 or ubdxb0", operand);
+	return -1;
+}
+
+int options_one_device(const struct command *cmd, const struct option_def *defs, int argc,
+		       char **argv, int *id)
+{
+	int first, ret;
+
+	ret = options_parse(cmd, defs, argc, argv, &first);
+	if (ret >= 0)
+		return ret;
+	if (argc - first != 1)
+		return cli_usage(cmd, "takes one device");
+	return options_device(cmd, argv[first], id);
+}

@@ -41,17 +41,13 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		OPTION_JSON(&a->json),
 		{ 0 },
 	};
-	int first, ret;
+	int ret;
 
 	cli_targets(targets, sizeof(targets));
 	cli_modes(modes, sizeof(modes));
-	ret = options_parse(self, options, argc, argv, &first);
+	ret = options_one_device(self, options, argc, argv, &a->id);
 	if (ret >= 0)
 		return ret;
-	if (argc - first != 1)
-		return cli_usage(self, "takes one device");
-	if (parse_device(argv[first], &a->id))
-		return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[first]);
 	if (!a->target)
 		return cli_usage(self, "--target is needed: %s", targets);
 	if (!ubdx_target_find(a->target))

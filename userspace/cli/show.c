@@ -108,17 +108,11 @@ int show_device(const struct command *self, int id, bool json)
 
 int cmd_info(const struct command *self, int argc, char **argv)
 {
-	int json = 0, first, id, ret;
+	int json = 0, id, ret;
 	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
 
-	ret = options_parse(self, options, argc, argv, &first);
-	if (ret >= 0)
-		return ret;
-	if (argc - first != 1)
-		return cli_usage(self, "takes one device");
-	if (parse_device(argv[first], &id))
-		return cli_usage(self, "%s is not a device, such as 0 or ubdxb0", argv[first]);
-	return show_device(self, id, json);
+	ret = options_one_device(self, options, argc, argv, &id);
+	return ret >= 0 ? ret : show_device(self, id, json);
 }
 
 /* ---- features ---- */

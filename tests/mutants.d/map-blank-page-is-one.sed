@@ -1,0 +1,3 @@
+# test: poison
+# file: driver/xfer_map.c
+s/blank\[op\]/blank[0]/

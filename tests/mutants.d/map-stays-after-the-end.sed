@@ -1,0 +1,3 @@
+# test: modes
+# file: driver/xfer_map.c
+s/unmap_mapping_range(.*);/;/

@@ -1,0 +1,3 @@
+# test: modes
+# file: driver/xfer_map.c
+s/(write ? VM_MAYWRITE : 0)/0/

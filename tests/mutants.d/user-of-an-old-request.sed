@@ -1,0 +1,3 @@
+# test: modes
+# file: driver/access.c
+s/if ((use->seq ^ .*/if (false)/

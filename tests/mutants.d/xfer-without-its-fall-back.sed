@@ -1,0 +1,3 @@
+# test: modes
+# file: driver/xfer.c
+s/(!xfer->refuse || offered & BIT_ULL(UBDX_XFER_USER))/true/
