@@ -75,14 +75,14 @@ static bool ubdx_is_linear(const struct request *rq)
 static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *rq)
 {
 	u32 offset = ubdx_page_offset(rq), bytes = blk_rq_bytes(rq);
-	bool partial = offset || offset_in_page(bytes);
+	bool whole = READ_ONCE(ubdx_allow_partial_pages);
 
-	if (partial && !READ_ONCE(ubdx_allow_partial_pages))
+	if ((offset || offset_in_page(bytes)) && !whole)
 		return UBDX_FALLBACK_PARTIAL;
 	if (PAGE_ALIGN(offset + bytes) > dev->params.max_io_bytes)
 		return UBDX_FALLBACK_LONG;
 	if (ubdx_rq_may_have_gaps(rq) && !ubdx_is_linear(rq))
-		return partial ? UBDX_FALLBACK_GAP : UBDX_FALLBACK_PARTIAL;
+		return whole ? UBDX_FALLBACK_GAP : UBDX_FALLBACK_PARTIAL;
 	return UBDX_FALLBACK_NONE;
 }
 

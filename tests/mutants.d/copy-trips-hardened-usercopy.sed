@@ -1,3 +1,3 @@
-# test: filesystem-ext4
+# test: fallbacks
 # file: driver/xfer_copy.c
 s/return _copy_to_iter(/return copy_to_iter(/

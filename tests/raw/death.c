@@ -37,6 +37,7 @@ enum {
 	FORKED = 1 << 3, /* a child has everything open as well */
 	SHORT_TIMEOUT = 1 << 4, /* I/O timeout of one second */
 	NO_START = 1 << 5, /* fetch, and no more */
+	RING_CLOSED_IDLE = 1 << 9, /* the ring is closed after the first answer to a client */
 	KEEPS_BACK = 1 << 7, /* always says that another commit follows */
 	STUCK = 1 << 6, /* its buffers never become accessible, nor fail to */
 	RING_STUCK = 1
@@ -86,6 +87,12 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 		return RAW_HOLD;
 	if ((kind & KEEPS_BACK) && of_client(desc))
 		q->commit_flags = UBDX_COMMIT_MORE;
+	if ((kind & RING_CLOSED_IDLE) && of_client(desc)) {
+		raw_commit(q, 0, desc->tag, desc->seq, desc->nr_sectors * 512, 0);
+		io_uring_queue_exit(&q->ring);
+		for (;;)
+			pause();
+	}
 	if (++answered > 200) {
 		if (kind & THREAD_EXITS)
 			pthread_exit(NULL);
@@ -521,6 +528,24 @@ static void idle_fork(void)
 	ok(module_free(10), "   nothing holds the module");
 }
 
+/* Only the end of the ring tells: no request comes, and the process stays. */
+static void idle_ring(void)
+{
+	struct server s;
+	void *mem = raw_mem(4096);
+	int fd;
+
+	server_start(&s, RING_CLOSED_IDLE);
+	fd = raw_bdev(&s.raw, O_RDWR);
+	is(pread(fd, mem, 4096, CLIENT_FIRST * 512), 4096, "the ring is closed while idle");
+	close(fd);
+	ok(raw_gone(&s.raw, 10), "   the device goes");
+	raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	close(s.raw.ctl);
+	reap(&s);
+	ok(module_free(10), "   nothing holds the module");
+}
+
 /* At moments that nobody chose. */
 static void races(unsigned int rounds)
 {
@@ -576,6 +601,7 @@ int main(void)
 	second_open();
 	dead_before_start();
 	idle_fork();
+	idle_ring();
 	races(40);
 	return done();
 }

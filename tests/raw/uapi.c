@@ -215,7 +215,8 @@ static void ownership(void)
 /* ---- answers ---- */
 
 static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the errno */
-static atomic_int commit_twice, commit_stale, commit_foreign, commit_flags;
+static atomic_int commit_stale, commit_foreign, commit_flags;
+static atomic_int commit_twice; /* 1 + the flags of the first */
 static atomic_int twice_ret, stale_ret, foreign_ret, flags_ret;
 static char stored[1 << 20];
 
@@ -225,6 +226,7 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 	size_t at = desc->sector * 512;
 	int32_t res = (int32_t)limit <= 0 ? (int32_t)limit :
 					    (int32_t)(limit < bytes ? limit : bytes);
+	int twice;
 
 	if (atomic_exchange(&commit_stale, 0))
 		stale_ret = raw_commit(q, 0, desc->tag, desc->seq - 1, bytes, 0);
@@ -246,11 +248,12 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 		if (res > 0)
 			memcpy(buf, stored + at, res);
 	}
-	if (atomic_exchange(&commit_twice, 0)) {
+	twice = atomic_exchange(&commit_twice, 0);
+	if (twice) {
 		uint32_t seq = desc->seq;
 		unsigned int tag = desc->tag;
 
-		raw_commit(q, 0, tag, seq, res, 0);
+		raw_commit(q, 0, tag, seq, res, twice - 1);
 		twice_ret = raw_commit(q, 0, tag, seq, res, 0);
 		return RAW_HOLD;
 	}
@@ -337,6 +340,13 @@ static void answers(void)
 	for (i = 0; i < 100 && twice_ret == 1; i++)
 		poll(NULL, 0, 20); /* it comes after the READ has ended */
 	is(twice_ret, -ESTALE, "the second commit is refused");
+	twice_ret = 1;
+	commit_twice = 1 + UBDX_COMMIT_MORE;
+	is(io(fd, false, mem, 4096, 0), 4096,
+	   "a READ committed with the promise of more to come, which is refused, ends with that");
+	for (i = 0; i < 100 && twice_ret == 1; i++)
+		poll(NULL, 0, 20);
+	is(twice_ret, -ESTALE, "it was refused");
 	close(fd);
 	raw_server_stop(&s);
 	ok(raw_gone(&s.raw, 5), "the block device is gone");
