@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The figure of the comparison: cost above the floor against request size, one panel a target, direction and queue depth.
 
-Colour is how payload moves, line style is whose device it is. The same results give the same bytes.
+Colour is how payload moves, line style is whose device it is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.ticker import FuncFormatter  # noqa: E402
+
+from results import STYLE, save_figure  # noqa: E402
 
 MODES = {
     "copy": "#1b1b1b",
@@ -34,18 +36,7 @@ OWNERS = {
     "ublk": {"linestyle": "--", "linewidth": 1.3, "marker": "s", "markersize": 4.5, "zorder": 3},
     "other": {"linestyle": ":", "linewidth": 1.5, "marker": "D", "markersize": 4, "zorder": 2},
 }
-TARGETS = {"null": "null target", "loop": "loop over null_blk"}
-STYLE = {
-    "svg.hashsalt": "ubdx",
-    "svg.fonttype": "path",
-    "font.size": 9,
-    "font.family": "DejaVu Sans",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-}
+TARGETS = {"null": "null target", "loop": "loop over null_blk", "ram": "loop over a RAM disk"}
 
 
 def style_of(name: str) -> dict:
@@ -94,7 +85,7 @@ def draw(results: dict, folder: Path) -> None:
     """Writes compare.svg and compare.png."""
     panels = list(dict.fromkeys(c.rsplit(".", 1)[0] for c in results["cells"]))
     with plt.rc_context(STYLE):
-        shape = {"figsize": (max(9.0, 2.3 * len(panels) + 2.6), 6.2), "sharey": "row", "squeeze": False}
+        shape = {"figsize": (max(9.0, 2.3 * len(panels) + 2.6), 3.0 * len(TARGETS) + 0.2), "sharey": "row", "squeeze": False}
         page, grid = plt.subplots(len(TARGETS), len(panels), **shape)
         for line, (target, title) in zip(grid, TARGETS.items()):
             for axes, panel in zip(line, panels):
@@ -112,6 +103,5 @@ def draw(results: dict, folder: Path) -> None:
         )
         page.text(0.01, 0.005, "Instructions on the counting clock, not nanoseconds; log scale.", fontsize=7.5, color="#555555")
         page.tight_layout(rect=(0, 0.015, 1, 0.985))
-        page.savefig(folder / "compare.svg", metadata={"Date": None})
-        page.savefig(folder / "compare.png", dpi=150, metadata={"Software": None})
+        save_figure(page, folder / "compare")
         plt.close(page)

@@ -6,7 +6,8 @@
 #
 # A cell (direction, queue depth, size) is three fio jobs: a and b do N/8 requests each, c does N. Each is bracketed by two
 # stamps taken in the job's own thread, so c less b is the cost of 7N/8 requests without fio's start and end, and a less b
-# tells how well that can be known. All jobs of a row are one fio process, after a warm-up that is not counted.
+# tells how well that can be known. No two requests are next to each other, or they would be merged. All jobs of a row are one
+# fio process, after a warm-up that is not counted.
 
 set -euo pipefail
 shopt -s nullglob
@@ -20,7 +21,7 @@ lib=$here/../lib
 
 usage() {
 	cat <<-'END'
-	usage: guest.sh [--seed N] [--order given|reverse|shuffle] [--rows REGEX] [--cells full|quick] [--full]
+	usage: guest.sh --boot NAME [--seed N] [--order given|reverse|shuffle] [--rows REGEX] [--cells full|quick] [--pages small|huge]
 	Runs in the lab's guest; experiments/compare/run.sh starts it.
 	END
 }
@@ -32,15 +33,14 @@ readonly -A REQUESTS=(
 )
 
 parse() {
-	seed=42 order=given rows=. cells=full full=''
+	boot='' seed=42 order=given rows=. cells=full pages=small
 	while (($#)); do
 		case $1 in
-		--seed | --order | --rows | --cells)
+		--boot | --seed | --order | --rows | --cells | --pages)
 			(($# > 1)) || die "$1 needs a value"
 			printf -v "${1#--}" %s "$2"
 			shift
 			;;
-		--full) full=1 ;;
 		-h | --help) usage; exit 0 ;;
 		*) die "unknown option $1" ;;
 		esac
@@ -48,6 +48,7 @@ parse() {
 	done
 	[[ $order == given || $order == reverse || $order == shuffle ]] || die "--order is given, reverse or shuffle"
 	[[ $cells == full || $cells == quick ]] || die "--cells is full or quick"
+	[[ $pages == small || $pages == huge ]] || die "--pages is small or huge"
 }
 
 die() { echo "compare: $*" >&2; exit 1; }
@@ -68,13 +69,13 @@ cell_list() {
 	done
 }
 
-# The table's rows that are wanted, in the order of this replicate. The floor is always there.
+# The boot's rows that are wanted, in the order of this replicate. The floor is always there.
 row_list() {
-	local line i j swap
+	local line of i j swap
 	local -a list=()
 	while IFS= read -r line; do
-		[[ $line == \#* || -z $line || ($line == +* && -z $full) ]] && continue
-		line=${line#+}
+		IFS=$'\t' read -r _ of _ <<<"$line"
+		[[ $line != \#* && $of == "$boot" ]] || continue
 		((${#list[@]} == 0)) || [[ ${line%%$'\t'*} =~ $rows ]] || continue
 		list+=("$line")
 	done <"$here/rows.tsv"
@@ -103,6 +104,8 @@ job_file() {
 	direct=1
 	thread=1
 	randseed=$seed
+	iomem=$([[ $pages == small ]] && echo malloc || echo mmaphuge:/run/huge/fio)
+	hugepage-size=2m
 	norandommap=1
 	iodepth_batch_submit=8
 	iodepth_batch_complete_min=1
@@ -128,6 +131,7 @@ job_file() {
 			[$cell.$part]
 			rw=$rw
 			bs=$bs
+			blockalign=$((2 * ${bs%k}))k
 			iodepth=$qd
 			number_ios=$n
 			exec_prerun=stamp $OUT/stamps pre $row $cell.$part -- $dev
@@ -150,11 +154,11 @@ run_fio() {
 }
 
 run_row() {
-	local row=$1 kind=$2 status=0
+	local row=$1 kind=$2 status=0 # and the caller's $outcome
 	shift 2
 	"up_$kind" "$@" 2>/tmp/up.log || status=$?
 	if ((status == 77)); then
-		echo "$(</tmp/up.log)"
+		outcome=$(</tmp/up.log)
 		printf '%s\tskipped\t%s\n' "$row" "$(</tmp/up.log)" >>"$OUT/rows"
 		return
 	fi
@@ -163,7 +167,14 @@ run_row() {
 	run_fio "$row" "$DEV"
 	"down_$kind" || die "$row: the device could not be taken down"
 	printf '%s\tmeasured\t%s\n' "$row" "$DEV" >>"$OUT/rows"
-	echo "$(cell_list | wc -w) cells"
+	outcome="$(cell_list | wc -w) cells"
+}
+
+# Room for the largest job: 32 requests of 512k.
+huge_pages() {
+	echo 12 >/proc/sys/vm/nr_hugepages
+	mkdir -p /run/huge
+	mount -t hugetlbfs -o pagesize=2M none /run/huge
 }
 
 record() { printf '%s\t%s\n' "$1" "$2" >>"$OUT/machine"; }
@@ -187,6 +198,7 @@ record_machine() {
 	record seed "$seed"
 	record order "$order"
 	record cells "$cells"
+	record pages "$pages"
 	record clocksource "$(</sys/devices/system/clocksource/clocksource0/current_clocksource)"
 	record transparent_hugepage "$(</sys/kernel/mm/transparent_hugepage/enabled)"
 	record scheduling_policy "$(chrt -p $$ | sed -n 's/.*policy: //p')"
@@ -204,18 +216,20 @@ record_machine() {
 }
 
 main() {
-	local line row kind arguments nr=0
+	local line row kind arguments outcome nr=0
 	local -a list
 	parse "$@"
 	[[ $(</proc/sys/kernel/randomize_va_space) == 0 ]] || echo 0 >/proc/sys/kernel/randomize_va_space
 	record_machine
+	[[ $pages == small ]] || huge_pages
 	mapfile -t list < <(row_list)
 	for line in "${list[@]}"; do
-		IFS=$'\t' read -r row _ _ kind arguments <<<"$line"
+		IFS=$'\t' read -r row _ _ _ kind arguments <<<"$line"
 		nr=$((nr + 1))
-		printf '[%2d/%d] %-26s ' $nr ${#list[@]} "$row"
 		# shellcheck disable=SC2086 # words of the table
 		run_row "$row" "$kind" $arguments
+		# in one go, as another boot may be writing beside this one
+		printf '%s [%2d/%d] %-26s %s\n' "$boot" $nr ${#list[@]} "$row" "$outcome"
 	done
 }
 

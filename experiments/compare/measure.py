@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""From what guest.sh left in a folder to cost per request: reads the stamps, fio's JSON and the limits, and checks them.
+"""From what guest.sh left of each boot to cost per request: reads the stamps, fio's JSON and the limits, and checks them.
 
 A figure is accepted only if every request of the job reached the device as it was sent: fio says how many it sent, the
 device's statistics how many it served, and neither splits nor merges may lie between.
@@ -29,6 +29,7 @@ class Row:
     """One line of rows.tsv."""
 
     name: str
+    boot: str
     target: str
     label: str
 
@@ -65,9 +66,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Replicate:
-    """One boot."""
+    """One run of the whole table: a boot for each of its parts."""
 
-    machine: dict[str, str]
+    machines: dict[str, dict[str, str]]  # by boot
     limits: dict[str, dict[str, str]]
     excepted: dict[str, dict[str, str]]
     skipped: dict[str, str]
@@ -81,7 +82,7 @@ class Replicate:
 
 def read_rows(path: Path) -> list[Row]:
     lines = [line.split("\t") for line in path.read_text().splitlines() if line and not line.startswith("#")]
-    return [Row(fields[0].removeprefix("+"), *fields[1:3]) for fields in lines]
+    return [Row(*fields[:4]) for fields in lines]
 
 
 def cell_key(cell: str) -> tuple[bool, int, int]:
@@ -147,27 +148,34 @@ def read_table(path: Path, fields: int) -> list[list[str]]:
     return [line.split("\t", fields - 1) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def read_replicate(raw: Path) -> Replicate:
+def read_boot(raw: Path, into: Replicate) -> None:
     brackets = read_stamps(raw / "stamps")
-    limits: dict[str, dict[str, str]] = {}
-    excepted: dict[str, dict[str, str]] = {}
-    skipped: dict[str, str] = {}
-    order: list[str] = []
-    cells: dict[str, dict[str, Cell]] = {}
     for row, attribute, value, verdict in read_table(raw / "limits", 4):
-        limits.setdefault(row, {})[attribute] = value
+        into.limits.setdefault(row, {})[attribute] = value
         if verdict == "excepted":
-            excepted.setdefault(row, {})[attribute] = value
+            into.excepted.setdefault(row, {})[attribute] = value
     for row, status, detail in read_table(raw / "rows", 3):
-        order.append(row)
+        into.order.append(row)
         if status == "skipped":
-            skipped[row] = detail
+            into.skipped[row] = detail
             continue
         jobs = {job["jobname"]: job for job in json.loads((raw / f"{row}.fio.json").read_text())["jobs"]}
         names = sorted({name.rsplit(".", 1)[0] for name in brackets[row]}, key=cell_key)
-        cells[row] = {cell: measure_cell(row, cell, jobs, brackets[row]) for cell in names}
-    machine = dict(read_table(raw / "machine", 2))
-    return Replicate(machine, limits, excepted, skipped, order, cells)
+        into.cells[row] = {cell: measure_cell(row, cell, jobs, brackets[row]) for cell in names}
+    into.machines[raw.name] = dict(read_table(raw / "machine", 2))
+
+
+def boots_of(raw: Path) -> list[Path]:
+    return sorted(folder for folder in raw.iterdir() if folder.is_dir())
+
+
+def read_replicate(raw: Path) -> Replicate:
+    replicate = Replicate({}, {}, {}, {}, [], {})
+    for boot in boots_of(raw):
+        read_boot(boot, replicate)
+    if not replicate.machines:
+        raise BadData(f"{raw}: there is no boot")
+    return replicate
 
 
 def fail(message: str) -> None:

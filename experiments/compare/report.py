@@ -4,7 +4,7 @@
 
     report.py --out FOLDER [--revision REV] [--dirty] RAW...
 
-Each RAW is what guest.sh left of one boot (a replicate). Everything but manifest.json is a function of the raw data
+Each RAW is a replicate: a folder for each boot with what guest.sh left of it. Everything but manifest.json is a function of the raw data
 alone, byte for byte. Run it in the lab's root: lab/in experiments/compare/report.py ...
 """
 
@@ -12,23 +12,22 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
-import platform
-import subprocess
+import sys
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
+
 import figure
-from measure import BadData, Replicate, Row, cell_key, fail, read_replicate, read_rows
+from measure import BadData, Replicate, Row, boots_of, cell_key, fail, read_replicate, read_rows
+from results import parse_options, provenance, write_json
 
 NOTE = (
     "Instructions per request on the counting clock: everything the one CPU executed (fio, kernel, server) for one "
     "request. Not nanoseconds: cache and TLB misses, IPIs and parallelism are not in these figures."
 )
 RESAMPLES = 10000
-PACKAGES = Path("/lab/packages")  # of the lab's root, in which this runs: name, version
 
 
 def reference(row: Row) -> str | None:
@@ -44,28 +43,28 @@ def interval(values: np.ndarray) -> list[float] | None:
     return [round(float(v), 1) for v in np.percentile(values[draws].mean(axis=1), [2.5, 97.5])]
 
 
-def cell_result(row: Row, floor: Row, cell: str, boots: list[Replicate]) -> dict:
-    cells = [boot.cells[row.name][cell] for boot in boots]
+def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) -> dict:
+    cells = [replicate.cells[row.name][cell] for replicate in replicates]
     costs = np.array([c.cost for c in cells])
-    floors = np.array([boot.cells[floor.name][cell].cost for boot in boots])
+    floors = np.array([replicate.cells[floor.name][cell].cost for replicate in replicates])
     result: dict = {
         "instructions": round(float(costs.mean()), 1),
         "above_floor": round(float((costs - floors).mean()), 1),
-        "resolution_percent": round(100 * max(b.jitter(floor.name) / c.spent for b, c in zip(boots, cells)), 3),
+        "resolution_percent": round(100 * max(r.jitter(floor.name) / c.spent for r, c in zip(replicates, cells)), 3),
         "spread_percent": round(100 * max(c.spread / c.spent for c in cells), 3),
         "idle_percent": round(100 * max(c.idle for c in cells), 3),
         "switches": round(float(np.mean([c.switches for c in cells])), 3),
         "requests": sum(c.requests for c in cells),
     }
     against = reference(row)
-    if len(boots) > 1:
-        result["boots"] = [round(float(c), 1) for c in costs]
+    if len(replicates) > 1:
+        result["replicates"] = [round(float(c), 1) for c in costs]
         if row != floor:
             result["above_floor_95"] = interval(costs - floors)
-    if against and against != row.name and all(against in boot.cells for boot in boots):
-        difference = costs - np.array([boot.cells[against][cell].cost for boot in boots])
+    if against and against != row.name and all(against in replicate.cells for replicate in replicates):
+        difference = costs - np.array([replicate.cells[against][cell].cost for replicate in replicates])
         result["against_ublk_copy"] = round(float(difference.mean()), 1)
-        if len(boots) > 1:
+        if len(replicates) > 1:
             result["against_ublk_copy_95"] = interval(difference)
     return result
 
@@ -79,25 +78,29 @@ def copy_calibration(rows: dict) -> float | None:
     return round((pair[0] - pair[1]) / 512, 1)
 
 
-def collect(rows: list[Row], boots: list[Replicate]) -> dict:
-    floor = rows[0]
-    cells = sorted({c for boot in boots for row in boot.cells.values() for c in row}, key=cell_key)
+def collect(rows: list[Row], replicates: list[Replicate]) -> dict:
+    floors: dict[str, Row] = {}
+    for row in rows:
+        floors.setdefault(row.boot, row)
+    cells = sorted({c for replicate in replicates for row in replicate.cells.values() for c in row}, key=cell_key)
+    machine = next(iter(replicates[0].machines.values()))
     results: dict[str, dict] = {}
     for row in rows:
-        entry: dict = {"label": row.label, "target": row.target}
-        if any(row.name in boot.skipped for boot in boots):
-            entry["skipped"] = boots[0].skipped[row.name]
-        elif all(row.name in boot.cells for boot in boots):
-            entry["cells"] = {cell: cell_result(row, floor, cell, boots) for cell in cells}
+        entry: dict = {"label": row.label, "target": row.target, "boot": row.boot}
+        if any(row.name in replicate.skipped for replicate in replicates):
+            entry["skipped"] = replicates[0].skipped[row.name]
+        elif all(row.name in replicate.cells for replicate in replicates):
+            entry["cells"] = {cell: cell_result(row, floors[row.boot], cell, replicates) for cell in cells}
         else:
             continue
         results[row.name] = entry
     return {
         "note": NOTE,
         "unit": "instructions per request",
-        "kernel": boots[0].machine["kernel"].split()[2],
-        "floor": floor.name,
-        "boots": len(boots),
+        "kernel": machine["kernel"].split()[2],
+        "pages": machine["pages"],
+        "floors": {boot: row.name for boot, row in floors.items()},
+        "replicates": len(replicates),
         "cells": cells,
         "copy_instructions_per_kib": copy_calibration(results),
         "rows": results,
@@ -119,9 +122,13 @@ def text_table(results: dict, field: str, title: str, only: list[str]) -> str:
         group, size = cell.rsplit(".", 1)
         sizes += f"{' |' if group != last else '  '}{size:>7}"
         last = group
-    lines = [title, "", head, sizes, "-" * len(sizes)]
+    lines = [title, "", head, sizes]
+    boot = None
     for name in only:
         row = results["rows"][name]
+        if row["boot"] != boot:
+            lines.append("-" * len(sizes))
+            boot = row["boot"]
         if "skipped" in row:
             lines.append(f"{row['label']:<{width}} | not on this kernel")
             continue
@@ -143,15 +150,17 @@ def worst(results: dict, field: str) -> tuple[float, str]:
 
 def text_report(results: dict) -> str:
     names = list(results["rows"])
+    served = [name for name in names if name not in results["floors"].values()]
     parts = [
         text_table(results, "instructions", f"Instructions per request, Linux {results['kernel']}, everything included", names),
     ]
-    if names[1:]:
-        parts.append(text_table(results, "above_floor", "Of these, above the floor: what each way to serve a request costs", names[1:]))
+    if served:
+        parts.append(text_table(results, "above_floor", "Of these, above the floor: what each way to serve a request costs", served))
     notes = [
         "Counting clock: instructions of one CPU (fio + kernel + server), not nanoseconds. Writes and reads are random and direct.",
         f"Resolution {worst(results, 'resolution_percent')[0]:.2f} % or better; idle {worst(results, 'idle_percent')[0]:.2f} % or less; "
-        f"{results['boots']} boot{'s' if results['boots'] > 1 else ''}.",
+        f"{results['replicates']} replicate{'s' if results['replicates'] > 1 else ''}; what a line separates was measured in a boot of its own.",
+        f"The memory behind requests is in {'single pages' if results['pages'] == 'small' else 'huge pages'}.",
         "Two equal runs of a cell differ most, by {:.1f} %, in {}.".format(*worst(results, "spread_percent")),
     ]
     if results["copy_instructions_per_kib"] is not None:
@@ -171,50 +180,26 @@ def write_csv(path: Path, results: dict) -> None:
                 out.writerow(place + [values.get(field, "") for field in fields])
 
 
-def version_of(*command: str) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    except (OSError, subprocess.CalledProcessError, IndexError):
-        return "unknown"
-
-
-def manifest(boots: list[Replicate], options: argparse.Namespace) -> dict:
-    vm = options.raw[0] / "vm"
-    return {
-        "revision": options.revision,
-        "dirty": options.dirty,
-        "qemu": version_of("qemu-system-x86_64", "--version"),
-        "qemu_arguments": vm.read_text().split("\n") if vm.exists() else "not recorded",
-        "tools": {"python": platform.python_version(), "numpy": np.__version__, "matplotlib": matplotlib.__version__,
-                  "gcc": version_of("gcc", "--version")},
-        "packages": dict(line.split("\t") for line in PACKAGES.read_text().splitlines()) if PACKAGES.exists() else "not recorded",
-        "boots": [
-            {"machine": boot.machine, "rows": boot.order, "skipped": boot.skipped, "limits": boot.limits,
-             "limits_excepted": boot.excepted}
-            for boot in boots
+def manifest(replicates: list[Replicate], options: argparse.Namespace) -> dict:
+    vms = {boot.name: boot for boot in boots_of(options.raw[0])}
+    return provenance(options, vms) | {
+        "replicates": [
+            {"machines": replicate.machines, "rows": replicate.order, "skipped": replicate.skipped, "limits": replicate.limits,
+             "limits_excepted": replicate.excepted}
+            for replicate in replicates
         ],
     }
 
 
-def write_json(path: Path, value: dict) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("raw", type=Path, nargs="+")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--revision", default="unknown")
-    parser.add_argument("--dirty", action="store_true")
-    options = parser.parse_args()
+    options = parse_options(__doc__)
     try:
-        boots = [read_replicate(raw) for raw in options.raw]
+        replicates = [read_replicate(raw) for raw in options.raw]
     except (BadData, OSError, KeyError, ValueError) as error:
         fail(f"the raw data can't be used: {error!r}" if not isinstance(error, BadData) else str(error))
-    results = collect(read_rows(Path(__file__).with_name("rows.tsv")), boots)
-    options.out.mkdir(parents=True, exist_ok=True)
+    results = collect(read_rows(Path(__file__).with_name("rows.tsv")), replicates)
     write_json(options.out / "results.json", results)
-    write_json(options.out / "manifest.json", manifest(boots, options))
+    write_json(options.out / "manifest.json", manifest(replicates, options))
     write_csv(options.out / "table.csv", results)
     (options.out / "table.txt").write_text(text_report(results))
     figure.draw(results, options.out)

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The comparison, from the host: boot the lab's counting clock, run guest.sh there, report. See usage() below.
-# Needs the guest's folder (make guest). Leaves its results and nothing else.
+#
+# rows.tsv says what is measured in which boot. The boots run side by side: on that clock neither can tell. What is held
+# against each other is always of the same boot. Needs the guest's folder (make guest). Leaves its results and nothing else.
 
 set -euo pipefail
-
-here=$(cd "$(dirname "$0")" && pwd)
-top=${here%/experiments/compare}
+cd "$(dirname "$0")/../.."
+. experiments/lib/host.sh compare
 
 usage() {
 	cat <<-'END'
@@ -16,8 +17,8 @@ usage() {
 
 	  --kernel NAME     the lab's kernel: stable or backports (backports)
 	  --quick           three cells of the grid instead of twelve
-	  --full            also the rows that are only measured with this: payloads touched in part and wholly
 	  --rows REGEX      only these rows of rows.tsv, and the floor
+	  --pages CLASS     of the memory behind requests: small or huge (small)
 	  --seed N          fio's and the machine's seed, and that of the order (42)
 	  --order ORDER     of the rows: given, reverse or shuffle (given; shuffle with --replicates)
 	  --replicates N    boot N times, with the seeds from --seed on; reports means and 95 % intervals (1)
@@ -26,103 +27,70 @@ usage() {
 	END
 }
 
-die() { echo "compare: $*" >&2; exit 1; }
-
 parse() {
-	kernel=backports cells=full full='' rows='' seed=42 order='' replicates=1 results=''
+	kernel=backports cells=full rows='' pages=small seed=42 order='' replicates=1 results=''
 	while (($#)); do
 		case $1 in
 		-h | --help) usage; exit 0 ;;
 		--quick) cells=quick ;;
-		--full) full=--full ;;
-		--kernel | --rows | --seed | --order | --replicates | --results)
-			(($# > 1)) || { echo "compare: $1 needs a value" >&2; exit 2; }
+		--kernel | --rows | --pages | --seed | --order | --replicates | --results)
+			(($# > 1)) || bad_usage "$1 needs a value"
 			printf -v "${1#--}" %s "$2"
 			shift
 			;;
-		*) echo "compare: unknown option $1; see --help" >&2; exit 2 ;;
+		*) bad_usage "unknown option $1; see --help" ;;
 		esac
 		shift
 	done
-	[[ $seed =~ ^[0-9]+$ && $replicates =~ ^[1-9][0-9]*$ ]] || { echo "compare: --seed and --replicates take numbers" >&2; exit 2; }
+	[[ $seed =~ ^[0-9]+$ && $replicates =~ ^[1-9][0-9]*$ ]] || bad_usage "--seed and --replicates take numbers"
 	[[ -n $order ]] || { order=given; ((replicates == 1)) || order=shuffle; }
 	if [[ -z $results ]]; then
 		results=experiments/results/compare/$kernel
-		[[ $cells == full && -z $rows ]] || results=build/compare/$kernel
+		[[ $cells == full && -z $rows && $pages == small ]] || results=build/compare/$kernel
 	fi
 }
 
-# What the sources are, apart from results, which change with each run.
-source_state() {
-	local revision
-	revision=$(git -C "$top" rev-parse HEAD 2>/dev/null) || { echo --revision unknown; return; }
-	echo "--revision $revision"
-	[[ -z $(git -C "$top" status --porcelain -- . ':!experiments/results') ]] || echo --dirty
-}
-
-# What the guest gets is a part of what is measured: the size of its image alone moves figures by a tenth of a percent. So it
-# gets what the comparison needs, and no test that comes and goes.
-stage() {
-	mkdir -p "$work/payload/bin"
-	cp -r "build/guest-$kernel"/{ubdx.ko,experiments} "$work/payload"
-	cp "build/guest-$kernel"/bin/{ubdx,ublk-peer,stamp} "$work/payload/bin"
+# The boots that have one of the wanted rows, beside their floor.
+boot_list() {
+	local row boot last=''
+	while IFS=$'\t' read -r row boot _; do
+		[[ $row != \#* ]] || continue
+		if [[ $boot != "$last" ]]; then
+			last=$boot # and this is its floor
+		elif [[ $row =~ ${rows:-.} ]]; then
+			echo "$boot"
+		fi
+	done <experiments/compare/rows.tsv | uniq
 }
 
 boot() {
-	local raw=$1 seed=$2
-	lab/vm --kernel "$kernel" --clock count --seed "$seed" --timeout 1200 --payload "$work/payload" --out "$raw" -- \
-		/ubdx/experiments/compare/guest.sh --seed "$seed" --order "$order" --cells "$cells" ${full:+"$full"} --rows "${rows:-.}"
+	boot_guest "$2/$1" --seed "$3" -- --boot "$1" --seed "$3" --order "$order" --cells "$cells" --pages "$pages" --rows "${rows:-.}"
 }
 
-# Are they the figures of the commit? Says so, or what was different.
-same_as_committed() {
-	local file
-	mkdir "$work/committed"
-	for file in results.json manifest.json; do
-		git show "HEAD:$results/$file" >"$work/committed/$file" 2>/dev/null || return 0
+# All boots of a replicate, side by side.
+replicate() {
+	local raw=$1 seed=$2 name
+	mkdir "$raw"
+	for name in $(boot_list); do
+		boot "$name" "$raw" "$seed" &
+		running+=($!)
 	done
-	lab/in python3 -B experiments/compare/same.py "$work/committed" "$results" || true
-}
-
-# A row failed: what was measured until then may say why.
-keep_failed() {
-	rm -rf build/compare.failed
-	mv "$work" build/compare.failed
-	echo "compare: the run failed; what there is of it: build/compare.failed" >&2
-	exit "$1"
+	await_boots
 }
 
 main() {
-	local work i
-	local -a state raws=()
+	local i
+	local -a raws=()
 	parse "$@"
-	cd "$top"
-	[[ -x build/guest-$kernel/bin/ublk-peer ]] || die "build/guest-$kernel is not there; make guest KERNEL=$kernel"
-	mkdir -p build
-	work=$(mktemp -d build/compare.XXXXXX)
-	# shellcheck disable=SC2064 # as it is now
-	trap "rm -rf '$top/$work'" EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
-	read -r -d '' -a state < <(source_state) || true
-	stage
+	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv is called $rows"
+	begin ubdx ublk-peer stamp
 	for ((i = 0; i < replicates; i++)); do
 		((replicates == 1)) || echo "replicate $((i + 1)) of $replicates, seed $((seed + i))"
-		boot "$work/$((seed + i))" $((seed + i)) || keep_failed $?
+		replicate "$work/$((seed + i))" $((seed + i))
 		raws+=("$work/$((seed + i))")
 	done
-	lab/in python3 -B experiments/compare/report.py --out "$work/results" "${state[@]}" "${raws[@]}"
-	for i in "${raws[@]}"; do
-		lab/in experiments/compare/pack.sh "$i" "$work/results/raw/${i##*/}.tar.xz"
-	done
-	mkdir -p "$(dirname "$results")"
-	rm -rf "$results"
-	mv "$work/results" "$results"
-	echo
-	cat "$results/table.txt"
-	echo
-	same_as_committed
-	echo "Results, figure and manifest: $results ($SECONDS s)"
+	report "${raws[@]}"
+	keep "$results"
 }
 
 main "$@"

@@ -7,28 +7,42 @@
 
 DEV=''
 server=''
-readonly SIZE_GIB=8 DEPTH=128 MAX_IO=1M
+readonly SIZE=8G DEPTH=128 MAX_IO=1M
 
 up_null_blk() {
-	modprobe null_blk queue_mode=2 irqmode=0 submit_queues=1 poll_queues=0 hw_queue_depth=$DEPTH bs=512 gb=$SIZE_GIB max_sectors=8192 &&
+	modprobe null_blk queue_mode=2 irqmode=0 submit_queues=1 poll_queues=0 hw_queue_depth=$DEPTH bs=512 gb=${SIZE%G} max_sectors=8192 &&
 		DEV=nullb0
 }
 
 down_null_blk() { modprobe -r null_blk; }
 
+# Written to once, so that no request has to find a page for itself.
+up_brd() {
+	modprobe brd rd_nr=1 rd_size=$((256 << 10)) max_part=0 &&
+		dd if=/dev/zero of=/dev/ram0 bs=1M count=256 oflag=direct status=none &&
+		DEV=ram0
+}
+
+down_brd() { modprobe -r brd; }
+
+# What a target that forwards stands on: null_blk or brd.
+BACKING=''
+up_backing() { BACKING=$1 && "up_$1"; }
+down_backing() { "down_$BACKING"; }
+
 up_loop() {
-	up_null_blk &&
+	up_backing "$1" &&
 		modprobe loop max_loop=1 hw_queue_depth=$DEPTH &&
-		losetup --direct-io=on --sector-size 512 /dev/loop0 /dev/nullb0 &&
+		losetup --direct-io=on --sector-size 512 /dev/loop0 "/dev/$DEV" &&
 		DEV=loop0
 }
 
-down_loop() { losetup -d /dev/loop0 && modprobe -r loop && down_null_blk; }
+down_loop() { losetup -d /dev/loop0 && modprobe -r loop && down_backing; }
 
 # nbdkit goes to the background once it listens, nbd-client once the device is live.
 up_nbd() {
 	modprobe nbd nbds_max=1 max_part=0 &&
-		nbdkit -U /run/nbd.sock -P /run/nbd.pid null size=${SIZE_GIB}G &&
+		nbdkit -U /run/nbd.sock -P /run/nbd.pid null size=$SIZE &&
 		nbd-client -unix /run/nbd.sock /dev/nbd0 -block-size 512 >/dev/null &&
 		DEV=nbd0
 }
@@ -48,7 +62,7 @@ up_ublk() {
 	local path='' status=0
 	modprobe ublk_drv || return
 	[[ -p /run/live ]] || mkfifo /run/live
-	ublk-peer --size ${SIZE_GIB}G --depth $DEPTH --max-io $MAX_IO "$@" >/run/live &
+	ublk-peer --size $SIZE --depth $DEPTH --max-io $MAX_IO "$@" >/run/live &
 	server=$!
 	read -r path </run/live || true
 	if [[ -z $path ]]; then
@@ -61,15 +75,15 @@ up_ublk() {
 
 down_ublk() { kill "$server" && wait "$server" && modprobe -r ublk_drv; }
 
-up_ublk_over_null_blk() {
+up_ublk_over() {
 	local status=0
-	up_null_blk || return
-	up_ublk --target loop --file /dev/nullb0 "$@" || status=$?
-	((status == 0)) || down_null_blk
+	up_backing "$1" || return
+	up_ublk --target loop --file "/dev/$DEV" "${@:2}" || status=$?
+	((status == 0)) || down_backing
 	return $status
 }
 
-down_ublk_over_null_blk() { down_ublk && down_null_blk; }
+down_ublk_over() { down_ublk && down_backing; }
 
 # `ubdx add` goes to the background once the device is live, and says where it is. Buffers are there from the start, as the
 # peer's are: faulting them in would be counted as the first requests'.
@@ -81,10 +95,10 @@ ubdx_add() {
 		DEV=${path#/dev/}
 }
 
-up_ubdx() { ubdx_add --target null --size ${SIZE_GIB}G "$@"; }
+up_ubdx() { ubdx_add --target null --size $SIZE "$@"; }
 
 down_ubdx() { ubdx del 0 >/dev/null && rmmod ubdx; }
 
-up_ubdx_over_null_blk() { up_null_blk && ubdx_add --target loop --file /dev/nullb0 --direct "$@"; }
+up_ubdx_over() { up_backing "$1" && ubdx_add --target loop --file "/dev/$DEV" --direct "${@:2}"; }
 
-down_ubdx_over_null_blk() { down_ubdx && down_null_blk; }
+down_ubdx_over() { down_ubdx && down_backing; }

@@ -1,3 +1,3 @@
-# test: poison
+# test: death-matrix
 # file: driver/xfer_map.c
 s/blank\[op\]/blank[0]/

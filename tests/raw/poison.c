@@ -75,6 +75,9 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 	size_t bytes = desc->nr_sectors * 512, i;
 	int32_t res = 0;
 
+	/* what a window shows is whole pages */
+	if (desc->xfer == UBDX_XFER_MAP && ((desc->page_offset | bytes) & 4095))
+		atomic_fetch_add(&outside, 1);
 	if (atomic_load(&one_page))
 		return answer_page(q, desc, buf);
 	if (desc->op == UBDX_OP_READ) {

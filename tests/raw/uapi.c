@@ -186,14 +186,17 @@ static void ownership(void)
 		task.q = &q;
 		other_thread(&task);
 		map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, raw.chan, 0);
+		io_uring_queue_init(8, &q2.ring, 0);
 		_exit((task.ret == -EPERM) | (map == MAP_FAILED && errno == EPERM) << 1 |
-		      (raw_ctl(&raw, UBDX_IOC_START, 0) == -EPERM) << 2);
+		      (raw_ctl(&raw, UBDX_IOC_START, 0) == -EPERM) << 2 |
+		      (raw_attach(&q2, 0, 0) == -EPERM) << 3);
 	}
 	wait(&status);
 	status = WEXITSTATUS(status);
 	ok(status & 1, "FETCH from a forked child is refused");
 	ok(status & 2, "mmap from a forked child is refused");
 	ok(status & 4, "START from a forked child is refused");
+	ok(status & 8, "ATTACH from a forked child is refused");
 
 	is(raw_commit(&q, 0, 0, 0, 4096, 0), -ESTALE, "COMMIT of nothing");
 	for (tag = 1; tag < q.depth; tag++)

@@ -377,8 +377,9 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
  * @arg:	for @log.
  *
  * A server is on the way of memory reclaim: its allocations must not wait for I/O to its own device
- * (PR_SET_IO_FLUSHER), and its memory must not be swapped out (mlockall). Call it before any thread
- * exists, since threads inherit the former.
+ * (PR_SET_IO_FLUSHER), its memory must not be swapped out (mlockall), and it must not be what is
+ * killed when there is no memory left (oom_score_adj). Call it before any thread exists, since
+ * threads inherit the first.
  */
 void ubdx_process_prepare(ubdx_log_fn log, void *arg);
 

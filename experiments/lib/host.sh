@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2154 # the caller's options
+#
+# What the experiments' run.sh share (sourced on the host, at the top of the tree, with the experiment's name): begin, boot, report, keep.
+# The caller has the options $kernel and $seed. All of a run is in $work until it is complete.
+
+experiment=$1
+work='' running=()
+
+die() { echo "$experiment: $*" >&2; exit 1; }
+bad_usage() { echo "$experiment: $*" >&2; exit 2; }
+
+# begin PROGRAM...: the programs, beside the module, are what the guest needs.
+begin() {
+	local program
+	for program; do
+		[[ -x build/guest-$kernel/bin/$program ]] || die "build/guest-$kernel/bin/$program is not there; make guest KERNEL=$kernel"
+	done
+	work=$(mktemp -d "build/$experiment.XXXXXX")
+	trap 'end_boots; rm -rf "$work"' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+	# What the guest gets is a part of what is measured: the size of its image alone moves figures by a tenth of a percent. So
+	# it gets what this experiment needs, and nothing that comes and goes.
+	mkdir -p "$work/payload"/{bin,experiments}
+	cp "build/guest-$kernel/ubdx.ko" "$work/payload"
+	cp "${@/#/build/guest-$kernel/bin/}" "$work/payload/bin"
+	cp -r "build/guest-$kernel/experiments"/{lib,"$experiment"} "$work/payload/experiments"
+}
+
+# boot_guest OUT OPTION... -- ARGUMENT...: have the experiment's guest.sh run with the arguments on the counting clock; what it
+# leaves comes to OUT. OPTIONs are lab/vm's. For the background, see await_boots.
+boot_guest() {
+	local out=$1
+	local -a options=()
+	shift
+	while [[ $1 != -- ]]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	exec lab/vm --kernel "$kernel" --clock count --timeout 1200 --payload "$work/payload" --out "$out" --log "$work/${out##*/}.log" \
+		"${options[@]}" -- "/ubdx/experiments/$experiment/guest.sh" "$@"
+}
+
+# Wait for the boots whose processes are in $running. When one fails there is nothing to wait for: what was measured until then
+# may say why.
+await_boots() {
+	local status=0 ended pid left
+	while ((${#running[@]} && !status)); do
+		wait -n -p ended || status=$?
+		left=()
+		for pid in "${running[@]}"; do
+			[[ $pid == "$ended" ]] || left+=("$pid")
+		done
+		running=("${left[@]}")
+	done
+	((status)) || return 0
+	end_boots
+	rm -rf "build/$experiment.failed"
+	mv "$work" "build/$experiment.failed"
+	echo "$experiment: the run failed; what there is of it: build/$experiment.failed" >&2
+	exit "$status"
+}
+
+end_boots() {
+	((${#running[@]} == 0)) || kill "${running[@]}" 2>/dev/null || true
+	wait
+	running=()
+}
+
+# What the sources are, apart from results, which change with each run.
+source_state() {
+	local revision
+	revision=$(git rev-parse HEAD 2>/dev/null) || { echo --revision unknown; return; }
+	echo "--revision $revision"
+	[[ -z $(git status --porcelain -- . ':!experiments/results') ]] || echo --dirty
+}
+
+# report RAW...: what the experiment's report.py makes of the raw data, and the data themselves.
+report() {
+	local raw
+	local -a state
+	read -r -d '' -a state < <(source_state) || true
+	lab/in python3 -B "experiments/$experiment/report.py" --out "$work/results" "${state[@]}" "$@"
+	for raw; do
+		lab/in experiments/lib/pack.sh "$raw" "$work/results/raw/${raw##*/}.tar.xz"
+	done
+}
+
+# keep FOLDER: the results become FOLDER. Says whether they are those of the commit, or what was different.
+keep() {
+	local results=$1 file
+	mkdir -p "$(dirname "$results")" "$work/committed"
+	rm -rf "$results"
+	mv "$work/results" "$results"
+	echo
+	cat "$results/table.txt"
+	echo
+	for file in results.json manifest.json; do
+		git show "HEAD:$results/$file" >"$work/committed/$file" 2>/dev/null || file=''
+	done
+	[[ -z $file ]] || lab/in python3 -B experiments/lib/same.py "$work/committed" "$results" || true
+	echo "Results, figure and manifest: $results ($SECONDS s)"
+}

@@ -1,0 +1,70 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The stages' part in the guest: for each transfer mode and each way to touch a payload, have ubdx-trace watch one fio run on
+# the null target. Leaves in $OUT what report.py reads: MODE.TOUCH.json, as ubdx-trace says it.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=../lib/devices.sh
+. "$here/../lib/devices.sh"
+
+usage() { echo "usage: guest.sh [--seed N]   runs in the lab's guest; experiments/stages/run.sh starts it"; }
+
+die() { echo "stages: $*" >&2; exit 1; }
+
+# The sizes tell the jobs apart, in what ubdx-trace says.
+job_file() {
+	cat <<-END
+	[global]
+	filename=/dev/$DEV
+	ioengine=io_uring
+	direct=1
+	thread=1
+	randseed=$seed
+	norandommap=1
+	iodepth_batch_submit=8
+	iodepth_batch_complete_min=1
+	iodepth_batch_complete_max=8
+	stonewall
+	END
+	local rw
+	for rw in randwrite randread; do
+		printf '[%s.4k]\nrw=%s\nbs=4k\nblockalign=8k\niodepth=1\nnumber_ios=%d\n' $rw $rw "$1"
+		printf '[%s.512k]\nrw=%s\nbs=512k\nblockalign=1m\niodepth=32\nnumber_ios=%d\n' $rw $rw "$2"
+	done
+}
+
+main() {
+	local mode touch nr=0
+	local -a modes
+	seed=42
+	while (($#)); do
+		case $1 in
+		--seed) seed=${2:?--seed needs a number}; shift ;;
+		-h | --help) usage; exit 0 ;;
+		*) die "unknown option $1" ;;
+		esac
+		shift
+	done
+	read -r _ _ kernel _ </proc/version
+	insmod /ubdx/ubdx.ko
+	mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
+	rmmod ubdx
+	printf 'kernel\t%s\nseed\t%s\n' "$kernel" "$seed" >"$OUT/machine"
+	for touch in none all; do
+		for mode in "${modes[@]}"; do
+			up_ubdx --xfer "$mode" --touch "$touch"
+			job_file 50 64 >/tmp/warm.fio
+			fio --output=/dev/null /tmp/warm.fio
+			job_file 500 256 >/tmp/job.fio
+			ubdx-trace --json "/dev/$DEV" -- fio --output=/dev/null /tmp/job.fio >"$OUT/$mode.$touch.json"
+			down_ubdx
+			nr=$((nr + 1))
+			echo "stages [$nr/$((2 * ${#modes[@]}))] $mode, touched: $touch"
+		done
+	done
+}
+
+main "$@"

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A file system on ubdx that dirties more memory than there is: to write back, the kernel needs the server, and the server
+# needs memory. It must come to an end, in every mode, with every byte where it belongs; through the page cache of the
+# server's own file, which is dirty as well, and past it.
+#
+# lab: --mem 512 --timeout 600
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/vm/lib.sh
+
+readonly JOBS=4 EACH=72 # MiB
+mkdir -p /tmp/mnt
+
+# Compressed to next to nothing, so that it takes no memory to speak of.
+fill() {
+	timeout 240 fio --minimal --output=/dev/null --eta=never --name=storm --directory=/tmp/mnt --numjobs="$JOBS" --size="${EACH}m" \
+		--verify=pattern --verify_pattern='"ubdx"%o' --verify_fatal=1 --rw="$1" "${@:2}"
+}
+
+storm() { fill randwrite --bs=64k --do_verify=0 --fallocate=none --end_fsync=1; }
+look() { fill read --bs=64k; }
+
+pressed() { (($(vmstat_of pgscan_kswapd) + $(vmstat_of pgscan_direct) > 0)); }
+vmstat_of() {
+	local name value
+	while read -r name value; do
+		[[ $name != "$1" ]] || echo "$value"
+	done </proc/vmstat
+}
+
+load
+modprobe zram
+echo 800M >/sys/block/zram0/disksize
+# let it come to the point where writers wait
+echo 70 >/proc/sys/vm/dirty_ratio
+echo 60 >/proc/sys/vm/dirty_background_ratio
+
+for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
+	for how in '' --direct; do
+		what="$mode${how:+, direct}"
+		# shellcheck disable=SC2086 # none, or one
+		add --target loop --file /dev/zram0 $how --queues 2 --depth 32 --max-io 256K --xfer "$mode"
+		is "$(<"/proc/$server/oom_score_adj")" -1000 "$what: the server will not be killed for lack of memory"
+		mkfs.ext4 -q -E nodiscard "$dev"
+		mount "$dev" /tmp/mnt
+		ok "$what: more is written than there is memory" storm
+		echo 3 >/proc/sys/vm/drop_caches
+		ok "$what: and is there" look
+		ok "$what: umount" timeout 60 umount /tmp/mnt
+		ok "$what: it was in that mode" test "$(counted_in "$mode")" -gt 100
+		is "$(errors)" 0 "$what: no request failed"
+		ok "$what: check" e2fsck -fn "$dev"
+		del "$dev"
+		blkdiscard -f /dev/zram0
+	done
+done
+ok "memory was short" pressed
+fails "nobody was killed for it" grep -q 'Out of memory' <(dmesg)
+
+finish
