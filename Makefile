@@ -31,8 +31,7 @@ help: ## show the targets
 # ---- the two commands, and what CI runs beside them ----
 
 run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and say where its cost goes: tables, figures, raw data
-	@experiments/compare/run.sh --kernel $(KERNEL)
-	@experiments/stages/run.sh --kernel $(KERNEL)
+	@experiments/run.sh --kernel $(KERNEL)
 
 check: ## hold the last run's results against what is promised of them
 	@$(IN) experiments/compare/check.py experiments/results/compare/$(KERNEL)/results.json

@@ -77,15 +77,10 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 	return names[reason];
 }
 
-/* The mode of a request, which the device's mode may be unable to carry. */
+/* The mode of a request that the device's mode can't carry. */
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
-						const struct ubdx_xfer_ops *xfer,
-						struct request *rq)
+						enum ubdx_fallback reason)
 {
-	enum ubdx_fallback reason = xfer->refuse(q->dev, rq);
-
-	if (likely(!reason))
-		return xfer;
 	slot->fallback = reason;
 	atomic64_inc(&q->fallbacks[reason]);
 	return &ubdx_xfer_user;

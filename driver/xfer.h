@@ -92,8 +92,7 @@ unsigned int ubdx_xfer_default(void);
 void ubdx_xfer_set_default(unsigned int mode);
 
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
-						const struct ubdx_xfer_ops *xfer,
-						struct request *rq);
+						enum ubdx_fallback reason);
 
 /* The one place where a request's mode is decided. In queue_rq; slot->op is known. */
 static inline const struct ubdx_xfer_ops *
@@ -102,8 +101,12 @@ ubdx_xfer_select(struct ubdx_queue *q, struct ubdx_slot *slot, struct request *r
 	const struct ubdx_xfer_ops *xfer = READ_ONCE(q->dev->xfer);
 
 	slot->fallback = UBDX_FALLBACK_NONE;
-	if (xfer->refuse && ubdx_slot_has_payload(slot))
-		return ubdx_xfer_fall_back(q, slot, xfer, rq);
+	if (xfer->refuse && ubdx_slot_has_payload(slot)) {
+		enum ubdx_fallback reason = xfer->refuse(q->dev, rq);
+
+		if (unlikely(reason))
+			return ubdx_xfer_fall_back(q, slot, reason);
+	}
 	return xfer;
 }
 

@@ -72,7 +72,8 @@ static bool ubdx_is_linear(const struct request *rq)
 	return true;
 }
 
-static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *rq)
+/* One that is not simply whole pages. */
+static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, struct request *rq)
 {
 	u32 offset = ubdx_page_offset(rq), bytes = blk_rq_bytes(rq);
 	bool whole = READ_ONCE(ubdx_allow_partial_pages);
@@ -84,6 +85,14 @@ static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *
 	if (ubdx_rq_may_have_gaps(rq) && !ubdx_is_linear(rq))
 		return whole ? UBDX_FALLBACK_GAP : UBDX_FALLBACK_PARTIAL;
 	return UBDX_FALLBACK_NONE;
+}
+
+static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *rq)
+{
+	if (likely(!offset_in_page(ubdx_page_offset(rq) | blk_rq_bytes(rq)) &&
+		   !ubdx_rq_may_have_gaps(rq)))
+		return UBDX_FALLBACK_NONE;
+	return ubdx_map_refuse_odd(dev, rq);
 }
 
 /* ---- in ---- */
@@ -125,7 +134,7 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 static const struct vm_operations_struct ubdx_map_vm_ops;
 
 /* Now, and not when it is looked at. Where this can't be done a fault will do it. */
-static void ubdx_map_eagerly(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+static noinline void ubdx_map_eagerly(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;

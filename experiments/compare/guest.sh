@@ -115,12 +115,12 @@ job_file() {
 	rw=randwrite
 	bssplit=4k/25:512k/75
 	iodepth=32
-	number_ios=384
+	number_ios=128
 	[warm.read]
 	rw=randread
 	bssplit=4k/25:512k/75
 	iodepth=32
-	number_ios=384
+	number_ios=128
 	END
 	for cell in $(cell_list); do
 		IFS=. read -r rw qd bs <<<"$cell"

@@ -56,9 +56,9 @@ main() {
 	for touch in none all; do
 		for mode in "${modes[@]}"; do
 			up_ubdx --xfer "$mode" --touch "$touch"
-			job_file 50 64 >/tmp/warm.fio
+			job_file 50 32 >/tmp/warm.fio
 			fio --output=/dev/null /tmp/warm.fio
-			job_file 500 256 >/tmp/job.fio
+			job_file 300 128 >/tmp/job.fio
 			ubdx-trace --json "/dev/$DEV" -- fio --output=/dev/null /tmp/job.fio >"$OUT/$mode.$touch.json"
 			down_ubdx
 			nr=$((nr + 1))
