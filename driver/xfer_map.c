@@ -27,10 +27,15 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 
 #include "trace.h"
 #include "xfer.h"
+
+#ifndef CONFIG_ARCH_HAS_PTE_SPECIAL
+#error "pages can be in a window only where a page table can say that they are not the process's own"
+#endif
 
 static u64 ubdx_window_bytes(const struct ubdx_queue *q)
 {
@@ -97,6 +102,45 @@ static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *
 
 /* ---- in ---- */
 
+/* Some pages that follow each other, on their way into an area. */
+struct ubdx_map_run {
+	struct vm_area_struct *vma;
+	unsigned long addr; /* of the first */
+	unsigned int nr;
+	unsigned int done;
+	unsigned long pfns[32];
+};
+
+/* With the page table's lock held. Another thread's fault may have been here before. */
+static int ubdx_map_pte(pte_t *pte, unsigned long addr, void *data)
+{
+	struct ubdx_map_run *run = data;
+	unsigned long pfn = run->pfns[run->done++];
+
+	if (pte_none(ptep_get(pte)))
+		set_pte_at(run->vma->vm_mm, addr, pte,
+			   pte_mkspecial(pfn_pte(pfn, run->vma->vm_page_prot)));
+	return 0;
+}
+
+/*
+ * As far as the area has room for them. Like i915's remap_io_sg(): a walk of the page tables for each
+ * run and not, as by vmf_insert_pfn(), for each page, which takes ten times as long.
+ */
+static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
+{
+	unsigned long start = max(run->addr, run->vma->vm_start);
+	unsigned long end = min(run->addr + run->nr * PAGE_SIZE, run->vma->vm_end);
+	int ret = 0;
+
+	run->done = (start - run->addr) >> PAGE_SHIFT;
+	if (start < end)
+		ret = apply_to_page_range(run->vma->vm_mm, start, end - start, ubdx_map_pte, run);
+	run->addr += run->nr * PAGE_SIZE;
+	run->nr = 0;
+	return ret ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
+}
+
 /*
  * Put all pages of a request into its place, as far as the area has that. The caller is a user of the
  * request or owns it, and holds mmap_lock or the area's own lock.
@@ -104,29 +148,31 @@ static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *
 static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct *vma,
 				  struct ubdx_queue *q, struct ubdx_slot *slot)
 {
-	unsigned long addr =
-		vma->vm_start + ubdx_place(q, slot) - ((u64)vma->vm_pgoff << PAGE_SHIFT);
-	u32 pos = ubdx_page_offset(slot->rq), page, next = 0, nr = 0;
+	struct ubdx_map_run run = {
+		.vma = vma,
+		.addr = vma->vm_start + ubdx_place(q, slot) - ((u64)vma->vm_pgoff << PAGE_SHIFT),
+	};
+	u32 pos = ubdx_page_offset(slot->rq), nr = 0;
 	vm_fault_t ret = VM_FAULT_NOPAGE;
 	struct req_iterator iter;
 	struct bio_vec bv;
 
 	WRITE_ONCE(slot->exposed, srv); /* before the first of them is there */
 	rq_for_each_segment(bv, slot->rq, iter) {
-		unsigned long to;
-
-		page = pos >> PAGE_SHIFT;
-		to = addr + page * PAGE_SIZE;
-		pos += bv.bv_len;
 		/* two segments can share a page */
-		if (page < next || to < vma->vm_start || to >= vma->vm_end)
+		if (pos >> PAGE_SHIFT == nr) {
+			run.pfns[run.nr++] = page_to_pfn(bv.bv_page);
+			nr++;
+		}
+		pos += bv.bv_len;
+		if (run.nr < ARRAY_SIZE(run.pfns))
 			continue;
-		ret = vmf_insert_pfn(vma, to, page_to_pfn(bv.bv_page));
+		ret = ubdx_map_put_in(&run);
 		if (unlikely(ret != VM_FAULT_NOPAGE))
-			break;
-		next = page + 1;
-		nr++;
+			return ret;
 	}
+	if (run.nr)
+		ret = ubdx_map_put_in(&run);
 	ubdx_moved(q, slot, UBDX_MOVED_MAPPED, nr);
 	return ret;
 }
