@@ -69,10 +69,10 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
     return result
 
 
-def copy_calibration(rows: dict) -> float | None:
-    """What the kernel's copy of a payload costs: ublk's copy mode less its user copy mode, untouched, at 512k."""
+def calibration(rows: dict, dear: str, cheap: str) -> float | None:
+    """What one row does more than the other with each KiB of a payload, from 512k writes."""
     try:
-        pair = [rows[name]["cells"]["randwrite.32.512k"]["instructions"] for name in ("ublk-null-copy", "ublk-null-user-untouched")]
+        pair = [rows[name]["cells"]["randwrite.32.512k"]["instructions"] for name in (dear, cheap)]
     except KeyError:
         return None
     return round((pair[0] - pair[1]) / 512, 1)
@@ -102,7 +102,8 @@ def collect(rows: list[Row], replicates: list[Replicate]) -> dict:
         "floors": {boot: row.name for boot, row in floors.items()},
         "replicates": len(replicates),
         "cells": cells,
-        "copy_instructions_per_kib": copy_calibration(results),
+        "copy_instructions_per_kib": calibration(results, "ublk-null-copy", "ublk-null-user-untouched"),
+        "touch_instructions_per_kib": calibration(results, "ubdx-null-copy-all", "ubdx-null-copy"),
         "rows": results,
     }
 
@@ -165,6 +166,8 @@ def text_report(results: dict) -> str:
     ]
     if results["copy_instructions_per_kib"] is not None:
         notes.append(f"Calibration: the kernel's copy of a payload takes {results['copy_instructions_per_kib']} instructions per KiB here.")
+    if results["touch_instructions_per_kib"] is not None:
+        notes.append(f"Touched: ubdx's server adds up what it looks at, {results['touch_instructions_per_kib']} instructions per KiB in each mode; ublk's only has it moved.")
     return "\n".join(parts) + "\n" + "\n".join(notes) + "\n"
 
 
