@@ -135,6 +135,22 @@ ok "SIGTERM: the server takes the device with it" kill -TERM "$server"
 ok "SIGTERM: it goes" until_ok 10 gone "$dev"
 ok "SIGTERM: and lets go of its file" until_ok 10 no_process "$server"
 
+# ---- the next server is another one ----
+
+info() { ubdx info --json "$dev" | jq -c "$1"; }
+add --target loop --file /tmp/file --recovery reissue --xfer map
+ok "another way: killed" kill_server
+ok "another way: the next one offers less, and looks at payloads" \
+	ubdx recover --target loop --file /tmp/file --offer copy,user --touch header "$dev"
+is "$(info .xfer_modes)" '["copy","user"]' "another way: those are the modes"
+ok "another way: one of them is what it has" test "$(info .xfer)" != '"map"'
+ok "another way: it serves" read_one
+is "$(info .touched_bytes)" 64 "another way: and has looked"
+ok "another way: handed over to one that offers all" ubdx recover --live --target loop --file /tmp/file "$dev"
+is "$(info .xfer)" '"map"' "another way: the mode that was asked for is back"
+ok "another way: it serves" read_one
+del "$dev"
+
 # ---- refusals ----
 
 add --target loop --file /tmp/file --recovery reissue

@@ -81,6 +81,9 @@ struct option_def {
 	const char *help;
 };
 
+/* Where the command line says nothing of a number. */
+#define OPTION_UNSET UINT64_MAX
+
 #define OPTION_JSON(value) { "json", OPTION_FLAG, value, 1, 0, NULL, "print JSON" }
 
 /*
@@ -148,10 +151,84 @@ int daemon_wait(pid_t child, int reader, struct report *report);
 void daemon_detach(void);
 void daemon_log(void *arg, int priority, const char *text);
 
-/* ---- add.c: what there is to choose from, as words ---- */
+/* ---- server_args.c ---- */
 
-void cli_targets(char *text, size_t size);
-void cli_modes(char *text, size_t size);
+/**
+ * struct server_args - what is said of a server on a command line.
+ * @targets, @modes: what there is to choose from, as words.
+ */
+struct server_args {
+	const char *target, *file, *xfer, *offer, *touch, *cpus;
+	uint64_t prefault;
+	int direct, no_discard, foreground, json;
+	char targets[128], modes[160];
+};
+
+/* The options for it, for a table of them. */
+#define OPTIONS_TARGET(a)                                                      \
+	{ "target", OPTION_STRING, &(a)->target, 0, 0, "NAME", (a)->targets }, \
+		{ "file",                                                      \
+		  OPTION_STRING,                                               \
+		  &(a)->file,                                                  \
+		  0,                                                           \
+		  0,                                                           \
+		  "PATH",                                                      \
+		  "file or block device behind loop" },                        \
+		{ "direct",                                                    \
+		  OPTION_FLAG,                                                 \
+		  &(a)->direct,                                                \
+		  1,                                                           \
+		  0,                                                           \
+		  NULL,                                                        \
+		  "bypass the page cache of the file" },                       \
+		{ "no-discard",                                                \
+		  OPTION_FLAG,                                                 \
+		  &(a)->no_discard,                                            \
+		  1,                                                           \
+		  0,                                                           \
+		  NULL,                                                        \
+		  "never give space of the target back" }
+
+#define OPTIONS_SERVER(a)                                                                           \
+	{ "xfer", OPTION_STRING, &(a)->xfer, 0, 0, "MODE", (a)->modes },                            \
+		{ "offer",                                                                          \
+		  OPTION_STRING,                                                                    \
+		  &(a)->offer,                                                                      \
+		  0,                                                                                \
+		  0,                                                                                \
+		  "MODE,...",                                                                       \
+		  "the modes that the server is willing to serve (all)" },                          \
+		{ "touch",                                                                          \
+		  OPTION_STRING,                                                                    \
+		  &(a)->touch,                                                                      \
+		  0,                                                                                \
+		  0,                                                                                \
+		  "PART",                                                                           \
+		  "look at payloads, and sum them up: none, header, all (none)" },                  \
+		{ "cpus",                                                                           \
+		  OPTION_STRING,                                                                    \
+		  &(a)->cpus,                                                                       \
+		  0,                                                                                \
+		  0,                                                                                \
+		  "LIST",                                                                           \
+		  "CPUs of the queues' threads, in turn: 0-3,8" },                                  \
+		{ "prefault",                                                                       \
+		  OPTION_SIZE,                                                                      \
+		  &(a)->prefault,                                                                   \
+		  0,                                                                                \
+		  UBDX_MAX_IO_BYTES,                                                                \
+		  "SIZE",                                                                           \
+		  "part of each tag's buffer resident from the start" },                            \
+		{ "foreground", OPTION_FLAG, &(a)->foreground, 1, 0, NULL, "stay; log to stderr" }, \
+		OPTION_JSON(&(a)->json)
+
+void server_args_init(struct server_args *a);
+/*
+ * Check them, and set what they say of @opts. *@cpus is for the caller to free when the server has ended. Returns -1 to go
+ * on, else the exit status.
+ */
+int server_args_apply(const struct command *self, const struct server_args *a,
+		      struct ubdx_server_opts *opts, unsigned int **cpus);
 
 /* ---- serve.c ---- */
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * server_args.c - what the commands that start a server have in common on their command lines: its target, the modes that
+ * it offers, what it looks at, where it runs.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static void list_targets(char *text, size_t size)
+{
+	const struct ubdx_target_ops *ops;
+	size_t used = 0;
+	unsigned int i;
+
+	for (i = 0; (ops = ubdx_target_get(i)) && used < size; i++)
+		used += snprintf(text + used, size - used, "%s%s", i ? ", " : "", ops->name);
+}
+
+static void list_modes(char *text, size_t size)
+{
+	size_t used = 0;
+	unsigned int mode;
+
+	for (mode = 0; mode < 64 && used < size; mode++)
+		if (ubdx_xfer_modes() >> mode & 1)
+			used += snprintf(text + used, size - used, "%s, ", ubdx_xfer_name(mode));
+	snprintf(text + used, used < size ? size - used : 0, "default");
+}
+
+void server_args_init(struct server_args *a)
+{
+	*a = (struct server_args){ .prefault = OPTION_UNSET };
+	list_targets(a->targets, sizeof(a->targets));
+	list_modes(a->modes, sizeof(a->modes));
+}
+
+static int parse_target(const struct command *self, const struct server_args *a)
+{
+	if (!a->target)
+		return cli_usage(self, "--target is needed: %s", a->targets);
+	if (!ubdx_target_find(a->target))
+		return cli_usage(self, "there is no target %s; there are %s", a->target,
+				 a->targets);
+	return -1;
+}
+
+static int parse_xfer(const struct command *self, const struct server_args *a, int *mode)
+{
+	if (!a->xfer || !strcmp(a->xfer, "default"))
+		return -1;
+	*mode = ubdx_xfer_by_name(a->xfer);
+	if (*mode < 0)
+		return cli_usage(self, "there is no transfer mode %s; there are %s", a->xfer,
+				 a->modes);
+	return -1;
+}
+
+static int parse_offer(const struct command *self, const struct server_args *a, uint64_t *modes)
+{
+	const char *name, *end = a->offer;
+	char text[32];
+	int mode;
+
+	*modes = 0;
+	while (end) {
+		name = end;
+		end = strchr(name, ',');
+		snprintf(text, sizeof(text), "%.*s", end ? (int)(end - name) : 31, name);
+		mode = ubdx_xfer_by_name(text);
+		if (mode < 0)
+			return cli_usage(self, "--offer: there is no transfer mode %s", text);
+		*modes |= 1ULL << mode;
+		if (end)
+			end++;
+	}
+	return -1;
+}
+
+static int parse_touch(const struct command *self, const struct server_args *a, uint32_t *touch)
+{
+	if (!a->touch || !strcmp(a->touch, "none"))
+		*touch = 0;
+	else if (!strcmp(a->touch, "header"))
+		*touch = 64;
+	else if (!strcmp(a->touch, "all"))
+		*touch = UINT32_MAX;
+	else
+		return cli_usage(self, "--touch is none, header or all, not %s", a->touch);
+	return -1;
+}
+
+int server_args_apply(const struct command *self, const struct server_args *a,
+		      struct ubdx_server_opts *opts, unsigned int **cpus)
+{
+	int ret;
+
+	ubdx_server_opts_init(opts);
+	if (a->prefault != OPTION_UNSET)
+		opts->prefault = a->prefault;
+	ret = parse_target(self, a);
+	if (ret < 0)
+		ret = parse_xfer(self, a, &opts->xfer);
+	if (ret < 0)
+		ret = parse_offer(self, a, &opts->xfer_modes);
+	if (ret < 0)
+		ret = parse_touch(self, a, &opts->touch);
+	if (ret >= 0)
+		return ret;
+	if (a->cpus && parse_cpus(a->cpus, cpus, &opts->nr_cpus))
+		return cli_usage(self, "--cpus %s is not a list of CPUs, such as 0-3,8", a->cpus);
+	opts->cpus = *cpus;
+	return -1;
+}
