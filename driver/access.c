@@ -20,7 +20,7 @@
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
-#include "trace.h"
+#include "stage.h"
 #include "xfer.h"
 
 #define UBDX_POS_FIELD(pos, shift, bits) ((u32)((pos) >> (shift)) & ((1U << (bits)) - 1))

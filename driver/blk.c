@@ -12,7 +12,7 @@
 #include <linux/blkdev.h>
 
 #include "chan.h"
-#include "trace.h"
+#include "stage.h"
 #include "xfer.h"
 
 /*

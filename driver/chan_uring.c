@@ -24,7 +24,7 @@
 #include <linux/sched/signal.h>
 
 #include "chan.h"
-#include "trace.h"
+#include "stage.h"
 #include "xfer.h"
 
 /* Set for ATTACH's command, and for one that carries task work. */
@@ -350,8 +350,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	}
 	/* The request is ours, and so is the tag: its command went to the server with it. */
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_stage_read(sq->q, slot, READ_ONCE(arg->read_ns));
-	ubdx_stage(sq->q, slot, UBDX_T_COMMIT);
+		ubdx_stage_commit(sq->q, slot, READ_ONCE(arg->read_ns));
 
 	result = ubdx_settle(sq, slot, res);
 	if (unlikely(result.status) && fatal_signal_pending(current)) {

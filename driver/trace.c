@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * trace.c - stamps and trace events. All of it is out of the way while nobody listens: the static
- * key ubdx_traced is on as long as one of the events is registered.
- *
- * A tag's stamps belong to its slot's owner. Their seq says which request they are of: tracing can
- * begin while requests are under way, and those must not show what an earlier one left.
+ * trace.c - trace events. All of it is out of the way while nobody listens: the static key
+ * ubdx_traced is on as long as one of the events is registered.
  */
 #include <linux/blk-mq.h>
 #include <linux/jump_label.h>
@@ -13,7 +10,7 @@
 #include "xfer.h"
 
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "stage.h"
 
 DEFINE_STATIC_KEY_FALSE(ubdx_traced);
 
@@ -26,67 +23,6 @@ int ubdx_trace_reg(void)
 void ubdx_trace_unreg(void)
 {
 	static_branch_dec(&ubdx_traced);
-}
-
-/* The request in @slot, owned by the caller, reached @stage at @now (ns, CLOCK_MONOTONIC). */
-void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now)
-{
-	u16 tag = slot - q->slots;
-	struct ubdx_stamps *stamps = &q->stamps[tag];
-	u32 seq = ubdx_slot_seq(slot);
-	int dev = q->dev->id;
-
-	if (stage == UBDX_T_QUEUE) {
-		memset(stamps, 0, sizeof(*stamps));
-		stamps->seq = seq;
-	}
-	if (stamps->seq == seq)
-		stamps->at[stage] = now;
-
-	switch (stage) {
-	case UBDX_T_QUEUE:
-		trace_ubdx_queue(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_PUBLISH:
-		trace_ubdx_publish(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_DELIVER:
-		trace_ubdx_deliver(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_READ:
-		trace_ubdx_read(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_MOVE:
-		trace_ubdx_move(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_COMMIT:
-		trace_ubdx_commit(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_RELEASE:
-		trace_ubdx_release(dev, q->qid, tag, seq, now);
-		break;
-	default:
-		break;
-	}
-}
-
-/* T3: what the server says it took from T2 to reading the descriptor; 0: it didn't say. */
-void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns)
-{
-	struct ubdx_stamps *stamps = &q->stamps[slot - q->slots];
-
-	if (read_ns && stamps->seq == ubdx_slot_seq(slot))
-		__ubdx_stage(q, slot, UBDX_T_READ, stamps->at[UBDX_T_DELIVER] + read_ns);
-}
-
-/* T6, of a request that was committed. If nothing was to be done since then it is T5. */
-void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot, bool took)
-{
-	struct ubdx_stamps *stamps = &q->stamps[slot - q->slots];
-
-	if (stamps->seq == ubdx_slot_seq(slot) && stamps->at[UBDX_T_COMMIT])
-		__ubdx_stage(q, slot, UBDX_T_RELEASE,
-			     took ? ktime_get_ns() : stamps->at[UBDX_T_COMMIT]);
 }
 
 static u8 ubdx_page_class(struct request *rq)
@@ -104,25 +40,26 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 		     struct ubdx_result result)
 {
 	u16 tag = slot - q->slots;
+	const struct ubdx_stamps *stamps = &q->stamps[tag];
 	u32 seq = ubdx_slot_seq(slot);
 
-	*done = (struct ubdx_trace_done){
-		.dev = q->dev->id,
-		.qid = q->qid,
-		.tag = tag,
-		.seq = seq,
-		.op = slot->op,
-		.xfer = slot->xfer->mode,
-		.fallback = slot->fallback,
-		.page_class = ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) :
-							    UBDX_PAGE_NONE,
-		.sector = blk_rq_pos(slot->rq),
-		.bytes = result.bytes,
-		.error = blk_status_to_errno(result.status),
-	};
-	if (q->stamps[tag].seq == seq) {
-		memcpy(done->stamp, q->stamps[tag].at, sizeof(done->stamp));
-		memcpy(done->moved, q->stamps[tag].moved, sizeof(done->moved));
+	done->dev = q->dev->id;
+	done->qid = q->qid;
+	done->tag = tag;
+	done->seq = seq;
+	done->op = slot->op;
+	done->xfer = slot->xfer->mode;
+	done->fallback = slot->fallback;
+	done->page_class = ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) : UBDX_PAGE_NONE;
+	done->sector = blk_rq_pos(slot->rq);
+	done->bytes = result.bytes;
+	done->error = blk_status_to_errno(result.status);
+	if (likely(stamps->seq == seq)) {
+		memcpy(done->stamp, stamps->at, sizeof(done->stamp));
+		memcpy(done->moved, stamps->moved, sizeof(done->moved));
+	} else {
+		memset(done->stamp, 0, sizeof(done->stamp));
+		memset(done->moved, 0, sizeof(done->moved));
 	}
 }
 

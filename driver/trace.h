@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * trace.h - the driver's trace events, and the stamps they carry.
+ * trace.h - the driver's trace events. They are emitted by stage.h and trace.c.
  *
  * ubdx_done carries everything about one request; an aggregating tracer needs nothing else. The
- * stage events are for timelines. Stamps are ktime_get_ns() (CLOCK_MONOTONIC), taken only while at
- * least one of these events is enabled: otherwise a stage costs one no-op.
+ * stage events are for timelines.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM ubdx
@@ -16,62 +15,8 @@
 
 #include "dev.h"
 
-#ifndef UBDX_TRACE_ONCE
-#define UBDX_TRACE_ONCE
-
-DECLARE_STATIC_KEY_FALSE(ubdx_traced);
-
 int ubdx_trace_reg(void);
 void ubdx_trace_unreg(void);
-
-/* What the pages behind a request are, by its first segment. */
-enum ubdx_page_class {
-	UBDX_PAGE_NONE, /* no payload */
-	UBDX_PAGE_SMALL,
-	UBDX_PAGE_LARGE, /* part of a compound page or large folio */
-	UBDX_PAGE_SLAB,
-};
-
-void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
-void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot, bool took);
-void ubdx_stage_read(struct ubdx_queue *q, struct ubdx_slot *slot, u32 read_ns);
-void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot,
-		     struct ubdx_result result);
-void ubdx_trace_emit(struct ubdx_trace_done *done);
-void ubdx_trace_released(struct ubdx_server_queue *sq);
-void ubdx_trace_batch(struct ubdx_server_queue *sq);
-
-/* ns, CLOCK_MONOTONIC, if anybody wants to know. */
-static inline u64 ubdx_stage_now(void)
-{
-	return static_branch_unlikely(&ubdx_traced) ? ktime_get_ns() : 0;
-}
-
-/* The request in @slot, owned by the caller, reached @stage at @now, which is of ubdx_stage_now(). */
-static inline void ubdx_stage_then(struct ubdx_queue *q, struct ubdx_slot *slot,
-				   enum ubdx_stage stage, u64 now)
-{
-	if (static_branch_unlikely(&ubdx_traced) && likely(now))
-		__ubdx_stage(q, slot, stage, now);
-}
-
-/* It reaches it now. */
-static inline void ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage)
-{
-	if (static_branch_unlikely(&ubdx_traced))
-		__ubdx_stage(q, slot, stage, ktime_get_ns());
-}
-
-/* Count what was done to a payload. */
-static inline void ubdx_moved(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_moved what,
-			      u32 nr)
-{
-	atomic64_add(nr, &q->moved[what]);
-	if (static_branch_unlikely(&ubdx_traced))
-		q->stamps[slot - q->slots].moved[what] += nr;
-}
-
-#endif /* UBDX_TRACE_ONCE */
 
 /* Trace events are laid out as everywhere in the kernel. */
 /* clang-format off */

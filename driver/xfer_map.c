@@ -30,7 +30,7 @@
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
 
-#include "trace.h"
+#include "stage.h"
 #include "xfer.h"
 
 #ifndef CONFIG_ARCH_HAS_PTE_SPECIAL

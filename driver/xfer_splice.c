@@ -27,7 +27,7 @@
 #include <linux/slab.h>
 #include <linux/splice.h>
 
-#include "trace.h"
+#include "stage.h"
 #include "xfer.h"
 
 /*

@@ -126,46 +126,42 @@ struct {
 
 /* ---- requests ---- */
 
-#define TIMES4(n) n, n, n, n
-#define TIMES16(n) TIMES4(n), TIMES4(n), TIMES4(n), TIMES4(n)
-#define TIMES64(n) TIMES16(n), TIMES16(n), TIMES16(n), TIMES16(n)
+#define TIMES2(n) n, n
+#define TIMES4(n) TIMES2(n), TIMES2(n)
+#define TIMES8(n) TIMES4(n), TIMES4(n)
+#define TIMES16(n) TIMES8(n), TIMES8(n)
+#define FROM(n, times)                                                                  \
+	times(n), times(n + 1), times(n + 2), times(n + 3), times(n + 4), times(n + 5), \
+		times(n + 6), times(n + 7)
+#define ONCE(n) n
 
-/* BPF can't count leading zeroes. */
-static const __u8 log2_of_byte[256] = {
-	0,	    0,		1,	    1,		TIMES4(2),  TIMES4(3),	TIMES4(3),
-	TIMES16(4), TIMES16(5), TIMES16(5), TIMES64(6), TIMES64(7), TIMES64(7),
+/* The buckets of values below 256, see HIST_SUB. BPF can't count leading zeroes. */
+static const __u8 bucket_of_byte[256] = {
+	FROM(0, ONCE),	  FROM(8, ONCE),    FROM(16, TIMES2),
+	FROM(24, TIMES4), FROM(32, TIMES8), FROM(40, TIMES16),
 };
 
-static __always_inline u32 log2_of(u64 v)
-{
-	u32 r = 0;
-
-	if (v > 0xffffffff) {
-		v >>= 32;
-		r = 32;
-	}
-	if (v > 0xffff) {
-		v >>= 16;
-		r += 16;
-		barrier_var(r); /* or it is compared twice */
-	}
-	if (v > 0xff) {
-		v >>= 8;
-		r += 8;
-		barrier_var(r);
-	}
-	return r + log2_of_byte[v & 0xff];
-}
-
+/* A value without its last bit, if it stays 8 or more, is HIST_SUB buckets lower. */
 static __always_inline u32 bucket_of(u64 v)
 {
-	u32 octave, bucket;
+	u32 shift;
 
-	if (v < HIST_SUB)
-		return v;
-	octave = log2_of(v) - HIST_SUB_BITS;
-	bucket = HIST_SUB * (octave + 1) + ((v >> octave) & (HIST_SUB - 1));
-	return bucket < NR_BUCKETS ? bucket : NR_BUCKETS - 1;
+	/* the usual ones first */
+	if (v < 1 << 13)
+		shift = v < 1 << 8 ? 0 : 5;
+	else if (v < 1 << 18)
+		shift = 10;
+	else if (v < 1 << 23)
+		shift = 15;
+	else if (v < 1 << 28)
+		shift = 20;
+	else if (v < 1ULL << 33)
+		shift = 25;
+	else if (v < 1ULL << 36)
+		shift = 30;
+	else
+		return NR_BUCKETS - 1;
+	return bucket_of_byte[(v >> shift) & 255] + shift * HIST_SUB;
 }
 
 static __always_inline void add_sample(struct class_stats *stats, u32 interval, u64 value)
@@ -239,15 +235,17 @@ static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
 /* Not inlined: few requests need it. The place of a class, or MAX_CLASSES if there is none left. */
 static __noinline u32 place_of(u64 what)
 {
-	u32 bytes = what, *place, next;
+	u32 bytes = what, left, *place, next;
 	struct class_key key = {
 		.xfer = what >> 32,
 		.op = what >> 40,
 		.fallback = what >> 48,
 		.page_class = what >> 56,
-		.size_log2 = bytes > 1 ? log2_of(bytes - 1) + 1 : bytes,
 	};
 
+	/* rounded up, and 1 for 1 */
+	for (left = bytes > 1 ? bytes - 1 : bytes; left; left >>= 1)
+		key.size_log2++;
 	place = bpf_map_lookup_elem(&classes, &key);
 	if (place)
 		return *place;

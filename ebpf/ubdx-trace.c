@@ -23,6 +23,7 @@
 
 #define EXIT_USAGE 2
 #define TICK_MS 100
+#define LEARN_TICK_MS 10
 /* So many requests tell who submits. */
 #define LEARN_REQUESTS 64
 
@@ -638,10 +639,12 @@ static uint64_t requests_so_far(struct tracer *t)
 
 static void wait_tick(struct tracer *t)
 {
+	unsigned int ms = t->learning ? LEARN_TICK_MS : TICK_MS;
+
 	if (t->ring)
-		ring_buffer__poll(t->ring, TICK_MS);
+		ring_buffer__poll(t->ring, ms);
 	else
-		usleep(TICK_MS * 1000);
+		usleep(ms * 1000);
 }
 
 /* Its end interrupts the wait for the next tick. */

@@ -1,3 +1,3 @@
 # test: tracing
-# file: driver/chan_uring.c
-s/ubdx_stage(sq->q, slot, UBDX_T_COMMIT);/;/
+# file: driver/stage.h
+s/__ubdx_stage(q, slot, UBDX_T_COMMIT, ktime_get_ns());/;/

@@ -10,12 +10,18 @@
 
 readonly REQUESTS=6000
 
-# cost TOOL...: instructions a request of a job at queue depth 32: the difference of two lengths.
+# cost TOOL...: instructions a request of a job at queue depth 32: the difference of two lengths, the least of
+# three. Who runs when is luck, is so for a whole job, and makes 4 percent: what both have to be held to is the best.
 cost() {
-	local short long
-	short=$(measure $((REQUESTS / 3)) "$@")
-	long=$(measure $REQUESTS "$@")
-	echo $(((long - short) * 3 / (2 * REQUESTS)))
+	local short long cost least=
+	for _ in 1 2 3; do
+		short=$(measure $((REQUESTS / 3)) "$@")
+		long=$(measure $REQUESTS "$@")
+		cost=$(((long - short) * 3 / (2 * REQUESTS)))
+		[[ $least ]] && ((least <= cost)) || least=$cost
+		echo "# $*: $cost" >&2
+	done
+	echo "$least"
 }
 
 # measure N TOOL...: ns, which are instructions here, that N requests under TOOL take, from the job's start to its end.
@@ -46,7 +52,7 @@ everything=$(cost ubdx-trace --json --events all "$dev" --)
 echo "# with all events: $everything"
 
 ok "the measurement sees the tool at all" test "$only" -gt "$off"
-at_most 26 "the default" "$standard"
+at_most 15 "the default" "$standard"
 # two equal runs differ by a few percent, by who is scheduled when
 ok "the stages alone cost no more" test "$only" -le $((standard + off / 10))
 again=$(cost env)

@@ -16,6 +16,9 @@ traced() { ubdx-trace --json "$@" >/tmp/json; }
 reads() { dd if="$dev" of=/dev/null bs="$1" count="$2" iflag=direct status=none; }
 writes() { dd if=/dev/zero of="$dev" bs="$1" count="$2" oflag=direct status=none; }
 
+# What a tool attaches last is attached: it sees what comes now.
+traces() { bpftool link show | grep -q ubdx_queue; }
+
 # refused_with WORDS CMD...: CMD fails, with one line that has WORDS in it.
 refused_with() {
 	local words=$1 status=0
@@ -67,6 +70,9 @@ export dev
 ok "a mix" traced --histogram "$dev" -- bash -c mixed
 says "is told apart by operation and size" '[.classes[] | [.op, .max_bytes, .pages, .count]] | sort ==
 	[["discard", 1048576, "none", 1], ["flush", 0, "none", 1], ["read", 4096, "small", 10], ["write", 65536, "small", 20]]'
+# shellcheck disable=SC2016 # $least is of jq
+says "and what they hold adds up to the means, to 1/8" '[.classes[].stages[] | ((.histogram | map(.[0] * .[1]) | add) / .samples) as $least |
+	.mean >= $least and .mean <= $least * 9 / 8 + 1] | all'
 says "its histograms hold every request" '[.classes[] | (.stages.total.histogram | map(.[1]) | add) == .count] | all'
 ok "--op" traced --op write,flush "$dev" -- bash -c mixed
 says "only these" '[.classes[].op] | sort == ["flush", "write"]'
@@ -163,7 +169,7 @@ stop_load "the load went on, and read what it had written"
 
 ubdx-trace --json "$dev" >/tmp/json &
 tracer=$!
-until_ok 20 bash -c 'bpftool prog show | grep -q on_done'
+until_ok 20 traces
 reads 4k 20
 kill -INT $tracer
 status=0
@@ -174,7 +180,7 @@ ok "nothing of it stays" until_ok 10 bash -c '! bpftool prog show | grep -q on_d
 
 ubdx-trace --json "$dev" >/tmp/json 2>/tmp/err &
 tracer=$!
-until_ok 20 bash -c 'bpftool prog show | grep -q on_done'
+until_ok 20 traces
 del --force "$dev"
 status=0
 wait $tracer || status=$?
