@@ -3,7 +3,7 @@
  * stage.h - the stamps of a request's stages, which trace events carry.
  *
  * Stamps are ktime_get_ns() (CLOCK_MONOTONIC), taken only while at least one of the driver's events is
- * enabled: otherwise a stage costs one no-op. All of it is inline, with the stage known: seven of them are
+ * enabled: otherwise a stage costs one no-op. They are taken inline, with the stage known: seven of them are
  * on a request's way, and a call for each made a quarter of what tracing costs.
  *
  * A tag's stamps belong to its slot's owner. Their seq says which request they are of: tracing can
@@ -33,6 +33,31 @@ void ubdx_trace_emit(struct ubdx_trace_done *done);
 void ubdx_trace_released(struct ubdx_server_queue *sq);
 void ubdx_trace_batch(struct ubdx_server_queue *sq);
 
+void ubdx_stage_tell(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
+
+/* Has somebody enabled the event of this stage itself? */
+static __always_inline bool ubdx_stage_heard(enum ubdx_stage stage)
+{
+	switch (stage) {
+	case UBDX_T_QUEUE:
+		return trace_ubdx_queue_enabled();
+	case UBDX_T_PUBLISH:
+		return trace_ubdx_publish_enabled();
+	case UBDX_T_DELIVER:
+		return trace_ubdx_deliver_enabled();
+	case UBDX_T_READ:
+		return trace_ubdx_read_enabled();
+	case UBDX_T_MOVE:
+		return trace_ubdx_move_enabled();
+	case UBDX_T_COMMIT:
+		return trace_ubdx_commit_enabled();
+	case UBDX_T_RELEASE:
+		return trace_ubdx_release_enabled();
+	default:
+		return false;
+	}
+}
+
 static __always_inline void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot *slot,
 					 enum ubdx_stage stage, u64 now)
 {
@@ -47,31 +72,8 @@ static __always_inline void __ubdx_stage(struct ubdx_queue *q, struct ubdx_slot 
 	if (likely(stamps->seq == seq))
 		stamps->at[stage] = now;
 
-	switch (stage) {
-	case UBDX_T_QUEUE:
-		trace_ubdx_queue(q->dev->id, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_PUBLISH:
-		trace_ubdx_publish(q->dev->id, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_DELIVER:
-		trace_ubdx_deliver(q->dev->id, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_READ:
-		trace_ubdx_read(q->dev->id, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_MOVE:
-		trace_ubdx_move(q->dev->id, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_COMMIT:
-		trace_ubdx_commit(q->dev->id, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_RELEASE:
-		trace_ubdx_release(q->dev->id, q->qid, tag, seq, now);
-		break;
-	default:
-		break;
-	}
+	if (ubdx_stage_heard(stage))
+		ubdx_stage_tell(q, slot, stage, now);
 }
 
 /* ns, CLOCK_MONOTONIC, if anybody wants to know. */

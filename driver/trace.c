@@ -25,6 +25,40 @@ void ubdx_trace_unreg(void)
 	static_branch_dec(&ubdx_traced);
 }
 
+/* The event of a stage that the request in @slot, owned by the caller, has reached. */
+void ubdx_stage_tell(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now)
+{
+	u16 tag = slot - q->slots;
+	u32 seq = ubdx_slot_seq(slot);
+	int dev = q->dev->id;
+
+	switch (stage) {
+	case UBDX_T_QUEUE:
+		trace_ubdx_queue(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_PUBLISH:
+		trace_ubdx_publish(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_DELIVER:
+		trace_ubdx_deliver(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_READ:
+		trace_ubdx_read(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_MOVE:
+		trace_ubdx_move(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_COMMIT:
+		trace_ubdx_commit(dev, q->qid, tag, seq, now);
+		break;
+	case UBDX_T_RELEASE:
+		trace_ubdx_release(dev, q->qid, tag, seq, now);
+		break;
+	default:
+		break;
+	}
+}
+
 static u8 ubdx_page_class(struct request *rq)
 {
 	struct page *page;

@@ -3,12 +3,12 @@
  * ubdx_pause.c - stop one request of a device at a stage of its life, until it is told to go on.
  *
  * For tests that want something to happen at that very moment. The driver under test is the one that is
- * shipped: nothing is compiled into it. Where a stage is reached while somebody traces, the driver calls
- * __ubdx_stage(), or, at the end, ubdx_trace_emit(); a kprobe there sends the caller here instead, as
+ * shipped: nothing is compiled into it. Where a stage is reached and its event is enabled, the driver calls
+ * ubdx_stage_tell(), or, at the end, ubdx_trace_emit(); a kprobe there sends the caller here instead, as
  * fail_function does and live patching does. So this runs in the driver's own context, not in the
  * probe's, and in the server's task it may sleep: an abort can run from its first to its last step while
  * the server's task stands in the middle of a delivery or a commit. In queue_rq, which must not sleep, it
- * spins. What the function that is skipped would have done, take a stamp and tell tracers, is not missed.
+ * spins. What the function that is skipped would have done, tell tracers, is not missed.
  *
  * /sys/module/ubdx_pause/parameters/pause:
  *	write "DEV STAGE SECTOR TASK": stop the first request of /dev/ubdxbDEV that starts at this sector
@@ -117,7 +117,9 @@ static void pause_post(struct kprobe *kp, struct pt_regs *regs, unsigned long fl
 }
 
 static struct kprobe pause_probes[] = {
-	{ .symbol_name = "__ubdx_stage", .pre_handler = pause_at_stage, .post_handler = pause_post },
+	{ .symbol_name = "ubdx_stage_tell",
+	  .pre_handler = pause_at_stage,
+	  .post_handler = pause_post },
 	{ .symbol_name = "ubdx_trace_emit",
 	  .pre_handler = pause_at_emit,
 	  .post_handler = pause_post },
@@ -180,8 +182,8 @@ static int __init pause_init(void)
 
 	if (ret)
 		return ret;
-	/* the driver's stages are no-ops while nobody traces */
-	ret = trace_set_clr_event("ubdx", "ubdx_done", 1);
+	/* the driver's stages are no-ops while nobody listens */
+	ret = trace_set_clr_event("ubdx", NULL, 1);
 	if (ret)
 		unregister_kprobes(probes, ARRAY_SIZE(probes));
 	return ret;
@@ -193,7 +195,7 @@ static void __exit pause_exit(void)
 	unsigned int dev;
 
 	unregister_kprobes(probes, ARRAY_SIZE(probes));
-	trace_set_clr_event("ubdx", "ubdx_done", 0);
+	trace_set_clr_event("ubdx", NULL, 0);
 	for (dev = 0; dev < PAUSE_DEVS; dev++)
 		WRITE_ONCE(pauses[dev].state, PAUSE_OVER);
 	wake_up_all(&pause_wait);
