@@ -43,19 +43,28 @@ static u64 sum_lines(const char *path, const char *format)
 	return sum;
 }
 
+/*
+ * A request is counted after its sectors, and after who waits for it was woken: where that runs first, the
+ * last one of a job is still in flight here.
+ */
 static void read_disk(const char *disk, u64 n[6])
 {
+	u64 in_flight, tries = 1000;
 	char path[128];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/block/%s/stat", disk);
-	f = fopen(path, "r");
-	if (!f)
-		err(1, "stamp: %s", path);
-	if (fscanf(f, "%llu %llu %llu %*u %llu %llu %llu", &n[0], &n[1], &n[2], &n[3], &n[4],
-		   &n[5]) != 6)
-		errx(1, "stamp: %s: unknown format", path);
-	fclose(f);
+	do {
+		f = fopen(path, "r");
+		if (!f)
+			err(1, "stamp: %s", path);
+		if (fscanf(f, "%llu %llu %llu %*u %llu %llu %llu %*u %llu", &n[0], &n[1], &n[2],
+			   &n[3], &n[4], &n[5], &in_flight) != 7)
+			errx(1, "stamp: %s: unknown format", path);
+		fclose(f);
+	} while (in_flight && --tries && !usleep(1000));
+	if (in_flight)
+		errx(1, "stamp: %s: a request doesn't end", disk);
 }
 
 int main(int argc, char **argv)
