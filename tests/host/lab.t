@@ -68,6 +68,8 @@ vm -- 'echo c >/proc/sysrq-trigger; sleep 1000'
 ok "a panic is 125" ends_with 125
 ok "   and at once: after $((SECONDS - start)) s" test $((SECONDS - start)) -le 20
 ok "   with its reason" says 'Kernel panic - not syncing: sysrq triggered crash'
+vm -- 'echo "Oops: int3" >/dev/kmsg; echo c >/proc/sysrq-trigger; sleep 1000'
+ok "a breakpoint that nobody set is QEMU's failure, 123" ends_with 123
 
 vm -- 'echo "<4>WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg; exit 3'
 ok "a warning in the kernel's log is 126, whatever the command says" ends_with 126
