@@ -196,13 +196,13 @@ static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_
 	struct ubdx_trace_done done, *tell = NULL;
 	bool joined = false, now;
 
+	local_bh_disable();
+	WRITE_ONCE(sq->gathered.xfer, xfer);
+	now = xfer->gather(sq, slot);
 	if (static_branch_unlikely(&ubdx_traced)) {
 		tell = &done;
 		ubdx_trace_fill(tell, sq->q, slot, result);
 	}
-	local_bh_disable();
-	WRITE_ONCE(sq->gathered.xfer, xfer);
-	now = xfer->gather(sq, slot);
 	if (more && !now && !result.status && result.bytes == blk_rq_bytes(slot->rq))
 		joined = ubdx_join_batch(sq, slot->rq, true, tell);
 	if (joined) {

@@ -96,7 +96,7 @@ enum ubdx_moved {
 	UBDX_MOVED_SPLICED, /* bytes, into a pipe */
 	UBDX_MOVED_MAPPED, /* pages put into a window */
 	UBDX_MOVED_FAULTS, /* page faults for that */
-	UBDX_MOVED_ZAPS, /* and times that some were taken out */
+	UBDX_MOVED_ZAPS, /* and times that some were taken out; if shared, of the first request */
 	UBDX_NR_MOVED,
 };
 

@@ -93,14 +93,14 @@ TRACE_EVENT_FN(ubdx_done,
 		memcpy(__entry->stamp, done->stamp, sizeof(done->stamp));
 		memcpy(__entry->moved, done->moved, sizeof(done->moved));
 	),
-	TP_printk("dev=%d queue=%u tag=%u seq=%u op=%u xfer=%u fallback=%u page_class=%u sector=%llu bytes=%u error=%d copied=%u spliced=%u mapped=%u faults=%u t0=%llu t1=%llu t2=%llu t3=%llu t4=%llu t5=%llu t6=%llu t7=%llu",
+	TP_printk("dev=%d queue=%u tag=%u seq=%u op=%u xfer=%u fallback=%u page_class=%u sector=%llu bytes=%u error=%d copied=%u spliced=%u mapped=%u faults=%u zaps=%u t0=%llu t1=%llu t2=%llu t3=%llu t4=%llu t5=%llu t6=%llu t7=%llu",
 		  __entry->dev, __entry->qid, __entry->tag, __entry->seq, __entry->op,
 		  __entry->xfer, __entry->fallback, __entry->page_class, __entry->sector,
 		  __entry->bytes, __entry->error, __entry->moved[UBDX_MOVED_COPIED],
 		  __entry->moved[UBDX_MOVED_SPLICED], __entry->moved[UBDX_MOVED_MAPPED],
-		  __entry->moved[UBDX_MOVED_FAULTS], __entry->stamp[0], __entry->stamp[1],
-		  __entry->stamp[2], __entry->stamp[3], __entry->stamp[4], __entry->stamp[5],
-		  __entry->stamp[6], __entry->stamp[7]),
+		  __entry->moved[UBDX_MOVED_FAULTS], __entry->moved[UBDX_MOVED_ZAPS],
+		  __entry->stamp[0], __entry->stamp[1], __entry->stamp[2], __entry->stamp[3],
+		  __entry->stamp[4], __entry->stamp[5], __entry->stamp[6], __entry->stamp[7]),
 	ubdx_trace_reg, ubdx_trace_unreg
 );
 

@@ -292,10 +292,9 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 
 /* ---- out ---- */
 
-static void ubdx_map_zap(struct ubdx_server *srv, struct ubdx_queue *q, u64 start, u64 end)
+static void ubdx_map_zap(struct ubdx_server *srv, u64 start, u64 end)
 {
 	unmap_mapping_range(&srv->mapping, start, end - start, 1);
-	atomic64_inc(&q->moved[UBDX_MOVED_ZAPS]);
 }
 
 static u64 ubdx_place_end(struct ubdx_queue *q, struct ubdx_slot *slot)
@@ -306,7 +305,8 @@ static u64 ubdx_place_end(struct ubdx_queue *q, struct ubdx_slot *slot)
 
 static void ubdx_map_release(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
-	ubdx_map_zap(slot->exposed, q, ubdx_place(q, slot), ubdx_place_end(q, slot));
+	ubdx_moved(q, slot, UBDX_MOVED_ZAPS, 1);
+	ubdx_map_zap(slot->exposed, ubdx_place(q, slot), ubdx_place_end(q, slot));
 }
 
 static bool ubdx_map_gather(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
@@ -315,6 +315,8 @@ static bool ubdx_map_gather(struct ubdx_server_queue *sq, struct ubdx_slot *slot
 	u64 start = ubdx_place(sq->q, slot), end = ubdx_place_end(sq->q, slot);
 
 	if (!g->end[slot->op]) {
+		/* counted for the first of those that share it */
+		ubdx_moved(sq->q, slot, UBDX_MOVED_ZAPS, 1);
 		g->start[slot->op] = start;
 		g->end[slot->op] = end;
 	} else {
@@ -334,7 +336,7 @@ static void ubdx_map_release_gathered(struct ubdx_server_queue *sq)
 		    end = READ_ONCE(sq->gathered.end[op]);
 
 		if (start && end > start)
-			ubdx_map_zap(sq->srv, sq->q, start, end);
+			ubdx_map_zap(sq->srv, start, end);
 	}
 }
 

@@ -58,6 +58,7 @@ static const struct {
 	{ M_SPLICED, "spliced", "bytes spliced" },
 	{ M_MAPPED, "pages_mapped", "pages mapped" },
 	{ M_FAULTS, "map_faults", "page faults for that" },
+	{ M_ZAPS, "zaps", "times that pages were taken out" },
 };
 
 static const char *const op_names[UBDX_NR_OPS] = {

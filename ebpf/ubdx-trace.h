@@ -24,7 +24,7 @@ enum trace_moved {
 	M_SPLICED, /* bytes, into a pipe */
 	M_MAPPED, /* pages put into a window */
 	M_FAULTS, /* page faults for that */
-	M_ZAPS, /* the driver counts them for the device, not a request */
+	M_ZAPS, /* times that pages were taken out; if shared, of the first request */
 	NR_MOVED,
 };
 

@@ -50,7 +50,7 @@ says "it has made 200 requests" '.requests == 200'
 says "all of one class, by bytes" '.classes | length == 1 and (.[0] | [.mode, .op, .max_bytes, .count, .bytes, .errors, .fallback] ==
 	["copy", "read", 4096, 200, 819200, 0, "none"])'
 says "the driver has copied their payload, and nobody else" '.classes[0].moved == {"copied_by_driver": 819200,
-	"copied_through_channel": 0, "spliced": 0, "pages_mapped": 0, "map_faults": 0}'
+	"copied_through_channel": 0, "spliced": 0, "pages_mapped": 0, "map_faults": 0, "zaps": 0}'
 says "every stage of each was seen" '.classes[0] | .incomplete == 0 and .disordered == 0 and .no_read == 0 and
 	([.stages[].samples] | all(. == 200))'
 says "the stages add up to the whole" '.classes[0].stages | (.publish.mean + .deliver.mean + .move.mean + .serve.mean + .release.mean +
@@ -107,27 +107,36 @@ says "what each probe costs: on_done ran once a request" '.probes[] | select(.na
 
 traced_dev=$dev
 # moves WANT OPTION...: ten writes of 64k to a device made with OPTION. WANT: bytes copied by the driver, copied through the channel,
-# spliced; pages mapped, page faults for that.
+# spliced; pages mapped, page faults for that, zaps.
 moves() {
 	local want=$1 got
 	shift
 	add "$@"
 	traced "$dev" -- dd if=/dev/zero of="$dev" bs=64k count=10 oflag=direct status=none
 	got=$(jq -r '[.classes[] | select(.op == "write") | .moved | .copied_by_driver, .copied_through_channel, .spliced, .pages_mapped,
-		.map_faults] | join(" ")' /tmp/json)
+		.map_faults, .zaps] | join(" ")' /tmp/json)
 	del "$dev"
 	is "$got" "$want" "$*"
 }
 truncate -s 64M /tmp/backing
-moves "655360 0 0 0 0" --target null --size 64M --xfer copy
+moves "655360 0 0 0 0 0" --target null --size 64M --xfer copy
 for mode in user map splice; do
-	moves "0 0 0 0 0" --target null --size 64M --xfer $mode
+	moves "0 0 0 0 0 0" --target null --size 64M --xfer $mode
 done
-moves "0 655360 0 0 0" --target null --size 64M --xfer user --touch all
-moves "0 0 0 160 10" --target null --size 64M --xfer map --touch all
-moves "0 0 0 160 10" --target null --size 64M --xfer map --touch header
-moves "0 0 655360 0 0" --target loop --file /tmp/backing --xfer splice
+moves "0 655360 0 0 0 0" --target null --size 64M --xfer user --touch all
+moves "0 0 0 160 10 10" --target null --size 64M --xfer map --touch all
+moves "0 0 0 160 10 10" --target null --size 64M --xfer map --touch header
+moves "0 0 655360 0 0 0" --target loop --file /tmp/backing --xfer splice
 rm /tmp/backing
+echo 32 >/sys/module/ubdx/parameters/map_batch
+add --target null --size 64M --xfer map --touch header
+ok "map_batch" traced "$dev" -- fio --name=j --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=32 --rw=write --bs=16k \
+	--number_ios=640 --output=/dev/null
+# shellcheck disable=SC2016 # $zaps is of jq
+says "requests share zaps" '.classes | map(select(.op == "write")) | (map(.count) | add) == 640 and
+	((map(.moved.zaps) | add) as $zaps | $zaps > 0 and $zaps < 320)'
+del "$dev"
+echo 1 >/sys/module/ubdx/parameters/map_batch
 use "$traced_dev"
 
 # ---- views ----
