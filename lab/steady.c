@@ -50,9 +50,14 @@ __attribute__((constructor)) static void init(void)
 	sem_init(&waits, 0, 0);
 }
 
+/* Asked with every turn of the big lock, of which a CPU that spins takes millions: system calls were nine tenths of a boot. */
 static int is_main(void)
 {
-	return gettid() == getpid();
+	static __thread int known __attribute__((tls_model("initial-exec"))); /* 1: it is; -1: it isn't */
+
+	if (!known)
+		known = gettid() == getpid() ? 1 : -1;
+	return known > 0;
 }
 
 int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
