@@ -7,12 +7,15 @@
 
 KERNEL ?= backports
 KERNELS := stable backports
+DEBUG_KERNELS ?= stable-debug backports-debug
 B := build/$(KERNEL)
 # SANITIZE=1: userspace with ASan and UBSan
 U := build/userspace$(SANITIZE:1=-asan)
 E := $(B)/ebpf$(SANITIZE:1=-asan)
 GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
+# with that kernel, should it be a debug kernel
+IN_KERNEL := lab/in --kernel $(KERNEL)
 
 FUZZ_SECONDS ?= 1800
 SEED := $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom))
@@ -22,7 +25,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick test test-asan test-mutants fuzz lint format host lab driver pause userspace ebpf guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -41,6 +44,10 @@ run-quick: guest ## the same with a part of the grid, for CI
 
 test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for some)
 	@tests/run $(TESTS)
+
+test-debug: ## the guest's tests on kernels with KASAN, lockdep, kmemleak and their like (DEBUG_KERNELS=stable-debug for one)
+	@$(MAKE) --no-print-directory guests KERNELS="$(DEBUG_KERNELS)"
+	@KERNELS="$(DEBUG_KERNELS)" tests/run $(or $(TESTS),$(DEBUG_KERNELS:%='%:*'))
 
 test-asan: ## the unit tests and the guest's, on one kernel, with ASan and UBSan in library and command
 	@$(MAKE) --no-print-directory guest SANITIZE=1
@@ -75,30 +82,41 @@ copy-driver = cd driver && find . -type f | while read -r f; do \
 
 driver: host ## build ubdx.ko
 	@$(call copy-driver,$(B))
-	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/driver
+	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/driver
 
-# For tests that stop a request at a stage.
+# Modules of the tests: to stop a request at a stage, to make errors.
 pause: driver
 	@mkdir -p $(B)/pause && cp -u tests/pause/* $(B)/pause
-	@$(IN) lab/kbuild $(KERNEL) /src/$(B)/pause
+	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/pause
+
+# The driver without its stamps, to measure what they cost while nobody traces. Only `make guests` takes the time for it.
+unstamped: driver
+	@rm -rf $(B)/unstamped.new && cp -r driver $(B)/unstamped.new
+	@sed -i 's/static_branch_unlikely(&ubdx_traced)/false/' $(B)/unstamped.new/*.[ch]
+	@cd $(B)/unstamped.new && find . -type f | while read -r f; do \
+		cmp -s "$$f" "../unstamped/$$f" || install -D -m 644 "$$f" "../unstamped/$$f"; done
+	@rm -rf $(B)/unstamped.new
+	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/unstamped
 
 userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) $(if $(SANITIZE),SANITIZE=1)
 
 ebpf: userspace ## build ubdx-trace
-	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) $(if $(SANITIZE),SANITIZE=1) \
-		BTF=/usr/lib/modules/$$(sed -n s/^abi=//p /lab/kernels/$(KERNEL))/build/vmlinux'
+	@$(IN_KERNEL) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) $(if $(SANITIZE),SANITIZE=1) \
+		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(KERNEL))/build/vmlinux'
 
-guest: driver pause userspace ebpf ## gather what goes to /ubdx in the guest
+guest: driver pause userspace ebpf $(if $(UNSTAMPED),unstamped) ## gather what goes to /ubdx in the guest
 	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
-	@cp $(B)/driver/ubdx.ko $(B)/pause/ubdx_pause.ko $(GUEST)
+	@cp $(B)/driver/ubdx.ko $(B)/pause/*.ko $(GUEST)
+	@$(if $(UNSTAMPED),cp $(B)/unstamped/ubdx.ko $(GUEST)/ubdx-unstamped.ko)
 	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/* $(GUEST)/bin
 	@cp -r tests $(GUEST)
+	@$(IN) tests/sites $(B)/driver/ubdx.ko >$(GUEST)/sites
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
 
 guests:
-	@for kernel in $(KERNELS); do $(MAKE) --no-print-directory guest KERNEL=$$kernel || exit; done
+	@for kernel in $(KERNELS); do $(MAKE) --no-print-directory guest KERNEL=$$kernel UNSTAMPED=1 || exit; done
 
 # ---- this machine ----
 

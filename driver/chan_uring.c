@@ -91,6 +91,19 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 	ubdx_parked(sq, &t->cmd, issue_flags);
 }
 
+/* For who tests timeouts (fail_io_timeout): the request is lost on its way, and nobody will answer it. */
+static void ubdx_deliver_lost(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+			      struct ubdx_slot *slot, unsigned int issue_flags)
+{
+	u32 seq = t->seq;
+
+	ubdx_park(&t->cmd, t->taken);
+	ubdx_slot_release(slot, seq, UBDX_SLOT_QUEUED);
+	if (unlikely(READ_ONCE(sq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
+		ubdx_abort(sq->q, slot, false);
+	ubdx_parked(sq, &t->cmd, issue_flags);
+}
+
 /*
  * One request that came off sq->pending, in the server's task. @now: for its stamps, since when nothing has
  * taken time; also out.
@@ -106,6 +119,10 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 
 	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))) {
 		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
+		return;
+	}
+	if (unlikely(blk_should_fake_timeout(slot->rq->q))) {
+		ubdx_deliver_lost(sq, t, slot, issue_flags);
 		return;
 	}
 	xfer = slot->xfer;

@@ -24,13 +24,14 @@ need_tools() {
 	done
 }
 
-# Take the lock of the cache for the rest of this process: one builder at a time, the others wait and then find its work.
+# lock_cache [KIND]: take the lock of the cache for the rest of this process: one builder (of things of that kind) at a time, the
+# others wait and then find its work, which it makes in $cache/tmp.* (tmp-KIND.*).
 lock_cache() {
 	mkdir -p "$cache"
-	exec 9>"$cache/lock"
+	exec 9>"$cache/lock${1:+-$1}"
 	flock -n 9 || { say "waiting for another build in $cache"; flock 9; }
 	# Whoever held the lock before us and died left its half-made work here.
-	rm -rf "$cache"/tmp.*
+	rm -rf "$cache/tmp${1:+-$1}".*
 }
 
 # enter_root ROOT: set the array `sandbox` to the command that runs another one in the root file system: without a network, in a
@@ -42,3 +43,19 @@ enter_root() {
 		--setenv PATH /usr/sbin:/usr/bin --setenv HOME /tmp --setenv LANG C.UTF-8 --setenv TERM "${TERM:-dumb}"
 		--ro-bind "$1" / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run --bind "$top" /src --chdir /src)
 }
+
+# enter_kernel ROOT NAME: after enter_root, have that kernel be there, too: Debian's are, a debug kernel is mounted, and built
+# first where the cache has none. `record` is then the file that describes it, and `kernel_id` what no other kernel is called.
+enter_kernel() {
+	# shellcheck disable=SC2034 # for the caller
+	record=$1/lab/kernels/$2 kernel_id=$2
+	[[ -e $record || -L $record ]] || { say "no kernel $2; there are $(ls -C "$1/lab/kernels")"; return 1; }
+	[[ -L $record ]] || return 0
+	local tree
+	tree=$("$lab/debug-kernel" "$2") || exit
+	record=$tree/kernel kernel_id=${tree##*/}
+	sandbox+=(--ro-bind "$tree" "/lab/debug/${2%-debug}")
+}
+
+# field NAME: of the kernel's record
+field() { sed -n "s/^$1=//p" "$record"; }

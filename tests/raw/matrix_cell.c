@@ -257,6 +257,9 @@ static void look_at_requests(struct cell *c)
 		error = atomic_load(&sh->bait_error);
 		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
 	}
+	/* of an idle queue nobody would notice */
+	if (c->way->end == THREAD_EXITS)
+		want(c, UNTIL(LIMIT, declared_dead(c)), "nobody notices that the thread is gone");
 	atomic_store(&sh->stop_load, 1);
 	want(c, UNTIL(LIMIT, !atomic_load(&sh->loaders)), "%d of the load hang",
 	     atomic_load(&sh->loaders));

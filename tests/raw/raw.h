@@ -76,6 +76,7 @@ struct raw_server {
 	int ready; /* 0, or why not */
 	pthread_barrier_t barrier;
 };
+void raw_server_begin(struct raw_server *s, raw_answer answer); /* all but START */
 void raw_server_start(struct raw_server *s, raw_answer answer); /* bails out if it can't */
 void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 
@@ -86,6 +87,6 @@ void *raw_mem(size_t bytes);
 /* Who touches this memory from now on waits for us to provide it, and we won't. True if that failed. */
 bool raw_never_provide(void *mem, size_t bytes);
 bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
-double raw_now(void);
+double raw_now(void); /* seconds, for limits: longer ones on a slow kernel */
 
 #endif /* UBDX_RAW_H */

@@ -15,7 +15,7 @@ mkdir -p /tmp/mnt
 
 # Compressed to next to nothing, so that it takes no memory to speak of.
 fill() {
-	timeout 240 fio --minimal --output=/dev/null --eta=never --name=storm --directory=/tmp/mnt --numjobs="$JOBS" --size="${EACH}m" \
+	within 240 fio --minimal --output=/dev/null --eta=never --name=storm --directory=/tmp/mnt --numjobs="$JOBS" --size="${EACH}m" \
 		--verify=pattern --verify_pattern='"ubdx"%o' --verify_fatal=1 --rw="$1" "${@:2}"
 }
 
@@ -48,7 +48,7 @@ for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
 		ok "$what: more is written than there is memory" storm
 		echo 3 >/proc/sys/vm/drop_caches
 		ok "$what: and is there" look
-		ok "$what: umount" timeout 60 umount /tmp/mnt
+		ok "$what: umount" within 60 umount /tmp/mnt
 		ok "$what: it was in that mode" test "$(counted_in "$mode")" -gt 100
 		is "$(errors)" 0 "$what: no request failed"
 		ok "$what: check" e2fsck -fn "$dev"

@@ -23,7 +23,7 @@ kill_server() {
 	until_ok 10 is_state quiesced
 }
 
-read_one() { timeout 10 dd if="$dev" of=/tmp/one bs=4k count=1 iflag=direct status=none; }
+read_one() { within 10 dd if="$dev" of=/tmp/one bs=4k count=1 iflag=direct status=none; }
 
 truncate -s 16M /tmp/file
 load
@@ -121,7 +121,7 @@ until_ok 20 held
 ok "giving up: killed under load" kill_server
 fails "giving up: a device that is open is not deleted" ubdx del "$dev"
 ok "giving up: nor does that end the waiting" is_state quiesced
-ok "giving up: by force it is" timeout 20 ubdx del --force "$dev"
+ok "giving up: by force it is" within 20 ubdx del --force "$dev"
 ok "giving up: the jobs end" until_ok 20 no_process $jobs
 wait $jobs || true
 is "$(jq -c '[.jobs[].error] | unique' /tmp/jobs)" "[5]" "giving up: by EIO"

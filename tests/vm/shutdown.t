@@ -46,12 +46,12 @@ for target in "mem --size 16M" "loop --file /dev/ram0 --direct"; do
 		add --target $target --queues 4 --depth 32
 		start_jobs
 		case $way in
-		del) ok "$what: the command succeeds" timeout 20 ubdx del --force "$dev" ;;
+		del) ok "$what: the command succeeds" within 20 ubdx del --force "$dev" ;;
 		kill) kill -KILL "$server" ;;
 		stop)
 			# A server that does nothing any more.
 			kill -STOP "$server"
-			ok "$what: the command succeeds" timeout 20 ubdx del --force "$dev"
+			ok "$what: the command succeeds" within 20 ubdx del --force "$dev"
 			;;
 		esac
 		jobs_end "$what"
@@ -89,13 +89,13 @@ for way in del kill; do
 	exec 8>/tmp/mnt/open
 	until_ok 20 test -s /tmp/mnt/20
 	case $way in
-	del) ok "$what: the command succeeds" timeout 20 ubdx del --force "$dev" ;;
+	del) ok "$what: the command succeeds" within 20 ubdx del --force "$dev" ;;
 	kill) kill -KILL "$server" ;;
 	esac
 	ok "$what: the writer ends" until_ok 20 no_process $writer
 	fails "$what: what is written is not stable" write_stable
 	exec 8>&-
-	ok "$what: it can be unmounted" timeout 20 umount /tmp/mnt
+	ok "$what: it can be unmounted" within 20 umount /tmp/mnt
 	ok "$what: the module unloads right after" unload_soon
 done
 
