@@ -58,4 +58,17 @@ ok "the stages alone cost no more" test "$only" -le $((standard + off / 10))
 again=$(cost env)
 ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
 
+# What the stamps cost that nobody asks for: the same driver, compiled without (make guests does).
+if [[ -e ubdx-unstamped.ko ]]; then
+	del "$dev"
+	unload
+	insmod ubdx-unstamped.ko
+	add --target null --size 1G --prefault 1M
+	cost env >/dev/null
+	bare=$(cost env)
+	ok "untraced, the stamps add 1 percent at most: $off, without them $bare" test "$off" -le $((bare * 101 / 100))
+else
+	skip "untraced, the stamps add 1 percent at most" "ubdx-unstamped.ko was not built"
+fi
+
 finish
