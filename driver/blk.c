@@ -526,11 +526,14 @@ static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 	bool late;
 
 	rcu_read_lock();
-	sq = READ_ONCE(q->sq);
+	sq = smp_load_acquire(&q->sq);
 	/* tag < 0: being requeued with an elevator, not at the server */
 	if (!sq || tag < 0)
 		goto unlock;
 
+	/* Its server is another one, gone, which for some reason can't let go of it. */
+	if ((s32)(q->slots[tag].start - sq->started) < 0)
+		goto unlock;
 	late = ubdx_late(q, &q->slots[tag]);
 	if (late && ubdx_slot_state(&q->slots[tag]) == UBDX_SLOT_CLAIMED)
 		ubdx_server_kill(sq->srv);

@@ -58,13 +58,16 @@ static void ubdx_send_back(struct io_uring_cmd **place, unsigned int issue_flags
 
 /*
  * After parking: if the server was declared dead meanwhile, the abort may not have seen the
- * command.
+ * command. Like the abort this waits for every queue_rq that may have seen the server alive: with the tag
+ * free again, one of them may be taking the command.
  */
 static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **place,
 			unsigned int issue_flags)
 {
-	if (unlikely(READ_ONCE(sq->dead)))
-		ubdx_send_back(place, issue_flags);
+	if (likely(!READ_ONCE(sq->dead)))
+		return;
+	synchronize_rcu();
+	ubdx_send_back(place, issue_flags);
 }
 
 /* ---- to the server ---- */
@@ -102,6 +105,23 @@ static void ubdx_deliver_lost(struct ubdx_server_queue *sq, struct ubdx_sq_tag *
 	if (unlikely(READ_ONCE(sq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
 		ubdx_abort(sq->q, slot, false);
 	ubdx_parked(sq, &t->cmd, issue_flags);
+}
+
+/*
+ * The request in @slot is the server's, unless that was declared dead: then it stays the caller's. Without
+ * preemption this is an RCU read-side critical section, for whose end an abort waits before it looks at slots. So it
+ * finds the request; and no other server's request, in this slot later, is ever taken for this one.
+ */
+static bool ubdx_hand_over(struct ubdx_server_queue *sq, struct ubdx_slot *slot, u32 seq)
+{
+	bool alive;
+
+	preempt_disable();
+	alive = !READ_ONCE(sq->dead);
+	if (likely(alive))
+		ubdx_slot_release(slot, seq, UBDX_SLOT_SERVER);
+	preempt_enable();
+	return alive;
 }
 
 /*
@@ -144,10 +164,8 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 
 	/* From here on a commit or an abort can claim it, and end it. */
 	cmd = t->taken;
-	ubdx_slot_release(slot, seq, UBDX_SLOT_SERVER);
-	if (unlikely(READ_ONCE(sq->dead))) {
-		if (ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER))
-			ubdx_abort(sq->q, slot, false);
+	if (unlikely(!ubdx_hand_over(sq, slot, seq))) {
+		ubdx_abort(sq->q, slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
 	}
@@ -300,6 +318,8 @@ static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cm
 	t = &sq->tags[array_index_nospec(tag, sq->q->depth)];
 	if (t->fetched)
 		return -EBUSY;
+	if (READ_ONCE(sq->dead))
+		return -ENODEV;
 
 	t->fetched = true;
 	t->addr = addr;
@@ -343,7 +363,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
 	struct ubdx_result result;
 	struct ubdx_slot *slot;
-	bool used = false;
+	bool claimed, used = false;
 
 	if (unlikely(!sq || tag >= sq->q->depth || flags & ~UBDX_COMMIT_MORE))
 		return -EINVAL;
@@ -352,19 +372,18 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	tag = array_index_nospec(tag, sq->q->depth);
 	slot = &sq->q->slots[tag];
 
-	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))) {
-		used = ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER);
-		if (!used)
-			return ubdx_uring_stale(sq, flags);
-	}
 	/*
 	 * Declared dead before it answered: what it says of the payload need not be so, as it can't
-	 * reach that any more, and may not have noticed.
+	 * reach that any more, and may not have noticed. And the request may be the next server's: see
+	 * ubdx_hand_over().
 	 */
-	if (unlikely(READ_ONCE(sq->dead))) {
-		ubdx_abort(sq->q, slot, true);
-		return -ENODEV;
-	}
+	preempt_disable();
+	claimed = !READ_ONCE(sq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
+	if (unlikely(!claimed && !READ_ONCE(sq->dead)))
+		claimed = used = ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER);
+	preempt_enable();
+	if (unlikely(!claimed))
+		return ubdx_uring_stale(sq, flags);
 	/* The request is ours, and so is the tag: its command went to the server with it. */
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_stage_commit(sq->q, slot, READ_ONCE(arg->read_ns));

@@ -44,7 +44,7 @@ static long ubdx_ctl_add(void __user *arg)
 		return PTR_ERR(dev);
 	if (copy_to_user(arg, &add, sizeof(add))) {
 		/* Nobody would know its number. */
-		ubdx_dev_del(dev, true);
+		ubdx_dev_del(dev, true, NULL);
 		ret = -EFAULT;
 	}
 	ubdx_dev_put(dev);
@@ -53,6 +53,7 @@ static long ubdx_ctl_add(void __user *arg)
 
 static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 {
+	const struct mm_struct *owner;
 	struct ubdx_ctl ctl;
 	struct ubdx_dev *dev;
 	bool force;
@@ -60,24 +61,27 @@ static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 
 	if (copy_from_user(&ctl, arg, sizeof(ctl)))
 		return -EFAULT;
-	if (ctl.flags & ~UBDX_CTL_FORCE || (ctl.xfer_modes && cmd != UBDX_IOC_START))
+	if (ctl.flags & ~(UBDX_CTL_FORCE | UBDX_CTL_OWN) ||
+	    (ctl.flags && cmd != UBDX_IOC_STOP && cmd != UBDX_IOC_DEL) ||
+	    (ctl.xfer_modes && cmd != UBDX_IOC_START))
 		return -EINVAL;
 	dev = ubdx_dev_get(ctl.id, false);
 	if (!dev)
 		return -ENODEV;
 	force = ctl.flags & UBDX_CTL_FORCE;
+	owner = ctl.flags & UBDX_CTL_OWN ? current->mm : NULL;
 	switch (cmd) {
 	case UBDX_IOC_START:
-		ret = force ? -EINVAL : ubdx_dev_start(dev, ctl.xfer_modes);
+		ret = ubdx_dev_start(dev, ctl.xfer_modes);
 		break;
 	case UBDX_IOC_QUIESCE:
-		ret = force ? -EINVAL : ubdx_dev_quiesce(dev);
+		ret = ubdx_dev_quiesce(dev);
 		break;
 	case UBDX_IOC_STOP:
-		ret = ubdx_dev_stop(dev, force);
+		ret = ubdx_dev_stop(dev, force, owner);
 		break;
 	default:
-		ret = ubdx_dev_del(dev, force);
+		ret = ubdx_dev_del(dev, force, owner);
 		break;
 	}
 	ubdx_dev_put(dev);

@@ -44,8 +44,9 @@
  *      as long as it likes.
  * If the device recovers (recovery.c) requests are not ended in step 2 but given back to blk-mq, and
  * wait there.
- * What the server's own task has claimed meanwhile it ends, or it moves it on, and then looks at
- * sq->dead: full barriers on both sides, so either it sees dead or the abort sees the new state.
+ * What the server's own task has claimed meanwhile it ends, or moves on, if it sees sq->dead unset, in
+ * a critical section for which step 1 waits, too: so the abort sees the new state. In such a section are
+ * all of its claims as well, so none is made when the slot may hold a request of the next server.
  *
  * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
  * ends I/O takes it), srv->abort_lock; uring_lock, sq->lock. Leaves: dev->state_lock,
@@ -194,6 +195,7 @@ struct ubdx_server_queue {
 	void *ctx; /* its io_uring, for comparison only */
 	struct io_uring_cmd *attached; /* parked as long as the ring lives; taken by xchg */
 	bool dead;
+	u32 started; /* jiffies, when it became the queue's; requests from before are another's */
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
 	unsigned int desc_order;
 	struct ubdx_report *report; /* a page, mapped by the server, who writes it */
@@ -363,8 +365,8 @@ static inline void ubdx_dev_put(struct ubdx_dev *dev)
 }
 struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add);
 int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes);
-int ubdx_dev_stop(struct ubdx_dev *dev, bool force);
-int ubdx_dev_del(struct ubdx_dev *dev, bool force);
+int ubdx_dev_stop(struct ubdx_dev *dev, bool force, const struct mm_struct *owner);
+int ubdx_dev_del(struct ubdx_dev *dev, bool force, const struct mm_struct *owner);
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv);
 unsigned int ubdx_dev_count(void);
 void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev));

@@ -172,6 +172,11 @@ static int ubdx_params_check(const struct ubdx_params *p)
 		return -EINVAL;
 	if (p->max_segments > USHRT_MAX || p->max_segment_size < PAGE_SIZE)
 		return -EINVAL;
+	if (p->max_write_zeroes_sectors % block_sectors || p->max_discard_sectors % block_sectors)
+		return -EINVAL;
+	if (p->max_discard_sectors &&
+	    p->max_discard_sectors < p->discard_granularity >> SECTOR_SHIFT)
+		return -EINVAL;
 	if (!p->dev_sectors || p->dev_sectors % block_sectors ||
 	    p->dev_sectors > (LLONG_MAX >> SECTOR_SHIFT))
 		return -EINVAL;
@@ -399,8 +404,12 @@ void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
 	unsigned int i;
 
-	for (i = 0; i < dev->params.nr_queues; i++)
-		WRITE_ONCE(dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
+	for (i = 0; i < dev->params.nr_queues; i++) {
+		if (srv)
+			srv->queues[i]->started = jiffies;
+		/* with what is above: the timeout handler looks at both */
+		smp_store_release(&dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
+	}
 }
 
 void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
@@ -518,6 +527,12 @@ static bool ubdx_dev_lock_opens(struct ubdx_dev *dev)
 	return true;
 }
 
+/* Is this the server's memory, or NULL, with which nobody asks? */
+static bool ubdx_dev_is_of(const struct ubdx_dev *dev, const struct mm_struct *owner)
+{
+	return !owner || (dev->srv && dev->srv->mm == owner);
+}
+
 static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
 {
 	struct gendisk *disk = dev->disk;
@@ -553,12 +568,16 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
  * By force requests fail, and that now: whoever holds dev->lock may be waiting for the server to
  * answer them, in a hand-over or in another STOP.
  */
-static void ubdx_dev_cut_short(struct ubdx_dev *dev)
+static int ubdx_dev_cut_short(struct ubdx_dev *dev, const struct mm_struct *owner)
 {
 	struct ubdx_server *srv;
 
-	WRITE_ONCE(dev->recovers, false);
 	spin_lock(&dev->state_lock);
+	if (!ubdx_dev_is_of(dev, owner)) {
+		spin_unlock(&dev->state_lock);
+		return -EPERM;
+	}
+	WRITE_ONCE(dev->recovers, false);
 	srv = dev->srv;
 	if (srv)
 		kref_get(&srv->ref);
@@ -567,16 +586,30 @@ static void ubdx_dev_cut_short(struct ubdx_dev *dev)
 		ubdx_server_abort(srv);
 		ubdx_server_put(srv);
 	}
+	return 0;
 }
 
-int ubdx_dev_stop(struct ubdx_dev *dev, bool force)
+/**
+ * ubdx_dev_stop - take the block device away.
+ * @dev:	device.
+ * @force:	also while it is open.
+ * @owner:	if not NULL: only if it is this memory's process that serves it, else -EPERM.
+ */
+int ubdx_dev_stop(struct ubdx_dev *dev, bool force, const struct mm_struct *owner)
 {
-	int ret;
+	int ret = force ? ubdx_dev_cut_short(dev, owner) : 0;
 
-	if (force)
-		ubdx_dev_cut_short(dev);
+	if (ret)
+		return ret;
 	mutex_lock(&dev->lock);
-	ret = ubdx_dev_stop_locked(dev, force);
+	/* With force it was found so above; since then its server may have been let go, or even replaced. */
+	if (ubdx_dev_is_of(dev, owner) || (force && !dev->srv)) {
+		ret = ubdx_dev_stop_locked(dev, force);
+	} else {
+		ret = -EPERM;
+		if (force && dev->disk)
+			WRITE_ONCE(dev->recovers, true);
+	}
 	mutex_unlock(&dev->lock);
 	return ret;
 }
@@ -585,13 +618,14 @@ int ubdx_dev_stop(struct ubdx_dev *dev, bool force)
  * ubdx_dev_del - STOP, and out of the table.
  * @dev:	device; the caller keeps its own reference.
  * @force:	also while the block device is open.
+ * @owner:	as for ubdx_dev_stop().
  *
- * A server that still has the channel open keeps the memory, and nothing else. Returns -EBUSY as
- * STOP does, -ENODEV if somebody else deletes it.
+ * A server that still has the channel open keeps the memory, and nothing else. Returns -EBUSY and -EPERM
+ * as STOP does, -ENODEV if somebody else deletes it.
  */
-int ubdx_dev_del(struct ubdx_dev *dev, bool force)
+int ubdx_dev_del(struct ubdx_dev *dev, bool force, const struct mm_struct *owner)
 {
-	int ret = ubdx_dev_stop(dev, force);
+	int ret = ubdx_dev_stop(dev, force, owner);
 
 	if (ret)
 		return ret;
@@ -614,8 +648,12 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 		if (dev->disk)
 			pr_warn("ubdx: ubdxb%d: server %d is gone\n", dev->id, pid_nr(srv->tgid));
 		if (dev->recovers) {
-			/* Where it only stumbled it must not write when another does. */
-			ubdx_server_kill(srv);
+			/*
+			 * Where it only stumbled it must not write when another does. One that has yet
+			 * to start has nothing to write.
+			 */
+			if (dev->queues[0]->sq == srv->queues[0])
+				ubdx_server_kill(srv);
 			ubdx_dev_detach(dev);
 		} else {
 			if (dev->disk) {
@@ -665,7 +703,7 @@ void ubdx_dev_exit(void)
 	struct ubdx_dev *dev;
 
 	while ((dev = ubdx_dev_get(0, true))) {
-		ubdx_dev_del(dev, true);
+		ubdx_dev_del(dev, true, NULL);
 		ubdx_dev_put(dev);
 	}
 	flush_workqueue(ubdx_wq);

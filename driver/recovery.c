@@ -100,7 +100,8 @@ static int ubdx_wait_idle(const struct ubdx_dev *dev)
  * ubdx_dev_quiesce - hand over: let the server answer what it has, and let it go.
  * @dev:	device.
  *
- * Returns 0, -ENODEV if it isn't LIVE, -EOPNOTSUPP if it doesn't recover, -ETIME, -EINTR.
+ * Returns 0, -ENODEV if it isn't LIVE, -EOPNOTSUPP if it doesn't recover, -ETIME, -EINTR; -ENXIO if the server
+ * failed meanwhile: the device is QUIESCED then, too, but not by its server's doing.
  */
 int ubdx_dev_quiesce(struct ubdx_dev *dev)
 {
@@ -115,6 +116,13 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 	if (ret) {
 		ubdx_release_requests(dev);
 		goto unlock;
+	}
+	/* It may have failed since, so that requests were aborted. Then this was no hand-over. */
+	if (READ_ONCE(dev->srv->queues[0]->dead)) {
+		/* unless it was a forced STOP, it must not write when another serves */
+		if (READ_ONCE(dev->recovers))
+			ubdx_server_kill(dev->srv);
+		ret = -ENXIO;
 	}
 	ubdx_server_abort(dev->srv);
 	ubdx_dev_detach(dev);

@@ -58,7 +58,10 @@ static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct reques
 
 /* ---- spans ---- */
 
-/* A span for the request that the caller uses, which is the span's from then on. NULL: it is not. */
+/*
+ * A span for the request that the caller uses. It is a user of its own: it can be cut off at once, while
+ * the caller still walks the request's pages.
+ */
 static struct ubdx_span *ubdx_span_open(struct ubdx_server *srv, struct file *file,
 					const struct ubdx_use *use)
 {
@@ -66,7 +69,11 @@ static struct ubdx_span *ubdx_span_open(struct ubdx_server *srv, struct file *fi
 	bool dead;
 
 	if (!span)
-		return NULL;
+		return ERR_PTR(-ENOMEM);
+	if (!ubdx_slot_get(use->slot, use->seq)) {
+		kfree(span);
+		return ERR_PTR(-ESTALE);
+	}
 	refcount_set(&span->ref, 1);
 	span->cut = false;
 	span->use = *use;
@@ -77,9 +84,10 @@ static struct ubdx_span *ubdx_span_open(struct ubdx_server *srv, struct file *fi
 		list_add(&span->list, &srv->spans);
 	spin_unlock(&srv->span_lock);
 	if (dead) {
+		ubdx_use_end(&span->use);
 		fput(file);
 		kfree(span);
-		return NULL;
+		return ERR_PTR(-ENODEV);
 	}
 	return span;
 }
@@ -205,14 +213,12 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	if (ret)
 		return ret;
 	bytes = blk_rq_bytes(use.slot->rq);
-	if (use.offset >= bytes) {
-		ubdx_use_end(&use);
-		return 0;
-	}
+	if (use.offset >= bytes)
+		goto end;
 	span = ubdx_span_open(srv, file, &use);
-	if (!span) {
-		ubdx_use_end(&use);
-		return READ_ONCE(srv->queues[use.q->qid]->dead) ? -ENODEV : -ENOMEM;
+	if (IS_ERR(span)) {
+		ret = PTR_ERR(span);
+		goto end;
 	}
 	ret = ubdx_splice_pages(span, pipe, use.offset, min(len, bytes - use.offset));
 	if (ret > 0) {
@@ -220,6 +226,8 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 		ubdx_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);
 	}
 	ubdx_span_put(span);
+end:
+	ubdx_use_end(&use);
 	return ret;
 }
 

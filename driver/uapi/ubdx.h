@@ -7,7 +7,7 @@
  *   /dev/ubdx-control  ioctls that add, start, stop, delete, list and set devices.
  *   /dev/ubdxcN        the channel of device N. Exactly one process, the *server*, has it open.
  *
- * and one block device, /dev/ubdxbN, while device N is live.
+ * and one block device, /dev/ubdxbN, while device N is live, or waits for its next server.
  *
  * The life of a device, from the server's side:
  *
@@ -17,8 +17,7 @@
  *   3. for each queue: mmap its descriptors (PROT_READ, MAP_SHARED, offset
  *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc)
  *      rounded up to the page size).
- *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which
- *   binds
+ *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which binds
  *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
  *      UBDX_CMD_FETCH for every tag.
  *   5. UBDX_IOC_START: /dev/ubdxbN appears.
@@ -33,6 +32,10 @@
  * is a request to serve, within about two seconds; anything else by the timeout. A server that is
  * stuck for longer than the timeout in a page fault of its buffer, while the driver copies, is
  * killed.
+ *
+ * open(2) of the channel: -EACCES, -EINTR as above; -EBUSY the device has a server; -ENODEV it was stopped;
+ * -ENOMEM. mmap(2): -EPERM not the server, or a protection that isn't allowed; -EINVAL an offset or a length that
+ * isn't one of those described here; -ENOMEM. An unknown ioctl is -ENOTTY, an unknown command -EINVAL.
  *
  * All integers are in native byte order; sectors are of 512 bytes; every reserved field must be
  * zero and is checked. The structs have the same layout for 32- and 64-bit
@@ -139,6 +142,8 @@ enum ubdx_fallback {
  *	-EOPNOTSUPP	it has a mode that doesn't allow this (UBDX_XFER_COPY)
  *	-ENODEV		the device was stopped, deleted, or failed
  *	-EPERM		another process opened the channel
+ *	-EFAULT, -EINTR	the caller's memory isn't there, or it was killed while that was fetched
+ *	-ENOMEM		splice: no memory for its own bookkeeping
  *
  * A commit of the request waits for who is in the middle of it.
  */
@@ -375,8 +380,8 @@ enum ubdx_recovery {
  * @io_min:		preferred minimum I/O size in bytes; 0: the physical block.
  * @io_opt:		preferred I/O size in bytes; 0: none.
  * @discard_granularity: in bytes; 0: the logical block.
- * @max_discard_sectors: longest DISCARD; 0: not supported.
- * @max_write_zeroes_sectors: longest WRITE_ZEROES; 0: not supported.
+ * @max_discard_sectors: longest DISCARD, whole logical blocks, at least discard_granularity; 0: not supported.
+ * @max_write_zeroes_sectors: longest WRITE_ZEROES, whole logical blocks; 0: not supported.
  * @dma_alignment:	mask of the memory alignment asked of direct I/O, 2^n - 1, at most 4095;
  *			0: 3 (four bytes).
  * @max_segments:	longest scatter list of a request; 0: max_io_bytes / 4096 + 1.
@@ -463,8 +468,11 @@ struct ubdx_add {
 /**
  * struct ubdx_ctl - UBDX_IOC_START, _STOP, _DEL and _QUIESCE, in.
  * @id:		device.
- * @flags:	UBDX_CTL_FORCE: for STOP and DEL, also while the block device is open; requests in
- *		flight fail with EIO. Without it an open device is -EBUSY.
+ * @flags:	for STOP and DEL, else zero.
+ *		UBDX_CTL_FORCE: also while the block device is open; requests in flight fail with EIO. Without
+ *		it an open device is -EBUSY.
+ *		UBDX_CTL_OWN: only if the caller's process (its memory) serves the device, else -EPERM. A server
+ *		that leaves says so: by its number alone it might meet a device that is another's by now.
  * @xfer_modes:	START of a QUIESCED device: the modes that its new server offers, as at ADD; 0: those
  *		that the last one did. Else zero.
  */
@@ -475,6 +483,7 @@ struct ubdx_ctl {
 };
 
 #define UBDX_CTL_FORCE (1U << 0)
+#define UBDX_CTL_OWN (1U << 1)
 
 /* struct ubdx_info.state */
 enum ubdx_state {
@@ -494,7 +503,7 @@ enum ubdx_state {
  * @xfer:	the mode new requests take.
  * @xfer_pinned: 1: set for this device; 0: follows the module parameter.
  * @xfer_wanted: the mode last asked for (differs from @xfer where the server doesn't offer it).
- * @disk_major:	with @disk_minor the block device's number; 0:0 when not live.
+ * @disk_major:	with @disk_minor the block device's number; 0:0 when there is none (neither LIVE nor QUIESCED).
  * @xfer_modes:	offered by the server and the driver.
  * @params:	as in force.
  * @touched_bytes, @touched_sum: sums of what its server's queues say in struct ubdx_report; 0: none.
@@ -541,14 +550,14 @@ struct ubdx_set {
 #define UBDX_IOC_ADD _IOWR(0xBD, 0x01, struct ubdx_add)
 /*
  * START: from the server, with every tag of every queue fetched.
- * Errors: -ENODEV; -EPERM not the server; -EBUSY started already; -EAGAIN not every tag is fetched;
- * -ENXIO the server has failed; -EOPNOTSUPP it offers no mode that the driver has.
+ * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM not the
+ * server; -EBUSY started already; -EAGAIN not every tag is fetched; -ENXIO the server has failed; -EOPNOTSUPP it offers no mode that the driver has.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
  * STOP: take the block device away; dirty pages are written back through the server first, unless
  * forced. Parked commands complete with -ENODEV. Must not be called from a queue's task.
- * Errors: -ENODEV; -EBUSY it is open.
+ * Errors: -ENODEV; -EBUSY it is open; -EPERM with UBDX_CTL_OWN.
  */
 #define UBDX_IOC_STOP _IOW(0xBD, 0x03, struct ubdx_ctl)
 /* DEL: STOP if needed, then forget the device. Errors: as STOP. */
@@ -560,7 +569,8 @@ struct ubdx_set {
  * server has answered all that it has (for which it gets the I/O timeout) it is told that the device
  * is gone, and the device is QUIESCED. No request fails, and none is served twice.
  * Errors: -ENODEV it isn't LIVE; -EOPNOTSUPP its recovery is UBDX_RECOVERY_FAIL; -ETIME the server
- * hasn't answered, and stays; -EINTR.
+ * hasn't answered, and stays; -ENXIO it failed meanwhile: the device is QUIESCED, but requests may have been
+ * aborted (enum ubdx_recovery); -EINTR.
  */
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 

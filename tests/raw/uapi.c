@@ -93,7 +93,7 @@ static void control(void)
 	is(ioctl(raw.ctl, UBDX_IOC_FEATURES, &features) ?: (int)features.nr_devices, 1,
 	   "FEATURES counts the devices");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EPERM, "START without a server is refused");
-	is(raw_ctl(&raw, UBDX_IOC_STOP, 1 << 1), -EINVAL, "an unknown flag is refused");
+	is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_OWN << 1), -EINVAL, "an unknown flag is refused");
 	set = (struct ubdx_set){ .id = 7, .xfer = 77 };
 	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) < 0 ? -errno : 0, -EINVAL,
 	   "SET of an unknown mode is refused");
@@ -169,6 +169,9 @@ static void ownership(void)
 	is(raw_fetch(&q, 0, 0, q.buf, 0, 0), -EINPROGRESS, "FETCH is parked");
 	is(raw_fetch(&q, 0, 0, q.buf, 0, 0), -EBUSY, "a second FETCH of the tag");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EAGAIN, "START before every tag is fetched");
+	is(raw_ctl(&raw, UBDX_IOC_START, UBDX_CTL_OWN), -EINVAL, "START with a flag of DEL");
+	is(raw_ctl(&raw, UBDX_IOC_QUIESCE, UBDX_CTL_FORCE), -EINVAL, "QUIESCE with a flag of DEL");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_OWN << 1), -EINVAL, "DEL with an unknown flag");
 
 	q2 = q;
 	io_uring_queue_init(8, &q2.ring, 0);
@@ -189,7 +192,11 @@ static void ownership(void)
 		io_uring_queue_init(8, &q2.ring, 0);
 		_exit((task.ret == -EPERM) | (map == MAP_FAILED && errno == EPERM) << 1 |
 		      (raw_ctl(&raw, UBDX_IOC_START, 0) == -EPERM) << 2 |
-		      (raw_attach(&q2, 0, 0) == -EPERM) << 3);
+		      (raw_attach(&q2, 0, 0) == -EPERM) << 3 |
+		      (raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_OWN) == -EPERM &&
+		       raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_OWN | UBDX_CTL_FORCE) == -EPERM &&
+		       raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_OWN) == -EPERM)
+			      << 4);
 	}
 	wait(&status);
 	status = WEXITSTATUS(status);
@@ -197,6 +204,7 @@ static void ownership(void)
 	ok(status & 2, "mmap from a forked child is refused");
 	ok(status & 4, "START from a forked child is refused");
 	ok(status & 8, "ATTACH from a forked child is refused");
+	ok(status & 16, "STOP and DEL of one's own device from a forked child are refused");
 
 	is(raw_commit(&q, 0, 0, 0, 4096, 0), -ESTALE, "COMMIT of nothing");
 	for (tag = 1; tag < q.depth; tag++)
@@ -206,7 +214,8 @@ static void ownership(void)
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "START when every tag is fetched");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EBUSY, "a second START");
 
-	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "a forced DEL doesn't need the server");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE | UBDX_CTL_OWN), 0,
+	   "a forced DEL, by who serves it");
 	for (tag = 0; tag < q.depth + 1 && raw_next(&q) == -ENODEV; tag++)
 		;
 	is(tag, q.depth + 1, "and every parked command, ATTACH's too, comes back with ENODEV");
