@@ -111,6 +111,7 @@ guest: driver pause userspace ebpf $(if $(UNSTAMPED),unstamped) ## gather what g
 	@cp $(B)/driver/ubdx.ko $(B)/pause/*.ko $(GUEST)
 	@$(if $(UNSTAMPED),cp $(B)/unstamped/ubdx.ko $(GUEST)/ubdx-unstamped.ko)
 	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/* $(GUEST)/bin
+	@cp $(U)/tests/servers.t $(GUEST)/bin/servers
 	@cp -r tests $(GUEST)
 	@$(IN) tests/sites $(B)/driver/ubdx.ko >$(GUEST)/sites
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)

@@ -53,7 +53,8 @@ __attribute__((constructor)) static void init(void)
 /* Asked with every turn of the big lock, of which a CPU that spins takes millions: system calls were nine tenths of a boot. */
 static int is_main(void)
 {
-	static __thread int known __attribute__((tls_model("initial-exec"))); /* 1: it is; -1: it isn't */
+	/* 1: it is; -1: it isn't */
+	static __thread int known __attribute__((tls_model("initial-exec")));
 
 	if (!known)
 		known = gettid() == getpid() ? 1 : -1;

@@ -171,6 +171,69 @@ done
 is $won 1 "of four that want it one gets it"
 ok "and serves it" read_one
 del "$dev"
+
+# refused OPTION...: at once, and the device waits on.
+turned_down() { ! within 10 ubdx recover "$@" "$dev" && is_state quiesced; }
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+ok "no mode that carries everything" turned_down --target loop --file /tmp/file --offer splice
+# known to the driver only when the server is ready
+ok "nothing but modes that the driver believes who is privileged only" eval '! within 10 setpriv --bounding-set=-sys_admin \
+	--inh-caps=-sys_admin ubdx recover --target loop --file /tmp/file --offer user "$dev" && is_state quiesced'
+ok "after that another gets it" ubdx recover --target loop --file /tmp/file "$dev"
+server=$(<"$sys/ubdx/server_pid")
+truncate -s 8M /tmp/small
+left_alone() { is_state live && [[ $(<"$sys/ubdx/server_pid") == "$server" ]] && kill -0 "$server"; }
+for wrong in "--file /tmp/none" "--file /tmp/small" "--file /tmp/file --cpus 77" "--file /tmp/file --offer splice"; do
+	# shellcheck disable=SC2086 # words
+	fails "handing over with $wrong" ubdx recover --live --target loop $wrong "$dev"
+	ok "   leaves the server where it is" left_alone
+done
+del "$dev"
+
+# ---- nobody hears of it ----
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+ubdx recover --foreground --target loop --file /tmp/file "$dev" >/dev/full 2>/tmp/err &
+ok "a server that can't say that it serves" until_ok 10 is_state live
+ok "   serves all the same" read_one
+ok "   having said so" grep -q 'writing the output failed' /tmp/err
+del "$dev"
+
+# ---- a server that fails while it is handed over ----
+
+for way in reissue queue; do
+	add --target loop --file /tmp/file --recovery $way --timeout 2
+	kill -STOP "$server"
+	read_one 2>/tmp/err &
+	reader=$!
+	ok "$way: a request is at a server that has stopped" until_ok 5 held
+	read -rt 1 <> <(:) || true
+	fails "$way: it can't be handed over" ubdx recover --live --target loop --file /tmp/file "$dev"
+	ok "$way: it is not to wake up when another serves" until_ok 10 no_process "$server"
+	ok "$way: the device waits" until_ok 10 is_state quiesced
+	ok "$way: another server takes over" recover
+	status=0
+	wait $reader || status=$?
+	[[ $way == queue ]] || is $status 0 "$way: the request is served"
+	ok "$way: it serves" read_one
+	del "$dev"
+done
+
+# ---- whoever looks in ----
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+look_in() { bash -c "exec 5<>/dev/ubdxc${dev#/dev/ubdxb}; exec 5>&-; read -rt 0.5 <> <(:); exit 7"; }
+status=0
+look_in || status=$?
+is $status 7 "whoever opens the channel and leaves is left alone"
+ok "and is in nobody's way" recover
+ok "who then serves" read_one
+del "$dev"
+
 fails "no such device" ubdx recover --target null 7
 fails "mem can't be recovered" ubdx add --target mem --size 1M --recovery queue
 fails "no such way" ubdx add --target null --size 1M --recovery maybe

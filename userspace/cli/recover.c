@@ -42,16 +42,60 @@ static int may_serve(int id)
 		       0;
 }
 
-/* See to it that the device waits for a server. */
-static int claim_device(const struct recover_args *a, struct ubdx_info *info)
+/* What is constant in a device decides how its target is opened. */
+static int open_target_of(const struct recover_args *a, const struct ubdx_info *info,
+			  uint32_t flags, struct ubdx_params *params, struct ubdx_target **target)
 {
+	struct ubdx_target_config config;
+
+	ubdx_target_config_init(&config);
+	config.path = a->server.file;
+	config.bytes = info->params.dev_sectors << UBDX_SECTOR_SHIFT;
+	config.write_cache = !!(info->params.attrs & UBDX_ATTR_WRITE_CACHE);
+	config.fua = !!(info->params.attrs & UBDX_ATTR_FUA);
+	config.wait_ms = FILE_WAIT_MS;
+	config.flags = flags;
+	if (a->server.direct)
+		config.flags |= UBDX_TARGET_DIRECT;
+	if (a->server.no_discard)
+		config.flags |= UBDX_TARGET_NO_DISCARD;
+	if (info->params.attrs & UBDX_ATTR_READ_ONLY)
+		config.flags |= UBDX_TARGET_READ_ONLY;
+
+	*params = (struct ubdx_params){
+		.logical_block_size = info->params.logical_block_size,
+		.numa_node = info->params.numa_node,
+		.recovery = info->params.recovery,
+	};
+	return ubdx_target_open(ubdx_target_find(a->server.target), &config, params, target);
+}
+
+/* Before the server that there is is sent away: can what follows go wrong? */
+static int try_target(const struct serving *s, const struct ubdx_info *info)
+{
+	struct ubdx_server_opts opts = s->opts;
+	struct ubdx_target *target;
+	int ret;
+
+	ret = open_target_of(s->args, info, UBDX_TARGET_LOOK, &opts.params, &target);
+	if (ret)
+		return ret;
+	ret = ubdx_server_may_recover(&opts);
+	ubdx_target_close(target);
+	return ret;
+}
+
+/* See to it that the device waits for a server. */
+static int claim_device(const struct serving *s, struct ubdx_info *info)
+{
+	const struct recover_args *a = s->args;
 	int ret, ctl = ubdx_ctl_open();
 
 	if (ctl < 0)
 		return ctl;
 	ret = ubdx_ctl_info(ctl, a->id, info) ?: may_serve(a->id);
 	if (!ret && info->state == UBDX_S_LIVE && a->live)
-		ret = ubdx_ctl_quiesce(ctl, a->id);
+		ret = try_target(s, info) ?: ubdx_ctl_quiesce(ctl, a->id);
 	else if (!ret && info->state != UBDX_S_QUIESCED)
 		ret = ubdx_fail(-EBUSY, "ubdxb%d is %s, not without a server%s", a->id,
 				ubdx_state_name(info->state),
@@ -60,37 +104,18 @@ static int claim_device(const struct recover_args *a, struct ubdx_info *info)
 	return ret;
 }
 
-/* In the server's process. What is constant in a device decides how its target is opened. */
+/* In the server's process. */
 static int open_target(struct serving *s)
 {
 	const struct recover_args *a = s->args;
-	struct ubdx_target_config config;
 	struct ubdx_info info;
 	char reason[256];
 	int ret;
 
-	ret = claim_device(a, &info);
+	ret = claim_device(s, &info);
 	if (ret)
 		return ret;
-	ubdx_target_config_init(&config);
-	config.path = a->server.file;
-	config.bytes = info.params.dev_sectors << UBDX_SECTOR_SHIFT;
-	config.write_cache = !!(info.params.attrs & UBDX_ATTR_WRITE_CACHE);
-	config.fua = !!(info.params.attrs & UBDX_ATTR_FUA);
-	config.wait_ms = FILE_WAIT_MS;
-	if (a->server.direct)
-		config.flags |= UBDX_TARGET_DIRECT;
-	if (a->server.no_discard)
-		config.flags |= UBDX_TARGET_NO_DISCARD;
-	if (info.params.attrs & UBDX_ATTR_READ_ONLY)
-		config.flags |= UBDX_TARGET_READ_ONLY;
-
-	s->params = (struct ubdx_params){
-		.logical_block_size = info.params.logical_block_size,
-		.numa_node = info.params.numa_node,
-		.recovery = info.params.recovery,
-	};
-	ret = ubdx_target_open(ubdx_target_find(a->server.target), &config, &s->params, &s->target);
+	ret = open_target_of(a, &info, 0, &s->params, &s->target);
 	if (!ret)
 		return 0;
 	snprintf(reason, sizeof(reason), "%s", ubdx_errmsg());

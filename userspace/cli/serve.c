@@ -116,15 +116,23 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 	return ret;
 }
 
-/* Tell whoever waits for it; 0 if they have heard. */
+/*
+ * Tell whoever waits for it. A new device that nobody has heard of nobody would delete, so that is an
+ * error; one that was recovered has its users, and is served all the same.
+ */
 static int report_live(struct serving *s, int id)
 {
 	const struct report report = { .id = id };
+	int ret = 0;
 
 	if (s->reporter < 0)
-		return print_added(s->self, s->json, id);
-	if (write(s->reporter, &report, sizeof(report)) != sizeof(report))
-		return -EPIPE;
+		ret = print_added(s->self, s->json, id);
+	else if (write(s->reporter, &report, sizeof(report)) != sizeof(report))
+		ret = -EPIPE;
+	if (ret && s->is_new)
+		return ret;
+	if (s->reporter < 0)
+		return 0;
 	close(s->reporter);
 	s->log = daemon_log;
 	daemon_detach();

@@ -82,7 +82,7 @@ int ubdx_xfer_by_name(const char *name);
 uint64_t ubdx_xfer_modes(void);
 
 /**
- * ubdx_state_name() - "added", "live", "dead"; "?" if unknown.
+ * ubdx_state_name() - "added", "live", "dead", "quiesced"; "?" if unknown.
  */
 const char *ubdx_state_name(unsigned int state);
 
@@ -99,6 +99,12 @@ const char *ubdx_recovery_name(unsigned int recovery);
  * Return: a descriptor that the caller closes, or a negative errno.
  */
 int ubdx_ctl_open(void);
+
+/*
+ * The functions below are the ioctls of the UAPI header, where arguments and errors are described. @ctl is
+ * ubdx_ctl_open()'s and stays the caller's. A call that a signal interrupts is made again. Each returns 0 or
+ * the ioctl's negative errno, with ubdx_errmsg() saying it in words.
+ */
 
 /**
  * ubdx_ctl_features() - what the driver can do.
@@ -124,13 +130,13 @@ int ubdx_ctl_quiesce(int ctl, int id);
 
 /**
  * ubdx_ctl_stop() - UBDX_IOC_STOP: take the block device away, keep the device.
- * @flags: 0 or UBDX_CTL_FORCE.
+ * @flags: UBDX_CTL_*.
  */
 int ubdx_ctl_stop(int ctl, int id, unsigned int flags);
 
 /**
  * ubdx_ctl_del() - UBDX_IOC_DEL: stop if needed and forget the device.
- * @flags: 0 or UBDX_CTL_FORCE.
+ * @flags: UBDX_CTL_*.
  */
 int ubdx_ctl_del(int ctl, int id, unsigned int flags);
 
@@ -216,6 +222,8 @@ struct ubdx_target {
 #define UBDX_TARGET_DIRECT (1U << 0) /* bypass the page cache */
 #define UBDX_TARGET_READ_ONLY (1U << 1)
 #define UBDX_TARGET_NO_DISCARD (1U << 2) /* no DISCARD, no deallocating WRITE_ZEROES */
+#define UBDX_TARGET_LOOK \
+	(1U << 3) /* not to be served, only to see whether it could: takes no hold of the file */
 
 /**
  * struct ubdx_target_config - what the administrator wants of a target.
@@ -377,7 +385,7 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
  * @arg:	for @log.
  *
  * A server is on the way of memory reclaim: its allocations must not wait for I/O to its own device
- * (PR_SET_IO_FLUSHER), its memory must not be swapped out (mlockall), and it must not be what is
+ * (PR_SET_IO_FLUSHER), its memory must not be swapped out (mlockall, for which RLIMIT_MEMLOCK is raised), and it must not be what is
  * killed when there is no memory left (oom_score_adj). Call it before any thread exists, since
  * threads inherit the first.
  */
@@ -411,6 +419,15 @@ int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opt
 			struct ubdx_server **server);
 
 /**
+ * ubdx_server_may_recover() - ask whether ubdx_server_recover() would find anything wrong with @opts, before the
+ * device's present server is sent away (ubdx_ctl_quiesce()). Changes nothing.
+ * @opts:	as for that; @params are those that a target opened with UBDX_TARGET_LOOK has left there.
+ *
+ * Return: 0; -EINVAL it would; -EOPNOTSUPP the driver lacks a mode; -ENODEV there is no such device.
+ */
+int ubdx_server_may_recover(const struct ubdx_server_opts *opts);
+
+/**
  * ubdx_server_id() - number of the device.
  */
 int ubdx_server_id(const struct ubdx_server *server);
@@ -430,7 +447,10 @@ int ubdx_server_fd(const struct ubdx_server *server);
  * ubdx_server_stop() - delete the device; its queues serve until the last request and then leave.
  * @flags:	0, or UBDX_CTL_FORCE: also while the block device is open.
  *
- * Return: 0; -EBUSY it is open, and goes on being served; -ENODEV it was gone already.
+ * Only a device that this server serves: not one that another has taken over, or that has got its number. Call it
+ * from the process that started the server.
+ *
+ * Return: 0; -EBUSY it is open, and goes on being served; -ENODEV it is gone, or not this server's any more.
  */
 int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 

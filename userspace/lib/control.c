@@ -202,6 +202,11 @@ int ubdx_ctl_quiesce(int ctl, int id)
 		return ubdx_fail(ret, "ubdxb%d was added without --recovery queue or reissue", id);
 	if (ret == -ETIME)
 		return ubdx_fail(ret, "the server of ubdxb%d doesn't answer its requests", id);
+	if (ret == -ENXIO)
+		return ubdx_fail(
+			ret,
+			"the server of ubdxb%d failed on the way; the device waits for another, recover it",
+			id);
 	return ret;
 }
 

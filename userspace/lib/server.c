@@ -45,10 +45,16 @@ struct ubdx_worker {
 	char error[256];
 };
 
+/* What becomes of threads whose queue is set up. */
+enum ubdx_verdict {
+	UBDX_WAIT, /* others are not ready yet, or START is being tried */
+	UBDX_SERVE,
+	UBDX_LEAVE, /* there is nothing to serve; with its ring a queue lets go of the device */
+};
+
 /*
- * @lock protects @nr_ready, with @changed signalled when it grows, and @nr_running. @gone is
- *		written when the last
- * thread leaves.
+ * @lock protects @nr_ready and @verdict, with @changed broadcast when they change, and @nr_running.
+ * @gone is written when the last thread leaves.
  */
 struct ubdx_server {
 	struct ubdx_target *target;
@@ -60,10 +66,12 @@ struct ubdx_server {
 	int ctl;
 	int channel;
 	int gone;
-	bool added;
+	bool added; /* by us; until it is live, nobody else will delete it */
 	bool live;
+	bool stopped; /* by us: its number may be another's */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	enum ubdx_verdict verdict;
 	unsigned int nr_ready;
 	unsigned int nr_running;
 	unsigned int nr_started;
@@ -101,12 +109,19 @@ static int ubdx_worker_place(struct ubdx_worker *w)
 	return 0;
 }
 
-static void ubdx_worker_ready(struct ubdx_server *s)
+/* The queue is set up, or can't be; true if it is to be served. */
+static bool ubdx_worker_ready(struct ubdx_server *s)
 {
+	bool serve;
+
 	pthread_mutex_lock(&s->lock);
 	s->nr_ready++;
-	pthread_cond_signal(&s->changed);
+	pthread_cond_broadcast(&s->changed);
+	while (s->verdict == UBDX_WAIT)
+		pthread_cond_wait(&s->changed, &s->lock);
+	serve = s->verdict == UBDX_SERVE;
 	pthread_mutex_unlock(&s->lock);
+	return serve;
 }
 
 static void ubdx_worker_left(struct ubdx_server *s)
@@ -136,9 +151,7 @@ static void *ubdx_worker_main(void *arg)
 		w->ret = ubdx_queue_init(&q, &w->config);
 	if (w->ret)
 		snprintf(w->error, sizeof(w->error), "%s", ubdx_errmsg());
-	ubdx_worker_ready(s);
-
-	if (!w->ret)
+	if (ubdx_worker_ready(s) && !w->ret)
 		w->ret = ubdx_queue_serve(&q);
 	ubdx_queue_exit(&q);
 	ubdx_worker_left(s);
@@ -215,6 +228,15 @@ static int ubdx_workers_start(struct ubdx_server *s)
 	return ret;
 }
 
+static void ubdx_workers_tell(struct ubdx_server *s, enum ubdx_verdict verdict)
+{
+	pthread_mutex_lock(&s->lock);
+	if (s->verdict == UBDX_WAIT)
+		s->verdict = verdict;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
 /* Wait for the threads that there are; the first error of any. */
 static int ubdx_workers_join(struct ubdx_server *s)
 {
@@ -231,6 +253,14 @@ static int ubdx_workers_join(struct ubdx_server *s)
 }
 
 /* ---- start ---- */
+
+/* What the caller knows of them; it may be older. */
+static void ubdx_server_opts_fill(struct ubdx_server_opts *full,
+				  const struct ubdx_server_opts *opts)
+{
+	ubdx_server_opts_init(full);
+	memcpy(full, opts, opts->size < sizeof(*full) ? opts->size : sizeof(*full));
+}
 
 /* The driver says EINVAL to all of these; here it is known which it was. */
 static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_features *f)
@@ -271,18 +301,24 @@ static int ubdx_check_cpus(const struct ubdx_server_opts *opts)
 	return 0;
 }
 
-static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
-			   const struct ubdx_features *features)
-{
-	if (opts->xfer < 0 || features->xfer_modes & 1ULL << opts->xfer)
-		return 0;
-	return ubdx_fail(-EOPNOTSUPP, "the driver has no transfer mode %s on this kernel",
-			 ubdx_xfer_name(opts->xfer));
-}
-
 static uint64_t ubdx_offer(const struct ubdx_server_opts *opts)
 {
 	return opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
+}
+
+static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
+			   const struct ubdx_features *features)
+{
+	const uint64_t whole = 1ULL << UBDX_XFER_COPY | 1ULL << UBDX_XFER_USER;
+
+	if (opts->xfer >= 0 && !(features->xfer_modes & 1ULL << opts->xfer))
+		return ubdx_fail(-EOPNOTSUPP, "the driver has no transfer mode %s on this kernel",
+				 ubdx_xfer_name(opts->xfer));
+	if (!(ubdx_offer(opts) & features->xfer_modes & whole))
+		return ubdx_fail(
+			-EINVAL,
+			"no mode is offered that carries every request; offer user or copy, too");
+	return 0;
 }
 
 static int ubdx_server_add(struct ubdx_server *s)
@@ -339,18 +375,27 @@ static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx
 	return 0;
 }
 
+/* Could a server with these options serve this device? */
+static int ubdx_check_recover(int ctl, const struct ubdx_server_opts *opts, struct ubdx_info *info,
+			      struct ubdx_features *features)
+{
+	int ret = ubdx_ctl_info(ctl, opts->id, info);
+
+	if (!ret)
+		ret = ubdx_ctl_features(ctl, features);
+	if (!ret)
+		ret = ubdx_check_cpus(opts);
+	if (!ret)
+		ret = ubdx_check_xfer(opts, features);
+	return ret ? ret : ubdx_check_target(&info->params, &opts->params);
+}
+
 static int ubdx_server_adopt(struct ubdx_server *s)
 {
 	struct ubdx_features features;
 	struct ubdx_info info;
-	int ret = ubdx_ctl_info(s->ctl, s->opts.id, &info);
+	int ret = ubdx_check_recover(s->ctl, &s->opts, &info, &features);
 
-	if (!ret)
-		ret = ubdx_ctl_features(s->ctl, &features);
-	if (!ret)
-		ret = ubdx_check_cpus(&s->opts);
-	if (!ret)
-		ret = ubdx_check_xfer(&s->opts, &features);
 	if (ret)
 		return ret;
 	if (info.state != UBDX_S_QUIESCED)
@@ -360,7 +405,22 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 	s->id = info.id;
 	s->params = info.params;
 	s->xfer_modes = ubdx_offer(&s->opts) & features.xfer_modes;
-	return ubdx_check_target(&info.params, &s->opts.params);
+	return 0;
+}
+
+int ubdx_server_may_recover(const struct ubdx_server_opts *opts)
+{
+	struct ubdx_server_opts full;
+	struct ubdx_features features;
+	struct ubdx_info info;
+	int ret, ctl = ubdx_ctl_open();
+
+	if (ctl < 0)
+		return ctl;
+	ubdx_server_opts_fill(&full, opts);
+	ret = ubdx_check_recover(ctl, &full, &info, &features);
+	close(ctl);
+	return ret;
 }
 
 static void ubdx_node_wait(void)
@@ -419,8 +479,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 
 	if (!s)
 		return NULL;
-	ubdx_server_opts_init(&s->opts);
-	memcpy(&s->opts, opts, opts->size < sizeof(s->opts) ? opts->size : sizeof(s->opts));
+	ubdx_server_opts_fill(&s->opts, opts);
 	s->logger = (struct ubdx_logger){ s->opts.log, s->opts.log_arg };
 	s->target = target;
 	s->ctl = -1;
@@ -429,7 +488,10 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 	pthread_cond_init(&s->changed, NULL);
 	s->gone = eventfd(0, EFD_CLOEXEC);
 	if (s->gone < 0) {
+		int err = errno;
+
 		free(s);
+		errno = err;
 		return NULL;
 	}
 	return s;
@@ -453,9 +515,10 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 		ret = ubdx_ctl_start(s->ctl, s->id, xfer_modes);
 	if (ret)
 		return ret;
-	s->added = true;
 	s->live = true;
-	return ubdx_wait_for_node(s);
+	ubdx_workers_tell(s, UBDX_SERVE);
+	/* One that has been live before has its node, and is not to go for want of it. */
+	return s->added ? ubdx_wait_for_node(s) : 0;
 }
 
 static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_server_opts *opts,
@@ -467,7 +530,7 @@ static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_serve
 	int ret;
 
 	if (!s)
-		return ubdx_fail(-ENOMEM, "starting a server: %m");
+		return ubdx_fail(-errno, "starting a server: %m");
 	ret = ubdx_server_bring_up(s, prepare, xfer_modes);
 	/* Borrowed until now. */
 	s->opts.cpus = NULL;
@@ -518,20 +581,30 @@ int ubdx_server_fd(const struct ubdx_server *s)
 	return s->gone;
 }
 
+/* It may have been deleted, and its number be another device's; or it has another server by now. */
 int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 {
-	return ubdx_ctl_del(s->ctl, s->id, flags);
+	int ret = s->stopped ? -EPERM : ubdx_ctl_del(s->ctl, s->id, flags | UBDX_CTL_OWN);
+
+	if (ret == -EPERM)
+		return ubdx_fail(-ENODEV, "ubdxb%d is not served by this server any more", s->id);
+	s->stopped = !ret;
+	return ret;
 }
 
-/* Once the queues have left, the device is whoever's who took it away, or has died: not ours. */
-static bool ubdx_server_must_delete(struct ubdx_server *s)
+/* Have the queues leave. Once they have, the device is whoever's who took it away, or has died. */
+static void ubdx_server_let_go(struct ubdx_server *s)
 {
-	bool must;
+	bool serving;
 
 	pthread_mutex_lock(&s->lock);
-	must = s->added && (!s->live || s->nr_running);
+	serving = s->live && s->nr_running;
 	pthread_mutex_unlock(&s->lock);
-	return must;
+	if (serving)
+		ubdx_server_stop(s, UBDX_CTL_FORCE); /* parked commands come back */
+	else if (s->added && !s->live)
+		ubdx_ctl_del(s->ctl, s->id, UBDX_CTL_FORCE);
+	ubdx_workers_tell(s, UBDX_LEAVE);
 }
 
 int ubdx_server_free(struct ubdx_server *s)
@@ -540,9 +613,7 @@ int ubdx_server_free(struct ubdx_server *s)
 
 	if (!s)
 		return 0;
-	/* Parked commands come back, and so the threads leave. */
-	if (ubdx_server_must_delete(s))
-		ubdx_server_stop(s, UBDX_CTL_FORCE);
+	ubdx_server_let_go(s);
 	ret = ubdx_workers_join(s);
 	if (s->channel >= 0)
 		close(s->channel);

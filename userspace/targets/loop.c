@@ -25,6 +25,7 @@
  * @path:	borrowed; only good while the target is being opened.
  * @bytes:	length of the file.
  * @block:	smallest unit of I/O to it.
+ * @looks:	it isn't to be served, and may be another's.
  * @cached:	what was written may yet be lost, until it is flushed.
  * @sync:	so each write is to be made stable at once, since the device is to have no cache.
  * @unmap:	zeroes may be holes.
@@ -35,6 +36,7 @@ struct ubdx_loop {
 	bool is_block;
 	bool direct;
 	bool read_only;
+	bool looks;
 	bool cached;
 	bool sync;
 	bool unmap;
@@ -112,7 +114,8 @@ static int ubdx_loop_try(struct ubdx_loop *loop, int flags)
 	loop->fd = open(loop->path, flags);
 	if (loop->fd < 0)
 		return -errno;
-	if (loop->is_block || !flock(loop->fd, (loop->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) ||
+	if (loop->is_block || loop->looks ||
+	    !flock(loop->fd, (loop->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) ||
 	    errno != EWOULDBLOCK)
 		return 0;
 	close(loop->fd);
@@ -152,7 +155,7 @@ static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_
 	loop->cached = ubdx_loop_is_cached(loop);
 	loop->sync = loop->cached && config->write_cache == 0;
 
-	if (loop->is_block)
+	if (loop->is_block && !loop->looks)
 		flags |= O_EXCL;
 	if (loop->direct)
 		flags |= O_DIRECT;
@@ -313,6 +316,7 @@ static int ubdx_loop_open(struct ubdx_target *target, const struct ubdx_target_c
 		.path = config->path,
 		.direct = config->flags & UBDX_TARGET_DIRECT,
 		.read_only = config->flags & UBDX_TARGET_READ_ONLY,
+		.looks = config->flags & UBDX_TARGET_LOOK,
 		.unmap = !(config->flags & UBDX_TARGET_NO_DISCARD),
 	};
 	ret = ubdx_loop_set_up(loop, config, params);

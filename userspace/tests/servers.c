@@ -69,8 +69,8 @@ static void told_apart(const int *fds, unsigned int nr)
 
 int main(void)
 {
-	struct ubdx_target *targets[3], *refused;
-	struct ubdx_server *servers[3];
+	struct ubdx_target *targets[3], *target = NULL, *refused;
+	struct ubdx_server *servers[3], *again;
 	struct ubdx_features before, after;
 	unsigned int i;
 	int fds[3], ctl;
@@ -102,8 +102,15 @@ int main(void)
 	tap_ok(!is_gone(servers[1]), "and is still served");
 	close(fds[1]);
 	tap_is(ubdx_server_stop(servers[1], 0), 0, "a closed one is");
+	again = serve(&target, ubdx_server_id(servers[1]));
+	tap_ok(again != NULL, "its number can be had again, before its server has left");
+	tap_is(ubdx_server_stop(servers[1], UBDX_CTL_FORCE), -ENODEV,
+	       "which isn't that server's device");
 	tap_is(ubdx_server_free(servers[1]), 0, "its server leaves");
 	ubdx_target_close(targets[1]);
+	tap_ok(again && !is_gone(again), "and the other one serves on");
+	tap_is(ubdx_server_free(again), 0, "until it leaves, too");
+	ubdx_target_close(target);
 	fds[1] = fds[2];
 	told_apart(fds, 2);
 

@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# One process serves several devices through the library: userspace/tests/servers.c, where there is a driver.
+
+set -euo pipefail
+
+insmod ubdx.ko
+bin/servers
+rmmod ubdx
