@@ -375,6 +375,92 @@ static void forced_while_deleting(void)
 	close(s.raw.ctl);
 }
 
+/* ---- a server that was let go ---- */
+
+struct ousted {
+	struct raw raw;
+	pthread_t thread;
+	atomic_int ready, ousted, go, ended;
+	int odd; /* answers of the driver's that are not what they should be */
+};
+
+/* Serves until it is let go, and then answers whatever its successor may have. */
+static void *ousted_main(void *arg)
+{
+	struct ousted *o = arg;
+	struct raw_queue q;
+	unsigned int tag;
+	uint32_t seq;
+
+	if (raw_queue_init(&o->raw, &q, 0) || raw_fetch_all(&q))
+		bail("a server that is to be let go");
+	atomic_store(&o->ready, 1);
+	raw_serve(&q, answer);
+	atomic_store(&o->ousted, 1);
+	until(&o->go, 30);
+	for (tag = 0; tag < q.depth; tag++)
+		for (seq = 1; seq < 32; seq++)
+			o->odd += raw_commit(&q, 0, tag, seq, 4096, 0) != -ENODEV;
+	raw_queue_exit(&q);
+	close(o->raw.chan);
+	atomic_store(&o->ended, 1);
+	return NULL;
+}
+
+static void *successor_main(void *arg)
+{
+	struct ousted *o = arg;
+	struct raw_queue q;
+
+	if (raw_queue_init(&o->raw, &q, 0) || raw_fetch_all(&q))
+		bail("a successor");
+	atomic_store(&o->ready, 1);
+	raw_serve(&q, answer);
+	raw_queue_exit(&q);
+	close(o->raw.chan);
+	return NULL;
+}
+
+static void after_a_hand_over(void)
+{
+	struct ousted first = {}, second = {};
+	struct reader reader;
+
+	raw_defaults(&first.raw);
+	first.raw.add.params.recovery = UBDX_RECOVERY_QUEUE;
+	atomic_store(&holds, true);
+	atomic_store(&held, 0);
+	if (raw_add(&first.raw) || raw_open(&first.raw))
+		bail("add");
+	pthread_create(&first.thread, NULL, ousted_main, &first);
+	if (!until(&first.ready, 10) || raw_ctl(&first.raw, UBDX_IOC_START, 0))
+		bail("start");
+	is(raw_ctl(&first.raw, UBDX_IOC_QUIESCE, 0), 0, "a hand-over");
+	ok(until(&first.ousted, 10), "   the server is let go");
+
+	second.raw = first.raw;
+	if (raw_open(&second.raw))
+		bail("open by the successor");
+	pthread_create(&second.thread, NULL, successor_main, &second);
+	if (!until(&second.ready, 10) || raw_ctl(&second.raw, UBDX_IOC_START, 0))
+		bail("start of the successor");
+	start_reader(&reader, &second.raw);
+	if (!until(&held, 10))
+		bail("no request");
+	atomic_store(&first.go, 1);
+	ok(until(&first.ended, 30) && !first.odd, "   it can answer nothing any more: %d",
+	   first.odd);
+	ok(!atomic_load(&reader.ended), "   and its successor's request goes on");
+	is(raw_ctl(&second.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   until the device is deleted");
+	ok(until(&reader.ended, 10), "   then it ends");
+	atomic_store(&holds, false);
+	pthread_join(first.thread, NULL);
+	pthread_join(second.thread, NULL);
+	pthread_join(reader.thread, NULL);
+	close(reader.fd);
+	close(first.raw.ctl);
+}
+
 int main(void)
 {
 	rings();
@@ -383,5 +469,6 @@ int main(void)
 	forced_while("a forced DEL while a hand-over waits for the server", UBDX_IOC_QUIESCE);
 	forced_while_deleting();
 	two_processes();
+	after_a_hand_over();
 	return done();
 }

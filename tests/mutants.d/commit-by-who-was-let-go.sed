@@ -1,0 +1,3 @@
+# test: corners
+# file: driver/chan_uring.c
+s/claimed = !READ_ONCE(sq->dead) \&\& ubdx_slot_claim/claimed = ubdx_slot_claim/

@@ -1,0 +1,3 @@
+# test: recovery
+# file: driver/recovery.c
+s/if (READ_ONCE(dev->srv->queues\[0\]->dead)) {/if (0) {/

@@ -1,0 +1,3 @@
+# test: recovery
+# file: userspace/cli/recover.c
+s/try_target(s, info) ?: ubdx_ctl_quiesce/ubdx_ctl_quiesce/

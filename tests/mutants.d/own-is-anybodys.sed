@@ -1,0 +1,3 @@
+# test: uapi
+# file: driver/ctl.c
+s/ctl.flags \& UBDX_CTL_OWN ? current->mm : NULL/NULL/
