@@ -44,10 +44,10 @@ leak() {
 echo 0 >/proc/sys/kernel/panic_on_oops
 modprobe lkdtm
 
-# Lockdep has no more to say once it has seen an order of locks that is wrong.
+# Lockdep has no more to say once it has seen an order of locks that is wrong, or a lock where it can't be.
 sees "a protected pointer read outside of a grace period" 'suspicious RCU usage' errors rcu
-sees "a mutex taken under a spinlock" 'BUG: sleeping function called from invalid context' errors sleep
 sees "two orders of two locks" 'possible circular locking dependency' errors inversion
+sees "a mutex taken under a spinlock" 'BUG: sleeping function called from invalid context' errors sleep
 sees "memory that nothing points to" 'kmemleak: [0-9]+ new suspected' leak
 sees "a read of freed memory" 'KASAN: slab-use-after-free' lkdtm READ_AFTER_FREE
 sees "a write to freed memory" 'KASAN: slab-use-after-free' lkdtm WRITE_AFTER_FREE
