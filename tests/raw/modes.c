@@ -310,6 +310,7 @@ static void *take_all(void *arg)
 /* A WRITE's payload to @to, from where it comes out at @from (the same file: read it). */
 static void sink(const char *what, int to, int from, bool by_sendfile)
 {
+	long copied = moved("copied_bytes"), spliced = moved("spliced_bytes");
 	char *mem = raw_mem(BYTES);
 	const struct ubdx_desc *d;
 	size_t done = 0;
@@ -333,6 +334,8 @@ static void sink(const char *what, int to, int from, bool by_sendfile)
 		done += ret > 0 ? ret : 0;
 	} while (ret > 0 && done < BYTES);
 	is(ret < 0 ? ret : (int)done, BYTES, what);
+	is(moved("spliced_bytes") - spliced, BYTES, "as pages");
+	is(moved("copied_bytes") - copied, 0, "without a copy from the channel");
 	if (from != to)
 		pthread_join(thread, NULL);
 	else if (pread(to, scratch, BYTES, 0) < 0)
@@ -357,20 +360,35 @@ static void tcp_pair(int fds[2])
 	close(listener);
 }
 
+/* A file, or a device, that can be had. */
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		bail("%s: %m", path);
+	return fd;
+}
+
+#define DEVICE "/dev/nullb0"
+static const char *direct_path; /* on a file system that has direct I/O */
+
 static void sinks(void)
 {
+	int fds[2], fd;
 	FILE *file = tmpfile();
-	int fds[2], direct;
 
 	sink("to a buffered file", fileno(file), fileno(file), false);
-	direct = open("/dev/nullb0", O_RDWR | O_DIRECT);
-	if (direct >= 0)
-		sink("to a block device, direct", direct, direct, false);
-	close(direct);
-	direct = open("/dev/nullb0", O_RDWR);
-	if (direct >= 0)
-		sink("to a block device, buffered", direct, direct, false);
-	close(direct);
+	fclose(file);
+	fd = open_file(direct_path, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT);
+	sink("to a file, direct", fd, fd, false);
+	close(fd);
+	fd = open_file(DEVICE, O_RDWR | O_DIRECT);
+	sink("to a block device, direct", fd, fd, false);
+	close(fd);
+	fd = open_file(DEVICE, O_RDWR);
+	sink("to a block device, buffered", fd, fd, false);
+	close(fd);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
 		bail("socketpair");
 	sink("to a unix socket", fds[0], fds[1], false);
@@ -383,7 +401,72 @@ static void sinks(void)
 	close(fds[0]);
 	close(fds[1]);
 	sink("to another pipe", p2[1], p2[0], false);
-	fclose(file);
+}
+
+/* Whoever is at the other end gives all of it. */
+static void *give_all(void *arg)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < BYTES && (n = write(*(int *)arg, pattern + done, BYTES - done)) > 0)
+		done += n;
+	return NULL;
+}
+
+/* Through the pipe to the request, from where @from stands. Returns the bytes that have arrived, or -errno. */
+static int splice_out(const struct ubdx_desc *d, int from)
+{
+	loff_t at = pos(d, 0);
+	int done = 0, in, ret;
+
+	while (done < (int)BYTES) {
+		in = neg(splice(from, NULL, p[1], NULL, BYTES - done, 0));
+		if (in <= 0)
+			return in ?: done;
+		for (; in; in -= ret, done += ret) {
+			ret = neg(splice(p[0], NULL, raw.chan, &at, in, 0));
+			if (ret <= 0)
+				return ret ?: done;
+		}
+	}
+	return done;
+}
+
+/* A READ's payload from @from; @feed: what is written there comes out at @from, -1: it is there. */
+static void source(const char *what, int from, int feed)
+{
+	long copied = moved("copied_bytes"), spliced = moved("spliced_bytes");
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	pthread_t thread;
+	struct client c;
+
+	memset(mem, 0xa5, BYTES);
+	d = client(&c, false, mem, BYTES);
+	if (feed >= 0)
+		pthread_create(&thread, NULL, give_all, &feed);
+	is(splice_out(d, from), BYTES, what);
+	if (feed >= 0)
+		pthread_join(thread, NULL);
+	is(moved("copied_bytes") - copied, BYTES, "by its one copy");
+	is(moved("spliced_bytes") - spliced, 0, "and nothing else");
+	is(finish(&c, d, BYTES), BYTES, "it ends");
+	ok(!memcmp(mem, pattern, BYTES), "with what was there");
+	munmap(mem, BYTES);
+}
+
+/* What is in this file already, so that it has to come from there. */
+static void source_of(const char *what, const char *path, int flags)
+{
+	int fd = open_file(path, O_RDWR | O_CREAT | O_DIRECT);
+
+	if (pwrite(fd, pattern, BYTES, 0) != BYTES)
+		bail("%s: %m", path);
+	close(fd);
+	fd = open_file(path, O_RDONLY | flags);
+	source(what, fd, -1);
+	close(fd);
 }
 
 /* A READ's payload comes from anything that can be spliced. */
@@ -393,22 +476,28 @@ static void sources(void)
 	const struct ubdx_desc *d;
 	FILE *file = tmpfile();
 	struct client c;
-	loff_t at, from = 0;
-	int ret, done = 0;
+	loff_t at;
+	int fds[2];
 
-	pwrite(fileno(file), pattern, BYTES, 0);
-	memset(mem, 0xa5, BYTES);
-	d = client(&c, false, mem, BYTES);
-	at = pos(d, 0);
-	while (done < (int)BYTES) {
-		ret = neg(splice(fileno(file), &from, p[1], NULL, BYTES - done, 0));
-		if (ret <= 0 || neg(splice(p[0], NULL, raw.chan, &at, ret, 0)) != ret)
-			break;
-		done += ret;
-	}
-	is(done, BYTES, "a READ can be filled from a file");
-	is(finish(&c, d, BYTES), BYTES, "it ends");
-	ok(!memcmp(mem, pattern, BYTES), "with what was there");
+	if (pwrite(fileno(file), pattern, BYTES, 0) != BYTES)
+		bail("a file: %m");
+	source("a READ from a buffered file", fileno(file), -1);
+	fclose(file);
+	source_of("from a file on a disk, buffered", direct_path, 0);
+	source_of("from a file, direct", direct_path, O_DIRECT);
+	source_of("from a block device, buffered", DEVICE, 0);
+	source_of("from a block device, direct", DEVICE, O_DIRECT);
+	source("from another pipe", p2[0], p2[1]);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		bail("socketpair");
+	source("from a unix socket", fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	tcp_pair(fds);
+	source("from a TCP socket", fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+
 	d = client(&c, false, mem, 4096);
 	is(splice_in(d, 0, 4096), -EINVAL, "it can't be spliced out");
 	if (write(p[1], pattern, 100) != 100)
@@ -418,7 +507,6 @@ static void sources(void)
 	if (read(p[0], scratch, 100) != 100)
 		bail("pipe");
 	finish(&c, d, 4096);
-	fclose(file);
 	munmap(mem, BYTES);
 }
 
@@ -580,11 +668,14 @@ static void offers(void)
 	close(raw.ctl);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const unsigned int modes[] = { UBDX_XFER_USER, UBDX_XFER_MAP, UBDX_XFER_SPLICE };
 	unsigned int i;
 
+	if (argc != 2)
+		bail("usage: modes FILE, which will be written to, with direct I/O");
+	direct_path = argv[1];
 	signal(SIGPIPE, SIG_IGN);
 	scratch = raw_mem(BYTES);
 	pattern = raw_mem(BYTES);
