@@ -25,7 +25,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
+.PHONY: help run check run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -41,6 +41,9 @@ check: ## hold the last run's results against what is promised of them
 
 run-quick: guest ## the same with a part of the grid, for CI
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick
+
+amortise: guest ## what mode map costs as more requests share a zap (map_batch): table, figure, raw data
+	@experiments/amortise/run.sh --kernel $(KERNEL)
 
 test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for some)
 	@tests/run $(TESTS)

@@ -8,6 +8,10 @@
   - the ublk peer no dearer than the ladder (baselines/ladder.json, on the kernel it was measured on) by more than its tolerance
   - ubdx copy no dearer than ublk copy in any cell, beyond what can be known: the two cells' spread, and the resolution
   - ubdx's other modes, untouched, no dearer than the best of ublk's in any cell, beyond that
+  - ubdx's other modes, untouched, at queue depth 32: above the floor the same at each size. Each size is a cell less the floor's, so what
+    can't be known of a pair is the spread of four cells and twice the resolution, which is the floor's own jitter. Not at queue depth 1:
+    there each request of 4k wakes the server or finds it awake, as the scheduler has it, and that is a thousand instructions. At 32 the
+    scheduler still says how many requests share a switch between client and server; no tolerance is made of that, but each line tells it
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 RESOLUTION_PERCENT = 0.5
@@ -81,12 +86,34 @@ def untouched(results: dict) -> Iterator[str]:
                 yield f"{name} {cell}: {values['instructions']:.0f} is {over:.0f} dearer than ublk's best, {best['instructions']:.0f}"
 
 
+def flat(results: dict) -> Iterator[str]:
+    """Pairs of sizes that don't cost the same above the floor."""
+    rows = results["rows"]
+    for name, row in rows.items():
+        if not (name.startswith("ubdx-null-") and name.endswith("-untouched")):
+            continue
+        floor = rows[results["floors"][row["boot"]]]["cells"]
+        by_direction: dict[str, list[str]] = {}
+        for cell in row.get("cells", {}):
+            direction, depth, _ = cell.split(".")
+            if depth == "32":
+                by_direction.setdefault(direction, []).append(cell)
+        for cells in by_direction.values():
+            for one, other in combinations(cells, 2):
+                pair = [row["cells"][cell] for cell in (one, other)]
+                apart = abs(pair[0]["above_floor"] - pair[1]["above_floor"])
+                allowed = sum(blur(row["cells"][cell], floor[cell]) for cell in (one, other))
+                if apart > allowed:
+                    found = " and ".join(f"{v['above_floor']:.0f} ({v['switches']:.3f} switches)" for v in pair)
+                    yield f"{name} {one}, {other}: above the floor {found}: {apart:.0f} apart, of which {allowed:.0f} can be noise"
+
+
 def main() -> None:
     if len(sys.argv) != 2 or sys.argv[1] in ("-h", "--help"):
         sys.exit(__doc__)
     path = Path(sys.argv[1])
     results = json.loads((path / "results.json" if path.is_dir() else path).read_text())
-    violations = [*quality(results), *peers(results, json.loads(LADDER.read_text())), *ubdx(results), *untouched(results)]
+    violations = [*quality(results), *peers(results, json.loads(LADDER.read_text())), *ubdx(results), *untouched(results), *flat(results)]
     for line in violations:
         print(line)
     sys.exit(bool(violations))

@@ -11,10 +11,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
-#include <poll.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -25,140 +22,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "raw.h"
+#include "single.h"
 #include "tap.h"
 
-#define BYTES (64U << 10)
-#define MAX_IO RAW_BUF_BYTES
-
-static struct raw raw;
-static struct raw_queue q;
-static int bdev;
 static char *pattern; /* BYTES of what no other place holds */
 static char *scratch;
 static void *volatile nowhere = (void *)16;
-
-static int neg(long ret)
-{
-	return ret < 0 ? -errno : (int)ret;
-}
-
-/* ---- a device whose server is this thread ---- */
-
-static void set_mode(unsigned int mode)
-{
-	struct ubdx_set set = { .id = raw.add.id, .xfer = mode };
-
-	if (ioctl(raw.ctl, UBDX_IOC_SET, &set))
-		bail("set mode %u: %s", mode, strerror(errno));
-}
-
-/* The requests of the partition scan. */
-static void serve_scan(void)
-{
-	struct pollfd fd = { .fd = q.ring.ring_fd, .events = POLLIN };
-	int tag;
-
-	while (poll(&fd, 1, 300) > 0) {
-		tag = raw_next(&q);
-		if (tag < 0)
-			bail("scan: %s", strerror(-tag));
-		memset(q.buf + (size_t)tag * RAW_BUF_BYTES, 0, RAW_BUF_BYTES);
-		raw_commit(&q, 0, tag, q.desc[tag].seq, q.desc[tag].nr_sectors * 512, 0);
-	}
-}
-
-static void begin(unsigned int mode, unsigned int timeout_ms)
-{
-	int ret;
-
-	raw_defaults(&raw);
-	raw.add.xfer_modes = (1 << UBDX_NR_XFER) - 1;
-	raw.add.params.timeout_ms = timeout_ms;
-	ret = raw_add(&raw) ?: raw_open(&raw) ?: raw_queue_init(&raw, &q, 0) ?: raw_fetch_all(&q);
-	if (ret)
-		bail("a device: %s", strerror(ret < 0 ? -ret : ret));
-	set_mode(UBDX_XFER_COPY);
-	if (raw_ctl(&raw, UBDX_IOC_START, 0))
-		bail("start");
-	serve_scan();
-	bdev = raw_bdev(&raw, O_RDWR);
-	set_mode(mode);
-}
-
-static void end(void)
-{
-	close(bdev);
-	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "the device can be deleted");
-	raw_queue_exit(&q);
-	close(raw.chan);
-	close(raw.ctl);
-}
-
-/* ---- a client ---- */
-
-struct client {
-	pthread_t thread;
-	bool write;
-	char *mem;
-	size_t bytes;
-	off_t at;
-	atomic_int done;
-	int ret;
-};
-
-static void *client_main(void *arg)
-{
-	struct client *c = arg;
-
-	c->ret = neg(c->write ? pwrite(bdev, c->mem, c->bytes, c->at) :
-				pread(bdev, c->mem, c->bytes, c->at));
-	atomic_store(&c->done, 1);
-	return NULL;
-}
-
-/* Start it; returns its request's descriptor, which is at the server. */
-static const struct ubdx_desc *client(struct client *c, bool write, char *mem, size_t bytes)
-{
-	int tag;
-
-	*c = (struct client){ .write = write, .mem = mem, .bytes = bytes, .at = 1 << 20 };
-	pthread_create(&c->thread, NULL, client_main, c);
-	tag = raw_next(&q);
-	if (tag < 0)
-		bail("no request: %s", strerror(-tag));
-	return &q.desc[tag];
-}
-
-static bool client_waits(struct client *c)
-{
-	poll(NULL, 0, 200);
-	return !atomic_load(&c->done);
-}
-
-static int client_end(struct client *c)
-{
-	pthread_join(c->thread, NULL);
-	return c->ret;
-}
-
-static int commit(const struct ubdx_desc *d, int res)
-{
-	return raw_commit(&q, 0, d->tag, d->seq, res, 0);
-}
-
-/* Commit, for a client that ends by it. */
-static int finish(struct client *c, const struct ubdx_desc *d, int res)
-{
-	int ret = commit(d, res);
-
-	return ret == -EINPROGRESS ? client_end(c) : ret;
-}
-
-static off_t pos(const struct ubdx_desc *d, unsigned int offset)
-{
-	return ubdx_pos(0, d->tag, d->seq, offset);
-}
 
 /* ---- bytes ---- */
 
@@ -319,26 +188,6 @@ static void no_access(void)
 
 /* ---- windows ---- */
 
-static char *window[2];
-static size_t window_bytes;
-static sigjmp_buf bus;
-
-static void on_bus(int sig)
-{
-	siglongjmp(bus, 1);
-}
-
-/* The byte there, or -1: SIGBUS. */
-static int look(const volatile char *p)
-{
-	return sigsetjmp(bus, 1) ? -1 : (unsigned char)*p;
-}
-
-static char *place(const struct ubdx_desc *d)
-{
-	return window[d->op] + (size_t)d->tag * MAX_IO + d->page_offset;
-}
-
 static int map_error(size_t bytes, int prot, int flags, off_t at)
 {
 	void *p = mmap(NULL, bytes, prot, flags, raw.chan, at);
@@ -368,57 +217,10 @@ static void map_windows(void)
 	   -EINVAL, "from the middle");
 	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(1, UBDX_OP_WRITE)), -EINVAL,
 	   "of a queue that isn't there");
-	window[UBDX_OP_WRITE] = mmap(NULL, window_bytes, PROT_READ, MAP_SHARED, raw.chan,
-				     ubdx_window(0, UBDX_OP_WRITE));
-	window[UBDX_OP_READ] = mmap(NULL, window_bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
-				    raw.chan, ubdx_window(0, UBDX_OP_READ));
-	ok(window[0] != MAP_FAILED && window[1] != MAP_FAILED, "both windows can be mapped");
+	open_windows();
 	is(mprotect(window[UBDX_OP_WRITE], window_bytes, PROT_READ | PROT_WRITE) ? -errno : 0,
 	   -EACCES, "and the former not be made writable");
 	is(look(window[UBDX_OP_WRITE]), -1, "where no request is there is SIGBUS");
-}
-
-/* A child that has the window: looks when it is told to, and says what it saw. */
-struct child {
-	pid_t pid;
-	int ask[2], tell[2];
-};
-
-static void child_start(struct child *child, const char *p)
-{
-	int saw;
-	char c;
-
-	if (pipe(child->ask) || pipe(child->tell))
-		bail("pipe");
-	child->pid = fork();
-	if (child->pid)
-		return;
-	while (read(child->ask[0], &c, 1) == 1) {
-		saw = look(p);
-		if (write(child->tell[1], &saw, sizeof(saw)) < 0)
-			break;
-	}
-	_exit(0);
-}
-
-static int child_look(struct child *child)
-{
-	int saw = -2;
-
-	if (write(child->ask[1], "", 1) < 0 || read(child->tell[0], &saw, sizeof(saw)) < 0)
-		bail("child");
-	return saw;
-}
-
-static void child_end(struct child *child)
-{
-	kill(child->pid, SIGKILL);
-	waitpid(child->pid, NULL, 0);
-	close(child->ask[0]);
-	close(child->ask[1]);
-	close(child->tell[0]);
-	close(child->tell[1]);
 }
 
 /* Onto a disk of null_blk's. */
@@ -443,6 +245,7 @@ static void mapping(void)
 
 	memcpy(mem, pattern, BYTES);
 	d = client(&c, true, mem, BYTES);
+	child_pipes(&late);
 	child_start(&late, place(d));
 	ok(!memcmp(place(d), pattern, BYTES), "map: a WRITE's payload is in its place");
 	is(look(place(d) + BYTES), -1, "and nothing behind it");
@@ -454,6 +257,7 @@ static void mapping(void)
 	is(neg(pread(fileno(file), scratch, BYTES, 0)), BYTES, "whole");
 	ok(!memcmp(scratch, pattern, BYTES), "and right");
 	is(direct_from(place(d), 4096), -EFAULT, "direct I/O can't");
+	child_pipes(&child);
 	child_start(&child, place(d));
 	saw = child_look(&child);
 	ok(saw == -1 || saw == (unsigned char)pattern[0],
@@ -506,6 +310,7 @@ static void *take_all(void *arg)
 /* A WRITE's payload to @to, from where it comes out at @from (the same file: read it). */
 static void sink(const char *what, int to, int from, bool by_sendfile)
 {
+	long copied = moved("copied_bytes"), spliced = moved("spliced_bytes");
 	char *mem = raw_mem(BYTES);
 	const struct ubdx_desc *d;
 	size_t done = 0;
@@ -529,6 +334,8 @@ static void sink(const char *what, int to, int from, bool by_sendfile)
 		done += ret > 0 ? ret : 0;
 	} while (ret > 0 && done < BYTES);
 	is(ret < 0 ? ret : (int)done, BYTES, what);
+	is(moved("spliced_bytes") - spliced, BYTES, "as pages");
+	is(moved("copied_bytes") - copied, 0, "without a copy from the channel");
 	if (from != to)
 		pthread_join(thread, NULL);
 	else if (pread(to, scratch, BYTES, 0) < 0)
@@ -553,20 +360,35 @@ static void tcp_pair(int fds[2])
 	close(listener);
 }
 
+/* A file, or a device, that can be had. */
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		bail("%s: %m", path);
+	return fd;
+}
+
+#define DEVICE "/dev/nullb0"
+static const char *direct_path; /* on a file system that has direct I/O */
+
 static void sinks(void)
 {
+	int fds[2], fd;
 	FILE *file = tmpfile();
-	int fds[2], direct;
 
 	sink("to a buffered file", fileno(file), fileno(file), false);
-	direct = open("/dev/nullb0", O_RDWR | O_DIRECT);
-	if (direct >= 0)
-		sink("to a block device, direct", direct, direct, false);
-	close(direct);
-	direct = open("/dev/nullb0", O_RDWR);
-	if (direct >= 0)
-		sink("to a block device, buffered", direct, direct, false);
-	close(direct);
+	fclose(file);
+	fd = open_file(direct_path, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT);
+	sink("to a file, direct", fd, fd, false);
+	close(fd);
+	fd = open_file(DEVICE, O_RDWR | O_DIRECT);
+	sink("to a block device, direct", fd, fd, false);
+	close(fd);
+	fd = open_file(DEVICE, O_RDWR);
+	sink("to a block device, buffered", fd, fd, false);
+	close(fd);
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
 		bail("socketpair");
 	sink("to a unix socket", fds[0], fds[1], false);
@@ -579,7 +401,72 @@ static void sinks(void)
 	close(fds[0]);
 	close(fds[1]);
 	sink("to another pipe", p2[1], p2[0], false);
-	fclose(file);
+}
+
+/* Whoever is at the other end gives all of it. */
+static void *give_all(void *arg)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < BYTES && (n = write(*(int *)arg, pattern + done, BYTES - done)) > 0)
+		done += n;
+	return NULL;
+}
+
+/* Through the pipe to the request, from where @from stands. Returns the bytes that have arrived, or -errno. */
+static int splice_out(const struct ubdx_desc *d, int from)
+{
+	loff_t at = pos(d, 0);
+	int done = 0, in, ret;
+
+	while (done < (int)BYTES) {
+		in = neg(splice(from, NULL, p[1], NULL, BYTES - done, 0));
+		if (in <= 0)
+			return in ?: done;
+		for (; in; in -= ret, done += ret) {
+			ret = neg(splice(p[0], NULL, raw.chan, &at, in, 0));
+			if (ret <= 0)
+				return ret ?: done;
+		}
+	}
+	return done;
+}
+
+/* A READ's payload from @from; @feed: what is written there comes out at @from, -1: it is there. */
+static void source(const char *what, int from, int feed)
+{
+	long copied = moved("copied_bytes"), spliced = moved("spliced_bytes");
+	char *mem = raw_mem(BYTES);
+	const struct ubdx_desc *d;
+	pthread_t thread;
+	struct client c;
+
+	memset(mem, 0xa5, BYTES);
+	d = client(&c, false, mem, BYTES);
+	if (feed >= 0)
+		pthread_create(&thread, NULL, give_all, &feed);
+	is(splice_out(d, from), BYTES, what);
+	if (feed >= 0)
+		pthread_join(thread, NULL);
+	is(moved("copied_bytes") - copied, BYTES, "by its one copy");
+	is(moved("spliced_bytes") - spliced, 0, "and nothing else");
+	is(finish(&c, d, BYTES), BYTES, "it ends");
+	ok(!memcmp(mem, pattern, BYTES), "with what was there");
+	munmap(mem, BYTES);
+}
+
+/* What is in this file already, so that it has to come from there. */
+static void source_of(const char *what, const char *path, int flags)
+{
+	int fd = open_file(path, O_RDWR | O_CREAT | O_DIRECT);
+
+	if (pwrite(fd, pattern, BYTES, 0) != BYTES)
+		bail("%s: %m", path);
+	close(fd);
+	fd = open_file(path, O_RDONLY | flags);
+	source(what, fd, -1);
+	close(fd);
 }
 
 /* A READ's payload comes from anything that can be spliced. */
@@ -589,22 +476,28 @@ static void sources(void)
 	const struct ubdx_desc *d;
 	FILE *file = tmpfile();
 	struct client c;
-	loff_t at, from = 0;
-	int ret, done = 0;
+	loff_t at;
+	int fds[2];
 
-	pwrite(fileno(file), pattern, BYTES, 0);
-	memset(mem, 0xa5, BYTES);
-	d = client(&c, false, mem, BYTES);
-	at = pos(d, 0);
-	while (done < (int)BYTES) {
-		ret = neg(splice(fileno(file), &from, p[1], NULL, BYTES - done, 0));
-		if (ret <= 0 || neg(splice(p[0], NULL, raw.chan, &at, ret, 0)) != ret)
-			break;
-		done += ret;
-	}
-	is(done, BYTES, "a READ can be filled from a file");
-	is(finish(&c, d, BYTES), BYTES, "it ends");
-	ok(!memcmp(mem, pattern, BYTES), "with what was there");
+	if (pwrite(fileno(file), pattern, BYTES, 0) != BYTES)
+		bail("a file: %m");
+	source("a READ from a buffered file", fileno(file), -1);
+	fclose(file);
+	source_of("from a file on a disk, buffered", direct_path, 0);
+	source_of("from a file, direct", direct_path, O_DIRECT);
+	source_of("from a block device, buffered", DEVICE, 0);
+	source_of("from a block device, direct", DEVICE, O_DIRECT);
+	source("from another pipe", p2[0], p2[1]);
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds))
+		bail("socketpair");
+	source("from a unix socket", fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+	tcp_pair(fds);
+	source("from a TCP socket", fds[0], fds[1]);
+	close(fds[0]);
+	close(fds[1]);
+
 	d = client(&c, false, mem, 4096);
 	is(splice_in(d, 0, 4096), -EINVAL, "it can't be spliced out");
 	if (write(p[1], pattern, 100) != 100)
@@ -614,7 +507,6 @@ static void sources(void)
 	if (read(p[0], scratch, 100) != 100)
 		bail("pipe");
 	finish(&c, d, 4096);
-	fclose(file);
 	munmap(mem, BYTES);
 }
 
@@ -681,7 +573,7 @@ static void cut_off(bool committed, bool late)
 	struct client c;
 	double start;
 
-	begin(UBDX_XFER_SPLICE, late ? 1000 : 30000);
+	begin(UBDX_XFER_SPLICE, late ? 1000 : 30000, UBDX_RECOVERY_FAIL);
 	memcpy(mem, pattern, BYTES);
 	d = client(&c, true, mem, BYTES);
 	is(splice_in(d, 0, BYTES), BYTES, "a WRITE in a pipe that nobody reads");
@@ -707,7 +599,7 @@ static void cut_off(bool committed, bool late)
 	if (pipe(p))
 		bail("pipe");
 	fcntl(p[1], F_SETPIPE_SZ, MAX_IO);
-	end();
+	is(end(), 0, "the device can be deleted");
 	munmap(mem, BYTES);
 }
 
@@ -718,7 +610,7 @@ static void left_behind(void)
 	const struct ubdx_desc *d;
 	struct client c;
 
-	begin(UBDX_XFER_MAP, 30000);
+	begin(UBDX_XFER_MAP, 30000, UBDX_RECOVERY_FAIL);
 	map_windows();
 	memcpy(mem, pattern, BYTES);
 	d = client(&c, true, mem, BYTES);
@@ -729,9 +621,8 @@ static void left_behind(void)
 	d = &q.desc[0];
 	window[UBDX_OP_READ][5] = 1;
 	is(look(window[UBDX_OP_READ]), 0, "and can write to where READs were");
-	munmap(window[0], window_bytes);
-	munmap(window[1], window_bytes);
-	end();
+	close_windows();
+	is(end(), 0, "the device can be deleted");
 	munmap(mem, BYTES);
 }
 
@@ -765,7 +656,7 @@ static void untrusted(void)
 	is(info.xfer_wanted, UBDX_XFER_USER, "whatever is wanted");
 	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) ? -errno : 0, -EOPNOTSUPP, "and it can't be set");
 	bdev = raw_bdev(&raw, O_RDWR);
-	end();
+	is(end(), 0, "the device can be deleted");
 }
 
 /* A mode that can't carry everything isn't had without the one that can. */
@@ -777,12 +668,14 @@ static void offers(void)
 	close(raw.ctl);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const unsigned int modes[] = { UBDX_XFER_USER, UBDX_XFER_MAP, UBDX_XFER_SPLICE };
 	unsigned int i;
 
-	signal(SIGBUS, on_bus);
+	if (argc != 2)
+		bail("usage: modes FILE, which will be written to, with direct I/O");
+	direct_path = argv[1];
 	signal(SIGPIPE, SIG_IGN);
 	scratch = raw_mem(BYTES);
 	pattern = raw_mem(BYTES);
@@ -791,7 +684,7 @@ int main(void)
 	if (pipe(p) || pipe(p2) || fcntl(p[1], F_SETPIPE_SZ, MAX_IO) < 0)
 		bail("pipe");
 
-	begin(UBDX_XFER_COPY, 30000);
+	begin(UBDX_XFER_COPY, 30000, UBDX_RECOVERY_FAIL);
 	no_access();
 	for (i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
 		set_mode(modes[i]);
@@ -801,13 +694,12 @@ int main(void)
 	set_mode(UBDX_XFER_MAP);
 	map_windows();
 	mapping();
-	munmap(window[0], window_bytes);
-	munmap(window[1], window_bytes);
+	close_windows();
 	set_mode(UBDX_XFER_SPLICE);
 	sinks();
 	sources();
 	lingering();
-	end();
+	is(end(), 0, "the device can be deleted");
 
 	cut_off(false, false);
 	cut_off(true, false);

@@ -3,12 +3,36 @@
 #
 # What a mode can't carry goes in mode user, and is counted by the reason: a request that doesn't fill its pages, one in
 # pieces that don't follow each other, one that needs more pages than a window has for it, memory that can't be in a pipe.
-# Its bytes arrive all the same. What is not one of these keeps its mode.
+# Its bytes arrive all the same. What is not one of these keeps its mode. The event ubdx_done says of each request which mode it
+# had, and why it fell back if it did.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
 
 readonly BYTES=$((64 << 10))
+
+# ---- what ubdx_done says, in the numbers of driver/uapi/ubdx.h ----
+
+readonly TRACE=/sys/kernel/tracing
+readonly -A XFER=([copy]=0 [user]=1 [map]=2 [splice]=3)
+readonly -A FALLBACK=([none]=0 [partial]=1 [gap]=2 [long]=3 [slab]=4)
+
+# traced CMD...: run it; what was told of READs and WRITEs meanwhile is in /tmp/trace.
+traced() {
+	local status=0
+	: >"$TRACE/trace"
+	echo 1 >"$TRACE/events/ubdx/ubdx_done/enable"
+	"$@" || status=$?
+	echo 0 >"$TRACE/events/ubdx/ubdx_done/enable"
+	grep -E ' ubdx_done: .* op=[01] ' "$TRACE/trace" >/tmp/trace || true
+	return "$status"
+}
+
+# told MODE REASON: how many of them had that mode, for that reason.
+told() { grep -cE " xfer=${XFER[$1]} fallback=${FALLBACK[$2]} " /tmp/trace || true; }
+told_all() { grep -c . /tmp/trace || true; }
+
+# ---- one request after the other ----
 
 # fell [REASON]: how many requests have fallen back for it, or for any.
 fell() {
@@ -24,10 +48,13 @@ falls() {
 	local reason=$1 requests=$2 what=$3 mode before all kept
 	shift 3
 	mode=$(mode_now) before=$(fell "$reason") all=$(fell) kept=$(counted_in "$mode")
-	ok "$mode: $what" "$@"
+	ok "$mode: $what" traced "$@"
 	if [[ $reason == none ]]; then
+		is "$(told "$mode" none) $(told_all)" "$requests $requests" "$mode: $what: ubdx_done says that they had it, of all"
 		is "$(($(counted_in "$mode") - kept)) $(($(fell) - all))" "$requests 0" "$mode: $what: requests that keep the mode, others"
 	else
+		is "$(told user "$reason") $(told_all)" "$requests $requests" \
+			"$mode: $what: ubdx_done says that they had user, for \"$reason\", of all"
 		is "$(($(fell "$reason") - before)) $(($(fell) - all)) $(($(counted_in "$mode") - kept))" "$requests $requests 0" \
 			"$mode: $what: requests that fall back for \"$reason\", for any reason, that keep the mode"
 	fi
@@ -45,8 +72,20 @@ shifted() {
 }
 arrived() { ok "$(mode_now): it is there" cmp -n "$1" /tmp/want "$dev"; }
 
+# Each change of an event waits for a grace period.
+echo 1 >/sys/kernel/rcu_expedited
 load
 noise /tmp/want $BYTES
+mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
+
+for mode in "${modes[@]}"; do
+	add --target mem --size 16M --max-io 64K --xfer "$mode"
+	falls none 1 "whole pages" one 65536
+	[[ $mode == map ]] || falls none 1 "half a page" one 2048
+	del "$dev"
+done
+
+# ---- pages that aren't whole, that don't follow each other, that are too many ----
 
 add --target mem --size 16M --max-io 64K --xfer map
 falls none 1 "whole pages" one 8192
@@ -92,10 +131,17 @@ for ((i = 0; i < 64; i++)); do
 	head -c 1020 /dev/urandom
 done >/tmp/magic
 
-for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
+# Room for what is told of a file system's requests.
+echo 4096 >$TRACE/buffer_size_kb
+for mode in "${modes[@]}"; do
 	add --target mem --size 64M --xfer "$mode"
-	ok "$mode: a journal with blocks that look like its own" escaped
+	ok "$mode: a journal with blocks that look like its own" traced escaped
 	[[ $mode != splice ]] || ok "$mode: some of it fell back" test "$(fell slab)" -gt 0
+	for reason in partial gap long slab; do
+		is "$(told user $reason)" "$(fell $reason)" "$mode: ubdx_done says \"$reason\" as often as was counted"
+	done
+	ok "$mode: ubdx_done says the mode of some" test "$(told "$mode" none)" -gt 0
+	is "$(told "$mode" none)" "$(($(told_all) - $(fell)))" "$mode: and of all others"
 	ok "$mode: the file is as it was written" kept
 	is "$(errors)" 0 "$mode: no request failed"
 	del "$dev"

@@ -3,7 +3,8 @@
 #
 # lab: --clock count --timeout 600
 #
-# The control of all comparisons between modes: a request without a payload costs the same in each of them, in instructions.
+# The control of all comparisons between modes: a request without a payload costs the same in each of them, in instructions; in mode
+# map also where payloads would be mapped at once.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
@@ -27,14 +28,16 @@ mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
 for op in flush discard write_zeroes; do
 	cost $op >/dev/null
 	first=
-	for mode in "${modes[@]}"; do
+	for how in "${modes[@]}" "map eager"; do
+		read -r mode when <<<"$how"
+		echo "${when:-fault}" >$PARAMETERS/map_when
 		ubdx set --xfer "$mode" "$dev"
 		read -r n _ <<<"$(counted $op)"
 		this=$(cost $op)
 		read -r after _ <<<"$(counted $op)"
-		is $((after - n)) $((REQUESTS + REQUESTS / 3)) "$op, $mode: that many requests"
+		is $((after - n)) $((REQUESTS + REQUESTS / 3)) "$op, $how: that many requests"
 		first=${first:-$this}
-		ok "$op, $mode: $this instructions, with ${modes[0]} $first: the same within 2 percent" within_permille 20 "$this" "$first"
+		ok "$op, $how: $this instructions, with ${modes[0]} $first: the same within 2 percent" within_permille 20 "$this" "$first"
 	done
 done
 

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The transfer mode is switched live: a thousand times under a verified load, by the module parameter, and nothing fails or is
-# wrong; each mode was really used. A device can be pinned, and follows again. It can be switched with its server stopped.
+# wrong; each mode was really used. A device can be pinned, and follows again. It can be switched with its server stopped, and with none at
+# all: what the next one gets has the new mode, also what the last one had not answered.
+#
+# lab: --timeout 600
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
@@ -77,6 +80,102 @@ wait $reader || status=$?
 is $status 0 "and the request from before is served"
 ok "verified once more" run_fio --name=after --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --rw=randwrite --size=8m \
 	--bsrange=512-256k --verify=crc32c --verify_fatal=1
+
+# ---- with a dead server ----
+
+is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
+in_flight() {
+	local reads writes
+	read -r reads writes <"/sys/block/$name/inflight"
+	((reads + writes >= $1))
+}
+reissued() { sed -n 's/^reissued //p' "$sys/ubdx/errors"; }
+recover() { ubdx recover --target loop --file /tmp/file "$dev" >/dev/null; }
+# Far from each other, lest they become one request.
+read_at() {
+	dd if="$dev" of="/tmp/read.$1" bs=4k count=1 skip="$1" iflag=direct status=none
+	cmp -n 4096 -i "$(($1 * 4096)):0" /tmp/file "/tmp/read.$1"
+}
+# Every thread of it.
+is_stopped() { ! grep '^State:' "/proc/$1/task"/*/status | grep -v 'T (stopped)'; }
+
+del "$dev"
+noise /tmp/file $((1 << 20))
+last=copy
+for recovery in queue reissue; do
+	echo "$last" >$PARAMETERS/xfer
+	add --target loop --file /tmp/file --recovery $recovery
+	for mode in "${modes[@]}" $last; do
+		what="recovery $recovery, the server dead: from $last to $mode"
+		# one that the server has been sent, and has not seen
+		kill -STOP "$server"
+		ok "$what: the server is stopped" until_ok 10 is_stopped "$server"
+		read_at 10 &
+		readers=($!)
+		ok "$what: a request is on its way" until_ok 10 in_flight 1
+		kill -KILL "$server"
+		ok "$what: the device waits" until_ok 10 is_state quiesced
+		kept=$(counted_in "$mode") others=$(counted read)
+		echo "$mode" >$PARAMETERS/xfer
+		is "$(mode_now) $(ubdx info --json "$dev" | jq -r .xfer)" "$mode $mode" "$what: it is switched"
+		# one that comes when there is none
+		read_at 20 &
+		readers+=($!)
+		ok "$what: another server takes over" recover
+		for reader in "${readers[@]}"; do
+			status=0
+			wait "$reader" || status=$?
+			is $status 0 "$what: a request from before is served"
+		done
+		ok "$what: and one that comes then" read_at 30
+		others=$(($(counted read | cut -d ' ' -f 1) - ${others% *}))
+		is "$(($(counted_in "$mode") - kept))" $others "$what: all have the new mode"
+		ok "$what: at least those" test $others -ge 3
+		server=$(<"$sys/ubdx/server_pid") last=$mode
+	done
+	kill -KILL "$server"
+	ok "recovery $recovery: the device waits" until_ok 10 is_state quiesced
+	ok "recovery $recovery, the server dead: it can be pinned" ubdx set --xfer user "$dev"
+	echo copy >$PARAMETERS/xfer
+	ok "recovery $recovery: another server takes over" recover
+	kept=$(counted_in user)
+	ok "recovery $recovery: it serves" read_at 40
+	is "$(($(counted_in user) - kept)) $(mode_now)" "1 user" "recovery $recovery: in the mode that it is pinned to"
+	is "$(errors)" "$(reissued)" "recovery $recovery: nothing has failed"
+	del "$dev"
+done
+
+# What the dead server had in hand is given to the next one, in the new mode, too.
+in_modes_but() {
+	local mode n=0
+	for mode in "${modes[@]}"; do
+		[[ $mode == "$1" ]] || n=$((n + $(counted_in "$mode")))
+	done
+	echo $n
+}
+truncate -s 16M /tmp/file
+echo "$last" >$PARAMETERS/xfer
+add --target loop --file /tmp/file --recovery reissue --queues 2
+start_load --bsrange=4k-64k --iodepth=16
+for mode in "${modes[@]}" "${modes[0]}"; do
+	[[ $mode != "$last" ]] || continue
+	what="killed under load: from $last to $mode" reissued=$(reissued)
+	server=$(<"$sys/ubdx/server_pid")
+	kill -STOP "$server"
+	ok "$what: the server is stopped" until_ok 10 is_stopped "$server"
+	ok "$what: it has requests, or they are on their way" until_ok 30 in_flight 1
+	kill -KILL "$server"
+	ok "$what: the device waits" until_ok 10 is_state quiesced
+	others=$(in_modes_but "$mode") n=$(counted_in "$mode")
+	ok "$what: with requests of the dead server" test "$(reissued)" -gt "$reissued"
+	echo "$mode" >$PARAMETERS/xfer
+	ok "$what: another server takes over" recover
+	ok "$what: it serves" until_ok 20 used_more "$mode" $((n + 50))
+	is "$(in_modes_but "$mode")" "$others" "$what: all in the new mode"
+	last=$mode
+done
+stop_load "killed under load: no request failed and no byte is wrong"
+del "$dev"
 
 # ---- module parameter at load ----
 
