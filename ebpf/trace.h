@@ -20,7 +20,9 @@
 /* Print "ubdx-trace: text" and return 1. */
 int trace_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- options ---- */
+/* ---- options.c: the command line ---- */
+
+#define EXIT_USAGE 2
 
 enum probe_set {
 	SET_CPU = 1 << 0, /* context switches, wake-ups, who had the CPU */
@@ -63,6 +65,8 @@ struct options {
 	bool histogram;
 	bool cost;
 };
+
+void parse_options(int argc, char **argv, struct options *o);
 
 /* ---- what was seen ---- */
 
