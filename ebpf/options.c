@@ -41,7 +41,7 @@ static const struct argp_option option_list[] = {
 	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), all, none",
 	  3 },
 	{ "histogram", OPT_HISTOGRAM, 0, 0, "each stage's histogram", 3 },
-	{ "timeline", OPT_TIMELINE, "N", 0, "the anatomy of the first N requests", 3 },
+	{ "timeline", OPT_TIMELINE, "N", 0, "the anatomy of the first N requests that end with every stage seen", 3 },
 	{ "trace-file", OPT_TRACE_FILE, "FILE", 0, "with --timeline: also for Perfetto", 3 },
 	{ "flame", OPT_FLAME, "FILE", 0, "folded stacks of servers, submitters and kernel threads",
 	  3 },
@@ -134,6 +134,18 @@ static void parse_device(struct argp_state *state, const char *text, int *dev)
 		argp_error(state, "%s is no device; ubdxb0 would be one", text);
 }
 
+static uint64_t parse_count(struct argp_state *state, const char *text, uint64_t most)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*end || errno || !value || value > most || *text == '-')
+		argp_error(state, "%s is no number of requests", text);
+	return value;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
@@ -160,14 +172,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--duration %s is no time in seconds", arg);
 		break;
 	case OPT_COUNT:
+		o->count = parse_count(state, arg, UINT64_MAX);
+		break;
 	case OPT_TIMELINE:
-		errno = 0;
-		o->count = strtoull(arg, &end, 10);
-		if (*end || errno || !o->count || *arg == '-' ||
-		    (key == OPT_TIMELINE && o->count > 100000))
-			argp_error(state, "%s is no number of requests", arg);
-		if (key == OPT_TIMELINE)
-			o->timeline = o->count;
+		o->timeline = parse_count(state, arg, 100000);
 		break;
 	case OPT_JSON:
 		o->json = true;
@@ -203,6 +211,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_END:
 		if (o->trace_file && !o->timeline)
 			argp_error(state, "--trace-file needs --timeline N");
+		if (o->timeline && o->count)
+			argp_error(state, "--timeline N ends after N requests; --count is another number");
 		if (o->json && o->csv)
 			argp_error(state, "--json or --csv");
 		if (o->timeline && (o->json || o->csv))

@@ -40,7 +40,7 @@ enum probe_set {
  * @duration:	seconds, 0: until interrupted.
  * @count:	requests, 0: any number.
  * @sets:	enum probe_set.
- * @timeline:	requests to show one by one.
+ * @timeline:	whole requests to show one by one, then it ends.
  * @trace_file:	for Perfetto; NULL: none.
  * @flame_file:	folded stacks; NULL: none.
  * @command:	to run, and to trace until it ends; NULL: none.
@@ -138,6 +138,7 @@ void report_csv(FILE *out, const struct snapshot *s, const struct options *o);
 struct timeline;
 struct timeline *timeline_open(const struct options *o);
 void timeline_add(struct timeline *t, const struct anatomy *a);
+bool timeline_full(const struct timeline *t);
 int timeline_close(struct timeline *t);
 
 /* ---- flame.c: where the CPU was ---- */

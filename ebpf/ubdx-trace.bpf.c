@@ -182,7 +182,8 @@ static __always_inline bool in_order(const u64 *t)
 	       t[STAMP_DONE] >= t[STAMP_RELEASE];
 }
 
-static __always_inline void add_request(struct class_stats *stats, const u64 *t)
+/* Returns whether the request has all of its stamps, and in order. */
+static __always_inline bool add_request(struct class_stats *stats, const u64 *t)
 {
 	if (!in_order(t)) {
 		if (t[STAMP_QUEUE] && t[STAMP_PUBLISH] && t[STAMP_DELIVER] && t[STAMP_MOVE] &&
@@ -190,7 +191,7 @@ static __always_inline void add_request(struct class_stats *stats, const u64 *t)
 			stats->disordered++;
 		else
 			stats->incomplete++;
-		return;
+		return false;
 	}
 	add_sample(stats, I_PUBLISH, t[STAMP_PUBLISH] - t[STAMP_QUEUE]);
 	add_sample(stats, I_DELIVER, t[STAMP_DELIVER] - t[STAMP_PUBLISH]);
@@ -203,16 +204,23 @@ static __always_inline void add_request(struct class_stats *stats, const u64 *t)
 		add_sample(stats, I_WAKE, t[STAMP_READ] - t[STAMP_MOVE]);
 	else
 		stats->no_read++;
+	return true;
 }
 
 static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
 {
 	struct anatomy *a;
 
-	if (anatomies_left <= 0 || __sync_fetch_and_add(&anatomies_left, -1) <= 0)
+	if (anatomies_left <= 0)
 		return;
+	if (__sync_fetch_and_add(&anatomies_left, -1) <= 0) {
+		__sync_fetch_and_add(&anatomies_left, 1);
+		return;
+	}
 	a = bpf_ringbuf_reserve(&anatomies, sizeof(*a), 0);
 	if (!a) {
+		/* another request has its turn */
+		__sync_fetch_and_add(&anatomies_left, 1);
 		__sync_fetch_and_add(&anatomies_dropped, 1);
 		return;
 	}
@@ -310,8 +318,7 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	if (mode)
 		for (int i = 0; i < NR_MOVED; i++)
 			class->moved[i] += done->moved[i];
-	add_request(class, t);
-	if (want_anatomy)
+	if (add_request(class, t) && want_anatomy)
 		send_anatomy(done);
 	return 0;
 }

@@ -443,6 +443,8 @@ static bool enough(struct tracer *t, uint64_t requests)
 		return true;
 	if (interrupted || (o->count && requests >= o->count))
 		return true;
+	if (t->timeline && timeline_full(t->timeline))
+		return true;
 	return o->duration && seconds_since(&t->start, NULL) >= o->duration;
 }
 
@@ -480,8 +482,8 @@ static int end_command(struct tracer *t)
 static void watch(struct tracer *t)
 {
 	const struct options *o = t->options;
-	bool live = !o->duration && !o->count && !o->json && !o->csv && !o->command &&
-		    isatty(STDOUT_FILENO);
+	bool live = !o->duration && !o->count && !o->timeline && !o->json && !o->csv &&
+		    !o->command && isatty(STDOUT_FILENO);
 	struct snapshot last = { 0 };
 	unsigned int tick = 0;
 	uint64_t requests = 0;
@@ -519,6 +521,8 @@ static int finish(struct tracer *t)
 		return ret;
 	if (t->ring)
 		ring_buffer__consume(t->ring);
+	if (t->timeline && timeline_close(t->timeline))
+		ret = trace_fail("%s can't be written", o->trace_file);
 	if (o->json)
 		report_json(stdout, &s, o);
 	else if (o->csv)
@@ -528,8 +532,6 @@ static int finish(struct tracer *t)
 	free(s.classes);
 	if (fflush(stdout) || ferror(stdout))
 		ret = trace_fail("writing the output failed");
-	if (t->timeline && timeline_close(t->timeline))
-		ret = trace_fail("%s can't be written", o->trace_file);
 	if (t->flame) {
 		int err = flame_write(t->flame, bpf_map__fd(t->skel->maps.samples),
 				      bpf_map__fd(t->skel->maps.stacks), o->flame_file);
