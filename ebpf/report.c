@@ -276,7 +276,7 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 	}
 }
 
-/* What no role had: ends of slices that are still running, and what came before the first switch. */
+/* What no role had: the time of a CPU that could not be asked at the beginning, until its first switch or softirq. */
 static int64_t remainder_of(const struct snapshot *s)
 {
 	int64_t rest = s->wall;

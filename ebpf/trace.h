@@ -96,12 +96,14 @@ struct probe {
 #define MAX_PROBES 24
 
 /**
- * struct snapshot - all of it at one moment, since the beginning.
- * @seconds:	since the beginning.
+ * struct snapshot - all of it at one moment, or what came between two moments.
+ * @at:		the moment, CLOCK_MONOTONIC.
+ * @seconds:	between the two.
  * @nr_cpus:	that were on.
  * @wall:	time of all CPUs together, in units of the clock.
  */
 struct snapshot {
+	uint64_t at;
 	double seconds;
 	unsigned int nr_cpus;
 	uint64_t wall;

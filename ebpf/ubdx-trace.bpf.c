@@ -388,7 +388,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!cpu)
 		return 0;
 	cpu->events[E_SWITCH]++;
-	role = want_cpu && cpu->since ? cpu->role : role_of(prev);
+	/* in softirq it can't switch: that is one whose end was not seen */
+	role = want_cpu && cpu->since && cpu->role != R_SOFTIRQ ? cpu->role : role_of(prev);
 	if (role == R_SERVER)
 		cpu->events[E_SWITCH_SERVER]++;
 	else if (role == R_SUBMITTER)
@@ -398,13 +399,24 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
+/* Run once on every CPU, in the middle of what that does: now it is known whose it is. */
+SEC("raw_tp")
+int on_begin(void *ctx)
+{
+	struct cpu_stats *cpu = this_cpu();
+
+	if (cpu && !cpu->since)
+		change_role(cpu, role_of(bpf_get_current_task_btf()));
+	return 0;
+}
+
 SEC("tp_btf/softirq_entry")
 int BPF_PROG(on_softirq, unsigned int vector)
 {
 	struct cpu_stats *cpu = this_cpu();
 
 	if (cpu) {
-		cpu->interrupted = cpu->role;
+		cpu->interrupted = cpu->since ? cpu->role : role_of(bpf_get_current_task_btf());
 		change_role(cpu, R_SOFTIRQ);
 	}
 	return 0;

@@ -14,11 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "trace.h"
-#include "ubdx-trace.skel.h"
+#include "tracer.h"
 
 #define TICK_MS 100
 #define LEARN_TICK_MS 10
@@ -41,31 +39,7 @@ int trace_fail(const char *fmt, ...)
 
 /* ---- the programs ---- */
 
-struct tracer {
-	const struct options *options;
-	struct ubdx_trace_bpf *skel;
-	struct bpf_link *links[MAX_PROBES];
-	struct bpf_link *learning;
-	struct ring_buffer *ring;
-	struct timeline *timeline;
-	struct flame *flame;
-	struct hardware_counters *hardware;
-	int ctl;
-	int stats_fd;
-	int nr_cpus;
-	pid_t command;
-	int command_status;
-	struct timespec start;
-	pid_t servers[64];
-	size_t nr_servers;
-};
-
-/* on_queue and on_sample are attached in their own ways. */
-static const struct {
-	const char *program;
-	const char *event;
-	unsigned int set; /* 0: always */
-} probe_list[] = {
+const struct probe_kind probe_list[] = {
 	{ "on_done", "ubdx_done", 0 },
 	{ "on_switch", "sched_switch", SET_CPU },
 	{ "on_wakeup", "sched_wakeup", SET_CPU },
@@ -80,7 +54,14 @@ static const struct {
 	{ "on_tlb_flush", "tlb_flush", SET_MEMORY },
 };
 
+const size_t nr_probe_kinds = ARRAY_SIZE(probe_list);
+
 _Static_assert(ARRAY_SIZE(probe_list) <= MAX_PROBES, "room for them in a snapshot");
+
+struct bpf_program *probe_program(struct tracer *t, const struct probe_kind *kind)
+{
+	return bpf_object__find_program_by_name(t->skel->obj, kind->program);
+}
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -121,7 +102,7 @@ static int choose_programs(struct tracer *t)
 		return trace_fail("the kernel's BTF can't be read: %s", strerror(errno));
 	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
 		struct bpf_program *prog =
-			bpf_object__find_program_by_name(t->skel->obj, probe_list[i].program);
+			probe_program(t, &probe_list[i]);
 		unsigned int set = probe_list[i].set;
 
 		if (set)
@@ -129,6 +110,7 @@ static int choose_programs(struct tracer *t)
 						  t->options->sets & set &&
 							  has_event(btf, probe_list[i].event));
 	}
+	bpf_program__set_autoload(t->skel->progs.on_begin, t->options->sets & SET_CPU);
 	bpf_program__set_autoload(t->skel->progs.on_sample, t->options->flame_file);
 	btf__free(btf);
 	return 0;
@@ -163,13 +145,27 @@ static int load(struct tracer *t)
 	return 0;
 }
 
+/*
+ * A CPU tells whose it is when that changes, which can take long. So each is asked once, by a program that runs in the
+ * middle of whatever it does. Where that can't be done (before Linux 5.10) its time until the first change is nobody's.
+ */
+static void begin(struct tracer *t)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .flags = BPF_F_TEST_RUN_ON_CPU);
+
+	if (!bpf_program__autoload(t->skel->progs.on_begin))
+		return;
+	for (run.cpu = 0; run.cpu < (unsigned int)t->nr_cpus; run.cpu++)
+		bpf_prog_test_run_opts(bpf_program__fd(t->skel->progs.on_begin), &run);
+}
+
 static int attach(struct tracer *t)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
 		struct bpf_program *prog =
-			bpf_object__find_program_by_name(t->skel->obj, probe_list[i].program);
+			probe_program(t, &probe_list[i]);
 
 		if (!bpf_program__autoload(prog))
 			continue;
@@ -178,6 +174,7 @@ static int attach(struct tracer *t)
 			return trace_fail("%s can't be attached to: %s", probe_list[i].event,
 					  strerror(errno));
 	}
+	begin(t);
 	return 0;
 }
 
@@ -220,162 +217,6 @@ static void learn(struct tracer *t, bool on)
 	}
 }
 
-/* ---- snapshots ---- */
-
-static double seconds_since(const struct timespec *start, uint64_t *now_ns)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now_ns)
-		*now_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
-	return now.tv_sec - start->tv_sec + (now.tv_nsec - start->tv_nsec) / 1e9;
-}
-
-static int by_key(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct class_key));
-}
-
-/* @sign: 1 to add, -1 to take away. */
-static void add_up(struct class_stats *sum, const struct class_stats *part, int sign)
-{
-	size_t i, b;
-
-	sum->count += sign * part->count;
-	sum->bytes += sign * part->bytes;
-	sum->errors += sign * part->errors;
-	sum->incomplete += sign * part->incomplete;
-	sum->disordered += sign * part->disordered;
-	sum->no_read += sign * part->no_read;
-	for (i = 0; i < NR_MOVED; i++)
-		sum->moved[i] += sign * part->moved[i];
-	for (i = 0; i < NR_INTERVALS; i++) {
-		sum->sum[i] += sign * part->sum[i];
-		for (b = 0; b < NR_BUCKETS; b++)
-			sum->hist[i][b] += sign * part->hist[i][b];
-	}
-}
-
-static int read_classes(struct tracer *t, struct snapshot *s)
-{
-	int fd = bpf_map__fd(t->skel->maps.classes), stats = bpf_map__fd(t->skel->maps.stats), cpu;
-	struct class_stats *parts = calloc(t->nr_cpus, sizeof(*parts));
-	struct class_key key, *last = NULL;
-	uint32_t place;
-
-	s->classes = calloc(MAX_CLASSES, sizeof(*s->classes));
-	if (!parts || !s->classes) {
-		free(parts);
-		return -ENOMEM;
-	}
-	while (s->nr_classes < MAX_CLASSES && !bpf_map_get_next_key(fd, last, &key)) {
-		struct class *c = &s->classes[s->nr_classes];
-
-		last = &key;
-		if (bpf_map_lookup_elem(fd, &key, &place) ||
-		    bpf_map_lookup_elem(stats, &place, parts))
-			continue;
-		c->key = key;
-		for (cpu = 0; cpu < t->nr_cpus; cpu++)
-			add_up(&c->stats, &parts[cpu], 1);
-		s->nr_classes++;
-	}
-	free(parts);
-	qsort(s->classes, s->nr_classes, sizeof(*s->classes), by_key);
-	return 0;
-}
-
-/* What a role has had so far counts up to now. */
-static int read_cpus(struct tracer *t, struct snapshot *s, uint64_t now)
-{
-	struct cpu_stats *cpus = calloc(t->nr_cpus, sizeof(*cpus));
-	uint32_t zero = 0;
-	int cpu, i;
-
-	if (!cpus)
-		return -ENOMEM;
-	if (!bpf_map_lookup_elem(bpf_map__fd(t->skel->maps.cpus), &zero, cpus)) {
-		for (cpu = 0; cpu < t->nr_cpus; cpu++) {
-			for (i = 0; i < NR_ROLES; i++)
-				s->time[i] += cpus[cpu].time[i];
-			for (i = 0; i < NR_EVENTS; i++)
-				s->events[i] += cpus[cpu].events[i];
-			if (cpus[cpu].since && cpus[cpu].since < now && cpus[cpu].role < NR_ROLES)
-				s->time[cpus[cpu].role] += now - cpus[cpu].since;
-		}
-	}
-	free(cpus);
-	return 0;
-}
-
-static void read_probes(struct tracer *t, struct snapshot *s)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(t->skel->obj, probe_list[i].program);
-		struct bpf_prog_info info = { 0 };
-		uint32_t size = sizeof(info);
-		struct probe *p = &s->probes[s->nr_probes];
-
-		if (probe_list[i].set && !(t->options->sets & probe_list[i].set))
-			continue;
-		p->name = probe_list[i].event;
-		p->attached = t->links[i];
-		if (p->attached && !bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &size)) {
-			p->runs = info.run_cnt;
-			p->spent = info.run_time_ns;
-			p->missed = info.recursion_misses;
-		}
-		s->nr_probes++;
-	}
-}
-
-static int take_snapshot(struct tracer *t, struct snapshot *s)
-{
-	uint64_t now;
-	int ret;
-
-	memset(s, 0, sizeof(*s));
-	s->seconds = seconds_since(&t->start, &now);
-	s->nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	s->wall = s->seconds * 1e9 * s->nr_cpus;
-	ret = read_cpus(t, s, now) ?: read_classes(t, s);
-	if (ret)
-		return trace_fail("out of memory");
-	read_probes(t, s);
-	s->classes_dropped = t->skel->bss->classes_dropped;
-	s->anatomies_dropped = t->skel->bss->anatomies_dropped;
-	if (t->hardware)
-		s->nr_hardware = hardware_read(t->hardware, s->hardware);
-	return 0;
-}
-
-/* What came to @s after @before, for the live view. */
-static void since(struct snapshot *s, const struct snapshot *before)
-{
-	size_t i, k;
-
-	s->seconds -= before->seconds;
-	s->wall -= before->wall;
-	for (i = 0; i < NR_ROLES; i++)
-		s->time[i] -= before->time[i];
-	for (i = 0; i < NR_EVENTS; i++)
-		s->events[i] -= before->events[i];
-	for (i = 0; i < s->nr_hardware && i < before->nr_hardware; i++)
-		s->hardware[i].value -= before->hardware[i].value;
-	for (i = 0; i < s->nr_classes; i++)
-		for (k = 0; k < before->nr_classes; k++)
-			if (!by_key(&s->classes[i].key, &before->classes[k].key))
-				add_up(&s->classes[i].stats, &before->classes[k].stats, -1);
-	for (i = 0; i < s->nr_probes && i < before->nr_probes; i++) {
-		s->probes[i].runs -= before->probes[i].runs;
-		s->probes[i].spent -= before->probes[i].spent;
-	}
-}
-
 /* ---- the loop ---- */
 
 static int on_anatomy(void *arg, void *data, size_t size)
@@ -386,6 +227,7 @@ static int on_anatomy(void *arg, void *data, size_t size)
 	return 0;
 }
 
+/* @last is the one before, and this one then. */
 static void show_live(struct tracer *t, struct snapshot *last)
 {
 	struct snapshot now, shown;
@@ -396,7 +238,7 @@ static void show_live(struct tracer *t, struct snapshot *last)
 	shown.classes = malloc((now.nr_classes + 1) * sizeof(*now.classes));
 	if (shown.classes) {
 		memcpy(shown.classes, now.classes, now.nr_classes * sizeof(*now.classes));
-		since(&shown, last);
+		since(&shown, last->at ? last : &t->base);
 		printf("\033[H\033[2J");
 		report_text(stdout, &shown, t->options);
 		fflush(stdout);
@@ -404,17 +246,6 @@ static void show_live(struct tracer *t, struct snapshot *last)
 	}
 	free(last->classes);
 	*last = now;
-}
-
-static uint64_t requests_so_far(struct tracer *t)
-{
-	struct snapshot s = { 0 };
-	uint64_t n = 0;
-
-	if (!read_classes(t, &s))
-		n = snapshot_requests(&s);
-	free(s.classes);
-	return n;
 }
 
 static void wait_tick(struct tracer *t)
@@ -445,7 +276,7 @@ static bool enough(struct tracer *t, uint64_t requests)
 		return true;
 	if (t->timeline && timeline_full(t->timeline))
 		return true;
-	return o->duration && seconds_since(&t->start, NULL) >= o->duration;
+	return o->duration && now_ns() - t->base.at >= o->duration * 1e9;
 }
 
 static int start_command(struct tracer *t)
@@ -519,6 +350,7 @@ static int finish(struct tracer *t)
 	learn(t, false);
 	if (ret)
 		return ret;
+	since(&s, &t->base);
 	if (t->ring)
 		ring_buffer__consume(t->ring);
 	if (t->timeline && timeline_close(t->timeline))
@@ -595,8 +427,10 @@ static int run(struct tracer *t)
 	ret = attach(t);
 	if (ret)
 		return ret;
+	ret = take_snapshot(t, &t->base);
+	if (ret)
+		return ret;
 	learn(t, true);
-	clock_gettime(CLOCK_MONOTONIC, &t->start);
 	ret = start_command(t);
 	if (ret)
 		return ret;
@@ -632,6 +466,7 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGCHLD, &action, NULL);
 	ret = run(&tracer);
+	free(tracer.base.classes);
 	ring_buffer__free(tracer.ring);
 	ubdx_trace_bpf__destroy(tracer.skel);
 	return ret;

@@ -109,7 +109,7 @@ enum counted {
 
 /* On one CPU. */
 struct cpu_stats {
-	__u64 since; /* when the present role began; 0: not known yet */
+	__u64 since; /* when the present role began; 0: not known yet. First, see snapshot.c */
 	__u32 role;
 	__u32 interrupted; /* role, while in softirq */
 	__u64 time[NR_ROLES];

@@ -35,7 +35,7 @@ load
 ok "no such device: one line" refused_with "there is no ubdxb7" ubdx-trace --duration 1 ubdxb7
 ok "not root: one line" refused_with "only root" setpriv --reuid 65534 --clear-groups ubdx-trace --duration 1
 for arguments in --op=swim --mode=telepathy --events=weather --size=x --size=8K-4K --duration=0 --count=0 --timeline=x ubdxx0 "0 1" \
-	"--json --csv" "--trace-file f" "--json --timeline 1"; do
+	"--json --csv" "--count 5 --timeline 5" "--trace-file f" "--json --timeline 1"; do
 	# shellcheck disable=SC2086 # several words
 	ok "bad arguments, $arguments: exit status 2" bash -c "ubdx-trace $arguments 2>/tmp/err; test \$? = 2"
 done
@@ -101,6 +101,7 @@ says "two of dd, a read and a write, and those that start and end it" '.events |
 says "no page fault of the server: its buffers are there" '.events.page_faults_server < 10'
 says "the parts of the CPUs add up to the whole" '.cpu | (.other + .server + .submitter + .kernel + .softirq + .idle + .not_attributed) == .all'
 says "little is not attributed" '.cpu | (.not_attributed / .all | fabs) < 0.2'
+says "nothing, but for rounding, as each CPU was asked at the beginning" '.cpu | (.not_attributed / .all | fabs) < 0.001'
 says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
 says "the CPU's own counters: there, or said not to be" '[.hardware | keys[]] | length == 5'
 says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
@@ -156,6 +157,13 @@ is "$(jq '.traceEvents | length' /tmp/trace.json)" 40 "and for Perfetto: a slice
 ok "slices lie within their request" jq -e '[.traceEvents | _nwise(8) | .[0] as $r | .[1:][] | .ts >= $r.ts - 0.002 and
 	.ts + .dur <= $r.ts + $r.dur + 0.002] | all' /tmp/trace.json
 start_load
+for i in 1 2 3; do
+	ok "--timeline under load, $i" bash -c "ubdx-trace --timeline 100 --trace-file /tmp/trace.json --events none $dev >/tmp/text"
+	# Requests are under way when it comes, which lack stamps, and they end in another order than they began.
+	is "$(grep -c '^ *[0-9]* ubdxb.* at [0-9]* ' /tmp/text)" 100 "as many whole requests as were asked for"
+	is "$(jq '.traceEvents | length' /tmp/trace.json)" 800 "and in the trace file"
+	ok "from the first that began" jq -e '[.traceEvents[] | select(.args) | .ts] | .[0] == 0 and . == sort' /tmp/trace.json
+done
 ok "--flame" ubdx-trace --flame /tmp/folded --duration 3 "$dev"
 ok "stacks of the server" grep -qE '^server;.* [0-9]+$' /tmp/folded
 ok "with the kernel's names" grep -q '_\[k\]' /tmp/folded
