@@ -29,22 +29,23 @@ const char *const page_class_names[4] = { "none", "small", "large", "slab" };
 
 static const struct {
 	const char *name;
-	unsigned int set; /* enum probe_set that counts it */
+	const char *event; /* that counts it */
+	unsigned int set; /* enum probe_set that has that */
 } counted[NR_EVENTS] = {
-	[E_SWITCH] = { "switches", SET_CPU },
-	[E_SWITCH_SERVER] = { "switches_server", SET_CPU },
-	[E_SWITCH_SUBMITTER] = { "switches_submitter", SET_CPU },
-	[E_WAKE_SERVER] = { "wakeups_server", SET_CPU },
-	[E_WAKE_SUBMITTER] = { "wakeups_submitter", SET_CPU },
-	[E_SYSCALL_SERVER] = { "syscalls_server", SET_SYSCALLS },
-	[E_SYSCALL_SUBMITTER] = { "syscalls_submitter", SET_SYSCALLS },
-	[E_SQE_SERVER] = { "sqes_server", SET_URING },
-	[E_CQE_SERVER] = { "cqes_server", SET_URING },
-	[E_IOWQ_SERVER] = { "io_wq_server", SET_URING },
-	[E_FAULT_SERVER] = { "page_faults_server", SET_MEMORY },
-	[E_TLB_LOCAL] = { "tlb_flushes_local", SET_MEMORY },
-	[E_TLB_SENT] = { "tlb_shootdowns_sent", SET_MEMORY },
-	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", SET_MEMORY },
+	[E_SWITCH] = { "switches", "sched_switch", SET_CPU },
+	[E_SWITCH_SERVER] = { "switches_server", "sched_switch", SET_CPU },
+	[E_SWITCH_SUBMITTER] = { "switches_submitter", "sched_switch", SET_CPU },
+	[E_WAKE_SERVER] = { "wakeups_server", "sched_wakeup", SET_CPU },
+	[E_WAKE_SUBMITTER] = { "wakeups_submitter", "sched_wakeup", SET_CPU },
+	[E_SYSCALL_SERVER] = { "syscalls_server", "sys_enter", SET_SYSCALLS },
+	[E_SYSCALL_SUBMITTER] = { "syscalls_submitter", "sys_enter", SET_SYSCALLS },
+	[E_SQE_SERVER] = { "sqes_server", "io_uring_submit_req", SET_URING },
+	[E_CQE_SERVER] = { "cqes_server", "io_uring_complete", SET_URING },
+	[E_IOWQ_SERVER] = { "io_wq_server", "io_uring_queue_async_work", SET_URING },
+	[E_FAULT_SERVER] = { "page_faults_server", "page_fault_user", SET_MEMORY },
+	[E_TLB_LOCAL] = { "tlb_flushes_local", "tlb_flush", SET_MEMORY },
+	[E_TLB_SENT] = { "tlb_shootdowns_sent", "tlb_flush", SET_MEMORY },
+	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", "tlb_flush", SET_MEMORY },
 };
 
 /* What is done to payloads; NR_MOVED: by the driver, in mode copy. */
@@ -119,6 +120,22 @@ uint64_t snapshot_missed(const struct snapshot *s)
 	for (i = 0; i < s->nr_probes; i++)
 		n += s->probes[i].missed;
 	return n;
+}
+
+/* Does this kernel have the event, and was it wanted? */
+static bool is_here(const struct snapshot *s, const char *event)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_probes; i++)
+		if (!strcmp(s->probes[i].name, event))
+			return s->probes[i].attached;
+	return false;
+}
+
+static bool has_role(const struct snapshot *s, enum task_role role)
+{
+	return is_here(s, role == R_SOFTIRQ ? "softirq_entry" : "sched_switch");
 }
 
 /* ---- histograms ---- */
@@ -260,10 +277,15 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 	unsigned int i;
 
 	fprintf(out, "\nper request\n");
-	for (i = 0; i < NR_EVENTS; i++)
-		if (o->sets & counted[i].set)
+	for (i = 0; i < NR_EVENTS; i++) {
+		if (!(o->sets & counted[i].set))
+			continue;
+		if (is_here(s, counted[i].event))
 			fprintf(out, "    %-26s %10.3f\n", counted[i].name,
 				requests ? (double)s->events[i] / requests : 0);
+		else
+			fprintf(out, "    %-26s %10s\n", counted[i].name, "not here");
+	}
 	if ((o->sets & SET_SYSCALLS) && s->events[E_SYSCALL_SERVER])
 		fprintf(out, "    %-26s %10.3f\n", "requests_per_syscall",
 			(double)requests / s->events[E_SYSCALL_SERVER]);
@@ -293,10 +315,14 @@ static void text_cpu(FILE *out, const struct snapshot *s, const struct options *
 	unsigned int i;
 
 	fprintf(out, "\nCPU (%u)%19s %14s %7s\n", s->nr_cpus, "", "per request", "share");
-	for (i = 0; i < NR_ROLES; i++)
-		fprintf(out, "    %-26s %12.1f %6.1f%%\n", role_names[i],
-			requests ? (double)s->time[i] / requests : 0,
-			s->wall ? 100.0 * s->time[i] / s->wall : 0);
+	for (i = 0; i < NR_ROLES; i++) {
+		if (has_role(s, i))
+			fprintf(out, "    %-26s %12.1f %6.1f%%\n", role_names[i],
+				requests ? (double)s->time[i] / requests : 0,
+				s->wall ? 100.0 * s->time[i] / s->wall : 0);
+		else
+			fprintf(out, "    %-26s %12s\n", role_names[i], "not here");
+	}
 	fprintf(out, "    %-26s %12.1f %6.1f%%\n", "not attributed",
 		requests ? (double)remainder_of(s) / requests : 0,
 		s->wall ? 100.0 * remainder_of(s) / s->wall : 0);
@@ -341,9 +367,9 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 	if (o->cost)
 		text_probes(out, s, o);
 	fprintf(out,
-		"\ndropped: %llu requests of too many classes, %llu of a full timeline, %llu events\n",
+		"\ndropped: %llu requests of too many classes, %llu of a full timeline, %llu events, %llu programs of too many\n",
 		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
-		(unsigned long long)missed);
+		(unsigned long long)missed, (unsigned long long)s->roles_dropped);
 }
 
 /* ---- JSON ---- */
@@ -400,6 +426,14 @@ static void json_class(FILE *out, const struct class *c, const struct options *o
 	fprintf(out, "}}");
 }
 
+static void json_number(FILE *out, bool here, uint64_t number)
+{
+	if (here)
+		fprintf(out, "%llu", (unsigned long long)number);
+	else
+		fprintf(out, "null");
+}
+
 static void json_counts(FILE *out, const struct snapshot *s, const struct options *o)
 {
 	const char *comma = "";
@@ -409,25 +443,23 @@ static void json_counts(FILE *out, const struct snapshot *s, const struct option
 	for (i = 0; i < NR_EVENTS; i++) {
 		if (!(o->sets & counted[i].set))
 			continue;
-		fprintf(out, "%s\n    \"%s\": %llu", comma, counted[i].name,
-			(unsigned long long)s->events[i]);
+		fprintf(out, "%s\n    \"%s\": ", comma, counted[i].name);
+		json_number(out, is_here(s, counted[i].event), s->events[i]);
 		comma = ",";
 	}
 	fprintf(out, "\n  },\n  \"hardware\": {");
 	for (i = 0, comma = ""; i < s->nr_hardware; i++, comma = ",") {
 		fprintf(out, "%s\n    \"%s\": ", comma, s->hardware[i].name);
-		if (s->hardware[i].available)
-			fprintf(out, "%llu", (unsigned long long)s->hardware[i].value);
-		else
-			fprintf(out, "null");
+		json_number(out, s->hardware[i].available, s->hardware[i].value);
 	}
 	fprintf(out, "\n  },\n");
 	if (o->sets & SET_CPU) {
 		fprintf(out, "  \"cpu\": {\n    \"cpus\": %u,\n    \"all\": %llu", s->nr_cpus,
 			(unsigned long long)s->wall);
-		for (i = 0; i < NR_ROLES; i++)
-			fprintf(out, ",\n    \"%s\": %llu", role_names[i],
-				(unsigned long long)s->time[i]);
+		for (i = 0; i < NR_ROLES; i++) {
+			fprintf(out, ",\n    \"%s\": ", role_names[i]);
+			json_number(out, has_role(s, i), s->time[i]);
+		}
 		fprintf(out, ",\n    \"not_attributed\": %lld\n  },\n", (long long)remainder_of(s));
 	}
 }
@@ -465,9 +497,9 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	json_counts(out, s, o);
 	json_probes(out, s, o);
 	fprintf(out,
-		"  \"dropped\": {\"classes\": %llu, \"timeline\": %llu, \"events\": %llu}\n}\n",
+		"  \"dropped\": {\"classes\": %llu, \"timeline\": %llu, \"events\": %llu, \"roles\": %llu}\n}\n",
 		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
-		(unsigned long long)snapshot_missed(s));
+		(unsigned long long)snapshot_missed(s), (unsigned long long)s->roles_dropped);
 }
 
 /* ---- CSV: one line a stage of a class ---- */

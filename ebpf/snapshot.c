@@ -158,10 +158,11 @@ static void read_probes(struct tracer *t, struct snapshot *s)
 		uint32_t size = sizeof(info);
 		struct probe *p = &s->probes[s->nr_probes];
 
-		if (probe_list[i].set && !(t->options->sets & probe_list[i].set))
+		if (probe_list[i].set && !(t->sets & probe_list[i].set))
 			continue;
 		p->name = probe_list[i].event;
-		p->attached = t->links[i];
+		/* on_queue is so now and then only */
+		p->attached = bpf_program__autoload(probe_program(t, &probe_list[i]));
 		if (p->attached &&
 		    !bpf_prog_get_info_by_fd(bpf_program__fd(probe_program(t, &probe_list[i])),
 					     &info, &size)) {
@@ -186,6 +187,7 @@ int take_snapshot(struct tracer *t, struct snapshot *s)
 	read_probes(t, s);
 	s->classes_dropped = t->skel->bss->classes_dropped;
 	s->anatomies_dropped = t->skel->bss->anatomies_dropped;
+	s->roles_dropped = t->skel->bss->roles_dropped;
 	if (t->hardware)
 		s->nr_hardware = hardware_read(t->hardware, s->hardware);
 	return 0;
@@ -200,6 +202,7 @@ void since(struct snapshot *s, const struct snapshot *before)
 	s->wall = (s->at - before->at) * s->nr_cpus;
 	s->classes_dropped -= before->classes_dropped;
 	s->anatomies_dropped -= before->anatomies_dropped;
+	s->roles_dropped -= before->roles_dropped;
 	for (i = 0; i < NR_ROLES; i++)
 		s->time[i] -= before->time[i];
 	for (i = 0; i < NR_EVENTS; i++)

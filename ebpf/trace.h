@@ -29,6 +29,7 @@ enum probe_set {
 	SET_SYSCALLS = 1 << 1,
 	SET_URING = 1 << 2, /* SQEs, CQEs, io-wq */
 	SET_MEMORY = 1 << 3, /* page faults, TLB flushes */
+	SET_ROLES = 1 << 15, /* who submits: what any of the others needs, and --flame */
 	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY,
 };
 
@@ -93,13 +94,14 @@ struct probe {
 	uint64_t spent; /* ns, or instructions; with --cost */
 };
 
-#define MAX_PROBES 24
+#define MAX_PROBES 32
 
 /**
  * struct snapshot - all of it at one moment, or what came between two moments.
  * @at:		the moment, CLOCK_MONOTONIC.
  * @seconds:	between the two.
  * @nr_cpus:	that were on.
+ * @roles_dropped: times that a program should have been told from others, and there was no room.
  * @wall:	time of all CPUs together, in units of the clock.
  */
 struct snapshot {
@@ -113,6 +115,7 @@ struct snapshot {
 	uint64_t events[NR_EVENTS];
 	uint64_t classes_dropped;
 	uint64_t anatomies_dropped;
+	uint64_t roles_dropped;
 	unsigned int nr_hardware;
 	struct hardware hardware[MAX_HARDWARE];
 	unsigned int nr_probes;

@@ -9,7 +9,7 @@
 #include "trace.h"
 #include "ubdx-trace.skel.h"
 
-/* A program and the event that it is attached to. on_begin and on_sample are used in their own ways. */
+/* A program and the event that it is attached to. on_begin and on_sample have none, on_queue has it now and then. */
 struct probe_kind {
 	const char *program;
 	const char *event;
@@ -21,6 +21,7 @@ extern const size_t nr_probe_kinds;
 
 struct tracer {
 	const struct options *options;
+	unsigned int sets; /* enum probe_set: those that were asked for, and what they need */
 	struct ubdx_trace_bpf *skel;
 	struct bpf_link *links[MAX_PROBES];
 	struct bpf_link *learning;

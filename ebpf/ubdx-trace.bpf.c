@@ -15,6 +15,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+#define EEXIST 17
 #define PF_IDLE 0x00000002
 #define PF_KTHREAD 0x00200000
 
@@ -57,6 +58,7 @@ const volatile bool want_cpu;
 __s64 anatomies_left;
 __u64 anatomies_dropped;
 __u64 classes_dropped;
+__u64 roles_dropped;
 
 /* ---- maps ---- */
 
@@ -348,18 +350,6 @@ static __always_inline u32 role_of_current(void)
 	return role_of_process(bpf_get_current_pid_tgid() >> 32);
 }
 
-/* Who submits is learnt from requests, for a moment now and then. */
-SEC("tp_btf/ubdx_queue")
-int BPF_PROG(on_queue, int dev)
-{
-	u32 tgid = bpf_get_current_pid_tgid() >> 32, role = R_SUBMITTER;
-
-	if (tgid && (only_dev < 0 || dev == only_dev) &&
-	    !(bpf_get_current_task_btf()->flags & PF_KTHREAD))
-		bpf_map_update_elem(&roles, &tgid, &role, BPF_NOEXIST);
-	return 0;
-}
-
 static __always_inline struct cpu_stats *this_cpu(void)
 {
 	u32 zero = 0;
@@ -378,6 +368,56 @@ static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 	cpu->since = now;
 	cpu->role = role;
 }
+
+/* ---- who submits: those who do, now and then; and their children, among them all of COMMAND's ---- */
+
+static __always_inline int add_submitter(u32 tgid)
+{
+	u32 role = R_SUBMITTER;
+	int ret = bpf_map_update_elem(&roles, &tgid, &role, BPF_NOEXIST);
+
+	if (ret && ret != -EEXIST)
+		__sync_fetch_and_add(&roles_dropped, 1);
+	return ret;
+}
+
+SEC("tp_btf/ubdx_queue")
+int BPF_PROG(on_queue, int dev)
+{
+	struct cpu_stats *cpu = this_cpu();
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (!cpu || !tgid || (only_dev >= 0 && dev != only_dev) ||
+	    (bpf_get_current_task_btf()->flags & PF_KTHREAD))
+		return 0;
+	/* it is whoever was interrupted */
+	if (want_cpu && cpu->role == R_SOFTIRQ)
+		return 0;
+	if (!add_submitter(tgid) && want_cpu && cpu->role == R_OTHER)
+		change_role(cpu, R_SUBMITTER);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (child->tgid != parent->tgid && role_of_process(parent->tgid) == R_SUBMITTER)
+		add_submitter(child->tgid);
+	return 0;
+}
+
+/* It is nobody's number now, and will be another's. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_free, struct task_struct *task)
+{
+	u32 tgid = task->tgid;
+
+	if (task->pid == task->tgid)
+		bpf_map_delete_elem(&roles, &tgid);
+	return 0;
+}
+
+/* ---- who has the CPU ---- */
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)

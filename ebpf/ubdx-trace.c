@@ -20,7 +20,8 @@
 
 #define TICK_MS 100
 #define LEARN_TICK_MS 10
-/* So many requests tell who submits. */
+#define SECOND_NS 1000000000ULL
+/* So many requests tell who submits; then a tick of each second does. */
 #define LEARN_REQUESTS 64
 
 static volatile sig_atomic_t interrupted;
@@ -41,6 +42,9 @@ int trace_fail(const char *fmt, ...)
 
 const struct probe_kind probe_list[] = {
 	{ "on_done", "ubdx_done", 0 },
+	{ "on_queue", "ubdx_queue", SET_ROLES },
+	{ "on_fork", "sched_process_fork", SET_ROLES },
+	{ "on_free", "sched_process_free", SET_ROLES },
 	{ "on_switch", "sched_switch", SET_CPU },
 	{ "on_wakeup", "sched_wakeup", SET_CPU },
 	{ "on_softirq", "softirq_entry", SET_CPU },
@@ -70,14 +74,6 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return vfprintf(stderr, fmt, args);
 }
 
-static bool has_event(const struct btf *btf, const char *event)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "btf_trace_%s", event);
-	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
-}
-
 /* 0, or the exit status after saying what is missing. */
 static int check_kernel(void)
 {
@@ -93,27 +89,78 @@ static int check_kernel(void)
 	return 0;
 }
 
-static int choose_programs(struct tracer *t)
+/* Of UBDX_TRACE_WITHOUT, which is for tests: events that are to be as if they were not there. */
+static bool is_hidden(const char *event)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	const char *hidden = getenv("UBDX_TRACE_WITHOUT"), *found;
+	size_t length = strlen(event);
+
+	for (found = hidden ? strstr(hidden, event) : NULL; found; found = strstr(found + 1, event))
+		if ((found == hidden || found[-1] == ',') &&
+		    (!found[length] || found[length] == ','))
+			return true;
+	return false;
+}
+
+/* @btf: of the module; that has the kernel's in it. */
+static bool has_event(const struct btf *btf, const char *event)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "btf_trace_%s", event);
+	return !is_hidden(event) && btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+/* Load what is wanted and can be attached, and say in one line what can't. */
+static int choose_by(struct tracer *t, const struct btf *btf)
+{
+	bool softirq = has_event(btf, "softirq_entry") && has_event(btf, "softirq_exit");
+	bool cpu = has_event(btf, "sched_switch");
+	const char *comma = "ubdx-trace: not in this kernel, and what they tell is not here: ";
 	size_t i;
 
-	if (!btf)
-		return trace_fail("the kernel's BTF can't be read: %s", strerror(errno));
-	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
-		struct bpf_program *prog =
-			probe_program(t, &probe_list[i]);
-		unsigned int set = probe_list[i].set;
+	if (!has_event(btf, "ubdx_done"))
+		return trace_fail(
+			"the module has no event ubdx_done; are it and ubdx-trace of the same version?");
+	for (i = 0; i < nr_probe_kinds; i++) {
+		const struct probe_kind *kind = &probe_list[i];
+		bool here = has_event(btf, kind->event);
 
-		if (set)
-			bpf_program__set_autoload(prog,
-						  t->options->sets & set &&
-							  has_event(btf, probe_list[i].event));
+		if (kind->set && !(t->sets & kind->set)) {
+			bpf_program__set_autoload(probe_program(t, kind), false);
+			continue;
+		}
+		if (!here) {
+			fprintf(stderr, "%s%s", comma, kind->event);
+			comma = ", ";
+		}
+		/* one is nothing without the other, nor are both without the switches */
+		if (!strncmp(kind->event, "softirq_", 8))
+			here = softirq && cpu;
+		bpf_program__set_autoload(probe_program(t, kind), here);
 	}
-	bpf_program__set_autoload(t->skel->progs.on_begin, t->options->sets & SET_CPU);
+	if (comma[0] == ',')
+		fputc('\n', stderr);
+	t->skel->rodata->want_cpu = t->sets & SET_CPU && cpu;
+	bpf_program__set_autoload(t->skel->progs.on_begin, t->skel->rodata->want_cpu);
 	bpf_program__set_autoload(t->skel->progs.on_sample, t->options->flame_file);
-	btf__free(btf);
 	return 0;
+}
+
+static int choose_programs(struct tracer *t)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+	struct btf *module = kernel ? btf__load_module_btf("ubdx", kernel) : NULL;
+	int ret;
+
+	if (!module)
+		ret = trace_fail("the %s's BTF can't be read: %s", kernel ? "module" : "kernel",
+				 strerror(errno));
+	else
+		ret = choose_by(t, module);
+	btf__free(module);
+	btf__free(kernel);
+	return ret;
 }
 
 static int load(struct tracer *t)
@@ -130,7 +177,6 @@ static int load(struct tracer *t)
 	t->skel->rodata->min_bytes = o->min_bytes;
 	t->skel->rodata->max_bytes = o->max_bytes;
 	t->skel->rodata->want_anatomy = o->timeline;
-	t->skel->rodata->want_cpu = o->sets & SET_CPU;
 	t->skel->bss->anatomies_left = o->timeline;
 	ret = choose_programs(t);
 	if (ret)
@@ -167,7 +213,7 @@ static int attach(struct tracer *t)
 		struct bpf_program *prog =
 			probe_program(t, &probe_list[i]);
 
-		if (!bpf_program__autoload(prog))
+		if (!bpf_program__autoload(prog) || prog == t->skel->progs.on_queue)
 			continue;
 		t->links[i] = bpf_program__attach(prog);
 		if (!t->links[i])
@@ -195,8 +241,9 @@ static bool find_servers(struct tracer *t)
 
 		found = true;
 		if (info.server_pid > 0) {
-			bpf_map_update_elem(bpf_map__fd(t->skel->maps.roles), &tgid, &role,
-					    BPF_ANY);
+			if (bpf_map_update_elem(bpf_map__fd(t->skel->maps.roles), &tgid, &role,
+						BPF_ANY))
+				__sync_fetch_and_add(&t->skel->bss->roles_dropped, 1);
 			if (t->nr_servers < ARRAY_SIZE(t->servers))
 				t->servers[t->nr_servers++] = tgid;
 		}
@@ -209,6 +256,8 @@ static bool find_servers(struct tracer *t)
 
 static void learn(struct tracer *t, bool on)
 {
+	if (!bpf_program__autoload(t->skel->progs.on_queue))
+		return;
 	if (on && !t->learning) {
 		t->learning = bpf_program__attach(t->skel->progs.on_queue);
 	} else if (!on && t->learning) {
@@ -279,16 +328,25 @@ static bool enough(struct tracer *t, uint64_t requests)
 	return o->duration && now_ns() - t->base.at >= o->duration * 1e9;
 }
 
+/* While it is made we are a submitter, and so it is one from its first moment on. */
 static int start_command(struct tracer *t)
 {
+	int roles = bpf_map__fd(t->skel->maps.roles);
 	char **command = t->options->command;
+	uint32_t us = getpid(), role = R_SUBMITTER;
 
 	if (!command)
 		return 0;
+	bpf_map_update_elem(roles, &us, &role, BPF_ANY);
 	t->command = fork();
+	if (t->command)
+		bpf_map_delete_elem(roles, &us);
 	if (t->command < 0)
 		return trace_fail("fork: %s", strerror(errno));
 	if (!t->command) {
+		/* for a kernel without sched_process_fork */
+		us = getpid();
+		bpf_map_update_elem(roles, &us, &role, BPF_ANY);
 		execvp(command[0], command);
 		trace_fail("%s: %s", command[0], strerror(errno));
 		_exit(127);
@@ -316,18 +374,18 @@ static void watch(struct tracer *t)
 	bool live = !o->duration && !o->count && !o->timeline && !o->json && !o->csv &&
 		    !o->command && isatty(STDOUT_FILENO);
 	struct snapshot last = { 0 };
-	unsigned int tick = 0;
-	uint64_t requests = 0;
+	uint64_t requests = 0, now, next = t->base.at + SECOND_NS;
 
 	while (!enough(t, requests)) {
 		wait_tick(t);
-		tick++;
 		if (o->count || requests < LEARN_REQUESTS)
 			requests = requests_so_far(t);
-		/* In the live view somebody may come later. */
-		learn(t, requests < LEARN_REQUESTS || (live && tick % 20 == 0));
-		if (tick % 10)
+		now = now_ns();
+		/* Others may come later. */
+		learn(t, requests < LEARN_REQUESTS || now >= next);
+		if (now < next)
 			continue;
+		next = now + SECOND_NS;
 		if (!find_servers(t)) {
 			trace_fail("ubdxb%d is gone", o->dev);
 			break;
@@ -461,6 +519,9 @@ int main(int argc, char **argv)
 	int ret;
 
 	parse_options(argc, argv, &options);
+	tracer.sets = options.sets;
+	if (options.sets || options.flame_file)
+		tracer.sets |= SET_ROLES;
 	libbpf_set_print(quiet);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

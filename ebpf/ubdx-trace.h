@@ -81,7 +81,7 @@ struct class_stats {
 enum task_role {
 	R_OTHER, /* any other program */
 	R_SERVER,
-	R_SUBMITTER, /* was seen to submit a request */
+	R_SUBMITTER, /* was seen to submit a request, or is COMMAND, or a descendant of such a program */
 	R_KERNEL, /* kworkers, ksoftirqd, ... */
 	R_SOFTIRQ, /* in softirq, whoever it interrupted */
 	R_IDLE,

@@ -17,7 +17,8 @@ reads() { dd if="$dev" of=/dev/null bs="$1" count="$2" iflag=direct status=none;
 writes() { dd if=/dev/zero of="$dev" bs="$1" count="$2" oflag=direct status=none; }
 
 # What a tool attaches last is attached: it sees what comes now.
-traces() { bpftool link show | grep -q ubdx_queue; }
+# Its list is read to the end: bpftool doesn't like it otherwise.
+traces() { bpftool link show | grep ubdx_queue >/dev/null; }
 
 # refused_with WORDS CMD...: CMD fails, with one line that has WORDS in it.
 refused_with() {
@@ -56,7 +57,7 @@ says "every stage of each was seen" '.classes[0] | .incomplete == 0 and .disorde
 says "the stages add up to the whole" '.classes[0].stages | (.publish.mean + .deliver.mean + .move.mean + .serve.mean + .release.mean +
 	.end.mean - .total.mean) | fabs < 1'
 says "percentiles are in order" '[.classes[0].stages[] | .p50 <= .p90 and .p90 <= .p99 and .p99 <= ."p99.9"] | all'
-says "nothing was dropped" '.dropped == {"classes": 0, "timeline": 0, "events": 0}'
+says "nothing was dropped" '.dropped == {"classes": 0, "timeline": 0, "events": 0, "roles": 0}'
 unit=ns
 [[ $UBDX_CLOCK == smp ]] || unit=instructions
 says "the clock has a name" ".clock == \"$unit\""
@@ -105,6 +106,54 @@ says "nothing, but for rounding, as each CPU was asked at the beginning" '.cpu |
 says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
 says "the CPU's own counters: there, or said not to be" '[.hardware | keys[]] | length == 5'
 says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
+
+# ---- who submits ----
+
+twice() { reads 4k 300 && reads 4k 300; }
+busy() { while :; do :; done; }
+export -f twice busy
+ok "a command of two programs" traced --events syscalls "$dev" -- bash -c twice
+says "the second is a submitter as the first is: two system calls a request" '.events.syscalls_submitter >= 1200'
+ok "a command's processes" traced --events syscalls "$dev" -- fio --name=j --filename="$dev" --direct=1 --ioengine=psync --rw=read \
+	--bs=4k --numjobs=4 --number_ios=300 --output=/dev/null
+says "each is a submitter: a system call a request" '.requests == 1200 and .events.syscalls_submitter >= 1200'
+ok "a command that does nothing but calculate" traced --duration 1 "$dev" -- bash -c busy
+says "has one of the two CPUs" '.cpu | .submitter / .all > 0.25 * 2 / .cpus and .other < .submitter'
+ubdx-trace --json --duration 6 --events syscalls "$dev" >/tmp/json &
+tracer=$!
+until_ok 20 traces
+reads 4k 300
+timeout 4 bash -c "reads 4k 1000000" || true
+wait $tracer
+says "who comes later is found within a second or so" '.events.syscalls_submitter > .requests'
+
+# ---- what is not there ----
+
+# Two that the set needs, and one that is nothing without the other.
+export UBDX_TRACE_WITHOUT=sys_enter,softirq_exit,tlb_flush
+ok "a kernel without three of the events" bash -c "ubdx-trace --json --events all $dev -- bash -c mixed >/tmp/json 2>/tmp/err"
+is "$(</tmp/err)" "ubdx-trace: not in this kernel, and what they tell is not here: softirq_exit, sys_enter, tlb_flush" "is told in one line"
+says "what they tell is null" '[.events.syscalls_server, .events.syscalls_submitter, .events.tlb_flushes_local, .cpu.softirq] ==
+	[null, null, null, null]'
+says "the rest is there" '.requests == 32 and .events.sqes_server >= 32 and .cpu.idle > 0'
+ok "as text" bash -c "ubdx-trace --events all $dev -- bash -c mixed >/tmp/text 2>/tmp/err"
+for words in syscalls_server tlb_shootdowns_sent softirq; do
+	ok "it says that $words is not here" grep -qE "^ *$words +not here$" /tmp/text
+done
+export UBDX_TRACE_WITHOUT=sched_switch
+ok "without switches" bash -c "ubdx-trace --json $dev -- bash -c mixed >/tmp/json 2>/tmp/err"
+says "nobody has the CPUs" '.cpu | [.server, .submitter, .softirq, .idle] == [null, null, null, null] and .not_attributed == .all'
+export UBDX_TRACE_WITHOUT=ubdx_done
+ok "a module without the event that matters: one line" refused_with "no event ubdx_done" ubdx-trace --duration 1 "$dev"
+unset UBDX_TRACE_WITHOUT
+
+# The kernel shows what BTF there is in a folder, which can be another one.
+cp /sys/kernel/btf/vmlinux /tmp/vmlinux
+mount -t tmpfs btf /sys/kernel/btf
+ok "a kernel without BTF: one line" refused_with "this kernel has no BTF" ubdx-trace --duration 1 "$dev"
+mv /tmp/vmlinux /sys/kernel/btf/vmlinux
+ok "a module without BTF: one line" refused_with "the module was built without BTF" ubdx-trace --duration 1 "$dev"
+umount /sys/kernel/btf
 
 # ---- what is done to payloads, in each mode ----
 
