@@ -35,7 +35,7 @@ static const struct argp_option option_list[] = {
 	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes, such as 4K or 64K-1M", 1 },
 	{ 0, 0, 0, 0, "For how long (else until COMMAND ends, or until interrupted):", 2 },
 	{ "duration", OPT_DURATION, "SECONDS", 0, "", 2 },
-	{ "count", OPT_COUNT, "N", 0, "until at least N requests were seen", 2 },
+	{ "count", OPT_COUNT, "N", 0, "until at least N requests were seen (those that --op, --mode, --size leave)", 2 },
 	{ 0, 0, 0, 0, "What:", 3 },
 	{ "events", OPT_EVENTS, "SET,...", 0,
 	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), all, none",
@@ -85,6 +85,11 @@ static int parse_range(const char *text, struct options *o)
 			return -EINVAL;
 	}
 	return *end || o->max_bytes < o->min_bytes ? -EINVAL : 0;
+}
+
+bool is_filtered(const struct options *o)
+{
+	return ~(o->ops & o->modes) || o->min_bytes || o->max_bytes != UINT32_MAX;
 }
 
 static int set_by_name(const char *name)
@@ -228,8 +233,9 @@ static const struct argp parser = {
 	.options = option_list,
 	.parser = parse_option,
 	.args_doc = "[DEVICE] [-- COMMAND...]",
-	.doc = "Show what each request of a ubdx device costs, stage by stage, and what it did. With COMMAND: run it, and trace "
-	       "until it ends.\v"
+	.doc = "Show what each request of a ubdx device costs, stage by stage, and what it did. With COMMAND: run it, trace until it "
+	       "ends, and end with its exit status. If enough was seen before (--duration, --count, --timeline) it gets SIGTERM, and "
+	       "the exit status is 0.\v"
 	       "Stages: publish (T0-T1: prepared, handed to the channel), deliver (T1-T2: until the server's task has it), move "
 	       "(T2-T4: payload moved or exposed), serve (T4-T5: the server), release (T5-T6: copied back, unmapped), end (T6-T7). "
 	       "docs/tracing.md has an example.",

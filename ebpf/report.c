@@ -112,6 +112,12 @@ uint64_t snapshot_requests(const struct snapshot *s)
 	return n;
 }
 
+/* Of the traced devices, filtered out or not: events can't be told apart by whose they are, and are shared by all. */
+uint64_t snapshot_all(const struct snapshot *s, const struct options *o)
+{
+	return is_filtered(o) ? s->events[E_REQUEST] : snapshot_requests(s) + s->classes_dropped;
+}
+
 uint64_t snapshot_missed(const struct snapshot *s)
 {
 	uint64_t n = 0;
@@ -120,6 +126,29 @@ uint64_t snapshot_missed(const struct snapshot *s)
 	for (i = 0; i < s->nr_probes; i++)
 		n += s->probes[i].missed;
 	return n;
+}
+
+/* What there was no room or no time for. */
+static const struct {
+	const char *name;
+	const char *text;
+} drops[] = {
+	{ "classes", "requests of too many classes" },
+	{ "timeline", "requests of a full timeline" },
+	{ "events", "events" },
+	{ "roles", "programs of too many" },
+	{ "samples", "samples" },
+	{ "stacks", "stacks" },
+};
+
+static uint64_t dropped(const struct snapshot *s, unsigned int what)
+{
+	const uint64_t numbers[ARRAY_SIZE(drops)] = {
+		s->classes_dropped, s->anatomies_dropped, snapshot_missed(s),
+		s->roles_dropped,   s->samples_dropped,	  s->stacks_dropped,
+	};
+
+	return numbers[what];
 }
 
 /* Does this kernel have the event, and was it wanted? */
@@ -273,7 +302,7 @@ static void text_class(FILE *out, const struct class *c, const struct options *o
 
 static void text_events(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s);
+	uint64_t requests = snapshot_all(s, o);
 	unsigned int i;
 
 	fprintf(out, "\nper request\n");
@@ -311,7 +340,7 @@ static int64_t remainder_of(const struct snapshot *s)
 
 static void text_cpu(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s);
+	uint64_t requests = snapshot_all(s, o);
 	unsigned int i;
 
 	fprintf(out, "\nCPU (%u)%19s %14s %7s\n", s->nr_cpus, "", "per request", "share");
@@ -330,7 +359,7 @@ static void text_cpu(FILE *out, const struct snapshot *s, const struct options *
 
 static void text_probes(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s);
+	uint64_t requests = snapshot_all(s, o);
 	unsigned int i;
 
 	fprintf(out, "\nour own cost%27s %14s %12s\n", "runs", "per run", "per request");
@@ -350,12 +379,15 @@ static void text_probes(FILE *out, const struct snapshot *s, const struct option
 
 void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s), missed = snapshot_missed(s);
+	uint64_t requests = snapshot_requests(s);
 	size_t i;
 
 	fprintf(out, "%llu requests in %.2f s, %.0f a second; times are %s\n",
 		(unsigned long long)requests, s->seconds, s->seconds ? requests / s->seconds : 0,
 		o->clock);
+	if (is_filtered(o))
+		fprintf(out, "of %llu: what is \"per request\" below the stages is so of all of them\n",
+			(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fputc('\n', out);
 		text_class(out, &s->classes[i], o);
@@ -366,10 +398,11 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		text_cpu(out, s, o);
 	if (o->cost)
 		text_probes(out, s, o);
-	fprintf(out,
-		"\ndropped: %llu requests of too many classes, %llu of a full timeline, %llu events, %llu programs of too many\n",
-		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
-		(unsigned long long)missed, (unsigned long long)s->roles_dropped);
+	fprintf(out, "\ndropped:");
+	for (i = 0; i < ARRAY_SIZE(drops); i++)
+		fprintf(out, "%s %llu %s", i ? "," : "", (unsigned long long)dropped(s, i),
+			drops[i].text);
+	fputc('\n', out);
 }
 
 /* ---- JSON ---- */
@@ -487,8 +520,9 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	size_t i;
 
 	fprintf(out,
-		"{\n  \"clock\": \"%s\",\n  \"seconds\": %.6f,\n  \"requests\": %llu,\n  \"classes\": [",
-		o->clock, s->seconds, (unsigned long long)snapshot_requests(s));
+		"{\n  \"clock\": \"%s\",\n  \"seconds\": %.6f,\n  \"requests\": %llu,\n  \"requests_all\": %llu,\n  \"classes\": [",
+		o->clock, s->seconds, (unsigned long long)snapshot_requests(s),
+		(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fprintf(out, "%s\n", i ? "," : "");
 		json_class(out, &s->classes[i], o);
@@ -496,10 +530,11 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	fprintf(out, "\n  ],\n");
 	json_counts(out, s, o);
 	json_probes(out, s, o);
-	fprintf(out,
-		"  \"dropped\": {\"classes\": %llu, \"timeline\": %llu, \"events\": %llu, \"roles\": %llu}\n}\n",
-		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
-		(unsigned long long)snapshot_missed(s), (unsigned long long)s->roles_dropped);
+	fprintf(out, "  \"dropped\": {");
+	for (i = 0; i < ARRAY_SIZE(drops); i++)
+		fprintf(out, "%s\"%s\": %llu", i ? ", " : "", drops[i].name,
+			(unsigned long long)dropped(s, i));
+	fprintf(out, "}\n}\n");
 }
 
 /* ---- CSV: one line a stage of a class ---- */

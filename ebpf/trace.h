@@ -67,6 +67,9 @@ struct options {
 	bool cost;
 };
 
+/* Are some of the devices' requests left out? */
+bool is_filtered(const struct options *o);
+
 void parse_options(int argc, char **argv, struct options *o);
 
 /* ---- what was seen ---- */
@@ -116,6 +119,8 @@ struct snapshot {
 	uint64_t classes_dropped;
 	uint64_t anatomies_dropped;
 	uint64_t roles_dropped;
+	uint64_t samples_dropped;
+	uint64_t stacks_dropped;
 	unsigned int nr_hardware;
 	struct hardware hardware[MAX_HARDWARE];
 	unsigned int nr_probes;
@@ -123,6 +128,7 @@ struct snapshot {
 };
 
 uint64_t snapshot_requests(const struct snapshot *s);
+uint64_t snapshot_all(const struct snapshot *s, const struct options *o);
 uint64_t snapshot_missed(const struct snapshot *s);
 
 /* ---- report.c: names, and a snapshot as text, JSON or CSV ---- */
@@ -150,6 +156,7 @@ int timeline_close(struct timeline *t);
 
 struct flame;
 struct flame *flame_open(int program_fd);
+void flame_look(struct flame *f, int roles_fd);
 int flame_write(struct flame *f, int samples_fd, int stacks_fd, const char *path);
 void flame_close(struct flame *f);
 

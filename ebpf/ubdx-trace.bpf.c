@@ -15,6 +15,7 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+#define ENOMEM 12
 #define EEXIST 17
 #define PF_IDLE 0x00000002
 #define PF_KTHREAD 0x00200000
@@ -52,6 +53,7 @@ const volatile __u32 only_ops = ~0;
 const volatile __u32 only_modes = ~0;
 const volatile __u32 min_bytes;
 const volatile __u32 max_bytes = ~0;
+const volatile bool filtered; /* by operation, mode or size */
 const volatile bool want_anatomy;
 const volatile bool want_cpu;
 
@@ -59,6 +61,8 @@ __s64 anatomies_left;
 __u64 anatomies_dropped;
 __u64 classes_dropped;
 __u64 roles_dropped;
+__u64 samples_dropped;
+__u64 stacks_dropped;
 
 /* ---- maps ---- */
 
@@ -125,6 +129,23 @@ struct {
 	__type(key, struct sample_key);
 	__type(value, u64);
 } samples SEC(".maps");
+
+/* ---- counting ---- */
+
+static __always_inline struct cpu_stats *this_cpu(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+static __always_inline void count(u32 event)
+{
+	struct cpu_stats *cpu = this_cpu();
+
+	if (cpu && event < NR_EVENTS)
+		cpu->events[event]++;
+}
 
 /* ---- requests ---- */
 
@@ -300,6 +321,8 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	bytes = done->bytes;
 	if (only_dev >= 0 && done->dev != only_dev)
 		return 0;
+	if (filtered)
+		count(E_REQUEST);
 	if (!(only_ops & (1U << (op & 31))) || !(only_modes & (1U << (mode & 31))))
 		return 0;
 	if (bytes < min_bytes || bytes > max_bytes)
@@ -348,13 +371,6 @@ static __always_inline u32 role_of(const struct task_struct *task)
 static __always_inline u32 role_of_current(void)
 {
 	return role_of_process(bpf_get_current_pid_tgid() >> 32);
-}
-
-static __always_inline struct cpu_stats *this_cpu(void)
-{
-	u32 zero = 0;
-
-	return bpf_map_lookup_elem(&cpus, &zero);
 }
 
 /* The time until now is the present role's; from now on it is @role's. */
@@ -475,14 +491,6 @@ int BPF_PROG(on_softirq_end, unsigned int vector)
 
 /* ---- events ---- */
 
-static __always_inline void count(u32 event)
-{
-	struct cpu_stats *cpu = this_cpu();
-
-	if (cpu && event < NR_EVENTS)
-		cpu->events[event]++;
-}
-
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *task)
 {
@@ -559,6 +567,18 @@ int BPF_PROG(on_tlb_flush, int reason)
 
 /* ---- samples ---- */
 
+/* It may have none, as a kernel thread has none in user mode. */
+static __always_inline s32 stack_of(struct bpf_perf_event_data *ctx, u64 flags)
+{
+	long id = bpf_get_stackid(ctx, &stacks, flags);
+
+	/* another one has its place, or all are taken */
+	if (id != -EEXIST && id != -ENOMEM)
+		return id < 0 ? NO_STACK : id;
+	__sync_fetch_and_add(&stacks_dropped, 1);
+	return LOST_STACK;
+}
+
 SEC("perf_event")
 int on_sample(struct bpf_perf_event_data *ctx)
 {
@@ -568,13 +588,16 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	key.role = role_of(bpf_get_current_task_btf());
 	if (key.role == R_IDLE || key.role == R_OTHER)
 		return 0;
-	key.kernel_stack = bpf_get_stackid(ctx, &stacks, 0);
-	key.user_stack = bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);
+	key.kernel_stack = stack_of(ctx, 0);
+	key.user_stack = stack_of(ctx, BPF_F_USER_STACK);
 	bpf_get_current_comm(key.comm, sizeof(key.comm));
 	seen = bpf_map_lookup_elem(&samples, &key);
-	if (seen)
-		__sync_fetch_and_add(seen, 1);
-	else
-		bpf_map_update_elem(&samples, &key, &one, BPF_NOEXIST);
+	if (!seen) {
+		if (!bpf_map_update_elem(&samples, &key, &one, BPF_NOEXIST))
+			return 0;
+		/* another CPU may have been first; else it is full */
+		seen = bpf_map_lookup_elem(&samples, &key);
+	}
+	__sync_fetch_and_add(seen ?: &samples_dropped, 1);
 	return 0;
 }

@@ -20,6 +20,7 @@
 
 #define TICK_MS 100
 #define LEARN_TICK_MS 10
+#define STOP_MS 5000
 #define SECOND_NS 1000000000ULL
 /* So many requests tell who submits; then a tick of each second does. */
 #define LEARN_REQUESTS 64
@@ -163,6 +164,18 @@ static int choose_programs(struct tracer *t)
 	return ret;
 }
 
+/* UBDX_TRACE_ROOM=N: for tests of what is dropped. */
+static void limit_room(struct tracer *t)
+{
+	const char *room = getenv("UBDX_TRACE_ROOM");
+
+	if (!room || atoi(room) <= 0)
+		return;
+	bpf_map__set_max_entries(t->skel->maps.roles, atoi(room));
+	bpf_map__set_max_entries(t->skel->maps.samples, atoi(room));
+	bpf_map__set_max_entries(t->skel->maps.stacks, atoi(room));
+}
+
 static int load(struct tracer *t)
 {
 	const struct options *o = t->options;
@@ -176,8 +189,10 @@ static int load(struct tracer *t)
 	t->skel->rodata->only_modes = o->modes;
 	t->skel->rodata->min_bytes = o->min_bytes;
 	t->skel->rodata->max_bytes = o->max_bytes;
+	t->skel->rodata->filtered = is_filtered(o);
 	t->skel->rodata->want_anatomy = o->timeline;
 	t->skel->bss->anatomies_left = o->timeline;
+	limit_room(t);
 	ret = choose_programs(t);
 	if (ret)
 		return ret;
@@ -354,15 +369,32 @@ static int start_command(struct tracer *t)
 	return 0;
 }
 
-/* Interrupted or done, it doesn't stay behind. Returns its exit status. */
+static void stop_command(struct tracer *t)
+{
+	int tries;
+
+	kill(t->command, SIGTERM);
+	for (tries = 0; tries < STOP_MS / TICK_MS && !command_ended(t); tries++)
+		usleep(TICK_MS * 1000);
+	if (command_ended(t))
+		return;
+	kill(t->command, SIGKILL);
+	waitpid(t->command, &t->command_status, 0);
+	t->command = -1;
+}
+
+/*
+ * It doesn't stay behind. Returns its exit status, as a shell would say it; but 0 if it was only ended as enough was
+ * seen, which is what was asked for.
+ */
 static int end_command(struct tracer *t)
 {
 	if (!t->options->command)
 		return 0;
-	if (t->command > 0) {
-		kill(t->command, SIGTERM);
-		waitpid(t->command, &t->command_status, 0);
-		return 0;
+	if (!command_ended(t)) {
+		stop_command(t);
+		if (!interrupted)
+			return 0;
 	}
 	return WIFEXITED(t->command_status) ? WEXITSTATUS(t->command_status) :
 					      128 + WTERMSIG(t->command_status);
@@ -383,6 +415,8 @@ static void watch(struct tracer *t)
 		now = now_ns();
 		/* Others may come later. */
 		learn(t, requests < LEARN_REQUESTS || now >= next);
+		if (t->flame)
+			flame_look(t->flame, bpf_map__fd(t->skel->maps.roles));
 		if (now < next)
 			continue;
 		next = now + SECOND_NS;
@@ -423,7 +457,10 @@ static int finish(struct tracer *t)
 	if (fflush(stdout) || ferror(stdout))
 		ret = trace_fail("writing the output failed");
 	if (t->flame) {
-		int err = flame_write(t->flame, bpf_map__fd(t->skel->maps.samples),
+		int err;
+
+		flame_look(t->flame, bpf_map__fd(t->skel->maps.roles));
+		err = flame_write(t->flame, bpf_map__fd(t->skel->maps.samples),
 				      bpf_map__fd(t->skel->maps.stacks), o->flame_file);
 
 		if (err)

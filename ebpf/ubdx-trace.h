@@ -90,6 +90,7 @@ enum task_role {
 
 /* What is counted, anywhere in the system or, with a role in its name, of those tasks. */
 enum counted {
+	E_REQUEST, /* that ended, of the traced devices; only if some are filtered out */
 	E_SWITCH, /* context switches */
 	E_SWITCH_SERVER, /* away from the server */
 	E_SWITCH_SUBMITTER,
@@ -134,11 +135,16 @@ struct anatomy {
 
 #define MAX_STACK 64
 
+enum no_stack {
+	NO_STACK = -1,
+	LOST_STACK = -2, /* counted in stacks_dropped */
+};
+
 /* A sample, for --flame. */
 struct sample_key {
 	__u32 role;
 	__u32 tgid;
-	__s32 kernel_stack;
+	__s32 kernel_stack; /* number of a stack, or enum no_stack */
 	__s32 user_stack;
 	char comm[16];
 };

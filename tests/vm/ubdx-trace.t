@@ -57,7 +57,7 @@ says "every stage of each was seen" '.classes[0] | .incomplete == 0 and .disorde
 says "the stages add up to the whole" '.classes[0].stages | (.publish.mean + .deliver.mean + .move.mean + .serve.mean + .release.mean +
 	.end.mean - .total.mean) | fabs < 1'
 says "percentiles are in order" '[.classes[0].stages[] | .p50 <= .p90 and .p90 <= .p99 and .p99 <= ."p99.9"] | all'
-says "nothing was dropped" '.dropped == {"classes": 0, "timeline": 0, "events": 0, "roles": 0}'
+says "nothing was dropped" '.dropped == {"classes": 0, "timeline": 0, "events": 0, "roles": 0, "samples": 0, "stacks": 0}'
 unit=ns
 [[ $UBDX_CLOCK == smp ]] || unit=instructions
 says "the clock has a name" ".clock == \"$unit\""
@@ -81,10 +81,22 @@ ok "--op" traced --op write,flush "$dev" -- bash -c mixed
 says "only these" '[.classes[].op] | sort == ["flush", "write"]'
 ok "--size" traced --size 32K-128K "$dev" -- bash -c mixed
 says "only these" '[.classes[].max_bytes] == [65536]'
+says "of all 32" '.requests == 20 and .requests_all == 32'
 ok "--mode" traced --mode copy "$dev" -- bash -c mixed
 says "only these" '.requests == 32'
 ok "the status of the command is passed on" bash -c 'ubdx-trace --json -- sh -c "exit 7" >/tmp/json; test $? = 7'
 says "nothing was requested" '.requests == 0 and .classes == []'
+ok "enough was seen before it ends: it is ended, and the status is 0" bash -c "ubdx-trace --json --count 20 $dev -- bash -c 'reads 4k 100; sleep 1000' >/tmp/json"
+says "it was enough" '.requests >= 20'
+ok "one that doesn't want to end" bash -c "ubdx-trace --json --duration 1 $dev -- bash -c 'trap \"\" TERM; while :; do :; done' >/tmp/json"
+ubdx-trace --json "$dev" -- sleep 1000 >/tmp/json &
+tracer=$!
+until_ok 20 traces
+kill -INT $tracer
+status=0
+wait $tracer || status=$?
+is $status 143 "interrupted, it ends its command, and the status is that one's"
+ok "and what it has seen is said" jq -e '.requests == 0' /tmp/json
 ok "a command that isn't there: 127, as of a shell" bash -c 'ubdx-trace --json -- /no/such/command >/tmp/json; test $? = 127'
 
 # ---- what they did: queue depth 1, one request after the other ----
@@ -214,9 +226,14 @@ for i in 1 2 3; do
 	ok "from the first that began" jq -e '[.traceEvents[] | select(.args) | .ts] | .[0] == 0 and . == sort' /tmp/trace.json
 done
 ok "--flame" ubdx-trace --flame /tmp/folded --duration 3 "$dev"
+ok "nothing of it was lost" bash -c "ubdx-trace --flame /tmp/folded2 --json --duration 1 $dev | jq -e '.dropped | .samples == 0 and .roles == 0'"
+UBDX_TRACE_ROOM=1 traced --flame /tmp/folded2 --duration 2 "$dev"
+says "without room for more than one: what there is none for is counted" '.dropped | .roles > 0 and .samples > 0'
 ok "stacks of the server" grep -qE '^server;.* [0-9]+$' /tmp/folded
 ok "with the kernel's names" grep -q '_\[k\]' /tmp/folded
 ok "every line ends in a number" bash -c "! grep -vE ' [0-9]+$' /tmp/folded"
+ok "--flame, of a command" ubdx-trace --flame /tmp/folded --events none "$dev" -- bash -c 'for ((i = 0; i < 300000; i++)); do :; done'
+ok "which is over: its frames are known all the same" grep -qE '^submitter;bash;(.*;)?bash\+0x[0-9a-f]+(;.*)? [0-9]+$' /tmp/folded
 
 # ---- coming and going ----
 
