@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "trace.h"
 
@@ -18,6 +19,7 @@ enum {
 	OPT_EVENTS,
 	OPT_DURATION,
 	OPT_COUNT,
+	OPT_LIVE,
 	OPT_JSON,
 	OPT_CSV,
 	OPT_HISTOGRAM,
@@ -47,8 +49,10 @@ static const struct argp_option option_list[] = {
 	  3 },
 	{ "cost", OPT_COST, 0, 0, "what our own programs cost, one by one", 3 },
 	{ 0, 0, 0, 0, "How:", 4 },
+	{ "live", OPT_LIVE, 0, 0,
+	  "refresh each second, until q or ^C; so it is on a terminal if no other way and no end is given", 4 },
 	{ "json", OPT_JSON, 0, 0, "print JSON", 4 },
-	{ "csv", OPT_CSV, 0, 0, "print CSV, one line a stage", 4 },
+	{ "csv", OPT_CSV, 0, 0, "print CSV: a line a stage, and one for each of the other numbers", 4 },
 	{ "clock", OPT_CLOCK, "UNIT", 0,
 	  "what the clock counts: ns, or instructions where UBDX_CLOCK=count says so", 4 },
 	{ 0 }
@@ -182,6 +186,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_TIMELINE:
 		o->timeline = parse_count(state, arg, 100000);
 		break;
+	case OPT_LIVE:
+		o->live = true;
+		break;
 	case OPT_JSON:
 		o->json = true;
 		break;
@@ -220,8 +227,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--timeline N ends after N requests; --count is another number");
 		if (o->json && o->csv)
 			argp_error(state, "--json or --csv");
+		if (o->live && (o->json || o->csv || o->timeline || o->command))
+			argp_error(state, "--live is without --json, --csv, --timeline and COMMAND");
 		if (o->timeline && (o->json || o->csv))
 			argp_error(state, "--timeline prints text; --trace-file is for programs");
+		if (!o->duration && !o->count && !o->timeline && !o->json && !o->csv &&
+		    !o->command && isatty(STDOUT_FILENO))
+			o->live = true;
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -48,18 +48,29 @@ static const struct {
 	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", "tlb_flush", SET_MEMORY },
 };
 
+/* How many requests a server has of each time that it goes to sleep, is woken, or enters the kernel. */
+static const struct {
+	const char *name;
+	enum counted event;
+} batches[] = {
+	{ "requests_per_switch", E_SWITCH_SERVER },
+	{ "requests_per_wakeup", E_WAKE_SERVER },
+	{ "requests_per_syscall", E_SYSCALL_SERVER },
+};
+
 /* What is done to payloads; NR_MOVED: by the driver, in mode copy. */
 static const struct {
 	unsigned int what; /* enum trace_moved */
 	const char *name;
+	const char *unit;
 	const char *text;
 } moves[] = {
-	{ NR_MOVED, "copied_by_driver", "bytes copied by the driver" },
-	{ M_COPIED, "copied_through_channel", "bytes copied through the channel" },
-	{ M_SPLICED, "spliced", "bytes spliced" },
-	{ M_MAPPED, "pages_mapped", "pages mapped" },
-	{ M_FAULTS, "map_faults", "page faults for that" },
-	{ M_ZAPS, "zaps", "times that pages were taken out" },
+	{ NR_MOVED, "copied_by_driver", "bytes", "bytes copied by the driver" },
+	{ M_COPIED, "copied_through_channel", "bytes", "bytes copied through the channel" },
+	{ M_SPLICED, "spliced", "bytes", "bytes spliced" },
+	{ M_MAPPED, "pages_mapped", "pages", "pages mapped" },
+	{ M_FAULTS, "map_faults", "events", "page faults for that" },
+	{ M_ZAPS, "zaps", "events", "times that pages were taken out" },
 };
 
 static const char *const op_names[UBDX_NR_OPS] = {
@@ -165,6 +176,16 @@ static bool is_here(const struct snapshot *s, const char *event)
 static bool has_role(const struct snapshot *s, enum task_role role)
 {
 	return is_here(s, role == R_SOFTIRQ ? "softirq_entry" : "sched_switch");
+}
+
+/* 0: it is not known, or there was no such event. */
+static double batch(const struct snapshot *s, const struct options *o, unsigned int i)
+{
+	enum counted event = batches[i].event;
+
+	if (!is_here(s, counted[event].event) || !s->events[event])
+		return 0;
+	return (double)snapshot_all(s, o) / s->events[event];
 }
 
 /* ---- histograms ---- */
@@ -315,9 +336,16 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 		else
 			fprintf(out, "    %-26s %10s\n", counted[i].name, "not here");
 	}
-	if ((o->sets & SET_SYSCALLS) && s->events[E_SYSCALL_SERVER])
-		fprintf(out, "    %-26s %10.3f\n", "requests_per_syscall",
-			(double)requests / s->events[E_SYSCALL_SERVER]);
+	for (i = 0; i < ARRAY_SIZE(batches); i++) {
+		if (!(o->sets & counted[batches[i].event].set))
+			continue;
+		if (!is_here(s, counted[batches[i].event].event))
+			fprintf(out, "    %-26s %10s\n", batches[i].name, "not here");
+		else if (s->events[batches[i].event])
+			fprintf(out, "    %-26s %10.3f\n", batches[i].name, batch(s, o, i));
+		else
+			fprintf(out, "    %-26s %10s\n", batches[i].name, "-");
+	}
 	for (i = 0; i < s->nr_hardware; i++) {
 		if (s->hardware[i].available)
 			fprintf(out, "    %-26s %10.1f\n", s->hardware[i].name,
@@ -480,6 +508,17 @@ static void json_counts(FILE *out, const struct snapshot *s, const struct option
 		json_number(out, is_here(s, counted[i].event), s->events[i]);
 		comma = ",";
 	}
+	fprintf(out, "\n  },\n  \"batch\": {");
+	for (i = 0, comma = ""; i < ARRAY_SIZE(batches); i++) {
+		if (!(o->sets & counted[batches[i].event].set))
+			continue;
+		fprintf(out, "%s\n    \"%s\": ", comma, batches[i].name);
+		if (batch(s, o, i))
+			fprintf(out, "%.3f", batch(s, o, i));
+		else
+			fprintf(out, "null");
+		comma = ",";
+	}
 	fprintf(out, "\n  },\n  \"hardware\": {");
 	for (i = 0, comma = ""; i < s->nr_hardware; i++, comma = ",") {
 		fprintf(out, "%s\n    \"%s\": ", comma, s->hardware[i].name);
@@ -537,30 +576,102 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	fprintf(out, "}\n}\n");
 }
 
-/* ---- CSV: one line a stage of a class ---- */
+/* ---- CSV: a line is a stage of a class, what was done to a class's payloads, or a number of the whole trace ---- */
+
+static void csv_class(FILE *out, const char *record, const struct class *c)
+{
+	fprintf(out, "%s,%s,%s,%llu,%s,%s,", record, mode_name(c->key.xfer), op_name(c->key.op),
+		c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
+		page_class_names[c->key.page_class & 3], fallback_name(c->key.fallback));
+}
+
+static void csv_stage(FILE *out, const struct class *c, enum trace_interval i, const char *unit)
+{
+	const struct class_stats *stats = &c->stats;
+
+	csv_class(out, "stage", c);
+	fprintf(out, "%s,%s,%llu,%llu,%.1f,%.1f,%.1f,%.1f,%.1f,%llu,%llu,%llu\n", interval_names[i],
+		unit, (unsigned long long)samples(stats, i), (unsigned long long)stats->sum[i],
+		mean(stats, i), hist_percentile(stats, i, 0.5), hist_percentile(stats, i, 0.9),
+		hist_percentile(stats, i, 0.99), hist_percentile(stats, i, 0.999),
+		(unsigned long long)stats->incomplete, (unsigned long long)stats->disordered,
+		(unsigned long long)stats->errors);
+}
+
+/* The end of a line: a total, and its share of so many requests. */
+static void csv_total(FILE *out, const char *name, const char *unit, uint64_t requests, int64_t total,
+		      bool here)
+{
+	fprintf(out, "%s,%s,%llu,", name, unit, (unsigned long long)requests);
+	if (here)
+		fprintf(out, "%lld,%.3f", (long long)total,
+			requests ? (double)total / requests : 0);
+	else
+		fprintf(out, ",");
+	fprintf(out, ",,,,,,,\n");
+}
+
+static void csv_whole(FILE *out, const char *record, const char *name, const char *unit,
+		      uint64_t requests, int64_t total, bool here)
+{
+	fprintf(out, "%s,,,,,,", record);
+	csv_total(out, name, unit, requests, total, here);
+}
+
+static void csv_batches(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t all = snapshot_all(s, o);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(batches); i++) {
+		if (!(o->sets & counted[batches[i].event].set))
+			continue;
+		fprintf(out, "batch,,,,,,%s,requests,%llu,,", batches[i].name,
+			(unsigned long long)all);
+		if (batch(s, o, i))
+			fprintf(out, "%.3f", batch(s, o, i));
+		fprintf(out, ",,,,,,,\n");
+	}
+}
+
+static void csv_cpu(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t all = snapshot_all(s, o);
+	int i;
+
+	for (i = 0; i < NR_ROLES; i++)
+		csv_whole(out, "cpu", role_names[i], o->clock, all, s->time[i], has_role(s, i));
+	csv_whole(out, "cpu", "not_attributed", o->clock, all, remainder_of(s), true);
+}
 
 void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	size_t i;
-	int k;
+	uint64_t all = snapshot_all(s, o);
+	size_t i, k;
 
 	fprintf(out,
-		"mode,op,max_bytes,pages,fallback,stage,unit,samples,mean,p50,p90,p99,p99.9,incomplete,disordered\n");
+		"record,mode,op,max_bytes,pages,fallback,name,unit,requests,total,mean,p50,p90,p99,p99.9,incomplete,disordered,errors\n");
 	for (i = 0; i < s->nr_classes; i++) {
 		const struct class *c = &s->classes[i];
-		const struct class_stats *stats = &c->stats;
 
 		for (k = 0; k < NR_INTERVALS; k++)
-			fprintf(out,
-				"%s,%s,%llu,%s,%s,%s,%s,%llu,%.1f,%.1f,%.1f,%.1f,%.1f,%llu,%llu\n",
-				mode_name(c->key.xfer), op_name(c->key.op),
-				c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
-				page_class_names[c->key.page_class & 3],
-				fallback_name(c->key.fallback), interval_names[k], o->clock,
-				(unsigned long long)samples(stats, k), mean(stats, k),
-				hist_percentile(stats, k, 0.5), hist_percentile(stats, k, 0.9),
-				hist_percentile(stats, k, 0.99), hist_percentile(stats, k, 0.999),
-				(unsigned long long)stats->incomplete,
-				(unsigned long long)stats->disordered);
+			csv_stage(out, c, k, o->clock);
+		for (k = 0; k < ARRAY_SIZE(moves); k++) {
+			csv_class(out, "moved", c);
+			csv_total(out, moves[k].name, moves[k].unit, c->stats.count,
+				  moved(c, moves[k].what), true);
+		}
 	}
+	for (k = 0; k < NR_EVENTS; k++)
+		if (o->sets & counted[k].set)
+			csv_whole(out, "event", counted[k].name, "events", all, s->events[k],
+				  is_here(s, counted[k].event));
+	csv_batches(out, s, o);
+	for (i = 0; i < s->nr_hardware; i++)
+		csv_whole(out, "hardware", s->hardware[i].name, "events", all, s->hardware[i].value,
+			  s->hardware[i].available);
+	if (o->sets & SET_CPU)
+		csv_cpu(out, s, o);
+	for (i = 0; i < ARRAY_SIZE(drops); i++)
+		csv_whole(out, "dropped", drops[i].name, "events", all, dropped(s, i), true);
 }

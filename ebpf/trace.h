@@ -45,6 +45,7 @@ enum probe_set {
  * @trace_file:	for Perfetto; NULL: none.
  * @flame_file:	folded stacks; NULL: none.
  * @command:	to run, and to trace until it ends; NULL: none.
+ * @live:	refresh each second, like top; else only what it all comes to is shown.
  * @clock:	"ns" or "instructions": what the time base is called.
  */
 struct options {
@@ -61,6 +62,7 @@ struct options {
 	const char *flame_file;
 	char **command;
 	const char *clock;
+	bool live;
 	bool json;
 	bool csv;
 	bool histogram;
@@ -151,6 +153,11 @@ struct timeline *timeline_open(const struct options *o);
 void timeline_add(struct timeline *t, const struct anatomy *a);
 bool timeline_full(const struct timeline *t);
 int timeline_close(struct timeline *t);
+
+/* ---- live.c: the live view's keyboard ---- */
+
+void live_begin(void);
+bool live_wait(int ms);
 
 /* ---- flame.c: where the CPU was ---- */
 

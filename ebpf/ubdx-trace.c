@@ -316,7 +316,9 @@ static void wait_tick(struct tracer *t)
 {
 	unsigned int ms = t->learning ? LEARN_TICK_MS : TICK_MS;
 
-	if (t->ring)
+	if (t->options->live)
+		interrupted |= live_wait(ms);
+	else if (t->ring)
 		ring_buffer__poll(t->ring, ms);
 	else
 		usleep(ms * 1000);
@@ -403,8 +405,6 @@ static int end_command(struct tracer *t)
 static void watch(struct tracer *t)
 {
 	const struct options *o = t->options;
-	bool live = !o->duration && !o->count && !o->timeline && !o->json && !o->csv &&
-		    !o->command && isatty(STDOUT_FILENO);
 	struct snapshot last = { 0 };
 	uint64_t requests = 0, now, next = t->base.at + SECOND_NS;
 
@@ -424,7 +424,7 @@ static void watch(struct tracer *t)
 			trace_fail("ubdxb%d is gone", o->dev);
 			break;
 		}
-		if (live)
+		if (o->live)
 			show_live(t, &last);
 	}
 	free(last.classes);
@@ -526,6 +526,8 @@ static int run(struct tracer *t)
 	if (ret)
 		return ret;
 	learn(t, true);
+	if (t->options->live)
+		live_begin();
 	ret = start_command(t);
 	if (ret)
 		return ret;

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
+# lab: --timeout 600
+#
 # ubdx-trace says what is known to be so: how many requests there were, of which kind, what they did, who had the CPU.
 # Its views, filters and refusals; and that nothing breaks when it comes and goes under load, or its device goes.
 
@@ -108,6 +110,8 @@ says "one SQE and one CQE of the server a request" '.events | .sqes_server >= 50
 	.cqes_server >= 500 and .cqes_server <= 520'
 says "nothing for io-wq" '.events.io_wq_server == 0'
 says "one sleep of the server a request" '.events | .switches_server >= 450 and .switches_server < 750'
+says "so no batches" '.batch | .requests_per_switch > 0.6 and .requests_per_switch < 1.2 and .requests_per_syscall > 0.9 and
+	.requests_per_syscall <= 1'
 says "one wake-up of the server a request" '.events | .wakeups_server >= 450 and .wakeups_server < 750'
 says "one system call of the server a request" '.events | .syscalls_server >= 500 and .syscalls_server <= 540'
 says "two of dd, a read and a write, and those that start and end it" '.events | .syscalls_submitter >= 1000 and .syscalls_submitter <= 1200'
@@ -210,7 +214,13 @@ for words in "copy read <=4K, pages small: 50 requests" "T4-T5" "per request" "s
 	ok "text has: $words" grep -qF -- "$words" /tmp/text
 done
 ok "CSV" bash -c "ubdx-trace --csv $dev -- bash -c mixed >/tmp/csv"
-is "$(wc -l </tmp/csv) $(grep -cE '^([^,]+,){14}[^,]+$' /tmp/csv)" "33 33" "a head, and a line for each stage of each class"
+# four classes: eight stages and six kinds of moving each; the default set: five events, two batches, five counters, seven parts; six drops
+is "$(cut -d, -f1 /tmp/csv | sort | uniq -c | tr -s ' \n' ' ')" \
+	" 2 batch 7 cpu 6 dropped 5 event 5 hardware 24 moved 1 record 32 stage " "a head, a line for each stage of each class, and one for each other number"
+is "$(grep -cE '^([^,]*,){17}[^,]*$' /tmp/csv)" "$(wc -l </tmp/csv)" "all lines have as many columns"
+is "$(grep -cE '^stage(,[^,]+){17}$' /tmp/csv)" 32 "a stage's has all of them"
+ok "what was copied" grep -q '^moved,copy,write,65536,small,none,copied_by_driver,bytes,20,1310720,65536.000,' /tmp/csv
+ok "switches, a request" grep -qE '^event,,,,,,switches_server,events,32,[0-9]+,[0-9.]+,' /tmp/csv
 ok "--timeline" bash -c "ubdx-trace --timeline 5 --trace-file /tmp/trace.json --events none $dev -- dd if=$dev of=/dev/null bs=4k count=50 iflag=direct status=none >/tmp/text"
 is "$(grep -c '^ *[0-9]* ubdxb' /tmp/text)" 5 "five requests, one by one"
 is "$(jq '.traceEvents | length' /tmp/trace.json)" 40 "and for Perfetto: a slice each, and seven stages"
@@ -234,6 +244,31 @@ ok "with the kernel's names" grep -q '_\[k\]' /tmp/folded
 ok "every line ends in a number" bash -c "! grep -vE ' [0-9]+$' /tmp/folded"
 ok "--flame, of a command" ubdx-trace --flame /tmp/folded --events none "$dev" -- bash -c 'for ((i = 0; i < 300000; i++)); do :; done'
 ok "which is over: its frames are known all the same" grep -qE '^submitter;bash;(.*;)?bash\+0x[0-9a-f]+(;.*)? [0-9]+$' /tmp/folded
+
+# What each view has of WORDS, and at last the whole: the parts are not none, and don't come to more than that.
+adds_up() {
+	local list sum=0 n
+	mapfile -t list < <(grep -o "[0-9]* $1" /tmp/live | cut -d ' ' -f 1)
+	echo "${list[@]}"
+	((${#list[@]} >= 4))
+	for n in "${list[@]::${#list[@]}-1}"; do sum=$((sum + n)); done
+	((sum > 0 && sum <= list[-1]))
+}
+refreshed() { (($(grep -c $'\x1b\\[2J' /tmp/live) >= 3)); }
+mkfifo /tmp/keys
+for how in q INT; do
+	UBDX_TRACE_ROOM=1 ubdx-trace --live --flame /tmp/folded2 "$dev" </tmp/keys >/tmp/live &
+	tracer=$!
+	exec 3>/tmp/keys
+	ok "the live view refreshes" until_ok 30 refreshed
+	if [[ $how == q ]]; then echo -n q >&3; else kill -INT $tracer; fi
+	exec 3>&-
+	status=0
+	wait $tracer || status=$?
+	is $status 0 "$how ends it"
+	ok "each view has what came since the last" adds_up "requests in"
+	ok "of what was dropped, too" adds_up "samples"
+done
 
 # ---- coming and going ----
 
