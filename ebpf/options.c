@@ -40,7 +40,7 @@ static const struct argp_option option_list[] = {
 	{ "count", OPT_COUNT, "N", 0, "until at least N requests were seen (those that --op, --mode, --size leave)", 2 },
 	{ 0, 0, 0, 0, "What:", 3 },
 	{ "events", OPT_EVENTS, "SET,...", 0,
-	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), all, none",
+	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), block (the block layer's bios and requests), all, none",
 	  3 },
 	{ "histogram", OPT_HISTOGRAM, 0, 0, "each stage's histogram", 3 },
 	{ "timeline", OPT_TIMELINE, "N", 0, "the anatomy of the first N requests that end with every stage seen", 3 },
@@ -103,7 +103,7 @@ static int set_by_name(const char *name)
 		int set;
 	} sets[] = {
 		{ "cpu", SET_CPU },	  { "syscalls", SET_SYSCALLS }, { "uring", SET_URING },
-		{ "memory", SET_MEMORY }, { "all", SET_ALL },		{ "none", 0 },
+		{ "memory", SET_MEMORY }, { "block", SET_BLOCK }, { "all", SET_ALL }, { "none", 0 },
 	};
 	size_t i;
 

@@ -46,6 +46,14 @@ static const struct {
 	[E_TLB_LOCAL] = { "tlb_flushes_local", "tlb_flush", SET_MEMORY },
 	[E_TLB_SENT] = { "tlb_shootdowns_sent", "tlb_flush", SET_MEMORY },
 	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", "tlb_flush", SET_MEMORY },
+	[E_BLOCK_BIO] = { "block_bios", "block_bio_queue", SET_BLOCK },
+	[E_BLOCK_SPLIT] = { "block_splits", "block_split", SET_BLOCK },
+	[E_BLOCK_BIO_MERGE] = { "block_bio_merges", "block_bio_backmerge", SET_BLOCK },
+	[E_BLOCK_RQ_MERGE] = { "block_rq_merges", "block_rq_merge", SET_BLOCK },
+	[E_BLOCK_INSERT] = { "block_inserts", "block_rq_insert", SET_BLOCK },
+	[E_BLOCK_ISSUE] = { "block_issues", "block_rq_issue", SET_BLOCK },
+	[E_BLOCK_REQUEUE] = { "block_requeues", "block_rq_requeue", SET_BLOCK },
+	[E_BLOCK_COMPLETE] = { "block_completes", "block_rq_complete", SET_BLOCK },
 };
 
 /* How many requests a server has of each time that it goes to sleep, is woken, or enters the kernel. */

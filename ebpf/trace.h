@@ -29,8 +29,9 @@ enum probe_set {
 	SET_SYSCALLS = 1 << 1,
 	SET_URING = 1 << 2, /* SQEs, CQEs, io-wq */
 	SET_MEMORY = 1 << 3, /* page faults, TLB flushes */
+	SET_BLOCK = 1 << 4, /* the block layer's bios and requests */
 	SET_ROLES = 1 << 15, /* who submits: what any of the others needs, and --flame */
-	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY,
+	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY | SET_BLOCK,
 };
 
 /**

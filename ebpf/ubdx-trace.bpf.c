@@ -49,6 +49,9 @@ struct ubdx_trace_done {
 /* ---- what is wanted ---- */
 
 const volatile int only_dev = -1;
+/* Disks' names, and which bits of them are asked for: a disk's, or what those of all begin with. */
+const volatile __u64 disk_name[2];
+const volatile __u64 disk_mask[2];
 const volatile __u32 only_ops = ~0;
 const volatile __u32 only_modes = ~0;
 const volatile __u32 min_bytes;
@@ -563,6 +566,74 @@ int BPF_PROG(on_tlb_flush, int reason)
 	else if (reason == TLB_LOCAL || reason == TLB_LOCAL_MM)
 		count(E_TLB_LOCAL);
 	return 0;
+}
+
+/* ---- the block layer's, of the traced disks ---- */
+
+static __always_inline int count_disk(const struct gendisk *disk, u32 event)
+{
+	u64 name[2];
+
+	if (bpf_probe_read_kernel(name, sizeof(name), &disk->disk_name))
+		return 0;
+	if (((name[0] ^ disk_name[0]) & disk_mask[0]) || ((name[1] ^ disk_name[1]) & disk_mask[1]))
+		return 0;
+	count(event);
+	return 0;
+}
+
+SEC("tp_btf/block_bio_queue")
+int BPF_PROG(on_bio, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_BIO);
+}
+
+SEC("tp_btf/block_split")
+int BPF_PROG(on_split, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_SPLIT);
+}
+
+SEC("tp_btf/block_bio_backmerge")
+int BPF_PROG(on_backmerge, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_BIO_MERGE);
+}
+
+SEC("tp_btf/block_bio_frontmerge")
+int BPF_PROG(on_frontmerge, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_BIO_MERGE);
+}
+
+SEC("tp_btf/block_rq_merge")
+int BPF_PROG(on_rq_merge, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_RQ_MERGE);
+}
+
+SEC("tp_btf/block_rq_insert")
+int BPF_PROG(on_insert, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_INSERT);
+}
+
+SEC("tp_btf/block_rq_issue")
+int BPF_PROG(on_issue, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_ISSUE);
+}
+
+SEC("tp_btf/block_rq_requeue")
+int BPF_PROG(on_requeue, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_REQUEUE);
+}
+
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(on_complete, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_COMPLETE);
 }
 
 /* ---- samples ---- */

@@ -57,6 +57,15 @@ const struct probe_kind probe_list[] = {
 	{ "on_fault", "page_fault_user", SET_MEMORY },
 	{ "on_kernel_fault", "page_fault_kernel", SET_MEMORY },
 	{ "on_tlb_flush", "tlb_flush", SET_MEMORY },
+	{ "on_bio", "block_bio_queue", SET_BLOCK },
+	{ "on_split", "block_split", SET_BLOCK },
+	{ "on_backmerge", "block_bio_backmerge", SET_BLOCK },
+	{ "on_frontmerge", "block_bio_frontmerge", SET_BLOCK },
+	{ "on_rq_merge", "block_rq_merge", SET_BLOCK },
+	{ "on_insert", "block_rq_insert", SET_BLOCK },
+	{ "on_issue", "block_rq_issue", SET_BLOCK },
+	{ "on_requeue", "block_rq_requeue", SET_BLOCK },
+	{ "on_complete", "block_rq_complete", SET_BLOCK },
 };
 
 const size_t nr_probe_kinds = ARRAY_SIZE(probe_list);
@@ -164,6 +173,19 @@ static int choose_programs(struct tracer *t)
 	return ret;
 }
 
+/* A name to its end, or that of all disks without a number. */
+static void choose_disks(struct tracer *t)
+{
+	char name[16] = "ubdxb", mask[16] = "";
+	size_t length = strlen(name);
+
+	if (t->options->dev >= 0)
+		length = 1 + snprintf(name, sizeof(name), "ubdxb%d", t->options->dev);
+	memset(mask, -1, length);
+	memcpy((void *)t->skel->rodata->disk_name, name, sizeof(name));
+	memcpy((void *)t->skel->rodata->disk_mask, mask, sizeof(mask));
+}
+
 /* UBDX_TRACE_ROOM=N: for tests of what is dropped. */
 static void limit_room(struct tracer *t)
 {
@@ -192,6 +214,7 @@ static int load(struct tracer *t)
 	t->skel->rodata->filtered = is_filtered(o);
 	t->skel->rodata->want_anatomy = o->timeline;
 	t->skel->bss->anatomies_left = o->timeline;
+	choose_disks(t);
 	limit_room(t);
 	ret = choose_programs(t);
 	if (ret)

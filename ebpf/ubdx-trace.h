@@ -105,6 +105,14 @@ enum counted {
 	E_TLB_LOCAL, /* flushes of the CPU's own TLB, other than by a switch of tasks */
 	E_TLB_SENT, /* shootdowns sent to other CPUs */
 	E_TLB_RECEIVED,
+	E_BLOCK_BIO, /* queued to the traced disks */
+	E_BLOCK_SPLIT, /* a bio was too long, and cut in two */
+	E_BLOCK_BIO_MERGE, /* a bio was added to a request that there was */
+	E_BLOCK_RQ_MERGE, /* two requests became one */
+	E_BLOCK_INSERT, /* a request was given to the scheduler, or had to wait */
+	E_BLOCK_ISSUE, /* given to the driver */
+	E_BLOCK_REQUEUE, /* given back by it */
+	E_BLOCK_COMPLETE, /* ended, or a part of it */
 	NR_EVENTS,
 };
 

@@ -123,6 +123,37 @@ says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
 says "the CPU's own counters: there, or said not to be" '[.hardware | keys[]] | length == 5'
 says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
 
+# ---- the block layer's events ----
+
+# queued WANT WHAT CMD...: bios, splits; requests inserted, issued, requeued, completed
+queued() {
+	local want=$1 what=$2
+	shift 2
+	traced --events block "$dev" -- "$@"
+	is "$(jq -r '.events | [.block_bios, .block_splits, .block_inserts, .block_issues, .block_requeues, .block_completes] |
+		join(" ")' /tmp/json)" "$want" "$what"
+}
+queued "200 0 0 200 0 200" "of 200 reads: no scheduler" dd if="$dev" of=/dev/null bs=4k count=200 iflag=direct status=none
+first=$dev
+add --target null --size 64M --max-io 64K
+queued "4 60 0 64 0 64" "of 4 reads of 1M, in requests of 64K" dd if="$dev" of=/dev/null bs=1M count=4 iflag=direct status=none
+choose() { echo "$1" >"$sys/queue/scheduler"; }
+if { choose mq-deadline || choose kyber || choose bfq; } 2>/dev/null; then
+	queued "100 0 100 100 0 100" "of 100 reads, with a scheduler" dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct status=none
+else
+	skip "of 100 reads, with a scheduler" "this kernel has none"
+fi
+traced --events block "$first" -- bash -c "reads 4k 100; dev=$first; reads 4k 10"
+says "none of another disk" '.requests == 10 and .events.block_issues == 10 and .events.block_bios == 10'
+traced --events block -- bash -c "reads 4k 100; dev=$first; reads 4k 10"
+says "of all" '.requests == 110 and .events.block_issues == 110'
+# One page after the other, buffered: 256 of them are few requests.
+traced --events block "$dev" -- dd if=/dev/zero of="$dev" bs=4k count=256 status=none conv=fsync
+says "bios that were merged are no requests" '.events | .block_bio_merges + .block_rq_merges > 0 and
+	.block_bios - .block_bio_merges - .block_rq_merges + .block_splits == .block_issues'
+del "$dev"
+use "$first"
+
 # ---- who submits ----
 
 twice() { reads 4k 300 && reads 4k 300; }
