@@ -37,22 +37,26 @@ static const struct argp_option option_list[] = {
 	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes, such as 4K or 64K-1M", 1 },
 	{ 0, 0, 0, 0, "For how long (else until COMMAND ends, or until interrupted):", 2 },
 	{ "duration", OPT_DURATION, "SECONDS", 0, "", 2 },
-	{ "count", OPT_COUNT, "N", 0, "until at least N requests were seen (those that --op, --mode, --size leave)", 2 },
+	{ "count", OPT_COUNT, "N", 0,
+	  "until at least N requests were seen (those that --op, --mode, --size leave)", 2 },
 	{ 0, 0, 0, 0, "What:", 3 },
 	{ "events", OPT_EVENTS, "SET,...", 0,
 	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), block (the block layer's bios and requests), all, none",
 	  3 },
 	{ "histogram", OPT_HISTOGRAM, 0, 0, "each stage's histogram", 3 },
-	{ "timeline", OPT_TIMELINE, "N", 0, "the anatomy of the first N requests that end with every stage seen", 3 },
+	{ "timeline", OPT_TIMELINE, "N", 0,
+	  "the anatomy of the first N requests that end with every stage seen", 3 },
 	{ "trace-file", OPT_TRACE_FILE, "FILE", 0, "with --timeline: also for Perfetto", 3 },
 	{ "flame", OPT_FLAME, "FILE", 0, "folded stacks of servers, submitters and kernel threads",
 	  3 },
 	{ "cost", OPT_COST, 0, 0, "what our own programs cost, one by one", 3 },
 	{ 0, 0, 0, 0, "How:", 4 },
 	{ "live", OPT_LIVE, 0, 0,
-	  "refresh each second, until q or ^C; so it is on a terminal if no other way and no end is given", 4 },
+	  "refresh each second, until q or ^C; so it is on a terminal if no other way and no end is given",
+	  4 },
 	{ "json", OPT_JSON, 0, 0, "print JSON", 4 },
-	{ "csv", OPT_CSV, 0, 0, "print CSV: a line a stage, and one for each of the other numbers", 4 },
+	{ "csv", OPT_CSV, 0, 0, "print CSV: a line a stage, and one for each of the other numbers",
+	  4 },
 	{ "clock", OPT_CLOCK, "UNIT", 0,
 	  "what the clock counts: ns, or instructions where UBDX_CLOCK=count says so", 4 },
 	{ 0 }
@@ -102,8 +106,10 @@ static int set_by_name(const char *name)
 		const char *name;
 		int set;
 	} sets[] = {
-		{ "cpu", SET_CPU },	  { "syscalls", SET_SYSCALLS }, { "uring", SET_URING },
-		{ "memory", SET_MEMORY }, { "block", SET_BLOCK }, { "all", SET_ALL }, { "none", 0 },
+		{ "cpu", SET_CPU },	{ "syscalls", SET_SYSCALLS },
+		{ "uring", SET_URING }, { "memory", SET_MEMORY },
+		{ "block", SET_BLOCK }, { "all", SET_ALL },
+		{ "none", 0 },
 	};
 	size_t i;
 
@@ -224,11 +230,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		if (o->trace_file && !o->timeline)
 			argp_error(state, "--trace-file needs --timeline N");
 		if (o->timeline && o->count)
-			argp_error(state, "--timeline N ends after N requests; --count is another number");
+			argp_error(state,
+				   "--timeline N ends after N requests; --count is another number");
 		if (o->json && o->csv)
 			argp_error(state, "--json or --csv");
 		if (o->live && (o->json || o->csv || o->timeline || o->command))
-			argp_error(state, "--live is without --json, --csv, --timeline and COMMAND");
+			argp_error(state,
+				   "--live is without --json, --csv, --timeline and COMMAND");
 		if (o->timeline && (o->json || o->csv))
 			argp_error(state, "--timeline prints text; --trace-file is for programs");
 		if (!o->duration && !o->count && !o->timeline && !o->json && !o->csv &&

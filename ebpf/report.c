@@ -410,7 +410,9 @@ static void text_probes(FILE *out, const struct snapshot *s, const struct option
 		else
 			fprintf(out, "    %-22s %12s\n", p->name, "not here");
 	}
-	fprintf(out, "    (%s in the programs; calling them comes on top)\n", o->clock);
+	fprintf(out,
+		"    (%s in the programs; calling them and the driver's stamps come on top: docs/tracing.md says how to measure all of it)\n",
+		o->clock);
 }
 
 void report_text(FILE *out, const struct snapshot *s, const struct options *o)
@@ -422,7 +424,8 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		(unsigned long long)requests, s->seconds, s->seconds ? requests / s->seconds : 0,
 		o->clock);
 	if (is_filtered(o))
-		fprintf(out, "of %llu: what is \"per request\" below the stages is so of all of them\n",
+		fprintf(out,
+			"of %llu: what is \"per request\" below the stages is so of all of them\n",
 			(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fputc('\n', out);
@@ -607,8 +610,8 @@ static void csv_stage(FILE *out, const struct class *c, enum trace_interval i, c
 }
 
 /* The end of a line: a total, and its share of so many requests. */
-static void csv_total(FILE *out, const char *name, const char *unit, uint64_t requests, int64_t total,
-		      bool here)
+static void csv_total(FILE *out, const char *name, const char *unit, uint64_t requests,
+		      int64_t total, bool here)
 {
 	fprintf(out, "%s,%s,%llu,", name, unit, (unsigned long long)requests);
 	if (here)

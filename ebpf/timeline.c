@@ -81,9 +81,8 @@ static void print_text(struct timeline *t, size_t nr, const struct anatomy *a)
 	       op_name(a->op), a->sector, a->bytes, a->error,
 	       stamp[STAMP_QUEUE] - t->list[0].stamp[STAMP_QUEUE], t->options->clock);
 	for (i = 0; i < ARRAY_SIZE(slices); i++)
-		printf("       +%-10llu %-8s %10llu\n",
-		       stamp[slices[i].from] - stamp[STAMP_QUEUE], slices[i].name,
-		       stamp[slices[i].to] - stamp[slices[i].from]);
+		printf("       +%-10llu %-8s %10llu\n", stamp[slices[i].from] - stamp[STAMP_QUEUE],
+		       slices[i].name, stamp[slices[i].to] - stamp[slices[i].from]);
 }
 
 static void write_slice(struct timeline *t, const struct anatomy *a, const char *name,

@@ -248,8 +248,7 @@ static int attach(struct tracer *t)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
-		struct bpf_program *prog =
-			probe_program(t, &probe_list[i]);
+		struct bpf_program *prog = probe_program(t, &probe_list[i]);
 
 		if (!bpf_program__autoload(prog) || prog == t->skel->progs.on_queue)
 			continue;
@@ -484,7 +483,7 @@ static int finish(struct tracer *t)
 
 		flame_look(t->flame, bpf_map__fd(t->skel->maps.roles));
 		err = flame_write(t->flame, bpf_map__fd(t->skel->maps.samples),
-				      bpf_map__fd(t->skel->maps.stacks), o->flame_file);
+				  bpf_map__fd(t->skel->maps.stacks), o->flame_file);
 
 		if (err)
 			ret = trace_fail("%s can't be written: %s", o->flame_file, strerror(-err));
