@@ -4,6 +4,8 @@
  *
  * ubdx_done carries everything about one request; an aggregating tracer needs nothing else. The
  * stage events are for timelines.
+ *
+ * docs/tracing.md says what is in them, and in which units.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM ubdx

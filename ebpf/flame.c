@@ -3,7 +3,8 @@
  * flame.c - samples of where the CPU was, folded for flamegraph.pl, inferno or speedscope: one line a
  * stack, frames from the outermost on, and how often it was seen.
  *
- * Kernel frames have names. Frames of programs are file+offset, which addr2line turns into lines.
+ * Kernel frames have names. Frames of programs are file+offset, which addr2line turns into lines; [unknown] if
+ * the program ended before anybody could look at what it has mapped where.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -18,9 +19,17 @@
 
 #define SAMPLES_PER_SECOND 997 /* a prime, so as not to run in step with anything */
 
+/* What a program has mapped where: the text of /proc/PID/maps. */
+struct process {
+	uint32_t tgid;
+	char *maps;
+};
+
 struct flame {
 	unsigned int nr;
 	int *fds;
+	size_t nr_processes;
+	struct process *processes;
 };
 
 struct symbol {
@@ -71,8 +80,12 @@ void flame_close(struct flame *f)
 
 	for (i = 0; f && i < f->nr; i++)
 		close(f->fds[i]);
-	if (f)
+	while (f && f->nr_processes)
+		free(f->processes[--f->nr_processes].maps);
+	if (f) {
+		free(f->processes);
 		free(f->fds);
+	}
 	free(f);
 }
 
@@ -134,20 +147,75 @@ static const char *kernel_name(const struct symbols *s, uint64_t address)
 	return low ? s->list[low - 1].name : "[kernel]";
 }
 
-/* The file that a program has mapped at an address, and where in it. */
-static void user_name(char *text, size_t size, unsigned int pid, uint64_t address)
+/* ---- programs ---- */
+
+/* NULL if it is gone; one that is a zombie has nothing mapped any more. */
+static char *read_maps(uint32_t tgid)
 {
+	char path[32], *text = NULL;
+	size_t room = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%u/maps", tgid);
+	file = fopen(path, "re");
+	if (!file)
+		return NULL;
+	if (getdelim(&text, &room, '\0', file) <= 0) {
+		free(text);
+		text = NULL;
+	}
+	fclose(file);
+	return text;
+}
+
+static struct process *find_process(struct flame *f, uint32_t tgid)
+{
+	struct process *list;
+	size_t i;
+
+	for (i = 0; i < f->nr_processes; i++)
+		if (f->processes[i].tgid == tgid)
+			return &f->processes[i];
+	list = realloc(f->processes, (f->nr_processes + 1) * sizeof(*list));
+	if (!list)
+		return NULL;
+	f->processes = list;
+	list[f->nr_processes] = (struct process){ .tgid = tgid };
+	return &list[f->nr_processes++];
+}
+
+/* Look at what servers and submitters have mapped: later they may be gone. */
+void flame_look(struct flame *f, int roles_fd)
+{
+	uint32_t tgid, *last = NULL;
+
+	while (!bpf_map_get_next_key(roles_fd, last, &tgid)) {
+		char *maps = read_maps(tgid);
+		struct process *p = maps ? find_process(f, tgid) : NULL;
+
+		if (p) {
+			free(p->maps);
+			p->maps = maps;
+		} else {
+			free(maps);
+		}
+		last = &tgid;
+	}
+}
+
+/* The file that a program has mapped at an address, and where in it. */
+static void user_name(char *text, size_t size, struct flame *f, uint32_t tgid, uint64_t address)
+{
+	const struct process *p = find_process(f, tgid);
+	const char *line = p ? p->maps : NULL;
 	unsigned long long start, end, offset;
-	char line[512], path[256];
-	FILE *maps;
+	char path[256];
 
 	snprintf(text, size, "[unknown]");
-	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
-	maps = fopen(path, "re");
-	while (maps && fgets(line, sizeof(line), maps)) {
+	for (; line && *line; line = strchr(line, '\n'), line += !!line) {
 		*path = '\0';
-		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s %255s", &start, &end, &offset, path) <
-		    3)
+		if (sscanf(line, "%llx-%llx %*s %llx %*s %*s%*[ ]%255[^\n]", &start, &end, &offset,
+			   path) < 3)
 			continue;
 		if (address < start || address >= end)
 			continue;
@@ -158,25 +226,25 @@ static void user_name(char *text, size_t size, unsigned int pid, uint64_t addres
 			snprintf(text, size, "%s", path);
 		break;
 	}
-	if (maps)
-		fclose(maps);
 }
 
 /* ---- output ---- */
 
-static void write_user(FILE *out, int stacks_fd, const struct sample_key *key)
+static void write_user(FILE *out, struct flame *f, int stacks_fd, const struct sample_key *key)
 {
 	uint64_t ips[MAX_STACK] = { 0 };
 	uint32_t id = key->user_stack;
 	char text[300];
 	int i;
 
+	if (key->user_stack == LOST_STACK)
+		fprintf(out, ";[lost]");
 	if (key->user_stack < 0 || bpf_map_lookup_elem(stacks_fd, &id, ips))
 		return;
 	for (i = MAX_STACK - 1; i >= 0; i--) {
 		if (!ips[i])
 			continue;
-		user_name(text, sizeof(text), key->tgid, ips[i]);
+		user_name(text, sizeof(text), f, key->tgid, ips[i]);
 		fprintf(out, ";%s", text);
 	}
 }
@@ -188,6 +256,8 @@ static void write_kernel(FILE *out, int stacks_fd, const struct sample_key *key,
 	uint32_t id = key->kernel_stack;
 	int i;
 
+	if (key->kernel_stack == LOST_STACK)
+		fprintf(out, ";[lost]_[k]");
 	if (key->kernel_stack < 0 || bpf_map_lookup_elem(stacks_fd, &id, ips))
 		return;
 	for (i = MAX_STACK - 1; i >= 0; i--)
@@ -213,7 +283,7 @@ int flame_write(struct flame *f, int samples_fd, int stacks_fd, const char *path
 			continue;
 		fprintf(out, "%s;%.*s", role_names[key.role < NR_ROLES ? key.role : R_OTHER],
 			(int)sizeof(key.comm), key.comm);
-		write_user(out, stacks_fd, &key);
+		write_user(out, f, stacks_fd, &key);
 		write_kernel(out, stacks_fd, &key, &symbols);
 		fprintf(out, " %llu\n", (unsigned long long)seen);
 	}

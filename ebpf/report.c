@@ -29,36 +29,56 @@ const char *const page_class_names[4] = { "none", "small", "large", "slab" };
 
 static const struct {
 	const char *name;
-	unsigned int set; /* enum probe_set that counts it */
+	const char *event; /* that counts it */
+	unsigned int set; /* enum probe_set that has that */
 } counted[NR_EVENTS] = {
-	[E_SWITCH] = { "switches", SET_CPU },
-	[E_SWITCH_SERVER] = { "switches_server", SET_CPU },
-	[E_SWITCH_SUBMITTER] = { "switches_submitter", SET_CPU },
-	[E_WAKE_SERVER] = { "wakeups_server", SET_CPU },
-	[E_WAKE_SUBMITTER] = { "wakeups_submitter", SET_CPU },
-	[E_SYSCALL_SERVER] = { "syscalls_server", SET_SYSCALLS },
-	[E_SYSCALL_SUBMITTER] = { "syscalls_submitter", SET_SYSCALLS },
-	[E_SQE_SERVER] = { "sqes_server", SET_URING },
-	[E_CQE_SERVER] = { "cqes_server", SET_URING },
-	[E_IOWQ_SERVER] = { "io_wq_server", SET_URING },
-	[E_FAULT_SERVER] = { "page_faults_server", SET_MEMORY },
-	[E_TLB_LOCAL] = { "tlb_flushes_local", SET_MEMORY },
-	[E_TLB_SENT] = { "tlb_shootdowns_sent", SET_MEMORY },
-	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", SET_MEMORY },
+	[E_SWITCH] = { "switches", "sched_switch", SET_CPU },
+	[E_SWITCH_SERVER] = { "switches_server", "sched_switch", SET_CPU },
+	[E_SWITCH_SUBMITTER] = { "switches_submitter", "sched_switch", SET_CPU },
+	[E_WAKE_SERVER] = { "wakeups_server", "sched_wakeup", SET_CPU },
+	[E_WAKE_SUBMITTER] = { "wakeups_submitter", "sched_wakeup", SET_CPU },
+	[E_SYSCALL_SERVER] = { "syscalls_server", "sys_enter", SET_SYSCALLS },
+	[E_SYSCALL_SUBMITTER] = { "syscalls_submitter", "sys_enter", SET_SYSCALLS },
+	[E_SQE_SERVER] = { "sqes_server", "io_uring_submit_req", SET_URING },
+	[E_CQE_SERVER] = { "cqes_server", "io_uring_complete", SET_URING },
+	[E_IOWQ_SERVER] = { "io_wq_server", "io_uring_queue_async_work", SET_URING },
+	[E_FAULT_SERVER] = { "page_faults_server", "page_fault_user", SET_MEMORY },
+	[E_TLB_LOCAL] = { "tlb_flushes_local", "tlb_flush", SET_MEMORY },
+	[E_TLB_SENT] = { "tlb_shootdowns_sent", "tlb_flush", SET_MEMORY },
+	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", "tlb_flush", SET_MEMORY },
+	[E_BLOCK_BIO] = { "block_bios", "block_bio_queue", SET_BLOCK },
+	[E_BLOCK_SPLIT] = { "block_splits", "block_split", SET_BLOCK },
+	[E_BLOCK_BIO_MERGE] = { "block_bio_merges", "block_bio_backmerge", SET_BLOCK },
+	[E_BLOCK_RQ_MERGE] = { "block_rq_merges", "block_rq_merge", SET_BLOCK },
+	[E_BLOCK_INSERT] = { "block_inserts", "block_rq_insert", SET_BLOCK },
+	[E_BLOCK_ISSUE] = { "block_issues", "block_rq_issue", SET_BLOCK },
+	[E_BLOCK_REQUEUE] = { "block_requeues", "block_rq_requeue", SET_BLOCK },
+	[E_BLOCK_COMPLETE] = { "block_completes", "block_rq_complete", SET_BLOCK },
+};
+
+/* How many requests a server has of each time that it goes to sleep, is woken, or enters the kernel. */
+static const struct {
+	const char *name;
+	enum counted event;
+} batches[] = {
+	{ "requests_per_switch", E_SWITCH_SERVER },
+	{ "requests_per_wakeup", E_WAKE_SERVER },
+	{ "requests_per_syscall", E_SYSCALL_SERVER },
 };
 
 /* What is done to payloads; NR_MOVED: by the driver, in mode copy. */
 static const struct {
 	unsigned int what; /* enum trace_moved */
 	const char *name;
+	const char *unit;
 	const char *text;
 } moves[] = {
-	{ NR_MOVED, "copied_by_driver", "bytes copied by the driver" },
-	{ M_COPIED, "copied_through_channel", "bytes copied through the channel" },
-	{ M_SPLICED, "spliced", "bytes spliced" },
-	{ M_MAPPED, "pages_mapped", "pages mapped" },
-	{ M_FAULTS, "map_faults", "page faults for that" },
-	{ M_ZAPS, "zaps", "times that pages were taken out" },
+	{ NR_MOVED, "copied_by_driver", "bytes", "bytes copied by the driver" },
+	{ M_COPIED, "copied_through_channel", "bytes", "bytes copied through the channel" },
+	{ M_SPLICED, "spliced", "bytes", "bytes spliced" },
+	{ M_MAPPED, "pages_mapped", "pages", "pages mapped" },
+	{ M_FAULTS, "map_faults", "events", "page faults for that" },
+	{ M_ZAPS, "zaps", "events", "times that pages were taken out" },
 };
 
 static const char *const op_names[UBDX_NR_OPS] = {
@@ -111,6 +131,12 @@ uint64_t snapshot_requests(const struct snapshot *s)
 	return n;
 }
 
+/* Of the traced devices, filtered out or not: events can't be told apart by whose they are, and are shared by all. */
+uint64_t snapshot_all(const struct snapshot *s, const struct options *o)
+{
+	return is_filtered(o) ? s->events[E_REQUEST] : snapshot_requests(s) + s->classes_dropped;
+}
+
 uint64_t snapshot_missed(const struct snapshot *s)
 {
 	uint64_t n = 0;
@@ -119,6 +145,55 @@ uint64_t snapshot_missed(const struct snapshot *s)
 	for (i = 0; i < s->nr_probes; i++)
 		n += s->probes[i].missed;
 	return n;
+}
+
+/* What there was no room or no time for. */
+static const struct {
+	const char *name;
+	const char *text;
+} drops[] = {
+	{ "classes", "requests of too many classes" },
+	{ "timeline", "requests of a full timeline" },
+	{ "events", "events" },
+	{ "roles", "programs of too many" },
+	{ "samples", "samples" },
+	{ "stacks", "stacks" },
+};
+
+static uint64_t dropped(const struct snapshot *s, unsigned int what)
+{
+	const uint64_t numbers[ARRAY_SIZE(drops)] = {
+		s->classes_dropped, s->anatomies_dropped, snapshot_missed(s),
+		s->roles_dropped,   s->samples_dropped,	  s->stacks_dropped,
+	};
+
+	return numbers[what];
+}
+
+/* Does this kernel have the event, and was it wanted? */
+static bool is_here(const struct snapshot *s, const char *event)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->nr_probes; i++)
+		if (!strcmp(s->probes[i].name, event))
+			return s->probes[i].attached;
+	return false;
+}
+
+static bool has_role(const struct snapshot *s, enum task_role role)
+{
+	return is_here(s, role == R_SOFTIRQ ? "softirq_entry" : "sched_switch");
+}
+
+/* 0: it is not known, or there was no such event. */
+static double batch(const struct snapshot *s, const struct options *o, unsigned int i)
+{
+	enum counted event = batches[i].event;
+
+	if (!is_here(s, counted[event].event) || !s->events[event])
+		return 0;
+	return (double)snapshot_all(s, o) / s->events[event];
 }
 
 /* ---- histograms ---- */
@@ -256,17 +331,29 @@ static void text_class(FILE *out, const struct class *c, const struct options *o
 
 static void text_events(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s);
+	uint64_t requests = snapshot_all(s, o);
 	unsigned int i;
 
 	fprintf(out, "\nper request\n");
-	for (i = 0; i < NR_EVENTS; i++)
-		if (o->sets & counted[i].set)
+	for (i = 0; i < NR_EVENTS; i++) {
+		if (!(o->sets & counted[i].set))
+			continue;
+		if (is_here(s, counted[i].event))
 			fprintf(out, "    %-26s %10.3f\n", counted[i].name,
 				requests ? (double)s->events[i] / requests : 0);
-	if ((o->sets & SET_SYSCALLS) && s->events[E_SYSCALL_SERVER])
-		fprintf(out, "    %-26s %10.3f\n", "requests_per_syscall",
-			(double)requests / s->events[E_SYSCALL_SERVER]);
+		else
+			fprintf(out, "    %-26s %10s\n", counted[i].name, "not here");
+	}
+	for (i = 0; i < ARRAY_SIZE(batches); i++) {
+		if (!(o->sets & counted[batches[i].event].set))
+			continue;
+		if (!is_here(s, counted[batches[i].event].event))
+			fprintf(out, "    %-26s %10s\n", batches[i].name, "not here");
+		else if (s->events[batches[i].event])
+			fprintf(out, "    %-26s %10.3f\n", batches[i].name, batch(s, o, i));
+		else
+			fprintf(out, "    %-26s %10s\n", batches[i].name, "-");
+	}
 	for (i = 0; i < s->nr_hardware; i++) {
 		if (s->hardware[i].available)
 			fprintf(out, "    %-26s %10.1f\n", s->hardware[i].name,
@@ -276,7 +363,7 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 	}
 }
 
-/* What no role had: ends of slices that are still running, and what came before the first switch. */
+/* What no role had: the time of a CPU that could not be asked at the beginning, until its first switch or softirq. */
 static int64_t remainder_of(const struct snapshot *s)
 {
 	int64_t rest = s->wall;
@@ -289,14 +376,18 @@ static int64_t remainder_of(const struct snapshot *s)
 
 static void text_cpu(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s);
+	uint64_t requests = snapshot_all(s, o);
 	unsigned int i;
 
 	fprintf(out, "\nCPU (%u)%19s %14s %7s\n", s->nr_cpus, "", "per request", "share");
-	for (i = 0; i < NR_ROLES; i++)
-		fprintf(out, "    %-26s %12.1f %6.1f%%\n", role_names[i],
-			requests ? (double)s->time[i] / requests : 0,
-			s->wall ? 100.0 * s->time[i] / s->wall : 0);
+	for (i = 0; i < NR_ROLES; i++) {
+		if (has_role(s, i))
+			fprintf(out, "    %-26s %12.1f %6.1f%%\n", role_names[i],
+				requests ? (double)s->time[i] / requests : 0,
+				s->wall ? 100.0 * s->time[i] / s->wall : 0);
+		else
+			fprintf(out, "    %-26s %12s\n", role_names[i], "not here");
+	}
 	fprintf(out, "    %-26s %12.1f %6.1f%%\n", "not attributed",
 		requests ? (double)remainder_of(s) / requests : 0,
 		s->wall ? 100.0 * remainder_of(s) / s->wall : 0);
@@ -304,7 +395,7 @@ static void text_cpu(FILE *out, const struct snapshot *s, const struct options *
 
 static void text_probes(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s);
+	uint64_t requests = snapshot_all(s, o);
 	unsigned int i;
 
 	fprintf(out, "\nour own cost%27s %14s %12s\n", "runs", "per run", "per request");
@@ -319,17 +410,23 @@ static void text_probes(FILE *out, const struct snapshot *s, const struct option
 		else
 			fprintf(out, "    %-22s %12s\n", p->name, "not here");
 	}
-	fprintf(out, "    (%s in the programs; calling them comes on top)\n", o->clock);
+	fprintf(out,
+		"    (%s in the programs; calling them and the driver's stamps come on top: docs/tracing.md says how to measure all of it)\n",
+		o->clock);
 }
 
 void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	uint64_t requests = snapshot_requests(s), missed = snapshot_missed(s);
+	uint64_t requests = snapshot_requests(s);
 	size_t i;
 
 	fprintf(out, "%llu requests in %.2f s, %.0f a second; times are %s\n",
 		(unsigned long long)requests, s->seconds, s->seconds ? requests / s->seconds : 0,
 		o->clock);
+	if (is_filtered(o))
+		fprintf(out,
+			"of %llu: what is \"per request\" below the stages is so of all of them\n",
+			(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fputc('\n', out);
 		text_class(out, &s->classes[i], o);
@@ -340,10 +437,11 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		text_cpu(out, s, o);
 	if (o->cost)
 		text_probes(out, s, o);
-	fprintf(out,
-		"\ndropped: %llu requests of too many classes, %llu of a full timeline, %llu events\n",
-		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
-		(unsigned long long)missed);
+	fprintf(out, "\ndropped:");
+	for (i = 0; i < ARRAY_SIZE(drops); i++)
+		fprintf(out, "%s %llu %s", i ? "," : "", (unsigned long long)dropped(s, i),
+			drops[i].text);
+	fputc('\n', out);
 }
 
 /* ---- JSON ---- */
@@ -400,6 +498,14 @@ static void json_class(FILE *out, const struct class *c, const struct options *o
 	fprintf(out, "}}");
 }
 
+static void json_number(FILE *out, bool here, uint64_t number)
+{
+	if (here)
+		fprintf(out, "%llu", (unsigned long long)number);
+	else
+		fprintf(out, "null");
+}
+
 static void json_counts(FILE *out, const struct snapshot *s, const struct options *o)
 {
 	const char *comma = "";
@@ -409,25 +515,34 @@ static void json_counts(FILE *out, const struct snapshot *s, const struct option
 	for (i = 0; i < NR_EVENTS; i++) {
 		if (!(o->sets & counted[i].set))
 			continue;
-		fprintf(out, "%s\n    \"%s\": %llu", comma, counted[i].name,
-			(unsigned long long)s->events[i]);
+		fprintf(out, "%s\n    \"%s\": ", comma, counted[i].name);
+		json_number(out, is_here(s, counted[i].event), s->events[i]);
+		comma = ",";
+	}
+	fprintf(out, "\n  },\n  \"batch\": {");
+	for (i = 0, comma = ""; i < ARRAY_SIZE(batches); i++) {
+		if (!(o->sets & counted[batches[i].event].set))
+			continue;
+		fprintf(out, "%s\n    \"%s\": ", comma, batches[i].name);
+		if (batch(s, o, i))
+			fprintf(out, "%.3f", batch(s, o, i));
+		else
+			fprintf(out, "null");
 		comma = ",";
 	}
 	fprintf(out, "\n  },\n  \"hardware\": {");
 	for (i = 0, comma = ""; i < s->nr_hardware; i++, comma = ",") {
 		fprintf(out, "%s\n    \"%s\": ", comma, s->hardware[i].name);
-		if (s->hardware[i].available)
-			fprintf(out, "%llu", (unsigned long long)s->hardware[i].value);
-		else
-			fprintf(out, "null");
+		json_number(out, s->hardware[i].available, s->hardware[i].value);
 	}
 	fprintf(out, "\n  },\n");
 	if (o->sets & SET_CPU) {
 		fprintf(out, "  \"cpu\": {\n    \"cpus\": %u,\n    \"all\": %llu", s->nr_cpus,
 			(unsigned long long)s->wall);
-		for (i = 0; i < NR_ROLES; i++)
-			fprintf(out, ",\n    \"%s\": %llu", role_names[i],
-				(unsigned long long)s->time[i]);
+		for (i = 0; i < NR_ROLES; i++) {
+			fprintf(out, ",\n    \"%s\": ", role_names[i]);
+			json_number(out, has_role(s, i), s->time[i]);
+		}
 		fprintf(out, ",\n    \"not_attributed\": %lld\n  },\n", (long long)remainder_of(s));
 	}
 }
@@ -455,8 +570,9 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	size_t i;
 
 	fprintf(out,
-		"{\n  \"clock\": \"%s\",\n  \"seconds\": %.6f,\n  \"requests\": %llu,\n  \"classes\": [",
-		o->clock, s->seconds, (unsigned long long)snapshot_requests(s));
+		"{\n  \"clock\": \"%s\",\n  \"seconds\": %.6f,\n  \"requests\": %llu,\n  \"requests_all\": %llu,\n  \"classes\": [",
+		o->clock, s->seconds, (unsigned long long)snapshot_requests(s),
+		(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fprintf(out, "%s\n", i ? "," : "");
 		json_class(out, &s->classes[i], o);
@@ -464,36 +580,109 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	fprintf(out, "\n  ],\n");
 	json_counts(out, s, o);
 	json_probes(out, s, o);
-	fprintf(out,
-		"  \"dropped\": {\"classes\": %llu, \"timeline\": %llu, \"events\": %llu}\n}\n",
-		(unsigned long long)s->classes_dropped, (unsigned long long)s->anatomies_dropped,
-		(unsigned long long)snapshot_missed(s));
+	fprintf(out, "  \"dropped\": {");
+	for (i = 0; i < ARRAY_SIZE(drops); i++)
+		fprintf(out, "%s\"%s\": %llu", i ? ", " : "", drops[i].name,
+			(unsigned long long)dropped(s, i));
+	fprintf(out, "}\n}\n");
 }
 
-/* ---- CSV: one line a stage of a class ---- */
+/* ---- CSV: a line is a stage of a class, what was done to a class's payloads, or a number of the whole trace ---- */
+
+static void csv_class(FILE *out, const char *record, const struct class *c)
+{
+	fprintf(out, "%s,%s,%s,%llu,%s,%s,", record, mode_name(c->key.xfer), op_name(c->key.op),
+		c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
+		page_class_names[c->key.page_class & 3], fallback_name(c->key.fallback));
+}
+
+static void csv_stage(FILE *out, const struct class *c, enum trace_interval i, const char *unit)
+{
+	const struct class_stats *stats = &c->stats;
+
+	csv_class(out, "stage", c);
+	fprintf(out, "%s,%s,%llu,%llu,%.1f,%.1f,%.1f,%.1f,%.1f,%llu,%llu,%llu\n", interval_names[i],
+		unit, (unsigned long long)samples(stats, i), (unsigned long long)stats->sum[i],
+		mean(stats, i), hist_percentile(stats, i, 0.5), hist_percentile(stats, i, 0.9),
+		hist_percentile(stats, i, 0.99), hist_percentile(stats, i, 0.999),
+		(unsigned long long)stats->incomplete, (unsigned long long)stats->disordered,
+		(unsigned long long)stats->errors);
+}
+
+/* The end of a line: a total, and its share of so many requests. */
+static void csv_total(FILE *out, const char *name, const char *unit, uint64_t requests,
+		      int64_t total, bool here)
+{
+	fprintf(out, "%s,%s,%llu,", name, unit, (unsigned long long)requests);
+	if (here)
+		fprintf(out, "%lld,%.3f", (long long)total,
+			requests ? (double)total / requests : 0);
+	else
+		fprintf(out, ",");
+	fprintf(out, ",,,,,,,\n");
+}
+
+static void csv_whole(FILE *out, const char *record, const char *name, const char *unit,
+		      uint64_t requests, int64_t total, bool here)
+{
+	fprintf(out, "%s,,,,,,", record);
+	csv_total(out, name, unit, requests, total, here);
+}
+
+static void csv_batches(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t all = snapshot_all(s, o);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(batches); i++) {
+		if (!(o->sets & counted[batches[i].event].set))
+			continue;
+		fprintf(out, "batch,,,,,,%s,requests,%llu,,", batches[i].name,
+			(unsigned long long)all);
+		if (batch(s, o, i))
+			fprintf(out, "%.3f", batch(s, o, i));
+		fprintf(out, ",,,,,,,\n");
+	}
+}
+
+static void csv_cpu(FILE *out, const struct snapshot *s, const struct options *o)
+{
+	uint64_t all = snapshot_all(s, o);
+	int i;
+
+	for (i = 0; i < NR_ROLES; i++)
+		csv_whole(out, "cpu", role_names[i], o->clock, all, s->time[i], has_role(s, i));
+	csv_whole(out, "cpu", "not_attributed", o->clock, all, remainder_of(s), true);
+}
 
 void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
 {
-	size_t i;
-	int k;
+	uint64_t all = snapshot_all(s, o);
+	size_t i, k;
 
 	fprintf(out,
-		"mode,op,max_bytes,pages,fallback,stage,unit,samples,mean,p50,p90,p99,p99.9,incomplete,disordered\n");
+		"record,mode,op,max_bytes,pages,fallback,name,unit,requests,total,mean,p50,p90,p99,p99.9,incomplete,disordered,errors\n");
 	for (i = 0; i < s->nr_classes; i++) {
 		const struct class *c = &s->classes[i];
-		const struct class_stats *stats = &c->stats;
 
 		for (k = 0; k < NR_INTERVALS; k++)
-			fprintf(out,
-				"%s,%s,%llu,%s,%s,%s,%s,%llu,%.1f,%.1f,%.1f,%.1f,%.1f,%llu,%llu\n",
-				mode_name(c->key.xfer), op_name(c->key.op),
-				c->key.size_log2 ? 1ULL << c->key.size_log2 : 0,
-				page_class_names[c->key.page_class & 3],
-				fallback_name(c->key.fallback), interval_names[k], o->clock,
-				(unsigned long long)samples(stats, k), mean(stats, k),
-				hist_percentile(stats, k, 0.5), hist_percentile(stats, k, 0.9),
-				hist_percentile(stats, k, 0.99), hist_percentile(stats, k, 0.999),
-				(unsigned long long)stats->incomplete,
-				(unsigned long long)stats->disordered);
+			csv_stage(out, c, k, o->clock);
+		for (k = 0; k < ARRAY_SIZE(moves); k++) {
+			csv_class(out, "moved", c);
+			csv_total(out, moves[k].name, moves[k].unit, c->stats.count,
+				  moved(c, moves[k].what), true);
+		}
 	}
+	for (k = 0; k < NR_EVENTS; k++)
+		if (o->sets & counted[k].set)
+			csv_whole(out, "event", counted[k].name, "events", all, s->events[k],
+				  is_here(s, counted[k].event));
+	csv_batches(out, s, o);
+	for (i = 0; i < s->nr_hardware; i++)
+		csv_whole(out, "hardware", s->hardware[i].name, "events", all, s->hardware[i].value,
+			  s->hardware[i].available);
+	if (o->sets & SET_CPU)
+		csv_cpu(out, s, o);
+	for (i = 0; i < ARRAY_SIZE(drops); i++)
+		csv_whole(out, "dropped", drops[i].name, "events", all, dropped(s, i), true);
 }

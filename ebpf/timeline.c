@@ -2,9 +2,11 @@
 /*
  * timeline.c - the anatomy of single requests, as text and as a trace file in the JSON format that
  * Perfetto and chrome://tracing open: one track a tag, one slice a stage.
+ *
+ * They come as they end, which with several under way is another order than that in which they began: they are kept
+ * until the trace is over.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +15,9 @@
 struct timeline {
 	const struct options *options;
 	FILE *trace;
-	uint64_t first; /* stamp that times are relative to */
-	unsigned int seen;
+	bool first_slice;
+	size_t nr;
+	struct anatomy *list; /* as they ended, room for options->timeline */
 };
 
 static const struct {
@@ -27,7 +30,7 @@ static const struct {
 	{ "end", STAMP_RELEASE, STAMP_DONE },
 };
 
-/* NULL if the trace file can't be made. */
+/* NULL, and errno, if the trace file can't be made. */
 struct timeline *timeline_open(const struct options *o)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
@@ -35,90 +38,114 @@ struct timeline *timeline_open(const struct options *o)
 	if (!t)
 		return NULL;
 	t->options = o;
-	if (o->trace_file) {
+	t->list = calloc(o->timeline, sizeof(*t->list));
+	if (t->list && o->trace_file)
 		t->trace = fopen(o->trace_file, "we");
-		if (!t->trace) {
-			free(t);
-			return NULL;
-		}
-		fprintf(t->trace,
-			"{\"displayTimeUnit\": \"ns\", \"otherData\": {\"clock\": \"%s\"}, \"traceEvents\": [",
-			o->clock);
-	}
-	return t;
+	if (t->list && (t->trace || !o->trace_file))
+		return t;
+	free(t->list);
+	free(t);
+	return NULL;
 }
 
-static void print_text(struct timeline *t, const struct anatomy *a, const uint64_t *stamp)
+/* The kernel's half sends none but whole ones, and no more than were wanted. */
+void timeline_add(struct timeline *t, const struct anatomy *a)
 {
+	if (t->nr < t->options->timeline)
+		t->list[t->nr++] = *a;
+}
+
+bool timeline_full(const struct timeline *t)
+{
+	return t->nr == t->options->timeline;
+}
+
+/* ---- output, by when they began ---- */
+
+static int by_start(const void *a, const void *b)
+{
+	const struct anatomy *x = a, *y = b;
+
+	if (x->stamp[STAMP_QUEUE] != y->stamp[STAMP_QUEUE])
+		return x->stamp[STAMP_QUEUE] < y->stamp[STAMP_QUEUE] ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static void print_text(struct timeline *t, size_t nr, const struct anatomy *a)
+{
+	const __u64 *stamp = a->stamp;
 	size_t i;
 
-	printf("%4u ubdxb%d queue %u tag %u seq %u %s %s sector %llu bytes %u error %d at %" PRIu64
-	       " %s\n",
-	       t->seen, a->dev, a->queue, a->tag, a->seq, ubdx_xfer_name(a->xfer) ?: "?",
-	       op_name(a->op), a->sector, a->bytes, a->error, stamp[STAMP_QUEUE] - t->first,
-	       t->options->clock);
+	printf("%4zu ubdxb%d queue %u tag %u seq %u %s %s sector %llu bytes %u error %d at %llu %s\n",
+	       nr + 1, a->dev, a->queue, a->tag, a->seq, ubdx_xfer_name(a->xfer) ?: "?",
+	       op_name(a->op), a->sector, a->bytes, a->error,
+	       stamp[STAMP_QUEUE] - t->list[0].stamp[STAMP_QUEUE], t->options->clock);
 	for (i = 0; i < ARRAY_SIZE(slices); i++)
-		printf("       +%-10" PRIu64 " %-8s %10" PRIu64 "\n",
-		       stamp[slices[i].from] - stamp[STAMP_QUEUE], slices[i].name,
-		       stamp[slices[i].to] - stamp[slices[i].from]);
+		printf("       +%-10llu %-8s %10llu\n", stamp[slices[i].from] - stamp[STAMP_QUEUE],
+		       slices[i].name, stamp[slices[i].to] - stamp[slices[i].from]);
 }
 
 static void write_slice(struct timeline *t, const struct anatomy *a, const char *name,
-			uint64_t from, uint64_t to, bool first)
+			unsigned int from, unsigned int to, bool request)
 {
+	uint64_t start = a->stamp[from] - t->list[0].stamp[STAMP_QUEUE];
+
 	/* time in the format is microseconds */
 	fprintf(t->trace,
 		"%s\n{\"ph\": \"X\", \"name\": \"%s\", \"cat\": \"%s\", \"pid\": %d, \"tid\": %u, \"ts\": %.3f, \"dur\": %.3f",
-		first ? "" : ",", name, ubdx_xfer_name(a->xfer) ?: "?", a->dev,
-		(unsigned int)a->queue << 16 | a->tag, (from - t->first) / 1e3, (to - from) / 1e3);
-	if (!strcmp(name, op_name(a->op)))
+		t->first_slice ? "" : ",", name, ubdx_xfer_name(a->xfer) ?: "?", a->dev,
+		(unsigned int)a->queue << 16 | a->tag, start / 1e3,
+		(a->stamp[to] - a->stamp[from]) / 1e3);
+	if (request)
 		fprintf(t->trace,
 			", \"args\": {\"seq\": %u, \"sector\": %llu, \"bytes\": %u, \"error\": %d}",
 			a->seq, a->sector, a->bytes, a->error);
 	fputc('}', t->trace);
+	t->first_slice = false;
 }
 
-void timeline_add(struct timeline *t, const struct anatomy *a)
+static void write_trace(struct timeline *t)
 {
-	uint64_t stamp[NR_STAMPS];
-	bool whole = true;
-	size_t i;
+	size_t i, k;
 
-	memcpy(stamp, a->stamp, sizeof(stamp));
-	/* The server needn't say when it has read the descriptor. */
-	if (stamp[STAMP_READ] < stamp[STAMP_MOVE] || stamp[STAMP_READ] > stamp[STAMP_COMMIT])
-		stamp[STAMP_READ] = stamp[STAMP_MOVE];
-	for (i = 0; i < ARRAY_SIZE(slices); i++)
-		whole = whole && stamp[slices[i].from] &&
-			stamp[slices[i].from] <= stamp[slices[i].to];
-	if (!t->seen)
-		t->first = stamp[STAMP_QUEUE];
-	t->seen++;
-	if (!whole || stamp[STAMP_QUEUE] < t->first) {
-		printf("%4u ubdxb%d queue %u tag %u seq %u: stamps are missing, out of order, or from before the first\n",
-		       t->seen, a->dev, a->queue, a->tag, a->seq);
-		return;
+	fprintf(t->trace,
+		"{\"displayTimeUnit\": \"ns\", \"otherData\": {\"clock\": \"%s\"}, \"traceEvents\": [",
+		t->options->clock);
+	t->first_slice = true;
+	for (i = 0; i < t->nr; i++) {
+		const struct anatomy *a = &t->list[i];
+
+		write_slice(t, a, op_name(a->op), STAMP_QUEUE, STAMP_DONE, true);
+		for (k = 0; k < ARRAY_SIZE(slices); k++)
+			write_slice(t, a, slices[k].name, slices[k].from, slices[k].to, false);
 	}
-	print_text(t, a, stamp);
-	if (!t->trace)
-		return;
-	write_slice(t, a, op_name(a->op), stamp[STAMP_QUEUE], stamp[STAMP_DONE], t->seen == 1);
-	for (i = 0; i < ARRAY_SIZE(slices); i++)
-		write_slice(t, a, slices[i].name, stamp[slices[i].from], stamp[slices[i].to],
-			    false);
+	fprintf(t->trace, "\n]}\n");
 }
 
-/* 0, or a negative errno if the trace file could not be written. */
+/* Print them, and write the trace file. 0, or a negative errno if that could not be written. */
 int timeline_close(struct timeline *t)
 {
+	size_t i;
 	int ret = 0;
 
+	for (i = 0; i < t->nr; i++) {
+		__u64 *stamp = t->list[i].stamp;
+
+		/* The server needn't say when it has read the descriptor. */
+		if (stamp[STAMP_READ] < stamp[STAMP_MOVE] ||
+		    stamp[STAMP_READ] > stamp[STAMP_COMMIT])
+			stamp[STAMP_READ] = stamp[STAMP_MOVE];
+	}
+	qsort(t->list, t->nr, sizeof(*t->list), by_start);
+	for (i = 0; i < t->nr; i++)
+		print_text(t, i, &t->list[i]);
 	if (t->trace) {
-		fprintf(t->trace, "\n]}\n");
+		write_trace(t);
 		errno = 0;
 		if (ferror(t->trace) | fclose(t->trace))
 			ret = errno ? -errno : -EIO;
 	}
+	free(t->list);
 	free(t);
 	return ret;
 }

@@ -20,14 +20,18 @@
 /* Print "ubdx-trace: text" and return 1. */
 int trace_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- options ---- */
+/* ---- options.c: the command line ---- */
+
+#define EXIT_USAGE 2
 
 enum probe_set {
 	SET_CPU = 1 << 0, /* context switches, wake-ups, who had the CPU */
 	SET_SYSCALLS = 1 << 1,
 	SET_URING = 1 << 2, /* SQEs, CQEs, io-wq */
 	SET_MEMORY = 1 << 3, /* page faults, TLB flushes */
-	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY,
+	SET_BLOCK = 1 << 4, /* the block layer's bios and requests */
+	SET_ROLES = 1 << 15, /* who submits: what any of the others needs, and --flame */
+	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY | SET_BLOCK,
 };
 
 /**
@@ -38,10 +42,11 @@ enum probe_set {
  * @duration:	seconds, 0: until interrupted.
  * @count:	requests, 0: any number.
  * @sets:	enum probe_set.
- * @timeline:	requests to show one by one.
+ * @timeline:	whole requests to show one by one, then it ends.
  * @trace_file:	for Perfetto; NULL: none.
  * @flame_file:	folded stacks; NULL: none.
  * @command:	to run, and to trace until it ends; NULL: none.
+ * @live:	refresh each second, like top; else only what it all comes to is shown.
  * @clock:	"ns" or "instructions": what the time base is called.
  */
 struct options {
@@ -58,11 +63,17 @@ struct options {
 	const char *flame_file;
 	char **command;
 	const char *clock;
+	bool live;
 	bool json;
 	bool csv;
 	bool histogram;
 	bool cost;
 };
+
+/* Are some of the devices' requests left out? */
+bool is_filtered(const struct options *o);
+
+void parse_options(int argc, char **argv, struct options *o);
 
 /* ---- what was seen ---- */
 
@@ -89,15 +100,18 @@ struct probe {
 	uint64_t spent; /* ns, or instructions; with --cost */
 };
 
-#define MAX_PROBES 24
+#define MAX_PROBES 32
 
 /**
- * struct snapshot - all of it at one moment, since the beginning.
- * @seconds:	since the beginning.
+ * struct snapshot - all of it at one moment, or what came between two moments.
+ * @at:		the moment, CLOCK_MONOTONIC.
+ * @seconds:	between the two.
  * @nr_cpus:	that were on.
+ * @roles_dropped: times that a program should have been told from others, and there was no room.
  * @wall:	time of all CPUs together, in units of the clock.
  */
 struct snapshot {
+	uint64_t at;
 	double seconds;
 	unsigned int nr_cpus;
 	uint64_t wall;
@@ -107,6 +121,9 @@ struct snapshot {
 	uint64_t events[NR_EVENTS];
 	uint64_t classes_dropped;
 	uint64_t anatomies_dropped;
+	uint64_t roles_dropped;
+	uint64_t samples_dropped;
+	uint64_t stacks_dropped;
 	unsigned int nr_hardware;
 	struct hardware hardware[MAX_HARDWARE];
 	unsigned int nr_probes;
@@ -114,6 +131,7 @@ struct snapshot {
 };
 
 uint64_t snapshot_requests(const struct snapshot *s);
+uint64_t snapshot_all(const struct snapshot *s, const struct options *o);
 uint64_t snapshot_missed(const struct snapshot *s);
 
 /* ---- report.c: names, and a snapshot as text, JSON or CSV ---- */
@@ -134,12 +152,19 @@ void report_csv(FILE *out, const struct snapshot *s, const struct options *o);
 struct timeline;
 struct timeline *timeline_open(const struct options *o);
 void timeline_add(struct timeline *t, const struct anatomy *a);
+bool timeline_full(const struct timeline *t);
 int timeline_close(struct timeline *t);
+
+/* ---- live.c: the live view's keyboard ---- */
+
+void live_begin(void);
+bool live_wait(int ms);
 
 /* ---- flame.c: where the CPU was ---- */
 
 struct flame;
 struct flame *flame_open(int program_fd);
+void flame_look(struct flame *f, int roles_fd);
 int flame_write(struct flame *f, int samples_fd, int stacks_fd, const char *path);
 void flame_close(struct flame *f);
 

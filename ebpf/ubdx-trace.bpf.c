@@ -15,6 +15,8 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
+#define ENOMEM 12
+#define EEXIST 17
 #define PF_IDLE 0x00000002
 #define PF_KTHREAD 0x00200000
 
@@ -47,16 +49,23 @@ struct ubdx_trace_done {
 /* ---- what is wanted ---- */
 
 const volatile int only_dev = -1;
+/* Disks' names, and which bits of them are asked for: a disk's, or what those of all begin with. */
+const volatile __u64 disk_name[2];
+const volatile __u64 disk_mask[2];
 const volatile __u32 only_ops = ~0;
 const volatile __u32 only_modes = ~0;
 const volatile __u32 min_bytes;
 const volatile __u32 max_bytes = ~0;
+const volatile bool filtered; /* by operation, mode or size */
 const volatile bool want_anatomy;
 const volatile bool want_cpu;
 
 __s64 anatomies_left;
 __u64 anatomies_dropped;
 __u64 classes_dropped;
+__u64 roles_dropped;
+__u64 samples_dropped;
+__u64 stacks_dropped;
 
 /* ---- maps ---- */
 
@@ -124,6 +133,23 @@ struct {
 	__type(value, u64);
 } samples SEC(".maps");
 
+/* ---- counting ---- */
+
+static __always_inline struct cpu_stats *this_cpu(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+static __always_inline void count(u32 event)
+{
+	struct cpu_stats *cpu = this_cpu();
+
+	if (cpu && event < NR_EVENTS)
+		cpu->events[event]++;
+}
+
 /* ---- requests ---- */
 
 #define TIMES2(n) n, n
@@ -182,7 +208,8 @@ static __always_inline bool in_order(const u64 *t)
 	       t[STAMP_DONE] >= t[STAMP_RELEASE];
 }
 
-static __always_inline void add_request(struct class_stats *stats, const u64 *t)
+/* Returns whether the request has all of its stamps, and in order. */
+static __always_inline bool add_request(struct class_stats *stats, const u64 *t)
 {
 	if (!in_order(t)) {
 		if (t[STAMP_QUEUE] && t[STAMP_PUBLISH] && t[STAMP_DELIVER] && t[STAMP_MOVE] &&
@@ -190,7 +217,7 @@ static __always_inline void add_request(struct class_stats *stats, const u64 *t)
 			stats->disordered++;
 		else
 			stats->incomplete++;
-		return;
+		return false;
 	}
 	add_sample(stats, I_PUBLISH, t[STAMP_PUBLISH] - t[STAMP_QUEUE]);
 	add_sample(stats, I_DELIVER, t[STAMP_DELIVER] - t[STAMP_PUBLISH]);
@@ -203,16 +230,23 @@ static __always_inline void add_request(struct class_stats *stats, const u64 *t)
 		add_sample(stats, I_WAKE, t[STAMP_READ] - t[STAMP_MOVE]);
 	else
 		stats->no_read++;
+	return true;
 }
 
 static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
 {
 	struct anatomy *a;
 
-	if (anatomies_left <= 0 || __sync_fetch_and_add(&anatomies_left, -1) <= 0)
+	if (anatomies_left <= 0)
 		return;
+	if (__sync_fetch_and_add(&anatomies_left, -1) <= 0) {
+		__sync_fetch_and_add(&anatomies_left, 1);
+		return;
+	}
 	a = bpf_ringbuf_reserve(&anatomies, sizeof(*a), 0);
 	if (!a) {
+		/* another request has its turn */
+		__sync_fetch_and_add(&anatomies_left, 1);
 		__sync_fetch_and_add(&anatomies_dropped, 1);
 		return;
 	}
@@ -290,6 +324,8 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	bytes = done->bytes;
 	if (only_dev >= 0 && done->dev != only_dev)
 		return 0;
+	if (filtered)
+		count(E_REQUEST);
 	if (!(only_ops & (1U << (op & 31))) || !(only_modes & (1U << (mode & 31))))
 		return 0;
 	if (bytes < min_bytes || bytes > max_bytes)
@@ -310,8 +346,7 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	if (mode)
 		for (int i = 0; i < NR_MOVED; i++)
 			class->moved[i] += done->moved[i];
-	add_request(class, t);
-	if (want_anatomy)
+	if (add_request(class, t) && want_anatomy)
 		send_anatomy(done);
 	return 0;
 }
@@ -341,25 +376,6 @@ static __always_inline u32 role_of_current(void)
 	return role_of_process(bpf_get_current_pid_tgid() >> 32);
 }
 
-/* Who submits is learnt from requests, for a moment now and then. */
-SEC("tp_btf/ubdx_queue")
-int BPF_PROG(on_queue, int dev)
-{
-	u32 tgid = bpf_get_current_pid_tgid() >> 32, role = R_SUBMITTER;
-
-	if (tgid && (only_dev < 0 || dev == only_dev) &&
-	    !(bpf_get_current_task_btf()->flags & PF_KTHREAD))
-		bpf_map_update_elem(&roles, &tgid, &role, BPF_NOEXIST);
-	return 0;
-}
-
-static __always_inline struct cpu_stats *this_cpu(void)
-{
-	u32 zero = 0;
-
-	return bpf_map_lookup_elem(&cpus, &zero);
-}
-
 /* The time until now is the present role's; from now on it is @role's. */
 static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 {
@@ -372,6 +388,56 @@ static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 	cpu->role = role;
 }
 
+/* ---- who submits: those who do, now and then; and their children, among them all of COMMAND's ---- */
+
+static __always_inline int add_submitter(u32 tgid)
+{
+	u32 role = R_SUBMITTER;
+	int ret = bpf_map_update_elem(&roles, &tgid, &role, BPF_NOEXIST);
+
+	if (ret && ret != -EEXIST)
+		__sync_fetch_and_add(&roles_dropped, 1);
+	return ret;
+}
+
+SEC("tp_btf/ubdx_queue")
+int BPF_PROG(on_queue, int dev)
+{
+	struct cpu_stats *cpu = this_cpu();
+	u32 tgid = bpf_get_current_pid_tgid() >> 32;
+
+	if (!cpu || !tgid || (only_dev >= 0 && dev != only_dev) ||
+	    (bpf_get_current_task_btf()->flags & PF_KTHREAD))
+		return 0;
+	/* it is whoever was interrupted */
+	if (want_cpu && cpu->role == R_SOFTIRQ)
+		return 0;
+	if (!add_submitter(tgid) && want_cpu && cpu->role == R_OTHER)
+		change_role(cpu, R_SUBMITTER);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	if (child->tgid != parent->tgid && role_of_process(parent->tgid) == R_SUBMITTER)
+		add_submitter(child->tgid);
+	return 0;
+}
+
+/* It is nobody's number now, and will be another's. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(on_free, struct task_struct *task)
+{
+	u32 tgid = task->tgid;
+
+	if (task->pid == task->tgid)
+		bpf_map_delete_elem(&roles, &tgid);
+	return 0;
+}
+
+/* ---- who has the CPU ---- */
+
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
@@ -381,7 +447,8 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!cpu)
 		return 0;
 	cpu->events[E_SWITCH]++;
-	role = want_cpu && cpu->since ? cpu->role : role_of(prev);
+	/* in softirq it can't switch: that is one whose end was not seen */
+	role = want_cpu && cpu->since && cpu->role != R_SOFTIRQ ? cpu->role : role_of(prev);
 	if (role == R_SERVER)
 		cpu->events[E_SWITCH_SERVER]++;
 	else if (role == R_SUBMITTER)
@@ -391,13 +458,24 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
+/* Run once on every CPU, in the middle of what that does: now it is known whose it is. */
+SEC("raw_tp")
+int on_begin(void *ctx)
+{
+	struct cpu_stats *cpu = this_cpu();
+
+	if (cpu && !cpu->since)
+		change_role(cpu, role_of(bpf_get_current_task_btf()));
+	return 0;
+}
+
 SEC("tp_btf/softirq_entry")
 int BPF_PROG(on_softirq, unsigned int vector)
 {
 	struct cpu_stats *cpu = this_cpu();
 
 	if (cpu) {
-		cpu->interrupted = cpu->role;
+		cpu->interrupted = cpu->since ? cpu->role : role_of(bpf_get_current_task_btf());
 		change_role(cpu, R_SOFTIRQ);
 	}
 	return 0;
@@ -415,14 +493,6 @@ int BPF_PROG(on_softirq_end, unsigned int vector)
 }
 
 /* ---- events ---- */
-
-static __always_inline void count(u32 event)
-{
-	struct cpu_stats *cpu = this_cpu();
-
-	if (cpu && event < NR_EVENTS)
-		cpu->events[event]++;
-}
 
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *task)
@@ -498,7 +568,87 @@ int BPF_PROG(on_tlb_flush, int reason)
 	return 0;
 }
 
+/* ---- the block layer's, of the traced disks ---- */
+
+static __always_inline int count_disk(const struct gendisk *disk, u32 event)
+{
+	u64 name[2];
+
+	if (bpf_probe_read_kernel(name, sizeof(name), &disk->disk_name))
+		return 0;
+	if (((name[0] ^ disk_name[0]) & disk_mask[0]) || ((name[1] ^ disk_name[1]) & disk_mask[1]))
+		return 0;
+	count(event);
+	return 0;
+}
+
+SEC("tp_btf/block_bio_queue")
+int BPF_PROG(on_bio, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_BIO);
+}
+
+SEC("tp_btf/block_split")
+int BPF_PROG(on_split, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_SPLIT);
+}
+
+SEC("tp_btf/block_bio_backmerge")
+int BPF_PROG(on_backmerge, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_BIO_MERGE);
+}
+
+SEC("tp_btf/block_bio_frontmerge")
+int BPF_PROG(on_frontmerge, struct bio *bio)
+{
+	return count_disk(bio->bi_bdev->bd_disk, E_BLOCK_BIO_MERGE);
+}
+
+SEC("tp_btf/block_rq_merge")
+int BPF_PROG(on_rq_merge, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_RQ_MERGE);
+}
+
+SEC("tp_btf/block_rq_insert")
+int BPF_PROG(on_insert, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_INSERT);
+}
+
+SEC("tp_btf/block_rq_issue")
+int BPF_PROG(on_issue, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_ISSUE);
+}
+
+SEC("tp_btf/block_rq_requeue")
+int BPF_PROG(on_requeue, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_REQUEUE);
+}
+
+SEC("tp_btf/block_rq_complete")
+int BPF_PROG(on_complete, struct request *rq)
+{
+	return count_disk(rq->q->disk, E_BLOCK_COMPLETE);
+}
+
 /* ---- samples ---- */
+
+/* It may have none, as a kernel thread has none in user mode. */
+static __always_inline s32 stack_of(struct bpf_perf_event_data *ctx, u64 flags)
+{
+	long id = bpf_get_stackid(ctx, &stacks, flags);
+
+	/* another one has its place, or all are taken */
+	if (id != -EEXIST && id != -ENOMEM)
+		return id < 0 ? NO_STACK : id;
+	__sync_fetch_and_add(&stacks_dropped, 1);
+	return LOST_STACK;
+}
 
 SEC("perf_event")
 int on_sample(struct bpf_perf_event_data *ctx)
@@ -509,13 +659,16 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	key.role = role_of(bpf_get_current_task_btf());
 	if (key.role == R_IDLE || key.role == R_OTHER)
 		return 0;
-	key.kernel_stack = bpf_get_stackid(ctx, &stacks, 0);
-	key.user_stack = bpf_get_stackid(ctx, &stacks, BPF_F_USER_STACK);
+	key.kernel_stack = stack_of(ctx, 0);
+	key.user_stack = stack_of(ctx, BPF_F_USER_STACK);
 	bpf_get_current_comm(key.comm, sizeof(key.comm));
 	seen = bpf_map_lookup_elem(&samples, &key);
-	if (seen)
-		__sync_fetch_and_add(seen, 1);
-	else
-		bpf_map_update_elem(&samples, &key, &one, BPF_NOEXIST);
+	if (!seen) {
+		if (!bpf_map_update_elem(&samples, &key, &one, BPF_NOEXIST))
+			return 0;
+		/* another CPU may have been first; else it is full */
+		seen = bpf_map_lookup_elem(&samples, &key);
+	}
+	__sync_fetch_and_add(seen ?: &samples_dropped, 1);
 	return 0;
 }

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ubdx-trace.c - says what the requests of a running device cost, stage by stage, and what they did:
- * command line, attaching, and the loop that reads what ubdx-trace.bpf.c has counted.
+ * attaching, and the loop that reads what ubdx-trace.bpf.c has counted.
  *
  * Nothing stays behind: the programs and maps go with this process, however it ends.
  */
-#include <argp.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -15,19 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "trace.h"
-#include "ubdx-trace.skel.h"
+#include "tracer.h"
 
-#define EXIT_USAGE 2
 #define TICK_MS 100
 #define LEARN_TICK_MS 10
-/* So many requests tell who submits. */
+#define STOP_MS 5000
+#define SECOND_NS 1000000000ULL
+/* So many requests tell who submits; then a tick of each second does. */
 #define LEARN_REQUESTS 64
-
-const char *argp_program_version = "ubdx-trace 0.1.0";
 
 static volatile sig_atomic_t interrupted;
 
@@ -43,250 +39,13 @@ int trace_fail(const char *fmt, ...)
 	return EXIT_FAILURE;
 }
 
-/* ---- command line ---- */
-
-enum {
-	OPT_OP = 256,
-	OPT_MODE,
-	OPT_SIZE,
-	OPT_EVENTS,
-	OPT_DURATION,
-	OPT_COUNT,
-	OPT_JSON,
-	OPT_CSV,
-	OPT_HISTOGRAM,
-	OPT_TIMELINE,
-	OPT_TRACE_FILE,
-	OPT_FLAME,
-	OPT_COST,
-	OPT_CLOCK,
-};
-
-static const struct argp_option option_list[] = {
-	{ 0, 0, 0, 0, "Which requests:", 1 },
-	{ "op", OPT_OP, "OP,...", 0, "read, write, flush, discard, write_zeroes", 1 },
-	{ "mode", OPT_MODE, "MODE,...", 0, "transfer modes", 1 },
-	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes, such as 4K or 64K-1M", 1 },
-	{ 0, 0, 0, 0, "For how long (else until COMMAND ends, or until interrupted):", 2 },
-	{ "duration", OPT_DURATION, "SECONDS", 0, "", 2 },
-	{ "count", OPT_COUNT, "N", 0, "until at least N requests were seen", 2 },
-	{ 0, 0, 0, 0, "What:", 3 },
-	{ "events", OPT_EVENTS, "SET,...", 0,
-	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), all, none",
-	  3 },
-	{ "histogram", OPT_HISTOGRAM, 0, 0, "each stage's histogram", 3 },
-	{ "timeline", OPT_TIMELINE, "N", 0, "the anatomy of the first N requests", 3 },
-	{ "trace-file", OPT_TRACE_FILE, "FILE", 0, "with --timeline: also for Perfetto", 3 },
-	{ "flame", OPT_FLAME, "FILE", 0, "folded stacks of servers, submitters and kernel threads",
-	  3 },
-	{ "cost", OPT_COST, 0, 0, "what our own programs cost, one by one", 3 },
-	{ 0, 0, 0, 0, "How:", 4 },
-	{ "json", OPT_JSON, 0, 0, "print JSON", 4 },
-	{ "csv", OPT_CSV, 0, 0, "print CSV, one line a stage", 4 },
-	{ "clock", OPT_CLOCK, "UNIT", 0,
-	  "what the clock counts: ns, or instructions where UBDX_CLOCK=count says so", 4 },
-	{ 0 }
-};
-
-static int parse_bytes(const char *text, char **end, uint32_t *bytes)
-{
-	unsigned long long value;
-
-	errno = 0;
-	value = strtoull(text, end, 10);
-	if (*end == text || errno || *text == '-')
-		return -EINVAL;
-	if (**end == 'K' || **end == 'k')
-		value <<= 10, (*end)++;
-	else if (**end == 'M' || **end == 'm')
-		value <<= 20, (*end)++;
-	if (value > UINT32_MAX)
-		return -EINVAL;
-	*bytes = value;
-	return 0;
-}
-
-static int parse_range(const char *text, struct options *o)
-{
-	char *end;
-
-	if (parse_bytes(text, &end, &o->min_bytes))
-		return -EINVAL;
-	o->max_bytes = o->min_bytes;
-	if (*end == '-') {
-		o->max_bytes = UINT32_MAX;
-		if (*++end && parse_bytes(end, &end, &o->max_bytes))
-			return -EINVAL;
-	}
-	return *end || o->max_bytes < o->min_bytes ? -EINVAL : 0;
-}
-
-static int set_by_name(const char *name)
-{
-	static const struct {
-		const char *name;
-		int set;
-	} sets[] = {
-		{ "cpu", SET_CPU },	  { "syscalls", SET_SYSCALLS }, { "uring", SET_URING },
-		{ "memory", SET_MEMORY }, { "all", SET_ALL },		{ "none", 0 },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(sets); i++)
-		if (!strcmp(name, sets[i].name))
-			return sets[i].set;
-	return -EINVAL;
-}
-
-/* A list of names into a bit set; @bits: the names stand for bits already. */
-static void parse_list(struct argp_state *state, const char *what, char *list,
-		       int (*by_name)(const char *), bool bits, uint32_t *set)
-{
-	char *name, *rest = NULL;
-
-	*set = 0;
-	for (name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
-		int found = by_name(name);
-
-		if (found < 0)
-			argp_error(state, "--%s: there is no %s", what, name);
-		*set |= bits ? (uint32_t)found : 1U << found;
-	}
-}
-
-static void parse_device(struct argp_state *state, const char *text, int *dev)
-{
-	const char *digits = text;
-	char *end;
-
-	if (!strncmp(digits, "/dev/", 5))
-		digits += 5;
-	if (!strncmp(digits, "ubdxb", 5))
-		digits += 5;
-	*dev = strtol(digits, &end, 10);
-	if (end == digits || *end || *dev < 0)
-		argp_error(state, "%s is no device; ubdxb0 would be one", text);
-}
-
-static error_t parse_option(int key, char *arg, struct argp_state *state)
-{
-	struct options *o = state->input;
-	char *end;
-
-	switch (key) {
-	case OPT_OP:
-		parse_list(state, "op", arg, op_by_name, false, &o->ops);
-		break;
-	case OPT_MODE:
-		parse_list(state, "mode", arg, ubdx_xfer_by_name, false, &o->modes);
-		break;
-	case OPT_EVENTS:
-		parse_list(state, "events", arg, set_by_name, true, &o->sets);
-		break;
-	case OPT_SIZE:
-		if (parse_range(arg, o))
-			argp_error(state, "--size %s is no size or range, such as 4K or 64K-1M",
-				   arg);
-		break;
-	case OPT_DURATION:
-		o->duration = strtod(arg, &end);
-		if (*end || !(o->duration > 0))
-			argp_error(state, "--duration %s is no time in seconds", arg);
-		break;
-	case OPT_COUNT:
-	case OPT_TIMELINE:
-		errno = 0;
-		o->count = strtoull(arg, &end, 10);
-		if (*end || errno || !o->count || *arg == '-' ||
-		    (key == OPT_TIMELINE && o->count > 100000))
-			argp_error(state, "%s is no number of requests", arg);
-		if (key == OPT_TIMELINE)
-			o->timeline = o->count;
-		break;
-	case OPT_JSON:
-		o->json = true;
-		break;
-	case OPT_CSV:
-		o->csv = true;
-		break;
-	case OPT_HISTOGRAM:
-		o->histogram = true;
-		break;
-	case OPT_TRACE_FILE:
-		o->trace_file = arg;
-		break;
-	case OPT_FLAME:
-		o->flame_file = arg;
-		break;
-	case OPT_COST:
-		o->cost = true;
-		break;
-	case OPT_CLOCK:
-		o->clock = arg;
-		break;
-	case ARGP_KEY_ARG:
-		if (state->quoted && state->next > state->quoted) {
-			o->command = &state->argv[state->next - 1];
-			state->next = state->argc;
-			break;
-		}
-		if (o->dev >= 0)
-			argp_error(state, "one device, or none for all of them");
-		parse_device(state, arg, &o->dev);
-		break;
-	case ARGP_KEY_END:
-		if (o->trace_file && !o->timeline)
-			argp_error(state, "--trace-file needs --timeline N");
-		if (o->json && o->csv)
-			argp_error(state, "--json or --csv");
-		if (o->timeline && (o->json || o->csv))
-			argp_error(state, "--timeline prints text; --trace-file is for programs");
-		break;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-	return 0;
-}
-
-static const struct argp parser = {
-	.options = option_list,
-	.parser = parse_option,
-	.args_doc = "[DEVICE] [-- COMMAND...]",
-	.doc = "Show what each request of a ubdx device costs, stage by stage, and what it did. With COMMAND: run it, and trace "
-	       "until it ends.\v"
-	       "Stages: publish (T0-T1: prepared, handed to the channel), deliver (T1-T2: until the server's task has it), move "
-	       "(T2-T4: payload moved or exposed), serve (T4-T5: the server), release (T5-T6: copied back, unmapped), end (T6-T7). "
-	       "docs/tracing.md has an example.",
-};
-
 /* ---- the programs ---- */
 
-struct tracer {
-	const struct options *options;
-	struct ubdx_trace_bpf *skel;
-	struct bpf_link *links[MAX_PROBES];
-	struct bpf_link *learning;
-	struct ring_buffer *ring;
-	struct timeline *timeline;
-	struct flame *flame;
-	struct hardware_counters *hardware;
-	int ctl;
-	int stats_fd;
-	int nr_cpus;
-	pid_t command;
-	int command_status;
-	struct timespec start;
-	pid_t servers[64];
-	size_t nr_servers;
-};
-
-/* on_queue and on_sample are attached in their own ways. */
-static const struct {
-	const char *program;
-	const char *event;
-	unsigned int set; /* 0: always */
-} probe_list[] = {
+const struct probe_kind probe_list[] = {
 	{ "on_done", "ubdx_done", 0 },
+	{ "on_queue", "ubdx_queue", SET_ROLES },
+	{ "on_fork", "sched_process_fork", SET_ROLES },
+	{ "on_free", "sched_process_free", SET_ROLES },
 	{ "on_switch", "sched_switch", SET_CPU },
 	{ "on_wakeup", "sched_wakeup", SET_CPU },
 	{ "on_softirq", "softirq_entry", SET_CPU },
@@ -298,23 +57,31 @@ static const struct {
 	{ "on_fault", "page_fault_user", SET_MEMORY },
 	{ "on_kernel_fault", "page_fault_kernel", SET_MEMORY },
 	{ "on_tlb_flush", "tlb_flush", SET_MEMORY },
+	{ "on_bio", "block_bio_queue", SET_BLOCK },
+	{ "on_split", "block_split", SET_BLOCK },
+	{ "on_backmerge", "block_bio_backmerge", SET_BLOCK },
+	{ "on_frontmerge", "block_bio_frontmerge", SET_BLOCK },
+	{ "on_rq_merge", "block_rq_merge", SET_BLOCK },
+	{ "on_insert", "block_rq_insert", SET_BLOCK },
+	{ "on_issue", "block_rq_issue", SET_BLOCK },
+	{ "on_requeue", "block_rq_requeue", SET_BLOCK },
+	{ "on_complete", "block_rq_complete", SET_BLOCK },
 };
 
+const size_t nr_probe_kinds = ARRAY_SIZE(probe_list);
+
 _Static_assert(ARRAY_SIZE(probe_list) <= MAX_PROBES, "room for them in a snapshot");
+
+struct bpf_program *probe_program(struct tracer *t, const struct probe_kind *kind)
+{
+	return bpf_object__find_program_by_name(t->skel->obj, kind->program);
+}
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 {
 	if (level == LIBBPF_DEBUG || !getenv("UBDX_TRACE_DEBUG"))
 		return 0;
 	return vfprintf(stderr, fmt, args);
-}
-
-static bool has_event(const struct btf *btf, const char *event)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "btf_trace_%s", event);
-	return btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
 }
 
 /* 0, or the exit status after saying what is missing. */
@@ -332,26 +99,103 @@ static int check_kernel(void)
 	return 0;
 }
 
-static int choose_programs(struct tracer *t)
+/* Of UBDX_TRACE_WITHOUT, which is for tests: events that are to be as if they were not there. */
+static bool is_hidden(const char *event)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
+	const char *hidden = getenv("UBDX_TRACE_WITHOUT"), *found;
+	size_t length = strlen(event);
+
+	for (found = hidden ? strstr(hidden, event) : NULL; found; found = strstr(found + 1, event))
+		if ((found == hidden || found[-1] == ',') &&
+		    (!found[length] || found[length] == ','))
+			return true;
+	return false;
+}
+
+/* @btf: of the module; that has the kernel's in it. */
+static bool has_event(const struct btf *btf, const char *event)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "btf_trace_%s", event);
+	return !is_hidden(event) && btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
+}
+
+/* Load what is wanted and can be attached, and say in one line what can't. */
+static int choose_by(struct tracer *t, const struct btf *btf)
+{
+	bool softirq = has_event(btf, "softirq_entry") && has_event(btf, "softirq_exit");
+	bool cpu = has_event(btf, "sched_switch");
+	const char *comma = "ubdx-trace: not in this kernel, and what they tell is not here: ";
 	size_t i;
 
-	if (!btf)
-		return trace_fail("the kernel's BTF can't be read: %s", strerror(errno));
-	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(t->skel->obj, probe_list[i].program);
-		unsigned int set = probe_list[i].set;
+	if (!has_event(btf, "ubdx_done"))
+		return trace_fail(
+			"the module has no event ubdx_done; are it and ubdx-trace of the same version?");
+	for (i = 0; i < nr_probe_kinds; i++) {
+		const struct probe_kind *kind = &probe_list[i];
+		bool here = has_event(btf, kind->event);
 
-		if (set)
-			bpf_program__set_autoload(prog,
-						  t->options->sets & set &&
-							  has_event(btf, probe_list[i].event));
+		if (kind->set && !(t->sets & kind->set)) {
+			bpf_program__set_autoload(probe_program(t, kind), false);
+			continue;
+		}
+		if (!here) {
+			fprintf(stderr, "%s%s", comma, kind->event);
+			comma = ", ";
+		}
+		/* one is nothing without the other, nor are both without the switches */
+		if (!strncmp(kind->event, "softirq_", 8))
+			here = softirq && cpu;
+		bpf_program__set_autoload(probe_program(t, kind), here);
 	}
+	if (comma[0] == ',')
+		fputc('\n', stderr);
+	t->skel->rodata->want_cpu = t->sets & SET_CPU && cpu;
+	bpf_program__set_autoload(t->skel->progs.on_begin, t->skel->rodata->want_cpu);
 	bpf_program__set_autoload(t->skel->progs.on_sample, t->options->flame_file);
-	btf__free(btf);
 	return 0;
+}
+
+static int choose_programs(struct tracer *t)
+{
+	struct btf *kernel = btf__load_vmlinux_btf();
+	struct btf *module = kernel ? btf__load_module_btf("ubdx", kernel) : NULL;
+	int ret;
+
+	if (!module)
+		ret = trace_fail("the %s's BTF can't be read: %s", kernel ? "module" : "kernel",
+				 strerror(errno));
+	else
+		ret = choose_by(t, module);
+	btf__free(module);
+	btf__free(kernel);
+	return ret;
+}
+
+/* A name to its end, or that of all disks without a number. */
+static void choose_disks(struct tracer *t)
+{
+	char name[16] = "ubdxb", mask[16] = "";
+	size_t length = strlen(name);
+
+	if (t->options->dev >= 0)
+		length = 1 + snprintf(name, sizeof(name), "ubdxb%d", t->options->dev);
+	memset(mask, -1, length);
+	memcpy((void *)t->skel->rodata->disk_name, name, sizeof(name));
+	memcpy((void *)t->skel->rodata->disk_mask, mask, sizeof(mask));
+}
+
+/* UBDX_TRACE_ROOM=N: for tests of what is dropped. */
+static void limit_room(struct tracer *t)
+{
+	const char *room = getenv("UBDX_TRACE_ROOM");
+
+	if (!room || atoi(room) <= 0)
+		return;
+	bpf_map__set_max_entries(t->skel->maps.roles, atoi(room));
+	bpf_map__set_max_entries(t->skel->maps.samples, atoi(room));
+	bpf_map__set_max_entries(t->skel->maps.stacks, atoi(room));
 }
 
 static int load(struct tracer *t)
@@ -367,9 +211,11 @@ static int load(struct tracer *t)
 	t->skel->rodata->only_modes = o->modes;
 	t->skel->rodata->min_bytes = o->min_bytes;
 	t->skel->rodata->max_bytes = o->max_bytes;
+	t->skel->rodata->filtered = is_filtered(o);
 	t->skel->rodata->want_anatomy = o->timeline;
-	t->skel->rodata->want_cpu = o->sets & SET_CPU;
 	t->skel->bss->anatomies_left = o->timeline;
+	choose_disks(t);
+	limit_room(t);
 	ret = choose_programs(t);
 	if (ret)
 		return ret;
@@ -383,21 +229,35 @@ static int load(struct tracer *t)
 	return 0;
 }
 
+/*
+ * A CPU tells whose it is when that changes, which can take long. So each is asked once, by a program that runs in the
+ * middle of whatever it does. Where that can't be done (before Linux 5.10) its time until the first change is nobody's.
+ */
+static void begin(struct tracer *t)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .flags = BPF_F_TEST_RUN_ON_CPU);
+
+	if (!bpf_program__autoload(t->skel->progs.on_begin))
+		return;
+	for (run.cpu = 0; run.cpu < (unsigned int)t->nr_cpus; run.cpu++)
+		bpf_prog_test_run_opts(bpf_program__fd(t->skel->progs.on_begin), &run);
+}
+
 static int attach(struct tracer *t)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(t->skel->obj, probe_list[i].program);
+		struct bpf_program *prog = probe_program(t, &probe_list[i]);
 
-		if (!bpf_program__autoload(prog))
+		if (!bpf_program__autoload(prog) || prog == t->skel->progs.on_queue)
 			continue;
 		t->links[i] = bpf_program__attach(prog);
 		if (!t->links[i])
 			return trace_fail("%s can't be attached to: %s", probe_list[i].event,
 					  strerror(errno));
 	}
+	begin(t);
 	return 0;
 }
 
@@ -418,8 +278,9 @@ static bool find_servers(struct tracer *t)
 
 		found = true;
 		if (info.server_pid > 0) {
-			bpf_map_update_elem(bpf_map__fd(t->skel->maps.roles), &tgid, &role,
-					    BPF_ANY);
+			if (bpf_map_update_elem(bpf_map__fd(t->skel->maps.roles), &tgid, &role,
+						BPF_ANY))
+				__sync_fetch_and_add(&t->skel->bss->roles_dropped, 1);
 			if (t->nr_servers < ARRAY_SIZE(t->servers))
 				t->servers[t->nr_servers++] = tgid;
 		}
@@ -432,167 +293,13 @@ static bool find_servers(struct tracer *t)
 
 static void learn(struct tracer *t, bool on)
 {
+	if (!bpf_program__autoload(t->skel->progs.on_queue))
+		return;
 	if (on && !t->learning) {
 		t->learning = bpf_program__attach(t->skel->progs.on_queue);
 	} else if (!on && t->learning) {
 		bpf_link__destroy(t->learning);
 		t->learning = NULL;
-	}
-}
-
-/* ---- snapshots ---- */
-
-static double seconds_since(const struct timespec *start, uint64_t *now_ns)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now_ns)
-		*now_ns = now.tv_sec * 1000000000ULL + now.tv_nsec;
-	return now.tv_sec - start->tv_sec + (now.tv_nsec - start->tv_nsec) / 1e9;
-}
-
-static int by_key(const void *a, const void *b)
-{
-	return memcmp(a, b, sizeof(struct class_key));
-}
-
-/* @sign: 1 to add, -1 to take away. */
-static void add_up(struct class_stats *sum, const struct class_stats *part, int sign)
-{
-	size_t i, b;
-
-	sum->count += sign * part->count;
-	sum->bytes += sign * part->bytes;
-	sum->errors += sign * part->errors;
-	sum->incomplete += sign * part->incomplete;
-	sum->disordered += sign * part->disordered;
-	sum->no_read += sign * part->no_read;
-	for (i = 0; i < NR_MOVED; i++)
-		sum->moved[i] += sign * part->moved[i];
-	for (i = 0; i < NR_INTERVALS; i++) {
-		sum->sum[i] += sign * part->sum[i];
-		for (b = 0; b < NR_BUCKETS; b++)
-			sum->hist[i][b] += sign * part->hist[i][b];
-	}
-}
-
-static int read_classes(struct tracer *t, struct snapshot *s)
-{
-	int fd = bpf_map__fd(t->skel->maps.classes), stats = bpf_map__fd(t->skel->maps.stats), cpu;
-	struct class_stats *parts = calloc(t->nr_cpus, sizeof(*parts));
-	struct class_key key, *last = NULL;
-	uint32_t place;
-
-	s->classes = calloc(MAX_CLASSES, sizeof(*s->classes));
-	if (!parts || !s->classes) {
-		free(parts);
-		return -ENOMEM;
-	}
-	while (s->nr_classes < MAX_CLASSES && !bpf_map_get_next_key(fd, last, &key)) {
-		struct class *c = &s->classes[s->nr_classes];
-
-		last = &key;
-		if (bpf_map_lookup_elem(fd, &key, &place) ||
-		    bpf_map_lookup_elem(stats, &place, parts))
-			continue;
-		c->key = key;
-		for (cpu = 0; cpu < t->nr_cpus; cpu++)
-			add_up(&c->stats, &parts[cpu], 1);
-		s->nr_classes++;
-	}
-	free(parts);
-	qsort(s->classes, s->nr_classes, sizeof(*s->classes), by_key);
-	return 0;
-}
-
-/* What a role has had so far counts up to now. */
-static int read_cpus(struct tracer *t, struct snapshot *s, uint64_t now)
-{
-	struct cpu_stats *cpus = calloc(t->nr_cpus, sizeof(*cpus));
-	uint32_t zero = 0;
-	int cpu, i;
-
-	if (!cpus)
-		return -ENOMEM;
-	if (!bpf_map_lookup_elem(bpf_map__fd(t->skel->maps.cpus), &zero, cpus)) {
-		for (cpu = 0; cpu < t->nr_cpus; cpu++) {
-			for (i = 0; i < NR_ROLES; i++)
-				s->time[i] += cpus[cpu].time[i];
-			for (i = 0; i < NR_EVENTS; i++)
-				s->events[i] += cpus[cpu].events[i];
-			if (cpus[cpu].since && cpus[cpu].since < now && cpus[cpu].role < NR_ROLES)
-				s->time[cpus[cpu].role] += now - cpus[cpu].since;
-		}
-	}
-	free(cpus);
-	return 0;
-}
-
-static void read_probes(struct tracer *t, struct snapshot *s)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
-		struct bpf_program *prog =
-			bpf_object__find_program_by_name(t->skel->obj, probe_list[i].program);
-		struct bpf_prog_info info = { 0 };
-		uint32_t size = sizeof(info);
-		struct probe *p = &s->probes[s->nr_probes];
-
-		if (probe_list[i].set && !(t->options->sets & probe_list[i].set))
-			continue;
-		p->name = probe_list[i].event;
-		p->attached = t->links[i];
-		if (p->attached && !bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &size)) {
-			p->runs = info.run_cnt;
-			p->spent = info.run_time_ns;
-			p->missed = info.recursion_misses;
-		}
-		s->nr_probes++;
-	}
-}
-
-static int take_snapshot(struct tracer *t, struct snapshot *s)
-{
-	uint64_t now;
-	int ret;
-
-	memset(s, 0, sizeof(*s));
-	s->seconds = seconds_since(&t->start, &now);
-	s->nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	s->wall = s->seconds * 1e9 * s->nr_cpus;
-	ret = read_cpus(t, s, now) ?: read_classes(t, s);
-	if (ret)
-		return trace_fail("out of memory");
-	read_probes(t, s);
-	s->classes_dropped = t->skel->bss->classes_dropped;
-	s->anatomies_dropped = t->skel->bss->anatomies_dropped;
-	if (t->hardware)
-		s->nr_hardware = hardware_read(t->hardware, s->hardware);
-	return 0;
-}
-
-/* What came to @s after @before, for the live view. */
-static void since(struct snapshot *s, const struct snapshot *before)
-{
-	size_t i, k;
-
-	s->seconds -= before->seconds;
-	s->wall -= before->wall;
-	for (i = 0; i < NR_ROLES; i++)
-		s->time[i] -= before->time[i];
-	for (i = 0; i < NR_EVENTS; i++)
-		s->events[i] -= before->events[i];
-	for (i = 0; i < s->nr_hardware && i < before->nr_hardware; i++)
-		s->hardware[i].value -= before->hardware[i].value;
-	for (i = 0; i < s->nr_classes; i++)
-		for (k = 0; k < before->nr_classes; k++)
-			if (!by_key(&s->classes[i].key, &before->classes[k].key))
-				add_up(&s->classes[i].stats, &before->classes[k].stats, -1);
-	for (i = 0; i < s->nr_probes && i < before->nr_probes; i++) {
-		s->probes[i].runs -= before->probes[i].runs;
-		s->probes[i].spent -= before->probes[i].spent;
 	}
 }
 
@@ -606,6 +313,7 @@ static int on_anatomy(void *arg, void *data, size_t size)
 	return 0;
 }
 
+/* @last is the one before, and this one then. */
 static void show_live(struct tracer *t, struct snapshot *last)
 {
 	struct snapshot now, shown;
@@ -616,7 +324,7 @@ static void show_live(struct tracer *t, struct snapshot *last)
 	shown.classes = malloc((now.nr_classes + 1) * sizeof(*now.classes));
 	if (shown.classes) {
 		memcpy(shown.classes, now.classes, now.nr_classes * sizeof(*now.classes));
-		since(&shown, last);
+		since(&shown, last->at ? last : &t->base);
 		printf("\033[H\033[2J");
 		report_text(stdout, &shown, t->options);
 		fflush(stdout);
@@ -626,22 +334,13 @@ static void show_live(struct tracer *t, struct snapshot *last)
 	*last = now;
 }
 
-static uint64_t requests_so_far(struct tracer *t)
-{
-	struct snapshot s = { 0 };
-	uint64_t n = 0;
-
-	if (!read_classes(t, &s))
-		n = snapshot_requests(&s);
-	free(s.classes);
-	return n;
-}
-
 static void wait_tick(struct tracer *t)
 {
 	unsigned int ms = t->learning ? LEARN_TICK_MS : TICK_MS;
 
-	if (t->ring)
+	if (t->options->live)
+		interrupted |= live_wait(ms);
+	else if (t->ring)
 		ring_buffer__poll(t->ring, ms);
 	else
 		usleep(ms * 1000);
@@ -663,19 +362,30 @@ static bool enough(struct tracer *t, uint64_t requests)
 		return true;
 	if (interrupted || (o->count && requests >= o->count))
 		return true;
-	return o->duration && seconds_since(&t->start, NULL) >= o->duration;
+	if (t->timeline && timeline_full(t->timeline))
+		return true;
+	return o->duration && now_ns() - t->base.at >= o->duration * 1e9;
 }
 
+/* While it is made we are a submitter, and so it is one from its first moment on. */
 static int start_command(struct tracer *t)
 {
+	int roles = bpf_map__fd(t->skel->maps.roles);
 	char **command = t->options->command;
+	uint32_t us = getpid(), role = R_SUBMITTER;
 
 	if (!command)
 		return 0;
+	bpf_map_update_elem(roles, &us, &role, BPF_ANY);
 	t->command = fork();
+	if (t->command)
+		bpf_map_delete_elem(roles, &us);
 	if (t->command < 0)
 		return trace_fail("fork: %s", strerror(errno));
 	if (!t->command) {
+		/* for a kernel without sched_process_fork */
+		us = getpid();
+		bpf_map_update_elem(roles, &us, &role, BPF_ANY);
 		execvp(command[0], command);
 		trace_fail("%s: %s", command[0], strerror(errno));
 		_exit(127);
@@ -683,15 +393,32 @@ static int start_command(struct tracer *t)
 	return 0;
 }
 
-/* Interrupted or done, it doesn't stay behind. Returns its exit status. */
+static void stop_command(struct tracer *t)
+{
+	int tries;
+
+	kill(t->command, SIGTERM);
+	for (tries = 0; tries < STOP_MS / TICK_MS && !command_ended(t); tries++)
+		usleep(TICK_MS * 1000);
+	if (command_ended(t))
+		return;
+	kill(t->command, SIGKILL);
+	waitpid(t->command, &t->command_status, 0);
+	t->command = -1;
+}
+
+/*
+ * It doesn't stay behind. Returns its exit status, as a shell would say it; but 0 if it was only ended as enough was
+ * seen, which is what was asked for.
+ */
 static int end_command(struct tracer *t)
 {
 	if (!t->options->command)
 		return 0;
-	if (t->command > 0) {
-		kill(t->command, SIGTERM);
-		waitpid(t->command, &t->command_status, 0);
-		return 0;
+	if (!command_ended(t)) {
+		stop_command(t);
+		if (!interrupted)
+			return 0;
 	}
 	return WIFEXITED(t->command_status) ? WEXITSTATUS(t->command_status) :
 					      128 + WTERMSIG(t->command_status);
@@ -700,26 +427,26 @@ static int end_command(struct tracer *t)
 static void watch(struct tracer *t)
 {
 	const struct options *o = t->options;
-	bool live = !o->duration && !o->count && !o->json && !o->csv && !o->command &&
-		    isatty(STDOUT_FILENO);
 	struct snapshot last = { 0 };
-	unsigned int tick = 0;
-	uint64_t requests = 0;
+	uint64_t requests = 0, now, next = t->base.at + SECOND_NS;
 
 	while (!enough(t, requests)) {
 		wait_tick(t);
-		tick++;
 		if (o->count || requests < LEARN_REQUESTS)
 			requests = requests_so_far(t);
-		/* In the live view somebody may come later. */
-		learn(t, requests < LEARN_REQUESTS || (live && tick % 20 == 0));
-		if (tick % 10)
+		now = now_ns();
+		/* Others may come later. */
+		learn(t, requests < LEARN_REQUESTS || now >= next);
+		if (t->flame)
+			flame_look(t->flame, bpf_map__fd(t->skel->maps.roles));
+		if (now < next)
 			continue;
+		next = now + SECOND_NS;
 		if (!find_servers(t)) {
 			trace_fail("ubdxb%d is gone", o->dev);
 			break;
 		}
-		if (live)
+		if (o->live)
 			show_live(t, &last);
 	}
 	free(last.classes);
@@ -737,8 +464,11 @@ static int finish(struct tracer *t)
 	learn(t, false);
 	if (ret)
 		return ret;
+	since(&s, &t->base);
 	if (t->ring)
 		ring_buffer__consume(t->ring);
+	if (t->timeline && timeline_close(t->timeline))
+		ret = trace_fail("%s can't be written", o->trace_file);
 	if (o->json)
 		report_json(stdout, &s, o);
 	else if (o->csv)
@@ -748,11 +478,12 @@ static int finish(struct tracer *t)
 	free(s.classes);
 	if (fflush(stdout) || ferror(stdout))
 		ret = trace_fail("writing the output failed");
-	if (t->timeline && timeline_close(t->timeline))
-		ret = trace_fail("%s can't be written", o->trace_file);
 	if (t->flame) {
-		int err = flame_write(t->flame, bpf_map__fd(t->skel->maps.samples),
-				      bpf_map__fd(t->skel->maps.stacks), o->flame_file);
+		int err;
+
+		flame_look(t->flame, bpf_map__fd(t->skel->maps.roles));
+		err = flame_write(t->flame, bpf_map__fd(t->skel->maps.samples),
+				  bpf_map__fd(t->skel->maps.stacks), o->flame_file);
 
 		if (err)
 			ret = trace_fail("%s can't be written: %s", o->flame_file, strerror(-err));
@@ -813,8 +544,12 @@ static int run(struct tracer *t)
 	ret = attach(t);
 	if (ret)
 		return ret;
+	ret = take_snapshot(t, &t->base);
+	if (ret)
+		return ret;
 	learn(t, true);
-	clock_gettime(CLOCK_MONOTONIC, &t->start);
+	if (t->options->live)
+		live_begin();
 	ret = start_command(t);
 	if (ret)
 		return ret;
@@ -844,13 +579,16 @@ int main(int argc, char **argv)
 	struct sigaction action = { .sa_handler = on_signal };
 	int ret;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, &options);
+	parse_options(argc, argv, &options);
+	tracer.sets = options.sets;
+	if (options.sets || options.flame_file)
+		tracer.sets |= SET_ROLES;
 	libbpf_set_print(quiet);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGCHLD, &action, NULL);
 	ret = run(&tracer);
+	free(tracer.base.classes);
 	ring_buffer__free(tracer.ring);
 	ubdx_trace_bpf__destroy(tracer.skel);
 	return ret;

@@ -81,7 +81,7 @@ struct class_stats {
 enum task_role {
 	R_OTHER, /* any other program */
 	R_SERVER,
-	R_SUBMITTER, /* was seen to submit a request */
+	R_SUBMITTER, /* was seen to submit a request, or is COMMAND, or a descendant of such a program */
 	R_KERNEL, /* kworkers, ksoftirqd, ... */
 	R_SOFTIRQ, /* in softirq, whoever it interrupted */
 	R_IDLE,
@@ -90,6 +90,7 @@ enum task_role {
 
 /* What is counted, anywhere in the system or, with a role in its name, of those tasks. */
 enum counted {
+	E_REQUEST, /* that ended, of the traced devices; only if some are filtered out */
 	E_SWITCH, /* context switches */
 	E_SWITCH_SERVER, /* away from the server */
 	E_SWITCH_SUBMITTER,
@@ -104,12 +105,20 @@ enum counted {
 	E_TLB_LOCAL, /* flushes of the CPU's own TLB, other than by a switch of tasks */
 	E_TLB_SENT, /* shootdowns sent to other CPUs */
 	E_TLB_RECEIVED,
+	E_BLOCK_BIO, /* queued to the traced disks */
+	E_BLOCK_SPLIT, /* a bio was too long, and cut in two */
+	E_BLOCK_BIO_MERGE, /* a bio was added to a request that there was */
+	E_BLOCK_RQ_MERGE, /* two requests became one */
+	E_BLOCK_INSERT, /* a request was given to the scheduler, or had to wait */
+	E_BLOCK_ISSUE, /* given to the driver */
+	E_BLOCK_REQUEUE, /* given back by it */
+	E_BLOCK_COMPLETE, /* ended, or a part of it */
 	NR_EVENTS,
 };
 
 /* On one CPU. */
 struct cpu_stats {
-	__u64 since; /* when the present role began; 0: not known yet */
+	__u64 since; /* when the present role began; 0: not known yet. First, see snapshot.c */
 	__u32 role;
 	__u32 interrupted; /* role, while in softirq */
 	__u64 time[NR_ROLES];
@@ -134,11 +143,16 @@ struct anatomy {
 
 #define MAX_STACK 64
 
+enum no_stack {
+	NO_STACK = -1,
+	LOST_STACK = -2, /* counted in stacks_dropped */
+};
+
 /* A sample, for --flame. */
 struct sample_key {
 	__u32 role;
 	__u32 tgid;
-	__s32 kernel_stack;
+	__s32 kernel_stack; /* number of a stack, or enum no_stack */
 	__s32 user_stack;
 	char comm[16];
 };

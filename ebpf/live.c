@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * live.c - the live view's keyboard: q ends it, without Enter where the input is a terminal that is ours.
+ */
+#include <poll.h>
+#include <stdlib.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "trace.h"
+
+static struct termios before;
+static bool changed;
+static bool over; /* nothing more can come */
+
+static void restore(void)
+{
+	if (changed)
+		tcsetattr(STDIN_FILENO, TCSANOW, &before);
+}
+
+/* A process in the background must neither read from its terminal nor change it. */
+void live_begin(void)
+{
+	struct termios now;
+
+	if (!isatty(STDIN_FILENO))
+		return;
+	if (tcgetpgrp(STDIN_FILENO) != getpgrp() || tcgetattr(STDIN_FILENO, &before)) {
+		over = true;
+		return;
+	}
+	now = before;
+	now.c_lflag &= ~(ICANON | ECHO);
+	changed = !tcsetattr(STDIN_FILENO, TCSANOW, &now);
+	atexit(restore);
+}
+
+/* Wait that long, or until a key is pressed. Was it q? */
+bool live_wait(int ms)
+{
+	struct pollfd input = { .fd = over ? -1 : STDIN_FILENO, .events = POLLIN };
+	char key;
+
+	if (poll(&input, 1, ms) <= 0)
+		return false;
+	if (read(STDIN_FILENO, &key, 1) == 1)
+		return key == 'q';
+	over = true;
+	return false;
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * options.c - ubdx-trace's command line.
+ */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "trace.h"
+
+const char *argp_program_version = "ubdx-trace 0.1.0";
+
+enum {
+	OPT_OP = 256,
+	OPT_MODE,
+	OPT_SIZE,
+	OPT_EVENTS,
+	OPT_DURATION,
+	OPT_COUNT,
+	OPT_LIVE,
+	OPT_JSON,
+	OPT_CSV,
+	OPT_HISTOGRAM,
+	OPT_TIMELINE,
+	OPT_TRACE_FILE,
+	OPT_FLAME,
+	OPT_COST,
+	OPT_CLOCK,
+};
+
+static const struct argp_option option_list[] = {
+	{ 0, 0, 0, 0, "Which requests:", 1 },
+	{ "op", OPT_OP, "OP,...", 0, "read, write, flush, discard, write_zeroes", 1 },
+	{ "mode", OPT_MODE, "MODE,...", 0, "transfer modes", 1 },
+	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes, such as 4K or 64K-1M", 1 },
+	{ 0, 0, 0, 0, "For how long (else until COMMAND ends, or until interrupted):", 2 },
+	{ "duration", OPT_DURATION, "SECONDS", 0, "", 2 },
+	{ "count", OPT_COUNT, "N", 0,
+	  "until at least N requests were seen (those that --op, --mode, --size leave)", 2 },
+	{ 0, 0, 0, 0, "What:", 3 },
+	{ "events", OPT_EVENTS, "SET,...", 0,
+	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), block (the block layer's bios and requests), all, none",
+	  3 },
+	{ "histogram", OPT_HISTOGRAM, 0, 0, "each stage's histogram", 3 },
+	{ "timeline", OPT_TIMELINE, "N", 0,
+	  "the anatomy of the first N requests that end with every stage seen", 3 },
+	{ "trace-file", OPT_TRACE_FILE, "FILE", 0, "with --timeline: also for Perfetto", 3 },
+	{ "flame", OPT_FLAME, "FILE", 0, "folded stacks of servers, submitters and kernel threads",
+	  3 },
+	{ "cost", OPT_COST, 0, 0, "what our own programs cost, one by one", 3 },
+	{ 0, 0, 0, 0, "How:", 4 },
+	{ "live", OPT_LIVE, 0, 0,
+	  "refresh each second, until q or ^C; so it is on a terminal if no other way and no end is given",
+	  4 },
+	{ "json", OPT_JSON, 0, 0, "print JSON", 4 },
+	{ "csv", OPT_CSV, 0, 0, "print CSV: a line a stage, and one for each of the other numbers",
+	  4 },
+	{ "clock", OPT_CLOCK, "UNIT", 0,
+	  "what the clock counts: ns, or instructions where UBDX_CLOCK=count says so", 4 },
+	{ 0 }
+};
+
+static int parse_bytes(const char *text, char **end, uint32_t *bytes)
+{
+	unsigned long long value;
+
+	errno = 0;
+	value = strtoull(text, end, 10);
+	if (*end == text || errno || *text == '-')
+		return -EINVAL;
+	if (**end == 'K' || **end == 'k')
+		value <<= 10, (*end)++;
+	else if (**end == 'M' || **end == 'm')
+		value <<= 20, (*end)++;
+	if (value > UINT32_MAX)
+		return -EINVAL;
+	*bytes = value;
+	return 0;
+}
+
+static int parse_range(const char *text, struct options *o)
+{
+	char *end;
+
+	if (parse_bytes(text, &end, &o->min_bytes))
+		return -EINVAL;
+	o->max_bytes = o->min_bytes;
+	if (*end == '-') {
+		o->max_bytes = UINT32_MAX;
+		if (*++end && parse_bytes(end, &end, &o->max_bytes))
+			return -EINVAL;
+	}
+	return *end || o->max_bytes < o->min_bytes ? -EINVAL : 0;
+}
+
+bool is_filtered(const struct options *o)
+{
+	return ~(o->ops & o->modes) || o->min_bytes || o->max_bytes != UINT32_MAX;
+}
+
+static int set_by_name(const char *name)
+{
+	static const struct {
+		const char *name;
+		int set;
+	} sets[] = {
+		{ "cpu", SET_CPU },	{ "syscalls", SET_SYSCALLS },
+		{ "uring", SET_URING }, { "memory", SET_MEMORY },
+		{ "block", SET_BLOCK }, { "all", SET_ALL },
+		{ "none", 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sets); i++)
+		if (!strcmp(name, sets[i].name))
+			return sets[i].set;
+	return -EINVAL;
+}
+
+/* A list of names into a bit set; @bits: the names stand for bits already. */
+static void parse_list(struct argp_state *state, const char *what, char *list,
+		       int (*by_name)(const char *), bool bits, uint32_t *set)
+{
+	char *name, *rest = NULL;
+
+	*set = 0;
+	for (name = strtok_r(list, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+		int found = by_name(name);
+
+		if (found < 0)
+			argp_error(state, "--%s: there is no %s", what, name);
+		*set |= bits ? (uint32_t)found : 1U << found;
+	}
+}
+
+static void parse_device(struct argp_state *state, const char *text, int *dev)
+{
+	const char *digits = text;
+	char *end;
+
+	if (!strncmp(digits, "/dev/", 5))
+		digits += 5;
+	if (!strncmp(digits, "ubdxb", 5))
+		digits += 5;
+	*dev = strtol(digits, &end, 10);
+	if (end == digits || *end || *dev < 0)
+		argp_error(state, "%s is no device; ubdxb0 would be one", text);
+}
+
+static uint64_t parse_count(struct argp_state *state, const char *text, uint64_t most)
+{
+	unsigned long long value;
+	char *end;
+
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (*end || errno || !value || value > most || *text == '-')
+		argp_error(state, "%s is no number of requests", text);
+	return value;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+	char *end;
+
+	switch (key) {
+	case OPT_OP:
+		parse_list(state, "op", arg, op_by_name, false, &o->ops);
+		break;
+	case OPT_MODE:
+		parse_list(state, "mode", arg, ubdx_xfer_by_name, false, &o->modes);
+		break;
+	case OPT_EVENTS:
+		parse_list(state, "events", arg, set_by_name, true, &o->sets);
+		break;
+	case OPT_SIZE:
+		if (parse_range(arg, o))
+			argp_error(state, "--size %s is no size or range, such as 4K or 64K-1M",
+				   arg);
+		break;
+	case OPT_DURATION:
+		o->duration = strtod(arg, &end);
+		if (*end || !(o->duration > 0))
+			argp_error(state, "--duration %s is no time in seconds", arg);
+		break;
+	case OPT_COUNT:
+		o->count = parse_count(state, arg, UINT64_MAX);
+		break;
+	case OPT_TIMELINE:
+		o->timeline = parse_count(state, arg, 100000);
+		break;
+	case OPT_LIVE:
+		o->live = true;
+		break;
+	case OPT_JSON:
+		o->json = true;
+		break;
+	case OPT_CSV:
+		o->csv = true;
+		break;
+	case OPT_HISTOGRAM:
+		o->histogram = true;
+		break;
+	case OPT_TRACE_FILE:
+		o->trace_file = arg;
+		break;
+	case OPT_FLAME:
+		o->flame_file = arg;
+		break;
+	case OPT_COST:
+		o->cost = true;
+		break;
+	case OPT_CLOCK:
+		o->clock = arg;
+		break;
+	case ARGP_KEY_ARG:
+		if (state->quoted && state->next > state->quoted) {
+			o->command = &state->argv[state->next - 1];
+			state->next = state->argc;
+			break;
+		}
+		if (o->dev >= 0)
+			argp_error(state, "one device, or none for all of them");
+		parse_device(state, arg, &o->dev);
+		break;
+	case ARGP_KEY_END:
+		if (o->trace_file && !o->timeline)
+			argp_error(state, "--trace-file needs --timeline N");
+		if (o->timeline && o->count)
+			argp_error(state,
+				   "--timeline N ends after N requests; --count is another number");
+		if (o->json && o->csv)
+			argp_error(state, "--json or --csv");
+		if (o->live && (o->json || o->csv || o->timeline || o->command))
+			argp_error(state,
+				   "--live is without --json, --csv, --timeline and COMMAND");
+		if (o->timeline && (o->json || o->csv))
+			argp_error(state, "--timeline prints text; --trace-file is for programs");
+		if (!o->duration && !o->count && !o->timeline && !o->json && !o->csv &&
+		    !o->command && isatty(STDOUT_FILENO))
+			o->live = true;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+static const struct argp parser = {
+	.options = option_list,
+	.parser = parse_option,
+	.args_doc = "[DEVICE] [-- COMMAND...]",
+	.doc = "Show what each request of a ubdx device costs, stage by stage, and what it did. With COMMAND: run it, trace until it "
+	       "ends, and end with its exit status. If enough was seen before (--duration, --count, --timeline) it gets SIGTERM, and "
+	       "the exit status is 0.\v"
+	       "Stages: publish (T0-T1: prepared, handed to the channel), deliver (T1-T2: until the server's task has it), move "
+	       "(T2-T4: payload moved or exposed), serve (T4-T5: the server), release (T5-T6: copied back, unmapped), end (T6-T7). "
+	       "docs/tracing.md has an example.",
+};
+
+/* Ends the process if they make no sense. */
+void parse_options(int argc, char **argv, struct options *o)
+{
+	argp_err_exit_status = EXIT_USAGE;
+	argp_parse(&parser, argc, argv, ARGP_IN_ORDER, NULL, o);
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * snapshot.c - reads what the kernel's half has counted so far, of all CPUs.
+ */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tracer.h"
+
+uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* ---- requests ---- */
+
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct class_key));
+}
+
+/* @sign: 1 to add, -1 to take away. */
+static void add_up(struct class_stats *sum, const struct class_stats *part, int sign)
+{
+	size_t i, b;
+
+	sum->count += sign * part->count;
+	sum->bytes += sign * part->bytes;
+	sum->errors += sign * part->errors;
+	sum->incomplete += sign * part->incomplete;
+	sum->disordered += sign * part->disordered;
+	sum->no_read += sign * part->no_read;
+	for (i = 0; i < NR_MOVED; i++)
+		sum->moved[i] += sign * part->moved[i];
+	for (i = 0; i < NR_INTERVALS; i++) {
+		sum->sum[i] += sign * part->sum[i];
+		for (b = 0; b < NR_BUCKETS; b++)
+			sum->hist[i][b] += sign * part->hist[i][b];
+	}
+}
+
+static int read_classes(struct tracer *t, struct snapshot *s)
+{
+	int fd = bpf_map__fd(t->skel->maps.classes), stats = bpf_map__fd(t->skel->maps.stats), cpu;
+	struct class_stats *parts = calloc(t->nr_cpus, sizeof(*parts));
+	struct class_key key, *last = NULL;
+	uint32_t place;
+
+	s->classes = calloc(MAX_CLASSES, sizeof(*s->classes));
+	if (!parts || !s->classes) {
+		free(parts);
+		return -ENOMEM;
+	}
+	while (s->nr_classes < MAX_CLASSES && !bpf_map_get_next_key(fd, last, &key)) {
+		struct class *c = &s->classes[s->nr_classes];
+
+		last = &key;
+		if (bpf_map_lookup_elem(fd, &key, &place) ||
+		    bpf_map_lookup_elem(stats, &place, parts))
+			continue;
+		c->key = key;
+		for (cpu = 0; cpu < t->nr_cpus; cpu++)
+			add_up(&c->stats, &parts[cpu], 1);
+		s->nr_classes++;
+	}
+	free(parts);
+	qsort(s->classes, s->nr_classes, sizeof(*s->classes), by_key);
+	return 0;
+}
+
+/* Requests that have ended since everything was attached. */
+uint64_t requests_so_far(struct tracer *t)
+{
+	struct snapshot s = { 0 };
+	uint64_t n = 0;
+
+	if (!read_classes(t, &s))
+		n = snapshot_requests(&s) - snapshot_requests(&t->base);
+	free(s.classes);
+	return n;
+}
+
+/* ---- CPUs ---- */
+
+/*
+ * A CPU's numbers may change while they are copied, and a slice's time then be in them twice, or not at
+ * all. `since` is what is copied first: if it is the same the next time, nothing has changed in between.
+ * A CPU that never keeps still for so long is taken as it is.
+ */
+static int copy_cpus(struct tracer *t, struct cpu_stats *cpus)
+{
+	int fd = bpf_map__fd(t->skel->maps.cpus), cpu, tries, left = t->nr_cpus;
+	struct cpu_stats *next = calloc(t->nr_cpus, sizeof(*next));
+	bool *settled = calloc(t->nr_cpus, sizeof(*settled));
+	uint32_t zero = 0;
+	int ret = -ENOMEM;
+
+	if (!next || !settled)
+		goto out;
+	ret = bpf_map_lookup_elem(fd, &zero, cpus);
+	for (tries = 0; !ret && left && tries < 100; tries++) {
+		ret = bpf_map_lookup_elem(fd, &zero, next);
+		for (cpu = 0; !ret && cpu < t->nr_cpus; cpu++) {
+			if (settled[cpu])
+				continue;
+			settled[cpu] = next[cpu].since == cpus[cpu].since;
+			left -= settled[cpu];
+			if (!settled[cpu])
+				cpus[cpu] = next[cpu];
+		}
+	}
+out:
+	free(settled);
+	free(next);
+	return ret;
+}
+
+/* What a role has had so far counts up to now, which is after all that the CPUs say. */
+static int read_cpus(struct tracer *t, struct snapshot *s)
+{
+	struct cpu_stats *cpus = calloc(t->nr_cpus, sizeof(*cpus));
+	int cpu, i, ret;
+
+	if (!cpus)
+		return -ENOMEM;
+	ret = copy_cpus(t, cpus);
+	s->at = now_ns();
+	for (cpu = 0; !ret && cpu < t->nr_cpus; cpu++) {
+		const struct cpu_stats *c = &cpus[cpu];
+
+		for (i = 0; i < NR_ROLES; i++)
+			s->time[i] += c->time[i];
+		for (i = 0; i < NR_EVENTS; i++)
+			s->events[i] += c->events[i];
+		if (c->since && c->since < s->at && c->role < NR_ROLES)
+			s->time[c->role] += s->at - c->since;
+	}
+	free(cpus);
+	return ret;
+}
+
+/* ---- all of it ---- */
+
+static void read_probes(struct tracer *t, struct snapshot *s)
+{
+	size_t i;
+
+	for (i = 0; i < nr_probe_kinds; i++) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t size = sizeof(info);
+		struct probe *p = &s->probes[s->nr_probes];
+
+		if (probe_list[i].set && !(t->sets & probe_list[i].set))
+			continue;
+		p->name = probe_list[i].event;
+		/* on_queue is so now and then only */
+		p->attached = bpf_program__autoload(probe_program(t, &probe_list[i]));
+		if (p->attached &&
+		    !bpf_prog_get_info_by_fd(bpf_program__fd(probe_program(t, &probe_list[i])),
+					     &info, &size)) {
+			p->runs = info.run_cnt;
+			p->spent = info.run_time_ns;
+			p->missed = info.recursion_misses;
+		}
+		s->nr_probes++;
+	}
+}
+
+/* What has been counted from the first attaching on; since() makes it what is shown. */
+int take_snapshot(struct tracer *t, struct snapshot *s)
+{
+	int ret;
+
+	memset(s, 0, sizeof(*s));
+	s->nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	ret = read_cpus(t, s) ?: read_classes(t, s);
+	if (ret)
+		return trace_fail("what was counted can't be read: %s", strerror(-ret));
+	read_probes(t, s);
+	s->classes_dropped = t->skel->bss->classes_dropped;
+	s->anatomies_dropped = t->skel->bss->anatomies_dropped;
+	s->roles_dropped = t->skel->bss->roles_dropped;
+	s->samples_dropped = t->skel->bss->samples_dropped;
+	s->stacks_dropped = t->skel->bss->stacks_dropped;
+	if (t->hardware)
+		s->nr_hardware = hardware_read(t->hardware, s->hardware);
+	return 0;
+}
+
+/* Leave in @s what came after @before. */
+void since(struct snapshot *s, const struct snapshot *before)
+{
+	size_t i, k;
+
+	s->seconds = (s->at - before->at) / 1e9;
+	s->wall = (s->at - before->at) * s->nr_cpus;
+	s->classes_dropped -= before->classes_dropped;
+	s->anatomies_dropped -= before->anatomies_dropped;
+	s->roles_dropped -= before->roles_dropped;
+	s->samples_dropped -= before->samples_dropped;
+	s->stacks_dropped -= before->stacks_dropped;
+	for (i = 0; i < NR_ROLES; i++)
+		s->time[i] -= before->time[i];
+	for (i = 0; i < NR_EVENTS; i++)
+		s->events[i] -= before->events[i];
+	for (i = 0; i < s->nr_hardware && i < before->nr_hardware; i++)
+		s->hardware[i].value -= before->hardware[i].value;
+	for (i = 0; i < s->nr_classes; i++)
+		for (k = 0; k < before->nr_classes; k++)
+			if (!by_key(&s->classes[i].key, &before->classes[k].key))
+				add_up(&s->classes[i].stats, &before->classes[k].stats, -1);
+	for (i = 0; i < s->nr_probes && i < before->nr_probes; i++) {
+		s->probes[i].runs -= before->probes[i].runs;
+		s->probes[i].spent -= before->probes[i].spent;
+		s->probes[i].missed -= before->probes[i].missed;
+	}
+}
