@@ -526,7 +526,7 @@ static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 	bool late;
 
 	rcu_read_lock();
-	sq = smp_load_acquire(&q->sq);
+	sq = smp_load_acquire(&q->sq); /* and when it came, see ubdx_set_sq() */
 	/* tag < 0: being requeued with an elevator, not at the server */
 	if (!sq || tag < 0)
 		goto unlock;

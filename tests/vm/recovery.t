@@ -179,8 +179,11 @@ add --target loop --file /tmp/file --recovery reissue
 kill_server
 ok "no mode that carries everything" turned_down --target loop --file /tmp/file --offer splice
 # known to the driver only when the server is ready
-ok "nothing but modes that the driver believes who is privileged only" eval '! within 10 setpriv --bounding-set=-sys_admin \
-	--inh-caps=-sys_admin ubdx recover --target loop --file /tmp/file --offer user "$dev" && is_state quiesced'
+unprivileged() {
+	! within 10 setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin ubdx recover --target loop --file /tmp/file --offer user "$dev" &&
+		is_state quiesced
+}
+ok "nothing but modes that take a server's word, offered by one without privilege" unprivileged
 ok "after that another gets it" ubdx recover --target loop --file /tmp/file "$dev"
 server=$(<"$sys/ubdx/server_pid")
 truncate -s 8M /tmp/small
