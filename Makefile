@@ -25,7 +25,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
+.PHONY: help run check summary run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -39,7 +39,10 @@ run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and say where its 
 check: ## hold the last run's results against what is promised of them
 	@$(IN) experiments/compare/check.py experiments/results/compare/$(KERNEL)/results.json
 
-run-quick: guest ## the same with a part of the grid, for CI
+summary: ## have README.md say what the committed comparison says
+	@$(IN) experiments/compare/summary.py experiments/results/compare/backports README.md
+
+run-quick: guest ## the comparison with a part of the grid, for CI
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick
 
 amortise: guest ## what mode map costs as more requests share a zap (map_batch): table, figure, raw data
