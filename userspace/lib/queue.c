@@ -198,13 +198,16 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 
 /*
  * The ring itself is released some time after its descriptor is closed. Nobody who has seen the
- * server exit may find the channel open because of that, so it is taken out first.
+ * server exit may find the channel open because of that, so it is taken out first. Not where commands
+ * are out, if the device was never started: kernels to 6.12 would wait for them here. The ring's end has the
+ * driver send them back.
  */
 static void ubdx_ring_exit(struct ubdx_queue *q)
 {
 	if (q->ring.ring_fd < 0)
 		return;
-	io_uring_unregister_files(&q->ring);
+	if (!q->live)
+		io_uring_unregister_files(&q->ring);
 	io_uring_queue_exit(&q->ring);
 }
 
