@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154 # the caller's options
 #
-# What the experiments' run.sh share (sourced on the host, at the top of the tree, with the experiment's name): begin, boot, report, keep.
-# The caller has the options $kernel and $seed. All of a run is in $work until it is complete.
+# What the experiments' run.sh share (sourced on the host, at the top of the tree, with the experiment's name): begin, boot, report, keep;
+# and one_boot, which is all of it where there is one boot and nothing to choose. Else the caller has the options $kernel and $seed. All of a run is in $work until it is complete.
 
 experiment=$1
 work='' running=()
@@ -102,4 +102,48 @@ keep() {
 	done
 	[[ -z $file ]] || lab/in python3 -B experiments/lib/same.py "$work/committed" "$results" || true
 	echo "Results, figure and manifest: $results ($SECONDS s)"
+}
+
+one_boot_usage() {
+	cat <<-END
+	usage: experiments/$experiment/run.sh [OPTION...]
+	$1
+
+	  --kernel NAME     the lab's kernel: stable or backports (backports)
+	  --seed N          fio's and the machine's seed (42)
+	  --results DIR     where the results go (experiments/results/$experiment/KERNEL)
+	  -h, --help        this text
+	END
+}
+
+# one_boot WHAT PROGRAM... -- OPTION...: an experiment that is one boot. WHAT is for its usage, OPTIONs are the command line's.
+one_boot() {
+	local what=$1 kernel=backports seed=42 results=''
+	local -a programs=()
+	shift
+	while [[ $1 != -- ]]; do
+		programs+=("$1")
+		shift
+	done
+	shift
+	while (($#)); do
+		case $1 in
+		-h | --help) one_boot_usage "$what"; exit 0 ;;
+		--kernel | --seed | --results)
+			(($# > 1)) || bad_usage "$1 needs a value"
+			printf -v "${1#--}" %s "$2"
+			shift
+			;;
+		*) bad_usage "unknown option $1; see --help" ;;
+		esac
+		shift
+	done
+	[[ $seed =~ ^[0-9]+$ ]] || bad_usage "--seed takes a number"
+	[[ -n $results ]] || results=experiments/results/$experiment/$kernel
+	begin "${programs[@]}"
+	boot_guest "$work/$seed" --seed "$seed" -- --seed "$seed" &
+	running=($!)
+	await_boots
+	report "$work/$seed"
+	keep "$results"
 }

@@ -8,44 +8,5 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . experiments/lib/host.sh stages
 
-usage() {
-	cat <<-'END'
-	usage: experiments/stages/run.sh [OPTION...]
-	How many instructions a request spends in each of its stages, in each transfer mode, as ubdx-trace sees it.
-
-	  --kernel NAME     the lab's kernel: stable or backports (backports)
-	  --seed N          fio's and the machine's seed (42)
-	  --results DIR     where the results go (experiments/results/stages/KERNEL)
-	  -h, --help        this text
-	END
-}
-
-parse() {
-	kernel=backports seed=42 results=''
-	while (($#)); do
-		case $1 in
-		-h | --help) usage; exit 0 ;;
-		--kernel | --seed | --results)
-			(($# > 1)) || bad_usage "$1 needs a value"
-			printf -v "${1#--}" %s "$2"
-			shift
-			;;
-		*) bad_usage "unknown option $1; see --help" ;;
-		esac
-		shift
-	done
-	[[ $seed =~ ^[0-9]+$ ]] || bad_usage "--seed takes a number"
-	[[ -n $results ]] || results=experiments/results/stages/$kernel
-}
-
-main() {
-	parse "$@"
-	begin ubdx ubdx-trace
-	boot_guest "$work/$seed" --seed "$seed" -- --seed "$seed" &
-	running=($!)
-	await_boots
-	report "$work/$seed"
-	keep "$results"
-}
-
-main "$@"
+one_boot "How many instructions a request spends in each of its stages, in each transfer mode, as ubdx-trace sees it." \
+	ubdx ubdx-trace -- "$@"
