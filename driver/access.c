@@ -129,8 +129,9 @@ static __always_inline size_t ubdx_access_copy(struct request *rq, size_t skip,
 		done += got;
 		skip = 0;
 		if (got < want || !iov_iter_count(iter))
-			break;
+			goto end; /* these are two loops, one in the other */
 	}
+end:
 	pagefault_enable();
 	return done;
 }

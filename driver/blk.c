@@ -253,10 +253,18 @@ void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_resul
 		ubdx_end(q, slot, result);
 }
 
-/* Is the request out for longer than the server may keep it? */
-static bool ubdx_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+/* For how many jiffies the request has been out. In this order: one that begins meanwhile is not old. */
+static u32 ubdx_age(const struct ubdx_slot *slot)
 {
-	return (u32)jiffies - slot->start >= msecs_to_jiffies(q->dev->params.timeout_ms);
+	u32 start = READ_ONCE(slot->start);
+
+	return (u32)jiffies - start;
+}
+
+/* Is that longer than the server may keep it? */
+static bool ubdx_late(const struct ubdx_queue *q, u32 age)
+{
+	return age >= msecs_to_jiffies(q->dev->params.timeout_ms);
 }
 
 /**
@@ -267,7 +275,7 @@ static bool ubdx_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
  */
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen)
 {
-	bool late = ubdx_late(q, slot);
+	bool late = ubdx_late(q, ubdx_age(slot));
 
 	if (READ_ONCE(q->dev->recovers) &&
 	    (!seen || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)) {
@@ -286,7 +294,9 @@ void ubdx_abort_batch(struct ubdx_server_queue *sq)
 
 	if (xfer)
 		xfer->release_gathered(sq);
+	local_bh_disable(); /* as for all ends, see above */
 	ubdx_end_batch(sq);
+	local_bh_enable();
 }
 
 /*
@@ -378,7 +388,7 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 	slot->rq = rq;
 	slot->op = op - 1;
 	slot->xfer = ubdx_xfer_select(q, slot, rq);
-	slot->start = jiffies;
+	WRITE_ONCE(slot->start, jiffies);
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
 	ubdx_stage_then(q, slot, UBDX_T_QUEUE, now);
 	return true;
@@ -523,7 +533,9 @@ static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 	struct ubdx_queue *q = rq->mq_hctx->driver_data;
 	struct ubdx_server_queue *sq;
 	int tag = READ_ONCE(rq->tag);
+	unsigned long served;
 	bool late;
+	u32 age;
 
 	rcu_read_lock();
 	sq = smp_load_acquire(&q->sq); /* and when it came, see ubdx_set_sq() */
@@ -532,9 +544,11 @@ static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 		goto unlock;
 
 	/* Its server is another one, gone, which for some reason can't let go of it. */
-	if ((s32)(q->slots[tag].start - sq->started) < 0)
+	age = ubdx_age(&q->slots[tag]);
+	served = jiffies - sq->started;
+	if (age > served)
 		goto unlock;
-	late = ubdx_late(q, &q->slots[tag]);
+	late = ubdx_late(q, age);
 	if (late && ubdx_slot_state(&q->slots[tag]) == UBDX_SLOT_CLAIMED)
 		ubdx_server_kill(sq->srv);
 	if (late || READ_ONCE(sq->task->flags) & PF_EXITING)
@@ -568,8 +582,12 @@ int ubdx_tag_set_init(struct ubdx_dev *dev)
 	set->queue_depth = dev->params.depth;
 	set->numa_node = dev->params.numa_node;
 	set->timeout = UBDX_TIMEOUT_TICK;
-	/* With an elevator there is no queue_rqs. Who wants one can still set it. */
-	set->flags = BLK_MQ_F_NO_SCHED_BY_DEFAULT | UBDX_MQ_F_SHOULD_MERGE;
+	/*
+	 * With an elevator there is no queue_rqs. Who wants one can still set it. And a CPU that goes
+	 * offline must not wait, with the hotplug lock held, for requests that only a process can end:
+	 * it may need that lock, or not even be there.
+	 */
+	set->flags = BLK_MQ_F_NO_SCHED_BY_DEFAULT | UBDX_MQ_F_SHOULD_MERGE | BLK_MQ_F_STACKING;
 	set->driver_data = dev;
 	return blk_mq_alloc_tag_set(set);
 }

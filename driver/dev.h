@@ -31,8 +31,8 @@
  * end: its pages, and slot->rq, op and xfer, stay as they are. A claim takes the request with its
  * users, and who has claimed it and finds some left leaves it to them (ENDING). Where there is none,
  * as in mode `copy` always, to claim costs one exchange and nothing more. A user either lets go in
- * bounded time (no page fault of the server's memory is waited for by one), or its mode's @cut makes
- * it go (xfer.h), so an abort needs to wait for neither.
+ * bounded time (it waits for no page fault of the server's memory, and for no memory that ending requests
+ * would free), or its mode's @cut makes it go (xfer.h), so an abort needs to wait for neither.
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
@@ -46,7 +46,8 @@
  * wait there.
  * What the server's own task has claimed meanwhile it ends, or moves on, if it sees sq->dead unset, in
  * a critical section for which step 1 waits, too: so the abort sees the new state. In such a section are
- * all of its claims as well, so none is made when the slot may hold a request of the next server.
+ * its commits' claims as well, so none is made when the slot may hold a request of the next server;
+ * what it delivers it claims by the whole sequence number.
  *
  * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
  * ends I/O takes it), srv->abort_lock; uring_lock, sq->lock. Leaves: dev->state_lock,
@@ -123,7 +124,7 @@ struct ubdx_slot {
 struct ubdx_stamps {
 	u32 seq;
 	u64 at[UBDX_NR_STAGES];
-	u32 moved[UBDX_NR_MOVED];
+	atomic_t moved[UBDX_NR_MOVED]; /* by any number of threads at once */
 };
 
 /* So many requests at once are ended together while somebody traces. */
@@ -195,7 +196,7 @@ struct ubdx_server_queue {
 	void *ctx; /* its io_uring, for comparison only */
 	struct io_uring_cmd *attached; /* parked as long as the ring lives; taken by xchg */
 	bool dead;
-	u32 started; /* jiffies, when it became the queue's; requests from before are another's */
+	unsigned long started; /* jiffies; older requests are another's */
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
 	unsigned int desc_order;
 	struct ubdx_report *report; /* a page, mapped by the server, who writes it */

@@ -424,6 +424,12 @@ void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_ser
 	spin_unlock(&dev->state_lock);
 }
 
+/* Unless it is being stopped. */
+static bool ubdx_dev_may_recover(const struct ubdx_dev *dev)
+{
+	return dev->params.recovery != UBDX_RECOVERY_FAIL;
+}
+
 /**
  * ubdx_dev_create_disk - make the block device.
  * @dev:	device.
@@ -441,15 +447,17 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 		return PTR_ERR(disk);
 	get_device(&dev->device); /* the disk's; a disk that isn't added doesn't drop it */
 	ubdx_set_sq(dev, dev->srv);
+	/* before anybody can see it and send requests */
+	WRITE_ONCE(dev->recovers, ubdx_dev_may_recover(dev));
 	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
 	if (ret) {
+		WRITE_ONCE(dev->recovers, false);
 		ubdx_set_sq(dev, NULL);
 		put_disk(disk);
 		ubdx_dev_put(dev);
 		return ret;
 	}
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, disk);
-	WRITE_ONCE(dev->recovers, dev->params.recovery != UBDX_RECOVERY_FAIL);
 	queue_work(ubdx_scan_wq, &dev->scan_work);
 	return 0;
 }
@@ -461,9 +469,11 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
  */
 int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
+	u64 offered;
 	int ret;
 
 	mutex_lock(&dev->lock);
+	offered = dev->xfer_offered;
 	if (dev->state == UBDX_S_LIVE)
 		ret = -EBUSY;
 	else if (dev->state == UBDX_S_DEAD)
@@ -474,8 +484,12 @@ int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
 		ret = -EINVAL;
 	if (!ret)
 		ret = ubdx_xfer_offer(dev, xfer_modes, dev->srv->trusted);
-	if (!ret)
+	if (!ret) {
 		ret = dev->disk ? ubdx_dev_resume(dev) : ubdx_dev_create_disk(dev);
+		/* what this one may not have, the next one may */
+		if (ret)
+			WRITE_ONCE(dev->xfer_offered, offered);
+	}
 	mutex_unlock(&dev->lock);
 	return ret;
 }
@@ -608,7 +622,7 @@ int ubdx_dev_stop(struct ubdx_dev *dev, bool force, const struct mm_struct *owne
 	} else {
 		ret = -EPERM;
 		if (force && dev->disk)
-			WRITE_ONCE(dev->recovers, true);
+			WRITE_ONCE(dev->recovers, ubdx_dev_may_recover(dev));
 	}
 	mutex_unlock(&dev->lock);
 	return ret;

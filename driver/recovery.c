@@ -11,7 +11,7 @@
  *
  * q->sq is changed with no queue_rq under way. Who looks at it otherwise (the timeout handler, sysfs)
  * is in an RCU read-side critical section, and the ubdx_server is put a grace period after q->sq was
- * cleared.
+ * cleared, or after del_gendisk() has seen to it that nobody looks.
  */
 #include <linux/blk-mq.h>
 #include <linux/delay.h>

@@ -121,7 +121,7 @@ static inline void ubdx_moved(struct ubdx_queue *q, struct ubdx_slot *slot, enum
 {
 	atomic64_add(nr, &q->moved[what]);
 	if (static_branch_unlikely(&ubdx_traced))
-		q->stamps[slot - q->slots].moved[what] += nr;
+		atomic_add(nr, &q->stamps[slot - q->slots].moved[what]);
 }
 
 #endif /* UBDX_STAGE_H */

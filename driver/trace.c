@@ -76,6 +76,7 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 	u16 tag = slot - q->slots;
 	const struct ubdx_stamps *stamps = &q->stamps[tag];
 	u32 seq = ubdx_slot_seq(slot);
+	unsigned int i;
 
 	done->dev = q->dev->id;
 	done->qid = q->qid;
@@ -90,7 +91,8 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 	done->error = blk_status_to_errno(result.status);
 	if (likely(stamps->seq == seq)) {
 		memcpy(done->stamp, stamps->at, sizeof(done->stamp));
-		memcpy(done->moved, stamps->moved, sizeof(done->moved));
+		for (i = 0; i < UBDX_NR_MOVED; i++)
+			done->moved[i] = atomic_read(&stamps->moved[i]);
 	} else {
 		memset(done->stamp, 0, sizeof(done->stamp));
 		memset(done->moved, 0, sizeof(done->moved));

@@ -10,6 +10,7 @@
  * _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages come from slab
  * caches without a usercopy region, and hardened usercopy would refuse them.
  */
+#include <linux/sched/mm.h>
 #include <linux/uio.h>
 
 #include "xfer.h"
@@ -26,12 +27,15 @@ static __always_inline size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubd
 	struct request *rq = slot->rq;
 	struct req_iterator rq_iter;
 	struct iov_iter iter;
+	unsigned int noio;
 	struct bio_vec bv;
 	size_t done = 0;
 
 	if (import_ubuf(direction, u64_to_user_ptr(sq->tags[rq->tag].addr), len, &iter))
 		return 0;
 
+	/* Should the server's memory have to be made, this must not wait for a request, such as this one. */
+	noio = memalloc_noio_save();
 	/*
 	 * Without high memory the pages of a multi-page bvec are contiguous in the kernel's address
 	 * space too, so one copy does for all of them.
@@ -42,8 +46,10 @@ static __always_inline size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubd
 
 		done += got;
 		if (got < want || done == len)
-			break;
+			goto end; /* these are two loops, one in the other */
 	}
+end:
+	memalloc_noio_restore(noio);
 	return done;
 }
 

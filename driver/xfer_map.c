@@ -155,9 +155,11 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 	u32 pos = ubdx_page_offset(slot->rq), nr = 0;
 	vm_fault_t ret = VM_FAULT_NOPAGE;
 	struct req_iterator iter;
+	unsigned int noio;
 	struct bio_vec bv;
 
 	WRITE_ONCE(slot->exposed, srv); /* before the first of them is there */
+	noio = memalloc_noio_save(); /* the request can't end before, so memory mustn't wait for it */
 	rq_for_each_segment(bv, slot->rq, iter) {
 		/* two segments can share a page */
 		if (pos >> PAGE_SHIFT == nr) {
@@ -169,10 +171,12 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 			continue;
 		ret = ubdx_map_put_in(&run);
 		if (unlikely(ret != VM_FAULT_NOPAGE))
-			return ret;
+			goto end; /* these are two loops, one in the other */
 	}
 	if (run.nr)
 		ret = ubdx_map_put_in(&run);
+end:
+	memalloc_noio_restore(noio);
 	ubdx_moved(q, slot, UBDX_MOVED_MAPPED, nr);
 	return ret;
 }

@@ -59,21 +59,17 @@ static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct reques
 /* ---- spans ---- */
 
 /*
- * A span for the request that the caller uses. It is a user of its own: it can be cut off at once, while
- * the caller still walks the request's pages.
+ * Have @span, which is fresh memory, be one for the request that the caller uses. It is a user of its own:
+ * it can be cut off at once, while the caller still walks the request's pages. Returns 0, or -ESTALE or
+ * -ENODEV: then it is none.
  */
-static struct ubdx_span *ubdx_span_open(struct ubdx_server *srv, struct file *file,
-					const struct ubdx_use *use)
+static int ubdx_span_open(struct ubdx_span *span, struct ubdx_server *srv, struct file *file,
+			  const struct ubdx_use *use)
 {
-	struct ubdx_span *span = kmalloc(sizeof(*span), GFP_KERNEL_ACCOUNT);
 	bool dead;
 
-	if (!span)
-		return ERR_PTR(-ENOMEM);
-	if (!ubdx_slot_get(use->slot, use->seq)) {
-		kfree(span);
-		return ERR_PTR(-ESTALE);
-	}
+	if (!ubdx_slot_get(use->slot, use->seq))
+		return -ESTALE;
 	refcount_set(&span->ref, 1);
 	span->cut = false;
 	span->use = *use;
@@ -86,10 +82,9 @@ static struct ubdx_span *ubdx_span_open(struct ubdx_server *srv, struct file *fi
 	if (dead) {
 		ubdx_use_end(&span->use);
 		fput(file);
-		kfree(span);
-		return ERR_PTR(-ENODEV);
+		return -ENODEV;
 	}
-	return span;
+	return 0;
 }
 
 static void ubdx_span_put(struct ubdx_span *span)
@@ -189,11 +184,12 @@ static ssize_t ubdx_splice_pages(struct ubdx_span *span, struct pipe_inode_info 
 		else /* lets go of it if it doesn't take it */
 			ret = add_to_pipe(pipe, &buf);
 		if (ret < 0)
-			break;
+			goto end; /* these are two loops, one in the other */
 		done += ret;
 		if (done == len)
-			break;
+			goto end;
 	}
+end:
 	return done ?: ret;
 }
 
@@ -207,18 +203,21 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	u32 bytes;
 	ssize_t ret;
 
+	/* Memory may have to wait for requests, so before this one is held. */
+	span = kmalloc(sizeof(*span), GFP_KERNEL_ACCOUNT);
+	if (!span)
+		return -ENOMEM;
 	ret = ubdx_use_find(srv, *ppos, &use);
 	if (!ret)
 		ret = ubdx_use_begin(srv, &use, UBDX_OP_WRITE, UBDX_ACCESS_SPLICE);
 	if (ret)
-		return ret;
+		goto free;
 	bytes = blk_rq_bytes(use.slot->rq);
-	if (use.offset >= bytes)
-		goto end;
-	span = ubdx_span_open(srv, file, &use);
-	if (IS_ERR(span)) {
-		ret = PTR_ERR(span);
-		goto end;
+	if (use.offset < bytes)
+		ret = ubdx_span_open(span, srv, file, &use);
+	if (ret || use.offset >= bytes) {
+		ubdx_use_end(&use);
+		goto free;
 	}
 	ret = ubdx_splice_pages(span, pipe, use.offset, min(len, bytes - use.offset));
 	if (ret > 0) {
@@ -226,8 +225,10 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 		ubdx_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);
 	}
 	ubdx_span_put(span);
-end:
 	ubdx_use_end(&use);
+	return ret;
+free:
+	kfree(span);
 	return ret;
 }
 

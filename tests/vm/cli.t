@@ -92,6 +92,8 @@ fault "add: /tmp/file: *fit*" add --target loop --file /tmp/file --size 2M
 fault "add: *CPU 7*" add --target null --size 1M --cpus 7
 fault "add: *NUMA node 3*" add --target null --size 1M --numa-node 3
 fault "add: *physical*" add --target null --size 1M --block-size 4096 --physical-block-size 512
+fault "add: *preferred*1000*" add --target null --size 1M --io-opt 1000
+fault "add: *preferred*2048*4096*" add --target null --size 1M --block-size 4096 --io-opt 2048
 fault "info: there is no device 7" info 7
 fault "set: *no device 7" set --xfer copy 7
 fault "del: *no device 7" del 7
@@ -115,7 +117,7 @@ usage "add: there is no target disk*null*mem*loop*" add --target disk
 usage "add: there is no transfer mode teleport*copy*" add --target null --size 1M --xfer teleport
 usage "add: 5: takes no operand" add --target null --size 1M 5
 for setting in "depth 0" "depth 100000" "depth 4097" "queues 0" "size 0" "max-io 2K" "max-io 8M" "block-size 256" \
-	"block-size 8K" "timeout 0" "id 99999999999" "size 99999999999999999999" "size 16777216T"; do
+	"block-size 8K" "physical-block-size 2M" "dma-align 1" "timeout 0" "id 99999999999" "size 99999999999999999999" "size 16777216T"; do
 	# shellcheck disable=SC2086 # words
 	usage "add: --$setting is out of range*" add --target null --size 1M --$setting
 done

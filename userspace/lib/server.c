@@ -281,6 +281,11 @@ static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_feat
 			-EINVAL,
 			"a physical block of %u bytes is smaller than the logical one (%u)",
 			p->physical_block_size, p->logical_block_size);
+	if (p->io_opt % (p->logical_block_size ?: 512))
+		return ubdx_fail(
+			-EINVAL,
+			"a preferred request of %u bytes is not one of whole logical blocks (%u)",
+			p->io_opt, p->logical_block_size ?: 512);
 	if (p->numa_node >= 0 && (numa_available() < 0 || p->numa_node > numa_max_node() ||
 				  !numa_bitmask_isbitset(numa_all_nodes_ptr, p->numa_node)))
 		return ubdx_fail(-EINVAL, "this machine has no NUMA node %d", p->numa_node);

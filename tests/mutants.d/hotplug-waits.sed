@@ -1,0 +1,3 @@
+# test: hotplug
+# file: driver/blk.c
+s/ | BLK_MQ_F_STACKING//
