@@ -3,6 +3,6 @@
 #
 # lab: --clock count --timeout 600
 #
-# ubdx-trace on the counting clock: what it says is as true there, and its unit is another.
+# ubdx-trace on the counting clock: what it counts is as true there, and its unit is another.
 
 exec tests/vm/ubdx-trace.t
