@@ -229,7 +229,7 @@ main() {
 		# shellcheck disable=SC2086 # words of the table
 		run_row "$row" "$kind" $arguments
 		# in one go, as another boot may be writing beside this one
-		printf '%s [%2d/%d] %-26s %s\n' "$boot" $nr ${#list[@]} "$row" "$outcome"
+		printf '%s, seed %s [%2d/%d] %-26s %s\n' "$boot" "$seed" $nr ${#list[@]} "$row" "$outcome"
 	done
 }
 

@@ -17,6 +17,8 @@ from pathlib import Path
 
 SIZES = {"4k": 4096, "64k": 65536, "512k": 524288}
 SECTOR = 512
+# ublk's ways to serve a request whose payload nobody looks at: what ubdx's untouched modes are held against
+UNTOUCHED_PEERS = ("ublk-null-user-untouched", "ublk-null-auto", "ublk-null-batch")
 TICK_NS = 4_000_000  # what an entry into the idle loop is counted as: a whole tick
 
 
@@ -78,6 +80,11 @@ class Replicate:
     def jitter(self, floor: str) -> float:
         """The bracket's own uncertainty, in instructions."""
         return max(cell.spread for cell in self.cells[floor].values())
+
+
+def is_untouched(name: str) -> bool:
+    """Whether that row is one of ubdx's that leave the payload alone."""
+    return name.startswith("ubdx-null-") and name.endswith("-untouched")
 
 
 def read_rows(path: Path) -> list[Row]:

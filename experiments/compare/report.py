@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 import figure
-from measure import BadData, Replicate, Row, boots_of, cell_key, fail, read_replicate, read_rows
+from measure import UNTOUCHED_PEERS, BadData, Replicate, Row, boots_of, cell_key, fail, is_untouched, read_replicate, read_rows
 from results import parse_options, provenance, write_json
 
 NOTE = (
@@ -43,6 +44,17 @@ def interval(values: np.ndarray) -> list[float] | None:
     return [round(float(v), 1) for v in np.percentile(values[draws].mean(axis=1), [2.5, 97.5])]
 
 
+def against(peer: str, name: str, cell: str, replicates: list[Replicate]) -> np.ndarray:
+    """By how much a row's cell is dearer than a peer's, in each replicate."""
+    return np.array([replicate.cells[name][cell].cost - replicate.cells[peer][cell].cost for replicate in replicates])
+
+
+def best_peer(cell: str, replicates: list[Replicate]) -> str | None:
+    """ublk's cheapest way to leave a payload alone, of those that all replicates have."""
+    measured = [peer for peer in UNTOUCHED_PEERS if all(peer in replicate.cells for replicate in replicates)]
+    return min(measured, key=lambda peer: sum(replicate.cells[peer][cell].cost for replicate in replicates), default=None)
+
+
 def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) -> dict:
     cells = [replicate.cells[row.name][cell] for replicate in replicates]
     costs = np.array([c.cost for c in cells])
@@ -56,16 +68,19 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
         "switches": round(float(np.mean([c.switches for c in cells])), 3),
         "requests": sum(c.requests for c in cells),
     }
-    against = reference(row)
     if len(replicates) > 1:
         result["replicates"] = [round(float(c), 1) for c in costs]
         if row != floor:
             result["above_floor_95"] = interval(costs - floors)
-    if against and against != row.name and all(against in replicate.cells for replicate in replicates):
-        difference = costs - np.array([replicate.cells[against][cell].cost for replicate in replicates])
-        result["against_ublk_copy"] = round(float(difference.mean()), 1)
-        if len(replicates) > 1:
-            result["against_ublk_copy_95"] = interval(difference)
+    peers = {"ublk_copy": reference(row), "ublk_best": best_peer(cell, replicates) if is_untouched(row.name) else None}
+    for which, peer in peers.items():
+        if peer and peer != row.name and all(peer in replicate.cells for replicate in replicates):
+            difference = against(peer, row.name, cell, replicates)
+            result[f"against_{which}"] = round(float(difference.mean()), 1)
+            if len(replicates) > 1:
+                result[f"against_{which}_95"] = interval(difference)
+    if peers["ublk_best"]:
+        result["ublk_best"] = peers["ublk_best"]
     return result
 
 
@@ -108,8 +123,23 @@ def collect(rows: list[Row], replicates: list[Replicate]) -> dict:
     }
 
 
-def text_table(results: dict, field: str, title: str, only: list[str]) -> str:
-    """One line a row, one column a cell; a head of two lines above the sizes."""
+def plain(field: str) -> Callable[[dict], str]:
+    return lambda values: f"{values[field]:.0f}"
+
+
+def percent_of_best(values: dict) -> str:
+    return f"{100 * values['against_ublk_best'] / (values['instructions'] - values['against_ublk_best']):+.1f}"
+
+
+def percent_known(values: dict) -> str:
+    """How far the interval reaches, to the side where it reaches farther."""
+    low, high = values["against_ublk_best_95"]
+    reach = max(high - values["against_ublk_best"], values["against_ublk_best"] - low)
+    return f"\u00b1{100 * reach / (values['instructions'] - values['against_ublk_best']):.1f}"
+
+
+def text_table(results: dict, title: str, only: list[str], *shown: Callable[[dict], str]) -> str:
+    """One line a row and figure that is shown of it, one column a cell; a head of two lines above the sizes."""
     width = max(len(results["rows"][name]["label"]) for name in only)
     groups: dict[str, int] = {}
     for cell in results["cells"]:
@@ -133,13 +163,14 @@ def text_table(results: dict, field: str, title: str, only: list[str]) -> str:
         if "skipped" in row:
             lines.append(f"{row['label']:<{width}} | not on this kernel")
             continue
-        line = f"{row['label']:<{width}}"
-        last = ""
-        for cell in results["cells"]:
-            group = cell.rsplit(".", 1)[0]
-            line += f"{' |' if group != last else '  '}{row['cells'][cell][field]:>7.0f}"
-            last = group
-        lines.append(line)
+        for nr, show in enumerate(shown):
+            line = f"{'' if nr else row['label']:<{width}}"
+            last = ""
+            for cell in results["cells"]:
+                group = cell.rsplit(".", 1)[0]
+                line += f"{' |' if group != last else '  '}{show(row['cells'][cell]):>7}"
+                last = group
+            lines.append(line)
     return "\n".join(lines) + "\n"
 
 
@@ -153,10 +184,14 @@ def text_report(results: dict) -> str:
     names = list(results["rows"])
     served = [name for name in names if name not in results["floors"].values()]
     parts = [
-        text_table(results, "instructions", f"Instructions per request, Linux {results['kernel']}, everything included", names),
+        text_table(results, f"Instructions per request, Linux {results['kernel']}, everything included", names, plain("instructions")),
     ]
     if served:
-        parts.append(text_table(results, "above_floor", "Of these, above the floor: what each way to serve a request costs", served))
+        parts.append(text_table(results, "Of these, above the floor: what each way to serve a request costs", served, plain("above_floor")))
+    held = [name for name in served if all("against_ublk_best_95" in cell for cell in results["rows"][name].get("cells", {None: {}}).values())]
+    if held:
+        title = "Dearer than ublk's best mode in that cell, in per cent of it; below, how far the mean's 95 % interval reaches"
+        parts.append(text_table(results, title, held, percent_of_best, percent_known))
     notes = [
         "Counting clock: instructions of one CPU (fio + kernel + server), not nanoseconds. Writes and reads are random and direct.",
         f"Resolution {worst(results, 'resolution_percent')[0]:.2f} % or better; idle {worst(results, 'idle_percent')[0]:.2f} % or less; "
@@ -172,7 +207,8 @@ def text_report(results: dict) -> str:
 
 
 def write_csv(path: Path, results: dict) -> None:
-    fields = ["instructions", "above_floor", "resolution_percent", "spread_percent", "idle_percent", "switches", "requests", "against_ublk_copy"]
+    fields = ["instructions", "above_floor", "resolution_percent", "spread_percent", "idle_percent", "switches", "requests", "against_ublk_copy",
+              "against_ublk_best"]
     with path.open("w", newline="") as f:
         out = csv.writer(f, lineterminator="\n")
         out.writerow(["row", "label", "target", "direction", "depth", "size", *fields])

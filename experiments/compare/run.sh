@@ -67,28 +67,31 @@ boot() {
 	boot_guest "$2/$1" --seed "$3" -- --boot "$1" --seed "$3" --order "$order" --cells "$cells" --pages "$pages" --rows "${rows:-.}"
 }
 
-# All boots of a replicate, side by side.
+# replicate RAW SEED AT_ONCE: start all boots of a replicate, each when fewer than that many are under way.
 replicate() {
-	local raw=$1 seed=$2 name
+	local raw=$1 seed=$2 at_once=$3 name
 	mkdir "$raw"
 	for name in $(boot_list); do
+		await_boots $((at_once - 1))
 		boot "$name" "$raw" "$seed" &
 		running+=($!)
 	done
-	await_boots
 }
 
 main() {
-	local i
+	local i at_once
 	local -a raws=()
 	parse "$@"
 	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv is called $rows"
 	begin ubdx ublk-peer stamp
+	# two, as a laptop has memory for; more where there are CPUs
+	at_once=$(nproc)
+	((at_once = at_once < 2 ? 2 : at_once > 6 ? 6 : at_once))
 	for ((i = 0; i < replicates; i++)); do
-		((replicates == 1)) || echo "replicate $((i + 1)) of $replicates, seed $((seed + i))"
-		replicate "$work/$((seed + i))" $((seed + i))
+		replicate "$work/$((seed + i))" $((seed + i)) $at_once
 		raws+=("$work/$((seed + i))")
 	done
+	await_boots
 	report "${raws[@]}"
 	keep "$results"
 }

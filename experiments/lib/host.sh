@@ -43,11 +43,11 @@ boot_guest() {
 		"${options[@]}" -- "/ubdx/experiments/$experiment/guest.sh" "$@"
 }
 
-# Wait for the boots whose processes are in $running. When one fails there is nothing to wait for: what was measured until then
-# may say why.
+# await_boots [N]: wait until no more than N (0) of the boots whose processes are in $running are left. When one fails there is nothing to
+# wait for: what was measured until then may say why.
 await_boots() {
 	local status=0 ended pid left
-	while ((${#running[@]} && !status)); do
+	while ((${#running[@]} > ${1:-0} && !status)); do
 		wait -n -p ended || status=$?
 		left=()
 		for pid in "${running[@]}"; do
