@@ -348,6 +348,7 @@ void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 	desc->seq = ubdx_slot_seq(slot);
 	desc->op = slot->op;
 	desc->xfer = slot->xfer->mode;
+	desc->page_offset = slot->page_offset;
 	desc->flags = ubdx_desc_flags(rq);
 }
 
@@ -387,7 +388,7 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 
 	slot->rq = rq;
 	slot->op = op - 1;
-	slot->xfer = ubdx_xfer_select(q, slot, rq);
+	slot->xfer = ubdx_xfer_select(q, slot);
 	WRITE_ONCE(slot->start, jiffies);
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
 	ubdx_stage_then(q, slot, UBDX_T_QUEUE, now);

@@ -134,7 +134,6 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	u16 tag = t - sq->tags;
 	struct ubdx_slot *slot = &sq->q->slots[tag];
 	u32 seq = t->seq;
-	const struct ubdx_xfer_ops *xfer;
 	struct io_uring_cmd *cmd;
 
 	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))) {
@@ -145,7 +144,6 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 		ubdx_deliver_lost(sq, t, slot, issue_flags);
 		return;
 	}
-	xfer = slot->xfer;
 	ubdx_stage_then(sq->q, slot, UBDX_T_DELIVER, *now);
 	/* Here, where it will be read, and not on the submitter's CPU. */
 	ubdx_describe(sq, slot);
@@ -153,8 +151,8 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 		sq->desc[tag].stamp = *now;
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
-	if (xfer->deliver && ubdx_slot_has_payload(slot)) {
-		if (unlikely(xfer->deliver(sq, slot))) {
+	if (slot->deliver) {
+		if (unlikely(slot->deliver(sq, slot))) {
 			ubdx_deliver_failed(sq, t, slot, issue_flags);
 			return;
 		}

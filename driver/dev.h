@@ -69,6 +69,7 @@
 #include "uapi/ubdx.h"
 
 struct ubdx_chan_ops;
+struct ubdx_server_queue;
 struct ubdx_xfer_ops;
 
 enum ubdx_slot_state {
@@ -113,9 +114,12 @@ struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
+	/* its mode's, if there is anything to do; latched with it */
+	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
 	struct ubdx_result result; /* while ENDING */
 	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
 	u32 start; /* jiffies at T0 */
+	u16 page_offset; /* for the descriptor; latched with the mode */
 	u8 op; /* enum ubdx_op */
 	u8 fallback; /* enum ubdx_fallback */
 } ____cacheline_aligned_in_smp;

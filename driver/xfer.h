@@ -24,7 +24,8 @@
  * @trusts:	the server is believed to have filled what it says of a READ; see enum ubdx_xfer_mode.
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
  * @refuse:	why this request can't be carried, or 0. In queue_rq; may not sleep. A mode that has
- *		it needs UBDX_XFER_USER beside it.
+ *		it needs UBDX_XFER_USER beside it. May set slot->page_offset, and clear slot->deliver
+ *		where there is nothing to do for it.
  * @release:	slot->exposed says to which server the request's pages are open: shut them. Before the
  *		request ends, when it has no users. May sleep.
  * @gather:	for a commit, in the server's task: note what @release_gathered has to do for this
@@ -46,7 +47,7 @@ struct ubdx_xfer_ops {
 	bool commit_copies;
 	bool trusts;
 	u8 access;
-	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct request *rq);
+	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct ubdx_slot *slot);
 	void (*release)(struct ubdx_queue *q, struct ubdx_slot *slot);
 	bool (*gather)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
 	void (*release_gathered)(struct ubdx_server_queue *sq);
@@ -94,15 +95,20 @@ void ubdx_xfer_set_default(unsigned int mode);
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
 						enum ubdx_fallback reason);
 
-/* The one place where a request's mode is decided. In queue_rq; slot->op is known. */
-static inline const struct ubdx_xfer_ops *
-ubdx_xfer_select(struct ubdx_queue *q, struct ubdx_slot *slot, struct request *rq)
+/* The one place where a request's mode is decided. In queue_rq; slot->rq and slot->op are known. */
+static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_queue *q,
+							   struct ubdx_slot *slot)
 {
 	const struct ubdx_xfer_ops *xfer = READ_ONCE(q->dev->xfer);
 
 	slot->fallback = UBDX_FALLBACK_NONE;
-	if (xfer->refuse && ubdx_slot_has_payload(slot)) {
-		enum ubdx_fallback reason = xfer->refuse(q->dev, rq);
+	slot->page_offset = 0;
+	slot->deliver = NULL;
+	if (!ubdx_slot_has_payload(slot))
+		return xfer;
+	slot->deliver = xfer->deliver;
+	if (xfer->refuse) {
+		enum ubdx_fallback reason = xfer->refuse(q->dev, slot);
 
 		if (unlikely(reason))
 			return ubdx_xfer_fall_back(q, slot, reason);

@@ -78,8 +78,9 @@ static bool ubdx_is_linear(const struct request *rq)
 }
 
 /* One that is not simply whole pages. */
-static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, struct request *rq)
+static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {
+	struct request *rq = slot->rq;
 	u32 offset = ubdx_page_offset(rq), bytes = blk_rq_bytes(rq);
 	bool whole = READ_ONCE(ubdx_allow_partial_pages);
 
@@ -89,15 +90,20 @@ static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, str
 		return UBDX_FALLBACK_LONG;
 	if (ubdx_rq_may_have_gaps(rq) && !ubdx_is_linear(rq))
 		return whole ? UBDX_FALLBACK_GAP : UBDX_FALLBACK_PARTIAL;
+	slot->page_offset = offset;
 	return UBDX_FALLBACK_NONE;
 }
 
-static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct request *rq)
+static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {
+	struct request *rq = slot->rq;
+
+	if (likely(READ_ONCE(ubdx_map_when) == UBDX_MAP_FAULT))
+		slot->deliver = NULL;
 	if (likely(!offset_in_page(ubdx_page_offset(rq) | blk_rq_bytes(rq)) &&
 		   !ubdx_rq_may_have_gaps(rq)))
 		return UBDX_FALLBACK_NONE;
-	return ubdx_map_refuse_odd(dev, rq);
+	return ubdx_map_refuse_odd(dev, slot);
 }
 
 /* ---- in ---- */
@@ -183,15 +189,15 @@ end:
 
 static const struct vm_operations_struct ubdx_map_vm_ops;
 
-/* Now, and not when it is looked at. Where this can't be done a fault will do it. */
-static noinline void ubdx_map_eagerly(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+/* map_when=eager: now, and not when it is looked at. Where this can't be done a fault will do it. */
+static int ubdx_map_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	u64 place = ubdx_place(sq->q, slot), start;
 
 	if (mmap_read_lock_killable(mm))
-		return;
+		return 0;
 	vma = find_vma(mm, READ_ONCE(sq->window[slot->op]));
 	start = vma ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
 	/* it is where the server has put it, unless it has played with it */
@@ -199,13 +205,6 @@ static noinline void ubdx_map_eagerly(struct ubdx_server_queue *sq, struct ubdx_
 	    place >= start && place - start < vma->vm_end - vma->vm_start)
 		ubdx_map_insert(sq->srv, vma, sq->q, slot);
 	mmap_read_unlock(mm);
-}
-
-static int ubdx_map_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
-{
-	sq->desc[slot->rq->tag].page_offset = ubdx_page_offset(slot->rq);
-	if (READ_ONCE(ubdx_map_when) == UBDX_MAP_EAGER)
-		ubdx_map_eagerly(sq, slot);
 	return 0;
 }
 

@@ -41,8 +41,9 @@ struct ubdx_span {
 	struct file *file;
 };
 
-static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct request *rq)
+static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {
+	struct request *rq = slot->rq;
 	struct req_iterator iter;
 	struct bio_vec bv;
 
