@@ -37,10 +37,10 @@ run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and say where its 
 	@experiments/run.sh --kernel $(KERNEL)
 
 check: ## hold the last run's results against what is promised of them
-	@$(IN) experiments/compare/check.py experiments/results/compare/$(KERNEL)/results.json
+	@$(IN) experiments/compare/check.py $(addprefix experiments/results/,compare/$(KERNEL) untouched/$(KERNEL))
 
 summary: ## have README.md say what the committed comparison says
-	@$(IN) experiments/compare/summary.py experiments/results/compare/backports README.md
+	@$(IN) experiments/compare/summary.py $(addprefix experiments/results/,compare/backports untouched/backports) README.md
 
 run-quick: guest ## the comparison with a part of the grid, for CI
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick

@@ -241,7 +241,7 @@ static void mapping(void)
 	struct child child, late;
 	struct client c;
 	FILE *file = tmpfile();
-	int saw;
+	int saw, ret;
 
 	memcpy(mem, pattern, BYTES);
 	d = client(&c, true, mem, BYTES);
@@ -250,8 +250,9 @@ static void mapping(void)
 	ok(!memcmp(place(d), pattern, BYTES), "map: a WRITE's payload is in its place");
 	is(look(place(d) + BYTES), -1, "and nothing behind it");
 	from = (struct iovec){ place(d), 512 };
-	is(neg(process_vm_readv(getpid(), &to, 1, &from, 1, 0)), -EFAULT,
-	   "process_vm_readv doesn't see it");
+	ret = neg(process_vm_readv(getpid(), &to, 1, &from, 1, 0));
+	ok(ret == -EFAULT || ret == -ENOSYS,
+	   "process_vm_readv, where there is one, doesn't see it");
 	is(neg(pwrite(fileno(file), place(d), BYTES, 0)), BYTES,
 	   "a buffered write can be made from it");
 	is(neg(pread(fileno(file), scratch, BYTES, 0)), BYTES, "whole");

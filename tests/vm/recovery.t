@@ -208,7 +208,7 @@ del "$dev"
 # ---- a server that fails while it is handed over ----
 
 for way in reissue queue; do
-	add --target loop --file /tmp/file --recovery $way --timeout 2
+	add --target loop --file /tmp/file --recovery $way --timeout $((2 * SLOW))
 	kill -STOP "$server"
 	read_one 2>/tmp/err &
 	reader=$!
