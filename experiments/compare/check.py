@@ -24,6 +24,8 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+from measure import is_untouched
+
 RESOLUTION_PERCENT = 0.5
 IDLE_PERCENT = 0.1
 SPREAD_PERCENT = 3
@@ -99,7 +101,7 @@ def flat(results: dict) -> Iterator[str]:
     """Sizes that cost more above the floor than a smaller one."""
     rows = results["rows"]
     for name, row in rows.items():
-        if not (name.startswith("ubdx-null-") and name.endswith("-untouched")):
+        if not is_untouched(name):
             continue
         floor = rows[results["floors"][row["boot"]]]["cells"]
         by_direction: dict[str, list[str]] = {}

@@ -28,20 +28,10 @@ usage() {
 }
 
 parse() {
-	kernel=backports cells=full rows='' pages=small seed=42 order='' replicates=1 results=''
-	while (($#)); do
-		case $1 in
-		-h | --help) usage; exit 0 ;;
-		--quick) cells=quick ;;
-		--kernel | --rows | --pages | --seed | --order | --replicates | --results)
-			(($# > 1)) || bad_usage "$1 needs a value"
-			printf -v "${1#--}" %s "$2"
-			shift
-			;;
-		*) bad_usage "unknown option $1; see --help" ;;
-		esac
-		shift
-	done
+	kernel=backports quick='' rows='' pages=small seed=42 order='' replicates=1 results=''
+	parse_options 'quick kernel= rows= pages= seed= order= replicates= results=' "$@"
+	cells=full
+	[[ -z $quick ]] || cells=quick
 	[[ $seed =~ ^[0-9]+$ && $replicates =~ ^[1-9][0-9]*$ ]] || bad_usage "--seed and --replicates take numbers"
 	[[ -n $order ]] || { order=given; ((replicates == 1)) || order=shuffle; }
 	if [[ -z $results ]]; then

@@ -104,6 +104,30 @@ keep() {
 	echo "Results, figure and manifest: $results ($SECONDS s)"
 }
 
+# parse_options NAMES OPTION...: the command line. For each of the NAMES there is an option, which sets the variable of that name: to its value if
+# the name ends in =, else to 1. --help is the caller's usage().
+parse_options() {
+	local names=" $1 " option
+	shift
+	while (($#)); do
+		option=${1#--}
+		[[ $option != *=* ]] || bad_usage "unknown option $1; see --help"
+		if [[ $1 == -h || $1 == --help ]]; then
+			usage
+			exit 0
+		elif [[ $1 == --* && $names == *" $option= "* ]]; then
+			(($# > 1)) || bad_usage "$1 needs a value"
+			printf -v "$option" %s "$2"
+			shift
+		elif [[ $1 == --* && $names == *" $option "* ]]; then
+			printf -v "$option" 1
+		else
+			bad_usage "unknown option $1; see --help"
+		fi
+		shift
+	done
+}
+
 one_boot_usage() {
 	cat <<-END
 	usage: experiments/$experiment/run.sh [OPTION...]
@@ -126,18 +150,8 @@ one_boot() {
 		shift
 	done
 	shift
-	while (($#)); do
-		case $1 in
-		-h | --help) one_boot_usage "$what"; exit 0 ;;
-		--kernel | --seed | --results)
-			(($# > 1)) || bad_usage "$1 needs a value"
-			printf -v "${1#--}" %s "$2"
-			shift
-			;;
-		*) bad_usage "unknown option $1; see --help" ;;
-		esac
-		shift
-	done
+	usage() { one_boot_usage "$what"; }
+	parse_options 'kernel= seed= results=' "$@"
 	[[ $seed =~ ^[0-9]+$ ]] || bad_usage "--seed takes a number"
 	[[ -n $results ]] || results=experiments/results/$experiment/$kernel
 	begin "${programs[@]}"

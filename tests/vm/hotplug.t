@@ -29,17 +29,11 @@ wait_for_it() {
 		grep -q '^State:.*D' "/proc/$pid/status" || return
 	done
 }
-is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
-offline() {
+# all_to 0|1: the CPUs but the first go, or come back
+all_to() {
 	local cpu
 	for cpu in 1 2 3; do
-		echo 0 >"/sys/devices/system/cpu/cpu$cpu/online" || return
-	done
-}
-online() {
-	local cpu
-	for cpu in 1 2 3; do
-		echo 1 >"/sys/devices/system/cpu/cpu$cpu/online" || return
+		echo "$1" >"/sys/devices/system/cpu/cpu$cpu/online" || return
 	done
 }
 
@@ -53,10 +47,10 @@ for cpu in 0 1 2 3; do
 	readers+=($!)
 done
 ok "and a request on each CPU, too" until_ok 10 wait_for_it
-ok "three of them go" offline
+ok "three of them go" all_to 0
 ok "another server takes over with what is left" within 20 ubdx recover --target loop --file /tmp/file "$dev"
 status=0
 for pid in "${readers[@]}"; do wait "$pid" || status=1; done
 is $status 0 "all have been served"
-ok "they come back" online
+ok "they come back" all_to 1
 finish

@@ -38,6 +38,8 @@ until_ok() {
 
 gone() { [[ ! -e $1 ]]; }
 no_process() { ! kill -0 "$1"; }
+# is_state STATE: of the device
+is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
 
 # ---- the module ----
 

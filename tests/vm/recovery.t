@@ -9,8 +9,6 @@
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
 
-state() { cat "$sys/ubdx/state"; }
-is_state() { [[ $(state) == "$1" ]]; }
 errors() { sed -n "s/^$1 //p" "$sys/ubdx/errors"; }
 recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; }
 

@@ -83,7 +83,6 @@ ok "verified once more" run_fio --name=after --filename="$dev" --direct=1 --ioen
 
 # ---- with a dead server ----
 
-is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
 in_flight() {
 	local reads writes
 	read -r reads writes <"/sys/block/$name/inflight"
