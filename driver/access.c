@@ -4,22 +4,17 @@
  * mode that lets it. A position names queue, tag, request and byte, see ubdx_pos().
  *
  * Whoever is at it is a user of the request (dev.h), which holds the request's end back. So it must
- * not be for long: the caller's memory is touched with page faults disabled. If it isn't there the
- * caller lets go of the request, faults it in, which can take any time, and asks for the request
- * again.
+ * not be for long: if the caller's memory isn't there (payload.h) it lets go of the request, faults
+ * that in, and asks for the request again.
  *
  * Any task of the process that opened the channel may come, not only the queue's, and at any time.
  * Everything that the position says is checked, and nothing of the slot is read before it is held.
- *
- * _copy_to_iter() and _copy_from_iter(): see xfer_copy.c.
  */
-#include <linux/blk-mq.h>
 #include <linux/fs.h>
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
-#include <linux/uio.h>
 
+#include "payload.h"
 #include "stage.h"
 #include "xfer.h"
 
@@ -106,46 +101,6 @@ void ubdx_use_end(struct ubdx_use *use)
 
 /* ---- read and write ---- */
 
-typedef size_t (*ubdx_copy_fn)(void *addr, size_t bytes, struct iov_iter *i);
-
-/* Copy from byte @skip of the request on, until either side has no more, or its memory isn't there. */
-static __always_inline size_t ubdx_access_copy(struct request *rq, size_t skip,
-					       struct iov_iter *iter, ubdx_copy_fn copy)
-{
-	struct req_iterator rq_iter;
-	struct bio_vec bv;
-	size_t done = 0;
-
-	pagefault_disable();
-	rq_for_each_bvec(bv, rq, rq_iter) {
-		size_t want, got;
-
-		if (skip >= bv.bv_len) {
-			skip -= bv.bv_len;
-			continue;
-		}
-		want = min_t(size_t, bv.bv_len - skip, iov_iter_count(iter));
-		got = copy(bvec_virt(&bv) + skip, want, iter);
-		done += got;
-		skip = 0;
-		if (got < want || !iov_iter_count(iter))
-			goto end; /* these are two loops, one in the other */
-	}
-end:
-	pagefault_enable();
-	return done;
-}
-
-static size_t ubdx_to_iter(void *addr, size_t bytes, struct iov_iter *i)
-{
-	return _copy_to_iter(addr, bytes, i);
-}
-
-static size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i)
-{
-	return _copy_from_iter(addr, bytes, i);
-}
-
 /* Copy what can be copied at once. @left: what the request has after that. */
 static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u8 op, size_t offset,
 				struct iov_iter *iter, size_t *left)
@@ -159,23 +114,12 @@ static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u
 	rq = use->slot->rq;
 	bytes = blk_rq_bytes(rq);
 	if (offset < bytes)
-		ret = op == UBDX_OP_WRITE ? ubdx_access_copy(rq, offset, iter, ubdx_to_iter) :
-					    ubdx_access_copy(rq, offset, iter, ubdx_from_iter);
+		ret = op == UBDX_OP_WRITE ? ubdx_payload_copy(rq, offset, iter, ubdx_to_iter) :
+					    ubdx_payload_copy(rq, offset, iter, ubdx_from_iter);
 	*left = bytes - min(bytes, offset + ret);
 	ubdx_moved(use->q, use->slot, UBDX_MOVED_COPIED, ret);
 	ubdx_use_end(use);
 	return ret;
-}
-
-/* Have the caller's memory be there. It can be gone again by the time that it is looked at. */
-static int ubdx_access_fault_in(u8 op, struct iov_iter *iter, size_t bytes)
-{
-	size_t missing = op == UBDX_OP_WRITE ? fault_in_iov_iter_writeable(iter, bytes) :
-					       fault_in_iov_iter_readable(iter, bytes);
-
-	if (missing == bytes)
-		return -EFAULT;
-	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
 static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
@@ -194,7 +138,7 @@ static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
 		ret = 0;
 		if (likely(!left || !iov_iter_count(iter)))
 			break;
-		ret = ubdx_access_fault_in(op, iter, min(left, iov_iter_count(iter)));
+		ret = ubdx_fault_in(op == UBDX_OP_WRITE, iter, min(left, iov_iter_count(iter)));
 	}
 	iocb->ki_pos += done;
 	return done ?: ret;

@@ -497,8 +497,11 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 			res = -EIO;
 			goto failed;
 		}
-		if (slot->xfer->commit)
+		if (slot->xfer->commit) {
 			res = slot->xfer->commit(sq, slot, res);
+			if (unlikely(res == -ENODEV))
+				return (struct ubdx_result){ .gone = true };
+		}
 		if (likely(res > 0))
 			res &= ~q->block_mask;
 		if (unlikely(res <= 0)) {
@@ -525,9 +528,9 @@ failed:
 
 /*
  * A request is out for long. If nobody will ever answer it, or it is out for too long, the server
- * has failed, and the abort ends this request like all others; until then it stays where it is. An
- * abort can't take a request from the server's task while that moves its payload; if the task is
- * stuck there, in a page fault that somebody doesn't serve, only killing it helps.
+ * has failed, and the abort ends this request like all others; until then it stays where it is. What
+ * the server's task has claimed it lets go of soon. Should it not, as when memory is so short that
+ * it gets none for a page table, only killing it helps.
  */
 static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 {

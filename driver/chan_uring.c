@@ -76,15 +76,19 @@ static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **plac
  * The payload can't be made reachable. The server never sees the request, its command stays parked.
  */
 static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
-				struct ubdx_slot *slot, unsigned int issue_flags)
+				struct ubdx_slot *slot, int error, unsigned int issue_flags)
 {
 	/* once the request has ended the tag is the next one's, and so is t->taken */
 	struct io_uring_cmd *cmd = t->taken;
+	bool aborted = error == -ENODEV;
 
-	if (fatal_signal_pending(current)) {
+	if (!aborted && fatal_signal_pending(current)) {
 		/* not its fault: it is being killed */
 		ubdx_server_fail(sq->srv);
 		ubdx_abort(sq->q, slot, false);
+		aborted = true;
+	}
+	if (aborted) {
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
 	}
@@ -101,27 +105,10 @@ static void ubdx_deliver_lost(struct ubdx_server_queue *sq, struct ubdx_sq_tag *
 	u32 seq = t->seq;
 
 	ubdx_park(&t->cmd, t->taken);
-	ubdx_slot_release(slot, seq, UBDX_SLOT_QUEUED);
+	ubdx_slot_release(slot, UBDX_SLOT_QUEUED);
 	if (unlikely(READ_ONCE(sq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
 		ubdx_abort(sq->q, slot, false);
 	ubdx_parked(sq, &t->cmd, issue_flags);
-}
-
-/*
- * The request in @slot is the server's, unless that was declared dead: then it stays the caller's. Without
- * preemption this is an RCU read-side critical section, for whose end an abort waits before it looks at slots. So it
- * finds the request; and no other server's request, in this slot later, is ever taken for this one.
- */
-static bool ubdx_hand_over(struct ubdx_server_queue *sq, struct ubdx_slot *slot, u32 seq)
-{
-	bool alive;
-
-	preempt_disable();
-	alive = !READ_ONCE(sq->dead);
-	if (likely(alive))
-		ubdx_slot_release(slot, seq, UBDX_SLOT_SERVER);
-	preempt_enable();
-	return alive;
 }
 
 /*
@@ -152,8 +139,10 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
 	if (slot->deliver) {
-		if (unlikely(slot->deliver(sq, slot))) {
-			ubdx_deliver_failed(sq, t, slot, issue_flags);
+		int error = slot->deliver(sq, slot);
+
+		if (unlikely(error)) {
+			ubdx_deliver_failed(sq, t, slot, error, issue_flags);
 			return;
 		}
 		*now = ubdx_stage_now();
@@ -162,7 +151,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 
 	/* From here on a commit or an abort can claim it, and end it. */
 	cmd = t->taken;
-	if (unlikely(!ubdx_hand_over(sq, slot, seq))) {
+	if (unlikely(!ubdx_hand_over(sq, slot, UBDX_SLOT_SERVER))) {
 		ubdx_abort(sq->q, slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
@@ -361,7 +350,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
 	struct ubdx_result result;
 	struct ubdx_slot *slot;
-	bool claimed, used = false;
+	bool claimed;
 
 	if (unlikely(!sq || tag >= sq->q->depth || flags & ~UBDX_COMMIT_MORE))
 		return -EINVAL;
@@ -378,7 +367,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	preempt_disable();
 	claimed = !READ_ONCE(sq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
 	if (unlikely(!claimed && !READ_ONCE(sq->dead)))
-		claimed = used = ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER);
+		claimed = ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER);
 	preempt_enable();
 	if (unlikely(!claimed))
 		return ubdx_uring_stale(sq, flags);
@@ -391,12 +380,15 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 		/* It may have failed for that: the answer doesn't count. */
 		ubdx_server_fail(sq->srv);
 		ubdx_abort(sq->q, slot, true);
+		result.gone = true;
+	}
+	if (unlikely(result.gone)) {
 		ubdx_commit_refused(sq);
 		return -ENODEV;
 	}
 	/* Park before the request ends: its tag can be used again at once. */
 	ubdx_park(&sq->tags[tag].cmd, cmd);
-	if (unlikely(used))
+	if (unlikely(ubdx_slot_used(slot)))
 		ubdx_end_used(sq, slot, result, flags & UBDX_COMMIT_MORE);
 	else
 		ubdx_end_commit(sq, slot, result, flags & UBDX_COMMIT_MORE);

@@ -15,8 +15,10 @@
  * A request's owner is told by its slot's state, and by nothing else:
  *
  *   IDLE		no request
- *   QUEUED		published, on its way to the server's task; may be claimed
- *   SERVER		at the server, which has not answered; may be claimed
+ *   QUEUED		published, on its way to the server's task, or waiting there for the server's
+ *			own memory to be made; may be claimed
+ *   SERVER		at the server, which has not answered, or whose answer waits for that; may be
+ *			claimed
  *   CLAIMED		owned by who claimed it: the server's task, delivering or committing, or an
  *			abort. The owner moves it on or ends it
  *   ENDING		it was claimed while it had users, and its result is known (slot->result).
@@ -107,6 +109,7 @@ enum ubdx_moved {
 struct ubdx_result {
 	blk_status_t status;
 	bool again; /* nothing of it has: it goes back to blk-mq, for another server */
+	bool gone; /* it has been aborted, and is nobody's any more */
 	unsigned int bytes;
 };
 
@@ -352,10 +355,37 @@ static inline bool ubdx_slot_put(struct ubdx_slot *slot)
 	return last;
 }
 
-/* The owner hands it on. A full barrier. */
-static inline void ubdx_slot_release(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state to)
+/* The owner hands it on, with its users. A full barrier. */
+static inline void ubdx_slot_release(struct ubdx_slot *slot, enum ubdx_slot_state to)
 {
-	atomic64_xchg(&slot->word, ubdx_slot_word(seq, to));
+	atomic64_fetch_add((s64)to - UBDX_SLOT_CLAIMED, &slot->word);
+}
+
+static inline bool ubdx_slot_used(const struct ubdx_slot *slot)
+{
+	return atomic64_read(&slot->word) & UBDX_SLOT_USERS;
+}
+
+/**
+ * ubdx_hand_over - let go of a request, unless its server was declared dead: then it stays the caller's.
+ * @sq:		queue; this is its task.
+ * @slot:	slot, claimed by the caller.
+ * @to:		SERVER: the server has it, or may answer it again; QUEUED: it is on its way.
+ *
+ * Without preemption this is an RCU read-side critical section, for whose end an abort waits before it looks at slots. So
+ * it finds the request; and no other server's request, in this slot later, is ever taken for this one.
+ */
+static inline bool ubdx_hand_over(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				  enum ubdx_slot_state to)
+{
+	bool alive;
+
+	preempt_disable();
+	alive = !READ_ONCE(sq->dead);
+	if (likely(alive))
+		ubdx_slot_release(slot, to);
+	preempt_enable();
+	return alive;
 }
 
 /* ---- device.c: life of a device ---- */

@@ -424,7 +424,6 @@ void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_ser
 	spin_unlock(&dev->state_lock);
 }
 
-/* Unless it is being stopped. */
 static bool ubdx_dev_may_recover(const struct ubdx_dev *dev)
 {
 	return dev->params.recovery != UBDX_RECOVERY_FAIL;

@@ -82,7 +82,6 @@ const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubd
 						enum ubdx_fallback reason)
 {
 	slot->fallback = reason;
-	slot->page_offset = 0;
 	slot->deliver = ubdx_xfer_user.deliver;
 	atomic64_inc(&q->fallbacks[reason]);
 	return &ubdx_xfer_user;

@@ -16,9 +16,10 @@
  * @name:	as in the module parameter, sysfs, the command line and results.
  * @mode:	enum ubdx_xfer_mode.
  * @deliver:	make the payload reachable for the server, in its task, before it is told of the
- *		request. Returns 0, or a negative errno, which fails the request. May sleep.
+ *		request. Returns 0, or a negative errno, which fails the request. May sleep; if that
+ *		is for long, not with the request in hand: see ubdx_hand_over().
  * @commit:	the server is done with the first @bytes of the request (a READ's are to be
- *		moved into its pages). In its task; may sleep. Returns how many are good,
+ *		moved into its pages). In its task; may sleep, as above. Returns how many are good,
  *		at most @bytes, or a negative errno.
  * @commit_copies: @commit copies a READ's payload, which takes its time.
  * @trusts:	the server is believed to have filled what it says of a READ; see enum ubdx_xfer_mode.
@@ -32,6 +33,8 @@
  *		request. Returns true if it should do it now.
  * @cut:	this server is given up: make those of its requests' users go that may stay for any time.
  * @release_gathered: do it, for all that was noted. An abort can call it, too, and at the same time.
+ *
+ * -ENODEV from @deliver and @commit: the request isn't the caller's any more, it has been aborted.
  *
  * Each function may be NULL. They are called for requests with a payload only.
  */

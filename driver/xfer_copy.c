@@ -7,74 +7,86 @@
  * pinned. The request's pages are the block layer's until the request ends, which the slot's owner
  * (that is us, here) decides. A buffer that isn't accessible makes the copy short.
  *
- * _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages come from slab
- * caches without a usercopy region, and hardened usercopy would refuse them.
+ * If the buffer isn't there (payload.h) the request is let go of while it is made: it goes back to where it
+ * came from, so that an abort finds it.
  */
-#include <linux/sched/mm.h>
-#include <linux/uio.h>
+#include <linux/sched/signal.h>
 
+#include "payload.h"
 #include "xfer.h"
 
-#ifdef CONFIG_HIGHMEM
-#error "a multi-page bvec must be contiguous in the kernel's address space"
-#endif
-
-static __always_inline size_t ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-					size_t len, unsigned int direction,
-					size_t (*copy)(void *addr, size_t bytes,
-						       struct iov_iter *i))
-{
-	struct request *rq = slot->rq;
-	struct req_iterator rq_iter;
+/* A copy and its direction, as seen from the server. */
+struct ubdx_copy {
+	struct ubdx_server_queue *sq;
+	struct ubdx_slot *slot;
 	struct iov_iter iter;
+	bool out; /* to the server: in delivery, else in a commit */
+};
+
+static __always_inline size_t ubdx_copy_some(struct ubdx_copy *c, size_t skip)
+{
+	return c->out ? ubdx_payload_copy(c->slot->rq, skip, &c->iter, ubdx_to_iter) :
+			ubdx_payload_copy(c->slot->rq, skip, &c->iter, ubdx_from_iter);
+}
+
+/* Let go of the request while the buffer is made. -ENODEV: it wasn't to be had again. */
+static int ubdx_copy_fault_in(struct ubdx_copy *c)
+{
+	enum ubdx_slot_state from = c->out ? UBDX_SLOT_QUEUED : UBDX_SLOT_SERVER;
+	u32 seq = ubdx_slot_seq(c->slot);
 	unsigned int noio;
-	struct bio_vec bv;
-	size_t done = 0;
+	int ret;
 
-	if (import_ubuf(direction, u64_to_user_ptr(sq->tags[rq->tag].addr), len, &iter))
-		return 0;
-
-	/* Should the server's memory have to be made, this must not wait for a request, such as this one. */
-	noio = memalloc_noio_save();
-	/*
-	 * Without high memory the pages of a multi-page bvec are contiguous in the kernel's address
-	 * space too, so one copy does for all of them.
-	 */
-	rq_for_each_bvec(bv, rq, rq_iter) {
-		size_t want = min_t(size_t, bv.bv_len, len - done);
-		size_t got = copy(bvec_virt(&bv), want, &iter);
-
-		done += got;
-		if (got < want || done == len)
-			goto end; /* these are two loops, one in the other */
+	if (!ubdx_hand_over(c->sq, c->slot, from)) {
+		ubdx_abort(c->sq->q, c->slot, !c->out);
+		return -ENODEV;
 	}
-end:
+	noio = memalloc_noio_save(); /* or it might have to wait for the request */
+	ret = ubdx_fault_in(c->out, &c->iter, iov_iter_count(&c->iter));
 	memalloc_noio_restore(noio);
+	return ubdx_slot_claim_used(c->slot, seq, from) ? ret : -ENODEV;
+}
+
+static noinline int ubdx_copy_rest(struct ubdx_copy *c, size_t done)
+{
+	int ret;
+
+	do {
+		ret = ubdx_copy_fault_in(c);
+		if (ret)
+			return ret == -ENODEV ? ret : done;
+		done += ubdx_copy_some(c, done);
+	} while (iov_iter_count(&c->iter));
 	return done;
 }
 
-static size_t ubdx_to_iter(void *addr, size_t bytes, struct iov_iter *i)
+/* Returns how many of the request's first @bytes were, or -ENODEV, see struct ubdx_xfer_ops. */
+static __always_inline int ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				     size_t bytes, bool out)
 {
-	return _copy_to_iter(addr, bytes, i);
-}
+	struct ubdx_copy c = { .sq = sq, .slot = slot, .out = out };
+	size_t done;
 
-static size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i)
-{
-	return _copy_from_iter(addr, bytes, i);
+	if (import_ubuf(out ? ITER_DEST : ITER_SOURCE,
+			u64_to_user_ptr(sq->tags[slot->rq->tag].addr), bytes, &c.iter))
+		return 0;
+	done = ubdx_copy_some(&c, 0);
+	return likely(done == bytes) ? done : ubdx_copy_rest(&c, done);
 }
 
 /* Apart from the two below, whose other half has nothing to do. */
 static noinline int ubdx_copy_out(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 {
 	unsigned int bytes = blk_rq_bytes(slot->rq);
+	int ret = ubdx_copy(sq, slot, bytes, true);
 
-	return ubdx_copy(sq, slot, bytes, ITER_DEST, ubdx_to_iter) < bytes ? -EFAULT : 0;
+	return ret < 0 ? ret : ret < bytes ? -EFAULT : 0;
 }
 
 static noinline int ubdx_copy_in(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 				 unsigned int bytes)
 {
-	return ubdx_copy(sq, slot, bytes, ITER_SOURCE, ubdx_from_iter);
+	return ubdx_copy(sq, slot, bytes, false);
 }
 
 static int ubdx_copy_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)

@@ -189,14 +189,17 @@ end:
 
 static const struct vm_operations_struct ubdx_map_vm_ops;
 
-/* map_when=eager: now, and not when it is looked at. Where this can't be done a fault will do it. */
+/*
+ * map_when=eager: now, and not when it is looked at. Where this can't be done, or not without waiting for
+ * another thread of the server, a fault will do it.
+ */
 static int ubdx_map_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	u64 place = ubdx_place(sq->q, slot), start;
 
-	if (mmap_read_lock_killable(mm))
+	if (!mmap_read_trylock(mm))
 		return 0;
 	vma = find_vma(mm, READ_ONCE(sq->window[slot->op]));
 	start = vma ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;

@@ -29,9 +29,8 @@
  * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
  * the I/O timeout, the driver ends every request with an error and takes the block
  * device away. The end of the process and of the ring are noticed at once; a task's exit when there
- * is a request to serve, within about two seconds; anything else by the timeout. A server that is
- * stuck for longer than the timeout in a page fault of its buffer, while the driver copies, is
- * killed.
+ * is a request to serve, within about two seconds; anything else by the timeout, also that the
+ * server is stuck in a page fault of its buffer.
  *
  * open(2) of the channel: -EACCES, -EINTR as above; -EBUSY the device has a server; -ENODEV it was stopped;
  * -ENOMEM. mmap(2): -EPERM not the server, or a protection that isn't allowed; -EINVAL an offset or a length that

@@ -1,3 +1,3 @@
 # test: segments
-# file: driver/xfer_copy.c
+# file: driver/payload.h
 s/bvec_virt(&bv)/page_address(bv.bv_page)/

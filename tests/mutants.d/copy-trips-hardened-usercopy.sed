@@ -1,3 +1,3 @@
 # test: fallbacks
-# file: driver/xfer_copy.c
+# file: driver/payload.h
 s/return _copy_to_iter(/return copy_to_iter(/

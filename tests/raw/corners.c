@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -168,19 +169,22 @@ static int second_process(void *arg)
 	return 0;
 }
 
+/* Tells the second one's pid when it serves, or -1. */
 static void first_process(atomic_int *out)
 {
 	struct raw *raw = &shared_server.raw;
 	char *stack = raw_mem(1 << 20);
+	pid_t pid;
 
 	raw_defaults(raw);
 	raw->add.id = 5;
 	raw->add.params.timeout_ms = 1000;
+	raw->add.params.recovery = UBDX_RECOVERY_QUEUE;
 	if (raw_add(raw) || raw_open(raw))
 		_exit(1);
-	clone(second_process, stack + (1 << 20), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+	pid = clone(second_process, stack + (1 << 20), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
 	until(&fetched, 10);
-	atomic_store(out, raw_ctl(raw, UBDX_IOC_START, 0) ? -1 : 1);
+	atomic_store(out, raw_ctl(raw, UBDX_IOC_START, 0) ? -1 : pid);
 	for (;;)
 		pause();
 }
@@ -207,33 +211,49 @@ static void start_reader(struct reader *r, const struct raw *raw)
 	pthread_create(&r->thread, NULL, reader_main, r);
 }
 
-/* Killing who opened the channel isn't enough: who is stuck is another process. */
+static bool killed(pid_t pid)
+{
+	double end = raw_now() + 10;
+	int status = 0;
+
+	while (waitpid(pid, &status, WNOHANG) == 0 && raw_now() < end)
+		poll(NULL, 0, 10);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+}
+
+/* When another is to serve, killing who opened the channel isn't enough: who is stuck is another process. */
 static void two_processes(void)
 {
-	atomic_int *started =
+	atomic_int *second =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct raw raw = { .path = "/dev/ubdxb5", .add.id = 5 };
+	struct ubdx_info info = {};
 	struct reader reader;
-	pid_t pid = fork();
+	double end;
+	pid_t pid;
 
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = fork();
 	if (pid == 0)
-		first_process(started);
-	if (!until(started, 10) || *started < 0)
+		first_process(second);
+	if (!until(second, 10) || *second < 0)
 		bail("a server of two processes");
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 	start_reader(&reader, &raw);
-	ok(until(&reader.ended, 15),
-	   "a server of two processes that share memory is stuck: its request ends");
-	is(reader.error, ETIMEDOUT, "   with ETIMEDOUT");
+	for (end = raw_now() + 15; info.state != UBDX_S_QUIESCED && raw_now() < end;)
+		if (poll(NULL, 0, 10) || raw_info(&raw, &info))
+			bail("no such device");
+	is(info.state, UBDX_S_QUIESCED,
+	   "a server of two processes that share memory is stuck: its device waits for another");
+	ok(killed(pid), "   who opened the channel is killed");
+	ok(killed(*second), "   and so is the other");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
+	ok(until(&reader.ended, 15), "   its request ends");
 	if (!reader.ended)
 		bail("it hangs");
 	close(reader.fd);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-	ok(raw_gone(&raw, 10), "   its device goes");
-	raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
 	close(raw.ctl);
-	munmap(started, 4096);
+	munmap(second, 4096);
 }
 
 /* The server is gone, and its process is another program, which has nothing to do with the device. */
@@ -461,8 +481,45 @@ static void after_a_hand_over(void)
 	close(first.raw.ctl);
 }
 
+/* ---- a server whose buffers are its own device ---- */
+
+/*
+ * Every tag's buffer is the page that the request is for: to have that page be there the request must end first. A
+ * WRITE's is waited for by nobody whom a signal wakes.
+ */
+static void serves_itself(bool write)
+{
+	char *mem = raw_mem(4096);
+	struct raw_server s;
+	unsigned int tag;
+	int fd, ret;
+
+	raw_defaults(&s.raw);
+	s.raw.add.params.timeout_ms = 1000;
+	raw_server_start(&s, answer);
+	fd = raw_bdev(&s.raw, O_RDWR);
+	fcntl(fd, F_SETFL, 0); /* by way of the page cache */
+	for (tag = 0; tag < s.queue.depth; tag++)
+		if (mmap(s.queue.buf + (size_t)tag * RAW_BUF_BYTES, RAW_BUF_BYTES,
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, AT) == MAP_FAILED)
+			bail("mmap: %s", strerror(errno));
+	if (write)
+		ret = pwrite(fd, mem, 4096, AT) == 4096 ? fdatasync(fd) : -1;
+	else
+		ret = pread(fd, mem, 4096, AT);
+	is(ret < 0 ? -errno : ret, -EIO,
+	   write ? "a WRITE of the page that is its buffer ends" : "a READ of it, too");
+	ok(raw_gone(&s.raw, 10), "   the device goes");
+	raw_server_stop(&s);
+	ok(true, "   and its server was not held up");
+	close(fd);
+	munmap(mem, 4096);
+}
+
 int main(void)
 {
+	serves_itself(true);
+	serves_itself(false);
 	rings();
 	other_tasks();
 	server_execs();

@@ -58,15 +58,23 @@ ok "the stages alone cost no more" test "$only" -le $((standard + off / 10))
 again=$(cost env)
 ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
 
-# What the stamps cost that nobody asks for: the same driver, compiled without (make guests does).
+# What the stamps cost that nobody asks for: the same driver, compiled without (make guests does). Where a module's code
+# and its memory come to lie is luck, too, and makes a percent; so each is loaded three times, in turn, and held to its best.
 if [[ -e ubdx-unstamped.ko ]]; then
-	del "$dev"
-	unload
-	insmod ubdx-unstamped.ko
-	add --target null --size 1G --prefault 1M
-	cost env >/dev/null
-	bare=$(cost env)
-	ok "untraced, the stamps add 1 percent at most: $off, without them $bare" test "$off" -le $((bare * 101 / 100))
+	declare -A best=()
+	for _ in 1 2 3; do
+		for module in ubdx-unstamped ubdx; do
+			del "$dev"
+			unload
+			insmod "$module.ko"
+			add --target null --size 1G --prefault 1M
+			cost env >/dev/null
+			cost=$(cost env)
+			[[ ${best[$module]:-} ]] && ((best[$module] <= cost)) || best[$module]=$cost
+		done
+	done
+	ok "untraced, the stamps add 1 percent at most: ${best[ubdx]}, without them ${best[ubdx-unstamped]}" \
+		test "${best[ubdx]}" -le $((best[ubdx-unstamped] * 101 / 100))
 else
 	skip "untraced, the stamps add 1 percent at most" "ubdx-unstamped.ko was not built"
 fi

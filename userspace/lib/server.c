@@ -265,6 +265,8 @@ static void ubdx_server_opts_fill(struct ubdx_server_opts *full,
 /* The driver says EINVAL to all of these; here it is known which it was. */
 static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_features *f)
 {
+	uint32_t block = p->logical_block_size ?: 512; /* the driver's default */
+
 	if (p->nr_queues > f->max_queues)
 		return ubdx_fail(-EINVAL, "%u queues are more than this machine has CPUs (%u)",
 				 p->nr_queues, f->max_queues);
@@ -281,11 +283,11 @@ static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_feat
 			-EINVAL,
 			"a physical block of %u bytes is smaller than the logical one (%u)",
 			p->physical_block_size, p->logical_block_size);
-	if (p->io_opt % (p->logical_block_size ?: 512))
+	if (p->io_opt % block)
 		return ubdx_fail(
 			-EINVAL,
 			"a preferred request of %u bytes is not one of whole logical blocks (%u)",
-			p->io_opt, p->logical_block_size ?: 512);
+			p->io_opt, block);
 	if (p->numa_node >= 0 && (numa_available() < 0 || p->numa_node > numa_max_node() ||
 				  !numa_bitmask_isbitset(numa_all_nodes_ptr, p->numa_node)))
 		return ubdx_fail(-EINVAL, "this machine has no NUMA node %d", p->numa_node);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * payload.h - bytes between a request's pages and somebody's memory. For who holds the request, and so
+ * must not wait for that memory: where it isn't there the copy ends. To have it made can take any time, and
+ * may even need this very request to end, should it be a mapping of the device itself. So the
+ * caller lets go of the request first, and then calls ubdx_fault_in().
+ *
+ * _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages come from slab
+ * caches without a usercopy region, and hardened usercopy would refuse them.
+ */
+#ifndef UBDX_PAYLOAD_H
+#define UBDX_PAYLOAD_H
+
+#include <linux/blk-mq.h>
+#include <linux/sched/mm.h>
+#include <linux/uaccess.h>
+#include <linux/uio.h>
+
+#ifdef CONFIG_HIGHMEM
+#error "a multi-page bvec must be contiguous in the kernel's address space"
+#endif
+
+typedef size_t (*ubdx_copy_fn)(void *addr, size_t bytes, struct iov_iter *i);
+
+static inline size_t ubdx_to_iter(void *addr, size_t bytes, struct iov_iter *i)
+{
+	return _copy_to_iter(addr, bytes, i);
+}
+
+static inline size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i)
+{
+	return _copy_from_iter(addr, bytes, i);
+}
+
+/* Copy from byte @skip of the request on, until either side has no more, or @iter's memory isn't there. */
+static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip,
+						struct iov_iter *iter, ubdx_copy_fn copy)
+{
+	struct req_iterator rq_iter;
+	struct bio_vec bv;
+	size_t done = 0;
+
+	pagefault_disable();
+	/*
+	 * Without high memory the pages of a multi-page bvec are contiguous in the kernel's address
+	 * space too, so one copy does for all of them.
+	 */
+	rq_for_each_bvec(bv, rq, rq_iter) {
+		size_t want, got;
+
+		if (skip >= bv.bv_len) {
+			skip -= bv.bv_len;
+			continue;
+		}
+		want = min_t(size_t, bv.bv_len - skip, iov_iter_count(iter));
+		got = copy(bvec_virt(&bv) + skip, want, iter);
+		done += got;
+		skip = 0;
+		if (got < want || !iov_iter_count(iter))
+			goto end; /* these are two loops, one in the other */
+	}
+end:
+	pagefault_enable();
+	return done;
+}
+
+/**
+ * ubdx_fault_in - have somebody's memory be there. It can be gone again by the time that it is looked at.
+ * @dest:	it is to be written to.
+ * @iter:	memory.
+ * @bytes:	how much of it.
+ *
+ * Returns 0, -EFAULT if none of it can be, -EINTR if the caller is being killed.
+ */
+static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes)
+{
+	size_t missing = dest ? fault_in_iov_iter_writeable(iter, bytes) :
+				fault_in_iov_iter_readable(iter, bytes);
+
+	if (missing == bytes)
+		return -EFAULT;
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+#endif /* UBDX_PAYLOAD_H */
