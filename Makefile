@@ -11,7 +11,9 @@ DEBUG_KERNELS ?= stable-debug backports-debug
 B := build/$(KERNEL)
 # SANITIZE=1: userspace with ASan and UBSan
 U := build/userspace$(SANITIZE:1=-asan)
-E := $(B)/ebpf$(SANITIZE:1=-asan)
+# made with the types of the kernel that Debian ships; a debug kernel has none, and there ubdx-trace says so
+EKERNEL := $(KERNEL:%-debug=%)
+E := build/$(EKERNEL)/ebpf$(SANITIZE:1=-asan)
 GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
 # with that kernel, should it be a debug kernel
@@ -108,8 +110,8 @@ userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) $(if $(SANITIZE),SANITIZE=1)
 
 ebpf: userspace ## build ubdx-trace
-	@$(IN_KERNEL) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) $(if $(SANITIZE),SANITIZE=1) \
-		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(KERNEL))/build/vmlinux'
+	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) $(if $(SANITIZE),SANITIZE=1) \
+		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(EKERNEL))/build/vmlinux'
 
 guest: driver pause userspace ebpf $(if $(UNSTAMPED),unstamped) ## gather what goes to /ubdx in the guest
 	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests

@@ -2,22 +2,29 @@
 /*
  * ubdx_errors.c - make one error of those that a debug kernel is there to see, to see whether it does.
  *
- * Loading it with error=NAME makes the error. These are what lkdtm, the kernel's own such module, doesn't have.
+ * Loading it with error=NAME makes the error. These are what lkdtm, the kernel's own such module, doesn't have, and those
+ * that are only seen where the compiler has put checks, as it has into this module and the driver.
  */
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/vmalloc.h>
 
 static char *error = "";
 module_param(error, charp, 0);
-MODULE_PARM_DESC(error, "inversion, sleep, rcu or leak");
+MODULE_PARM_DESC(error, "which; see the table");
 
 static DEFINE_SPINLOCK(lock_a);
 static DEFINE_SPINLOCK(lock_b);
 static DEFINE_MUTEX(mutex);
 static int __rcu *published;
+static int table[8];
+
+static unsigned int beyond = 9; /* of the table; not a constant, so that the compiler doesn't see it coming */
+module_param(beyond, uint, 0);
 
 /* Each order alone is fine, and nobody hangs: what is wrong is that there are two. */
 static void lock_inversion(void)
@@ -56,19 +63,82 @@ static noinline void leak(void)
 			pr_info("no memory\n");
 }
 
+static void read_freed(void)
+{
+	char *p = kmalloc(100, GFP_KERNEL);
+
+	kfree(p);
+	(void)READ_ONCE(p[50]);
+}
+
+static void write_freed(void)
+{
+	char *p = kmalloc(100, GFP_KERNEL);
+
+	kfree(p);
+	WRITE_ONCE(p[50], 1);
+}
+
+static void read_freed_page(void)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	char *p;
+
+	if (!page)
+		return;
+	p = page_address(page);
+	__free_page(page);
+	(void)READ_ONCE(p[50]);
+}
+
+static void write_past_object(void)
+{
+	char *p = kmalloc(100, GFP_KERNEL);
+
+	WRITE_ONCE(p[100], 1);
+	kfree(p);
+}
+
+static void read_past_vmalloc(void)
+{
+	char *p = vmalloc(100);
+
+	(void)READ_ONCE(p[200]);
+	vfree(p);
+}
+
+static void read_past_array(void)
+{
+	table[0] = table[beyond];
+}
+
+static const struct {
+	const char *name;
+	void (*make)(void);
+} errors[] = {
+	{ "inversion", lock_inversion },
+	{ "sleep", sleep_in_atomic },
+	{ "rcu", read_outside_rcu },
+	{ "leak", leak },
+	{ "read-freed", read_freed },
+	{ "write-freed", write_freed },
+	{ "read-freed-page", read_freed_page },
+	{ "write-past-object", write_past_object },
+	{ "read-past-vmalloc", read_past_vmalloc },
+	{ "read-past-array", read_past_array },
+};
+
 static int __init ubdx_errors_init(void)
 {
-	if (!strcmp(error, "inversion"))
-		lock_inversion();
-	else if (!strcmp(error, "sleep"))
-		sleep_in_atomic();
-	else if (!strcmp(error, "rcu"))
-		read_outside_rcu();
-	else if (!strcmp(error, "leak"))
-		leak();
-	else
-		return -EINVAL;
-	return 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (!strcmp(error, errors[i].name)) {
+			errors[i].make();
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 module_init(ubdx_errors_init);
 

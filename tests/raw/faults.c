@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "raw.h"
@@ -166,37 +167,77 @@ struct step {
 	int (*run)(void);
 	void (*undo)(void); /* both of them, whatever has come of @run */
 	int also; /* an errno that it may fail with beside ENOMEM */
+	bool apart; /* @run is for a process that hasn't done it before, and that is gone then */
 };
+
+struct outcome {
+	int ret;
+	bool failed; /* for lack of memory */
+};
+
+static struct outcome run_here(const struct step *s, unsigned int n)
+{
+	struct outcome outcome;
+
+	if (n)
+		arm(n);
+	outcome.ret = s->run();
+	outcome.failed = n && disarm();
+	return outcome;
+}
+
+/* Run the step, with its @n-th allocation failing; 0: none. */
+static struct outcome run(const struct step *s, unsigned int n)
+{
+	static struct outcome *shared;
+	int status;
+	pid_t pid;
+
+	if (!s->apart)
+		return run_here(s, n);
+	if (!shared)
+		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		bail("out of memory");
+	pid = fork();
+	if (!pid) {
+		nth_fd = -1; /* is the parent's */
+		*shared = run_here(s, n);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		bail("%s: the process that does it fails", s->name);
+	return *shared;
+}
 
 static void take(const struct step *s)
 {
 	unsigned int n, refused = 0, over = 0;
+	struct outcome outcome;
 	int ret, odd = 0, stuck = 0;
-	bool failed;
 
 	for (n = 1;; n++) {
 		ret = s->prepare();
 		if (ret)
 			bail("%s, before fault %u: %s", s->name, n, strerror(-ret));
-		arm(n);
-		ret = s->run();
-		failed = disarm();
-		if (ret < 0) {
+		outcome = run(s, n);
+		if (outcome.ret < 0) {
 			refused++;
-			if (ret != -ENOMEM && ret != -s->also && !odd)
-				odd = ret;
+			if (outcome.ret != -ENOMEM && outcome.ret != -s->also && !odd)
+				odd = outcome.ret;
 			s->undo();
 			if (s->prepare())
 				bail("%s, after fault %u: can't be prepared", s->name, n);
-			ret = s->run();
+			ret = run(s, 0).ret;
 			if (ret < 0 && !stuck)
 				stuck = ret;
-		} else if (failed) {
+		} else if (outcome.failed) {
 			over++;
 		}
 		s->undo();
 		read_log();
-		if (!failed)
+		if (!outcome.failed)
 			break;
 	}
 	ok(n > 1 && !odd, "%s: %u faults, of which %u were told, %u got over%s%s", s->name, n - 1,
@@ -214,9 +255,11 @@ static int nothing(void)
 
 static int load(void)
 {
-	int fd = open(module_path, O_RDONLY | O_CLOEXEC);
-	int ret = neg(syscall(SYS_finit_module, fd, "", 0));
+	int fd = open(module_path, O_RDONLY | O_CLOEXEC), ret;
 
+	if (fd < 0)
+		return -errno;
+	ret = neg(syscall(SYS_finit_module, fd, "", 0));
 	close(fd);
 	return ret;
 }
@@ -261,12 +304,39 @@ static void del(void)
 	close(raw.ctl);
 }
 
+/* Of any number. The one before has the lowest, which the table needs no memory for. */
+static struct raw before;
+
+static int add_before(void)
+{
+	raw_defaults(&before);
+	return raw_add(&before);
+}
+
+static int add_any(void)
+{
+	raw_defaults(&raw);
+	return raw_add(&raw);
+}
+
+static void del_both(void)
+{
+	del();
+	raw_ctl(&before, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	close(before.ctl);
+}
+
+/* Far from everything else, so that none of their page tables is there already. */
+#define WINDOWS_AT ((char *)(1UL << 44))
+#define WINDOWS_APART (1UL << 40)
+
 static char *windows[2]; /* by op */
 
 static int map_window(unsigned int op, int prot)
 {
-	windows[op] = mmap(NULL, (size_t)raw.add.params.depth * RAW_BUF_BYTES, prot, MAP_SHARED,
-			   raw.chan, ubdx_window(0, op));
+	windows[op] = mmap(WINDOWS_AT + op * WINDOWS_APART,
+			   (size_t)raw.add.params.depth * RAW_BUF_BYTES, prot,
+			   MAP_SHARED | MAP_FIXED, raw.chan, ubdx_window(0, op));
 	if (windows[op] != MAP_FAILED)
 		return 0;
 	windows[op] = NULL;
@@ -284,11 +354,15 @@ static void unmap_windows(void)
 	}
 }
 
+static int map_windows(void)
+{
+	return map_window(UBDX_OP_READ, PROT_READ | PROT_WRITE) ?:
+		       map_window(UBDX_OP_WRITE, PROT_READ);
+}
+
 static int open_chan(void)
 {
-	return raw_open(&raw)						?:
-		       map_window(UBDX_OP_READ, PROT_READ | PROT_WRITE) ?:
-		       map_window(UBDX_OP_WRITE, PROT_READ);
+	return raw_open(&raw) ?: map_windows();
 }
 
 static void close_chan(void)
@@ -513,14 +587,6 @@ static int read_attributes(void)
 	return ret;
 }
 
-static int set_and_look(void)
-{
-	struct ubdx_set order = { .id = raw.add.id, .xfer = UBDX_XFER_USER };
-	struct ubdx_info info;
-
-	return neg(ioctl(raw.ctl, UBDX_IOC_SET, &order)) ?: raw_info(&raw, &info);
-}
-
 /* ---- requests ---- */
 
 static int move(bool write, char *mem)
@@ -538,6 +604,10 @@ static void server_faults(const char *mode, bool write, bool commit)
 	bool failed;
 
 	for (n = 1;; n++) {
+		/* mapped anew, without page tables: the server is idle */
+		unmap_windows();
+		if (map_windows())
+			bail("windows: %s", strerror(errno));
 		memcpy(mem, write ? pattern : memset(scratch, 0, BYTES), BYTES);
 		atomic_store(&op_failed, false);
 		atomic_store(&op_wrong, false);
@@ -595,9 +665,8 @@ static void requests(void)
 
 	if (prepare_live())
 		bail("a device: %s", strerror(errno));
-	if (map_window(UBDX_OP_READ, PROT_READ | PROT_WRITE) ||
-	    map_window(UBDX_OP_WRITE, PROT_READ))
-		bail("windows");
+	if (map_windows())
+		bail("windows: %s", strerror(errno));
 	bdev = raw_bdev(&raw, O_RDWR);
 	for (mode = 0; mode < UBDX_NR_XFER; mode++) {
 		struct ubdx_set order = { .id = raw.add.id, .xfer = mode };
@@ -617,19 +686,22 @@ static void requests(void)
 
 int main(int argc, char **argv)
 {
-	static const struct step before = { "the module is loaded", nothing, load, unload_any, 0 };
+	static const struct step first = { "the module is loaded", nothing, load,
+					   .undo = unload_any };
 	static const struct step with[] = {
-		{ "ADD", nothing, add, del, 0 },
-		{ "the channel is opened and mapped", add, open_chan, close_chan, 0 },
-		{ "ATTACH", add_and_open, attach, close_queue, EAGAIN },
-		{ "FETCH", add_and_attach, fetch, close_queue, EAGAIN },
+		{ "ADD", nothing, add, .undo = del },
+		{ "ADD of any number", add_before, add_any, .undo = del_both },
+		{ "the channel is opened and mapped", add, open_chan, .undo = close_chan,
+		  .apart = true },
+		{ "ATTACH", add_and_open, attach, .undo = close_queue, .also = EAGAIN },
+		{ "FETCH", add_and_attach, fetch, .undo = close_queue, .also = EAGAIN },
 		/* device_add() says EINVAL now and then */
-		{ "START", prepare_server, start_again, stop_server, EINVAL },
-		{ "SET and INFO", prepare_live, set_and_look, stop_server, 0 },
-		{ "attributes are read", prepare_live, read_attributes, stop_server, 0 },
-		{ "DEL", prepare_live, delete_live, join_server, 0 },
+		{ "START", prepare_server, start_again, .undo = stop_server, .also = EINVAL },
+		{ "attributes are read", prepare_live, read_attributes, .undo = stop_server },
+		{ "DEL", prepare_live, delete_live, .undo = join_server },
 	};
-	static const struct step after = { "the module is unloaded", load, unload, unload_any, 0 };
+	static const struct step last = { "the module is unloaded", load, unload,
+					  .undo = unload_any };
 	unsigned int i;
 	FILE *out;
 
@@ -645,7 +717,7 @@ int main(int argc, char **argv)
 	prepare_kernel();
 	read_log();
 
-	take(&before);
+	take(&first);
 	if (load())
 		bail("the module can't be loaded: %s", strerror(errno));
 	for (i = 0; i < sizeof(with) / sizeof(*with); i++)
@@ -653,7 +725,7 @@ int main(int argc, char **argv)
 	requests();
 	if (unload())
 		bail("the module can't be unloaded: %s", strerror(errno));
-	take(&after);
+	take(&last);
 
 	out = fopen(argv[2], "w");
 	for (i = 0; out && i < nr_sites; i++)

@@ -49,13 +49,13 @@ sees "a protected pointer read outside of a grace period" 'suspicious RCU usage'
 sees "two orders of two locks" 'possible circular locking dependency' errors inversion
 sees "a mutex taken under a spinlock" 'BUG: sleeping function called from invalid context' errors sleep
 sees "memory that nothing points to" 'kmemleak: [0-9]+ new suspected' leak
-sees "a read of freed memory" 'KASAN: slab-use-after-free' lkdtm READ_AFTER_FREE
-sees "a write to freed memory" 'KASAN: slab-use-after-free' lkdtm WRITE_AFTER_FREE
-sees "a read of a freed page" 'KASAN: use-after-free' lkdtm READ_BUDDY_AFTER_FREE
-sees "a write past an object" 'KASAN: slab-out-of-bounds' lkdtm SLAB_LINEAR_OVERFLOW
-sees "a write past a vmalloc area" 'KASAN: vmalloc-out-of-bounds' lkdtm VMALLOC_LINEAR_OVERFLOW
+sees "a read of freed memory" 'KASAN: slab-use-after-free' errors read-freed
+sees "a write to freed memory" 'KASAN: slab-use-after-free' errors write-freed
+sees "a read of a freed page" 'KASAN: use-after-free' errors read-freed-page
+sees "a write past an object" 'KASAN: slab-out-of-bounds' errors write-past-object
+sees "a read past a vmalloc area" 'KASAN: vmalloc-out-of-bounds' errors read-past-vmalloc
 sees "memory freed twice" 'KASAN: double-free' lkdtm SLAB_FREE_DOUBLE
-sees "an index past an array" 'UBSAN: array-index-out-of-bounds' lkdtm ARRAY_BOUNDS
+sees "an index past an array" 'UBSAN: array-index-out-of-bounds' errors read-past-array
 sees "a list's neighbour overwritten" 'list_add corruption' lkdtm CORRUPT_LIST_ADD
 sees "a reference count below zero" 'refcount_t: ' lkdtm REFCOUNT_DEC_NEGATIVE
 sees "more copied to the user than the object holds" 'usercopy: Kernel memory exposure' lkdtm USERCOPY_SLAB_SIZE_TO

@@ -68,7 +68,6 @@ if [[ -e ubdx-unstamped.ko ]]; then
 			unload
 			insmod "$module.ko"
 			add --target null --size 1G --prefault 1M
-			cost env >/dev/null
 			cost=$(cost env)
 			[[ ${best[$module]:-} ]] && ((best[$module] <= cost)) || best[$module]=$cost
 		done

@@ -31,6 +31,13 @@ refused_with() {
 	((status == 1)) && [[ $(wc -l </tmp/err) == 1 ]] && grep -qF -- "$words" /tmp/err
 }
 
+if [[ ! -e /sys/kernel/btf/vmlinux ]]; then
+	load
+	ok "a kernel without types: one line" refused_with "no BTF" ubdx-trace --duration 1
+	skip "what it traces" "this kernel has no types"
+	finish
+fi
+
 # ---- refusals ----
 
 ok "no module: one line" refused_with "modprobe ubdx" ubdx-trace --duration 1
