@@ -126,6 +126,7 @@ static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
 {
 	struct ubdx_server *srv = iocb->ki_filp->private_data;
 	size_t done = 0, left = 0;
+	unsigned int idle = 0;
 	struct ubdx_use use;
 	ssize_t ret;
 
@@ -134,11 +135,14 @@ static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
 		ret = ubdx_access_some(srv, &use, op, use.offset + done, iter, &left);
 		if (unlikely(ret < 0))
 			break;
+		if (ret)
+			idle = 0;
 		done += ret;
 		ret = 0;
 		if (likely(!left || !iov_iter_count(iter)))
 			break;
-		ret = ubdx_fault_in(op == UBDX_OP_WRITE, iter, min(left, iov_iter_count(iter)));
+		ret = ubdx_fault_in(op == UBDX_OP_WRITE, iter, min(left, iov_iter_count(iter)),
+				    idle++);
 	}
 	iocb->ki_pos += done;
 	return done ?: ret;

@@ -84,10 +84,12 @@ static void ubdx_release_gathered(struct ubdx_server_queue *sq)
 }
 
 /**
- * ubdx_commit_refused - a commit ended no request; those before it may have waited for it.
+ * ubdx_end_waiting - end the requests that were to end with a later commit.
  * @sq:		queue; this is its task.
+ *
+ * For a commit that ends none, or that has to wait itself.
  */
-void ubdx_commit_refused(struct ubdx_server_queue *sq)
+void ubdx_end_waiting(struct ubdx_server_queue *sq)
 {
 	ubdx_release_gathered(sq);
 	local_bh_disable();
@@ -529,16 +531,17 @@ failed:
 /*
  * A request is out for long. If nobody will ever answer it, or it is out for too long, the server
  * has failed, and the abort ends this request like all others; until then it stays where it is. What
- * the server's task has claimed it lets go of soon. Should it not, as when memory is so short that
- * it gets none for a page table, only killing it helps.
+ * the server's tasks have claimed, or are users of, they let go of soon. Where that is still so a
+ * while after the abort, as when memory is so short that they get none for a page table, only killing
+ * them helps.
  */
 static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 {
 	struct ubdx_queue *q = rq->mq_hctx->driver_data;
 	struct ubdx_server_queue *sq;
 	int tag = READ_ONCE(rq->tag);
+	enum ubdx_slot_state state;
 	unsigned long served;
-	bool late;
 	u32 age;
 
 	rcu_read_lock();
@@ -552,10 +555,12 @@ static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 	served = jiffies - sq->started;
 	if (age > served)
 		goto unlock;
-	late = ubdx_late(q, age);
-	if (late && ubdx_slot_state(&q->slots[tag]) == UBDX_SLOT_CLAIMED)
+	state = ubdx_slot_state(&q->slots[tag]);
+	if (READ_ONCE(sq->dead) && age > UBDX_TIMEOUT_TICK &&
+	    ubdx_late(q, age - UBDX_TIMEOUT_TICK) &&
+	    (state == UBDX_SLOT_CLAIMED || state == UBDX_SLOT_ENDING))
 		ubdx_server_kill(sq->srv);
-	if (late || READ_ONCE(sq->task->flags) & PF_EXITING)
+	if (ubdx_late(q, age) || READ_ONCE(sq->task->flags) & PF_EXITING)
 		ubdx_server_fail(sq->srv);
 unlock:
 	rcu_read_unlock();

@@ -141,11 +141,11 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	if (slot->deliver) {
 		int error = slot->deliver(sq, slot);
 
+		*now = ubdx_stage_now();
 		if (unlikely(error)) {
 			ubdx_deliver_failed(sq, t, slot, error, issue_flags);
 			return;
 		}
-		*now = ubdx_stage_now();
 	}
 	ubdx_stage_then(sq->q, slot, UBDX_T_MOVE, *now);
 
@@ -324,7 +324,7 @@ static noinline int ubdx_uring_stale(struct ubdx_server_queue *sq, u32 flags)
 		return -ENODEV;
 	atomic64_inc(&sq->stale);
 	if (!(flags & UBDX_COMMIT_MORE))
-		ubdx_commit_refused(sq);
+		ubdx_end_waiting(sq);
 	return -ESTALE;
 }
 
@@ -334,7 +334,7 @@ static noinline void ubdx_end_used(struct ubdx_server_queue *sq, struct ubdx_slo
 {
 	ubdx_finish(sq->q, slot, result);
 	if (!more)
-		ubdx_commit_refused(sq);
+		ubdx_end_waiting(sq);
 }
 
 static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
@@ -383,7 +383,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 		result.gone = true;
 	}
 	if (unlikely(result.gone)) {
-		ubdx_commit_refused(sq);
+		ubdx_end_waiting(sq);
 		return -ENODEV;
 	}
 	/* Park before the request ends: its tag can be used again at once. */

@@ -321,8 +321,10 @@ static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
 	s64 old = atomic64_read(&slot->word);
 
 	do {
-		if (!(old & UBDX_SLOT_USERS))
+		if (!(old & UBDX_SLOT_USERS)) {
+			smp_acquire__after_ctrl_dep(); /* what they have left in the slot */
 			return false;
+		}
 	} while (!atomic64_try_cmpxchg(&slot->word, &old,
 				       old - UBDX_SLOT_CLAIMED + UBDX_SLOT_ENDING));
 	return true;
@@ -361,9 +363,10 @@ static inline void ubdx_slot_release(struct ubdx_slot *slot, enum ubdx_slot_stat
 	atomic64_fetch_add((s64)to - UBDX_SLOT_CLAIMED, &slot->word);
 }
 
+/* For the owner, who sees what those that it has no more have left in the slot. */
 static inline bool ubdx_slot_used(const struct ubdx_slot *slot)
 {
-	return atomic64_read(&slot->word) & UBDX_SLOT_USERS;
+	return atomic64_read_acquire(&slot->word) & UBDX_SLOT_USERS;
 }
 
 /**
@@ -437,7 +440,7 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more);
-void ubdx_commit_refused(struct ubdx_server_queue *sq);
+void ubdx_end_waiting(struct ubdx_server_queue *sq);
 void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen);
 void ubdx_abort_queue(struct ubdx_queue *q);

@@ -64,20 +64,29 @@ end:
 	return done;
 }
 
+#define UBDX_MAX_IDLE 16
+
 /**
  * ubdx_fault_in - have somebody's memory be there. It can be gone again by the time that it is looked at.
  * @dest:	it is to be written to.
  * @iter:	memory.
  * @bytes:	how much of it.
+ * @idle:	how often in a row that has led to nothing. It may never: there is memory, such as a shadow
+ *		stack, that is there and that a copy can't write to; and so little of it that the last page
+ *		drives out the first.
  *
  * Returns 0, -EFAULT if none of it can be, -EINTR if the caller is being killed.
  */
-static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes)
+static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes, unsigned int idle)
 {
-	size_t missing = dest ? fault_in_iov_iter_writeable(iter, bytes) :
-				fault_in_iov_iter_readable(iter, bytes);
+	size_t missing;
 
-	if (missing == bytes)
+	cond_resched();
+	if (idle)
+		bytes = min(bytes, PAGE_SIZE);
+	missing = dest ? fault_in_iov_iter_writeable(iter, bytes) :
+			 fault_in_iov_iter_readable(iter, bytes);
+	if (missing == bytes || idle > UBDX_MAX_IDLE)
 		return -EFAULT;
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }

@@ -29,8 +29,8 @@ static __always_inline size_t ubdx_copy_some(struct ubdx_copy *c, size_t skip)
 			ubdx_payload_copy(c->slot->rq, skip, &c->iter, ubdx_from_iter);
 }
 
-/* Let go of the request while the buffer is made. -ENODEV: it wasn't to be had again. */
-static int ubdx_copy_fault_in(struct ubdx_copy *c)
+/* Let go of the request while the buffer is made. -ENODEV: it wasn't to be had again. @idle: see ubdx_fault_in(). */
+static int ubdx_copy_fault_in(struct ubdx_copy *c, unsigned int idle)
 {
 	enum ubdx_slot_state from = c->out ? UBDX_SLOT_QUEUED : UBDX_SLOT_SERVER;
 	u32 seq = ubdx_slot_seq(c->slot);
@@ -41,21 +41,28 @@ static int ubdx_copy_fault_in(struct ubdx_copy *c)
 		ubdx_abort(c->sq->q, c->slot, !c->out);
 		return -ENODEV;
 	}
+	/* others may be what the buffer waits for */
+	ubdx_end_waiting(c->sq);
 	noio = memalloc_noio_save(); /* or it might have to wait for the request */
-	ret = ubdx_fault_in(c->out, &c->iter, iov_iter_count(&c->iter));
+	ret = ubdx_fault_in(c->out, &c->iter, iov_iter_count(&c->iter), idle);
 	memalloc_noio_restore(noio);
 	return ubdx_slot_claim_used(c->slot, seq, from) ? ret : -ENODEV;
 }
 
 static noinline int ubdx_copy_rest(struct ubdx_copy *c, size_t done)
 {
+	unsigned int idle = 0;
+	size_t some;
 	int ret;
 
 	do {
-		ret = ubdx_copy_fault_in(c);
+		ret = ubdx_copy_fault_in(c, idle++);
 		if (ret)
 			return ret == -ENODEV ? ret : done;
-		done += ubdx_copy_some(c, done);
+		some = ubdx_copy_some(c, done);
+		if (some)
+			idle = 0;
+		done += some;
 	} while (iov_iter_count(&c->iter));
 	return done;
 }

@@ -1,3 +1,3 @@
 # test: uapi
 # file: driver/chan_uring.c
-s/ubdx_commit_refused(sq);/;/
+s/ubdx_end_waiting(sq);/;/

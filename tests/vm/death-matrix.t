@@ -4,7 +4,7 @@
 # death-matrix.t [OPTION...]: each way to die at each stage of a request's life, in each transfer mode: see tests/raw/matrix.c,
 # which has the options.
 #
-# lab: --smp 4
+# lab: --smp 4 --timeout 600
 
 set -euo pipefail
 
