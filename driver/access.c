@@ -114,8 +114,10 @@ static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u
 	rq = use->slot->rq;
 	bytes = blk_rq_bytes(rq);
 	if (offset < bytes)
-		ret = op == UBDX_OP_WRITE ? ubdx_payload_copy(rq, offset, iter, ubdx_to_iter) :
-					    ubdx_payload_copy(rq, offset, iter, ubdx_from_iter);
+		ret = op == UBDX_OP_WRITE ? ubdx_payload_copy(rq, offset, iov_iter_count(iter),
+							      iter, ubdx_to_iter) :
+					    ubdx_payload_copy(rq, offset, iov_iter_count(iter),
+							      iter, ubdx_from_iter);
 	*left = bytes - min(bytes, offset + ret);
 	ubdx_moved(use->q, use->slot, UBDX_MOVED_COPIED, ret);
 	ubdx_use_end(use);

@@ -32,8 +32,8 @@ static inline size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i
 	return _copy_from_iter(addr, bytes, i);
 }
 
-/* Copy from byte @skip of the request on, until either side has no more, or @iter's memory isn't there. */
-static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip,
+/* Copy @bytes from byte @skip of the request on, or as much as it has, or as @iter's memory is there for. */
+static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip, size_t bytes,
 						struct iov_iter *iter, ubdx_copy_fn copy)
 {
 	struct req_iterator rq_iter;
@@ -48,15 +48,15 @@ static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip,
 	rq_for_each_bvec(bv, rq, rq_iter) {
 		size_t want, got;
 
-		if (skip >= bv.bv_len) {
+		if (skip && skip >= bv.bv_len) {
 			skip -= bv.bv_len;
 			continue;
 		}
-		want = min_t(size_t, bv.bv_len - skip, iov_iter_count(iter));
+		want = min_t(size_t, bv.bv_len - skip, bytes - done);
 		got = copy(bvec_virt(&bv) + skip, want, iter);
 		done += got;
 		skip = 0;
-		if (got < want || !iov_iter_count(iter))
+		if (got < want || done == bytes)
 			goto end; /* these are two loops, one in the other */
 	}
 end:

@@ -15,55 +15,51 @@
 #include "payload.h"
 #include "xfer.h"
 
-/* A copy and its direction, as seen from the server. */
-struct ubdx_copy {
-	struct ubdx_server_queue *sq;
-	struct ubdx_slot *slot;
-	struct iov_iter iter;
-	bool out; /* to the server: in delivery, else in a commit */
-};
-
-static __always_inline size_t ubdx_copy_some(struct ubdx_copy *c, size_t skip)
+/* Bytes of the request from @skip on. @out: to the server, in delivery; else from it, in a commit. */
+static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_iter *iter,
+					     size_t skip, size_t bytes, bool out)
 {
-	return c->out ? ubdx_payload_copy(c->slot->rq, skip, &c->iter, ubdx_to_iter) :
-			ubdx_payload_copy(c->slot->rq, skip, &c->iter, ubdx_from_iter);
+	return out ? ubdx_payload_copy(slot->rq, skip, bytes, iter, ubdx_to_iter) :
+		     ubdx_payload_copy(slot->rq, skip, bytes, iter, ubdx_from_iter);
 }
 
 /* Let go of the request while the buffer is made. -ENODEV: it wasn't to be had again. @idle: see ubdx_fault_in(). */
-static int ubdx_copy_fault_in(struct ubdx_copy *c, unsigned int idle)
+static int ubdx_copy_fault_in(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+			      struct iov_iter *iter, bool out, unsigned int idle)
 {
-	enum ubdx_slot_state from = c->out ? UBDX_SLOT_QUEUED : UBDX_SLOT_SERVER;
-	u32 seq = ubdx_slot_seq(c->slot);
+	enum ubdx_slot_state from = out ? UBDX_SLOT_QUEUED : UBDX_SLOT_SERVER;
+	u32 seq = ubdx_slot_seq(slot);
 	unsigned int noio;
 	int ret;
 
-	if (!ubdx_hand_over(c->sq, c->slot, from)) {
-		ubdx_abort(c->sq->q, c->slot, !c->out);
+	if (!ubdx_hand_over(sq, slot, from)) {
+		ubdx_abort(sq->q, slot, !out);
 		return -ENODEV;
 	}
 	/* others may be what the buffer waits for */
-	ubdx_end_waiting(c->sq);
+	ubdx_end_waiting(sq);
 	noio = memalloc_noio_save(); /* or it might have to wait for the request */
-	ret = ubdx_fault_in(c->out, &c->iter, iov_iter_count(&c->iter), idle);
+	ret = ubdx_fault_in(out, iter, iov_iter_count(iter), idle);
 	memalloc_noio_restore(noio);
-	return ubdx_slot_claim_used(c->slot, seq, from) ? ret : -ENODEV;
+	return ubdx_slot_claim_used(slot, seq, from) ? ret : -ENODEV;
 }
 
-static noinline int ubdx_copy_rest(struct ubdx_copy *c, size_t done)
+static noinline int ubdx_copy_rest(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+				   struct iov_iter *iter, size_t done, bool out)
 {
 	unsigned int idle = 0;
 	size_t some;
 	int ret;
 
 	do {
-		ret = ubdx_copy_fault_in(c, idle++);
+		ret = ubdx_copy_fault_in(sq, slot, iter, out, idle++);
 		if (ret)
 			return ret == -ENODEV ? ret : done;
-		some = ubdx_copy_some(c, done);
+		some = ubdx_copy_some(slot, iter, done, iov_iter_count(iter), out);
 		if (some)
 			idle = 0;
 		done += some;
-	} while (iov_iter_count(&c->iter));
+	} while (iov_iter_count(iter));
 	return done;
 }
 
@@ -71,14 +67,14 @@ static noinline int ubdx_copy_rest(struct ubdx_copy *c, size_t done)
 static __always_inline int ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 				     size_t bytes, bool out)
 {
-	struct ubdx_copy c = { .sq = sq, .slot = slot, .out = out };
+	struct iov_iter iter;
 	size_t done;
 
 	if (import_ubuf(out ? ITER_DEST : ITER_SOURCE,
-			u64_to_user_ptr(sq->tags[slot->rq->tag].addr), bytes, &c.iter))
+			u64_to_user_ptr(sq->tags[slot->rq->tag].addr), bytes, &iter))
 		return 0;
-	done = ubdx_copy_some(&c, 0);
-	return likely(done == bytes) ? done : ubdx_copy_rest(&c, done);
+	done = ubdx_copy_some(slot, &iter, 0, bytes, out);
+	return likely(done == bytes) ? done : ubdx_copy_rest(sq, slot, &iter, done, out);
 }
 
 /* Apart from the two below, whose other half has nothing to do. */
