@@ -12,7 +12,6 @@
  */
 #include <linux/fs.h>
 #include <linux/nospec.h>
-#include <linux/sched/signal.h>
 
 #include "payload.h"
 #include "stage.h"

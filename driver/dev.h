@@ -49,7 +49,7 @@
  * What the server's own task has claimed meanwhile it ends, or moves on, if it sees sq->dead unset, in
  * a critical section for which step 1 waits, too: so the abort sees the new state. In such a section are
  * its commits' claims as well, so none is made when the slot may hold a request of the next server;
- * what it delivers it claims by the whole sequence number.
+ * what it delivers, or has let go of for a while, it claims by the whole sequence number.
  *
  * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
  * ends I/O takes it), srv->abort_lock; uring_lock, sq->lock. Leaves: dev->state_lock,

@@ -12,7 +12,7 @@
 #define UBDX_PAYLOAD_H
 
 #include <linux/blk-mq.h>
-#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 

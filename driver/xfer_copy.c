@@ -10,7 +10,7 @@
  * If the buffer isn't there (payload.h) the request is let go of while it is made: it goes back to where it
  * came from, so that an abort finds it.
  */
-#include <linux/sched/signal.h>
+#include <linux/sched/mm.h>
 
 #include "payload.h"
 #include "xfer.h"

@@ -18,7 +18,7 @@ from pathlib import Path
 BEGIN, END = "<!-- summary of experiments/results: make summary -->", "<!-- end of summary -->"
 SIZES = ("4k", "64k", "512k")
 KIB = {"4k": 4, "64k": 64, "512k": 512}
-FREE = ("user", "splice", "map")
+FREE = [(f"ubdx-null-{mode}-untouched", rw, size) for mode in ("user", "splice", "map") for rw in ("write", "read") for size in SIZES]
 
 
 class Claim(Exception):
@@ -39,14 +39,11 @@ class Figures:
 
     def untouched(self, depth: int) -> list[float]:
         """What the untouched modes cost above the floor at a queue depth, at all sizes."""
-        return [self.cost(f"ubdx-null-{mode}-untouched", rw, depth, size) for mode in FREE for rw in ("write", "read") for size in SIZES]
+        return [self.cost(row, rw, depth, size) for row, rw, size in FREE]
 
     def over_best(self, depth: int) -> str:
         """How they compare with ublk's best, in words."""
-        cells = [
-            self.means[f"ubdx-null-{mode}-untouched"]["cells"][f"rand{rw}.{depth}.{size}"]
-            for mode in FREE for rw in ("write", "read") for size in SIZES
-        ]
+        cells = [self.means[row]["cells"][f"rand{rw}.{depth}.{size}"] for row, rw, size in FREE]
         over = [100 * cell["against_ublk_best"] / (cell["instructions"] - cell["against_ublk_best"]) for cell in cells]
         less = sum(cell["against_ublk_best_95"][1] < 0 for cell in cells)
         more = sum(cell["against_ublk_best_95"][0] > 0 for cell in cells)

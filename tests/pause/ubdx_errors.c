@@ -23,8 +23,8 @@ static DEFINE_MUTEX(mutex);
 static int __rcu *published;
 static int table[8];
 
-static unsigned int beyond =
-	9; /* of the table; not a constant, so that the compiler doesn't see it coming */
+/* Of the table; a parameter, so that the compiler doesn't see it coming. */
+static unsigned int beyond = 9;
 module_param(beyond, uint, 0);
 
 /* Each order alone is fine, and nobody hangs: what is wrong is that there are two. */

@@ -461,7 +461,7 @@ static void stuck(void)
 	aftermath(&s, "stuck", ETIMEDOUT, 10);
 }
 
-/* Nobody but the server has any part in it. */
+/* In the driver, or where nobody but the server has any part in it. */
 static void stuck_deleted(int how, const char *what)
 {
 	struct server s;
