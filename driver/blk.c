@@ -2,8 +2,8 @@
 /*
  * blk.c - the block device in front: requests come in by queue_rq(s) and are ended here.
  *
- * Whoever calls ubdx_settle(), ubdx_end() or ubdx_abort() owns the slot (see dev.h); when
- * ubdx_end() or ubdx_abort() returns, the tag may belong to another request already.
+ * Whoever calls ubdx_commit(), ubdx_end() or ubdx_abort() owns the slot (see dev.h); when
+ * they return, the tag may belong to another request already.
  *
  * Requests are ended with bottom halves disabled. A bio's end may drop the last reference of a
  * file; with bottom halves off that final fput is deferred to a worker, otherwise it would run in
@@ -68,10 +68,8 @@ static void ubdx_leave_batch(struct ubdx_server_queue *sq)
  * What requests in the batch have exposed is shut, before they end. An abort may be doing the same:
  * as long as xfer is set it has to.
  */
-static void ubdx_release_gathered(struct ubdx_server_queue *sq)
+static noinline void __ubdx_release_gathered(struct ubdx_server_queue *sq)
 {
-	if (likely(!sq->gathered.xfer))
-		return;
 	sq->gathered.xfer->release_gathered(sq);
 	if (unlikely(READ_ONCE(sq->nr_done))) {
 		local_bh_disable();
@@ -81,6 +79,12 @@ static void ubdx_release_gathered(struct ubdx_server_queue *sq)
 	}
 	WRITE_ONCE(sq->gathered.xfer, NULL);
 	memset(&sq->gathered, 0, sizeof(sq->gathered));
+}
+
+static inline void ubdx_release_gathered(struct ubdx_server_queue *sq)
+{
+	if (unlikely(sq->gathered.xfer))
+		__ubdx_release_gathered(sq);
 }
 
 /**
@@ -97,34 +101,62 @@ void ubdx_end_waiting(struct ubdx_server_queue *sq)
 	local_bh_enable();
 }
 
-/*
- * @sq: NULL, or the queue whose batch the request may join; @done: NULL, or what is to be told of it.
- * Returns whether it has joined: it is told of when the batch ends.
- */
-static __always_inline bool __ubdx_end(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-				       struct ubdx_result result, bool more,
-				       const struct ubdx_trace_done *done)
+/* Give up the slot. The request that was in it is still the caller's, who ends it. */
+static __always_inline struct request *ubdx_vacate(struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
-	bool joined = false;
 
 	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
-	if (sq && unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
-		more = false;
-	if (sq && !more)
-		ubdx_release_gathered(sq);
-	local_bh_disable();
+	return rq;
+}
+
+static __always_inline bool ubdx_is_whole(struct request *rq, struct ubdx_result result)
+{
+	return !result.status && result.bytes == blk_rq_bytes(rq);
+}
+
+/* With bottom halves disabled. */
+static __always_inline void ubdx_end_request(struct request *rq, struct ubdx_result result)
+{
 	if (unlikely(result.status)) {
 		blk_mq_end_request(rq, result.status);
 	} else if (unlikely(result.bytes < blk_rq_bytes(rq))) {
 		blk_update_request(rq, BLK_STS_OK, result.bytes);
 		blk_mq_requeue_request(rq, true);
 	} else {
-		joined = sq && ubdx_join_batch(sq, rq, more, done);
-		if (!joined)
-			blk_mq_end_request(rq, BLK_STS_OK);
+		blk_mq_end_request(rq, BLK_STS_OK);
 	}
-	if (sq && !more)
+}
+
+static void ubdx_end_alone(struct ubdx_slot *slot, struct ubdx_result result)
+{
+	struct request *rq = ubdx_vacate(slot);
+
+	local_bh_disable();
+	ubdx_end_request(rq, result);
+	local_bh_enable();
+}
+
+/*
+ * @done: NULL, or what is to be told of it. Returns whether it has joined the queue's batch: it is told of when
+ * that ends.
+ */
+static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+					      struct ubdx_result result, bool more,
+					      const struct ubdx_trace_done *done)
+{
+	struct request *rq = ubdx_vacate(slot);
+	bool joined;
+
+	if (unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
+		more = false;
+	if (!more)
+		ubdx_release_gathered(sq);
+	local_bh_disable();
+	joined = likely(ubdx_is_whole(rq, result)) && ubdx_join_batch(sq, rq, more, done);
+	if (!joined)
+		ubdx_end_request(rq, result);
+	if (!more)
 		ubdx_leave_batch(sq);
 	local_bh_enable();
 	return joined;
@@ -139,8 +171,8 @@ static void ubdx_release(struct ubdx_queue *q, struct ubdx_slot *slot)
 }
 
 /*
- * What is told of a request is gathered before it ends, and told after. @released: pages of it have just been
- * shut, else T6 is T5 where nothing was copied back.
+ * What is told of a request is gathered before it ends, and told after. @sq: NULL, or the queue whose batch it may
+ * join. @released: pages of it have just been shut, else T6 is T5 where nothing was copied back.
  */
 static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *sq,
 				     struct ubdx_slot *slot, struct ubdx_result result, bool more,
@@ -151,18 +183,18 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 	ubdx_stage_released(q, slot,
 			    released || (slot->xfer->commit_copies && slot->op == UBDX_OP_READ));
 	ubdx_trace_fill(&done, q, slot, result);
-	if (!__ubdx_end(sq, slot, result, more, &done))
-		ubdx_trace_emit(&done);
+	if (sq && ubdx_end_in_batch(sq, slot, result, more, &done))
+		return;
+	if (!sq)
+		ubdx_end_alone(slot, result);
+	ubdx_trace_emit(&done);
 }
 
 /* Back to blk-mq, where it waits for another server. */
 static void ubdx_reissue(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
-	struct request *rq = slot->rq;
-
 	atomic64_inc(&q->reissued);
-	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
-	blk_mq_requeue_request(rq, true);
+	blk_mq_requeue_request(ubdx_vacate(slot), true);
 }
 
 /**
@@ -181,7 +213,7 @@ void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result r
 	else if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(q, NULL, slot, result, false, exposed);
 	else
-		__ubdx_end(NULL, slot, result, false, NULL);
+		ubdx_end_alone(slot, result);
 }
 
 /*
@@ -205,11 +237,11 @@ static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_
 		tell = &done;
 		ubdx_trace_fill(tell, sq->q, slot, result);
 	}
-	if (more && !now && !result.status && result.bytes == blk_rq_bytes(slot->rq))
+	if (more && !now && ubdx_is_whole(slot->rq, result))
 		joined = ubdx_join_batch(sq, slot->rq, true, tell);
 	if (joined) {
 		slot->exposed = NULL;
-		atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+		ubdx_vacate(slot);
 	}
 	local_bh_enable();
 	if (joined)
@@ -217,29 +249,6 @@ static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_
 	ubdx_release_gathered(sq);
 	slot->exposed = NULL;
 	return false;
-}
-
-/**
- * ubdx_end_commit - the same, for a commit; in the server's task.
- * @sq:		queue.
- * @slot:	slot, claimed by the caller, who loses it.
- * @result:	outcome.
- * @more:	another commit follows at once.
- */
-void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-		     struct ubdx_result result, bool more)
-{
-	bool exposed = slot->exposed;
-
-	/* no room to tell of more */
-	if (static_branch_unlikely(&ubdx_traced) && sq->nr_done >= ARRAY_SIZE(sq->done) - 1)
-		more = false;
-	if (unlikely(exposed) && ubdx_end_exposed(sq, slot, result, more))
-		return;
-	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(sq->q, sq, slot, result, more, exposed);
-	else
-		__ubdx_end(sq, slot, result, more, NULL);
 }
 
 /**
@@ -318,40 +327,6 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 		else if (ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER))
 			ubdx_abort(q, slot, true);
 	}
-}
-
-static u32 ubdx_desc_flags(const struct request *rq)
-{
-	u32 flags = 0;
-
-	if (likely(!(rq->cmd_flags & (REQ_FUA | REQ_NOUNMAP | REQ_META))))
-		return 0;
-	if (rq->cmd_flags & REQ_FUA)
-		flags |= UBDX_DESC_FUA;
-	if (rq->cmd_flags & REQ_NOUNMAP)
-		flags |= UBDX_DESC_NOUNMAP;
-	if (rq->cmd_flags & REQ_META)
-		flags |= UBDX_DESC_META;
-	return flags;
-}
-
-/**
- * ubdx_describe - write the descriptor of a request.
- * @sq:		queue; its channel decides when, and on whose CPU.
- * @slot:	slot, claimed by the caller, or not yet published.
- */
-void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
-{
-	struct request *rq = slot->rq;
-	struct ubdx_desc *desc = &sq->desc[rq->tag];
-
-	desc->sector = blk_rq_pos(rq);
-	desc->nr_sectors = blk_rq_sectors(rq);
-	desc->seq = ubdx_slot_seq(slot);
-	desc->op = slot->op;
-	desc->xfer = slot->xfer->mode;
-	desc->page_offset = slot->page_offset;
-	desc->flags = ubdx_desc_flags(rq);
 }
 
 /* enum ubdx_op of a request's operation, plus one; 0: not served. */
@@ -475,20 +450,18 @@ static blk_status_t ubdx_status(s32 res)
 	}
 }
 
-/**
- * ubdx_settle - turn the server's answer into a result, and have a READ's payload moved.
- * @sq:		queue; this is its task.
- * @slot:	slot, claimed by the caller.
- * @res:	what the server said: bytes or -errno, see struct ubdx_commit. Not trusted.
+/*
+ * Turn the server's answer into a result, and have a READ's payload moved. False: the request isn't ours any
+ * more, it has been aborted.
  *
  * What is kept of a short answer are whole logical blocks; nothing that the server did not fill
  * reaches a reader. No progress at all is an error, so that a request can't come back forever.
  */
-struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res)
+static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+					s32 res, struct ubdx_result *result)
 {
 	struct ubdx_queue *q = sq->q;
-	struct request *rq = slot->rq;
-	unsigned int bytes = blk_rq_bytes(rq);
+	unsigned int bytes = blk_rq_bytes(slot->rq);
 	struct ubdx_counter *counter;
 
 	if (unlikely(res < 0))
@@ -502,7 +475,7 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 		if (slot->xfer->commit) {
 			res = slot->xfer->commit(sq, slot, res);
 			if (unlikely(res == -ENODEV))
-				return (struct ubdx_result){ .gone = true };
+				return false;
 		}
 		if (likely(res > 0))
 			res &= ~q->block_mask;
@@ -521,11 +494,60 @@ struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *s
 	counter = &q->done[slot->xfer->mode][slot->op];
 	counter->requests++;
 	counter->bytes += bytes;
-	return (struct ubdx_result){ .bytes = bytes };
+	*result = (struct ubdx_result){ .bytes = bytes };
+	return true;
 
 failed:
+	if (fatal_signal_pending(current)) {
+		/* It may have failed for that: the answer doesn't count. */
+		ubdx_server_fail(sq->srv);
+		ubdx_abort(q, slot, true);
+		return false;
+	}
 	q->failed++;
-	return (struct ubdx_result){ .status = ubdx_status(res) };
+	*result = (struct ubdx_result){ .status = ubdx_status(res) };
+	return true;
+}
+
+/* No users are left. */
+static __always_inline void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+					    struct ubdx_result result, bool more)
+{
+	bool exposed = slot->exposed;
+
+	/* no room to tell of more */
+	if (static_branch_unlikely(&ubdx_traced) && sq->nr_done >= ARRAY_SIZE(sq->done) - 1)
+		more = false;
+	if (unlikely(exposed) && ubdx_end_exposed(sq, slot, result, more))
+		return;
+	if (static_branch_unlikely(&ubdx_traced))
+		ubdx_end_traced(sq->q, sq, slot, result, more, exposed);
+	else
+		ubdx_end_in_batch(sq, slot, result, more, NULL);
+}
+
+/**
+ * ubdx_commit - end a request as the server says, whose command for the tag's next one is parked.
+ * @sq:		queue; this is its task.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @res:	what the server said: bytes or -errno, see struct ubdx_commit. Not trusted.
+ * @more:	another commit follows at once.
+ *
+ * While somebody still reaches its payload the last of them ends it.
+ */
+void ubdx_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res, bool more)
+{
+	struct ubdx_result result;
+
+	if (unlikely(!ubdx_settle(sq, slot, res, &result))) {
+		ubdx_end_waiting(sq);
+	} else if (unlikely(ubdx_slot_used(slot))) {
+		ubdx_finish(sq->q, slot, result);
+		if (!more)
+			ubdx_end_waiting(sq);
+	} else {
+		ubdx_end_commit(sq, slot, result, more);
+	}
 }
 
 /*

@@ -8,6 +8,7 @@
 #define UBDX_CHAN_H
 
 #include "dev.h"
+#include "xfer.h"
 
 /**
  * struct ubdx_chan_ops - one channel.
@@ -24,6 +25,40 @@ struct ubdx_chan_ops {
 			 unsigned int issue_flags);
 	void (*wake)(struct ubdx_server_queue *sq);
 };
+
+static inline u32 ubdx_desc_flags(const struct request *rq)
+{
+	u32 flags = 0;
+
+	if (likely(!(rq->cmd_flags & (REQ_FUA | REQ_NOUNMAP | REQ_META))))
+		return 0;
+	if (rq->cmd_flags & REQ_FUA)
+		flags |= UBDX_DESC_FUA;
+	if (rq->cmd_flags & REQ_NOUNMAP)
+		flags |= UBDX_DESC_NOUNMAP;
+	if (rq->cmd_flags & REQ_META)
+		flags |= UBDX_DESC_META;
+	return flags;
+}
+
+/**
+ * ubdx_describe - write the descriptor of a request.
+ * @sq:		queue; its channel decides when, and on whose CPU.
+ * @slot:	slot, claimed by the caller, or not yet published.
+ */
+static inline void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+{
+	struct request *rq = slot->rq;
+	struct ubdx_desc *desc = &sq->desc[rq->tag];
+
+	desc->sector = blk_rq_pos(rq);
+	desc->nr_sectors = blk_rq_sectors(rq);
+	desc->seq = ubdx_slot_seq(slot);
+	desc->op = slot->op;
+	desc->xfer = slot->xfer->mode;
+	desc->page_offset = slot->page_offset;
+	desc->flags = ubdx_desc_flags(rq);
+}
 
 extern const struct ubdx_chan_ops ubdx_chan_uring;
 

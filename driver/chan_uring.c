@@ -174,10 +174,13 @@ static void ubdx_deliver_nobody(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
 {
 	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
-	struct llist_node *list = llist_reverse_order(llist_del_all(&sq->pending));
+	struct llist_node *list = llist_del_all(&sq->pending);
 	struct ubdx_sq_tag *t, *next;
 	u64 now;
 
+	/* in the order in which they came */
+	if (list && list->next)
+		list = llist_reverse_order(list);
 	if (unlikely(cancel || current != sq->task || (current->flags & PF_EXITING))) {
 		ubdx_server_fail(sq->srv);
 		llist_for_each_entry_safe(t, next, list, pending)
@@ -328,15 +331,6 @@ static noinline int ubdx_uring_stale(struct ubdx_server_queue *sq, u32 flags)
 	return -ESTALE;
 }
 
-/* Answered, while somebody still reaches its payload: then the last of them ends it. */
-static noinline void ubdx_end_used(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-				   struct ubdx_result result, bool more)
-{
-	ubdx_finish(sq->q, slot, result);
-	if (!more)
-		ubdx_end_waiting(sq);
-}
-
 static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			     unsigned int issue_flags)
 {
@@ -348,7 +342,6 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	s32 res = READ_ONCE(arg->res);
 	u32 flags = READ_ONCE(cmd->sqe->len);
 	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
-	struct ubdx_result result;
 	struct ubdx_slot *slot;
 	bool claimed;
 
@@ -375,23 +368,12 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_stage_commit(sq->q, slot, READ_ONCE(arg->read_ns));
 
-	result = ubdx_settle(sq, slot, res);
-	if (unlikely(result.status) && fatal_signal_pending(current)) {
-		/* It may have failed for that: the answer doesn't count. */
-		ubdx_server_fail(sq->srv);
-		ubdx_abort(sq->q, slot, true);
-		result.gone = true;
-	}
-	if (unlikely(result.gone)) {
-		ubdx_end_waiting(sq);
-		return -ENODEV;
-	}
-	/* Park before the request ends: its tag can be used again at once. */
+	/*
+	 * Park before the request ends: its tag can be used again at once. If it turns out to have been aborted
+	 * while its payload moved, the command goes back as every parked one does.
+	 */
 	ubdx_park(&sq->tags[tag].cmd, cmd);
-	if (unlikely(ubdx_slot_used(slot)))
-		ubdx_end_used(sq, slot, result, flags & UBDX_COMMIT_MORE);
-	else
-		ubdx_end_commit(sq, slot, result, flags & UBDX_COMMIT_MORE);
+	ubdx_commit(sq, slot, res, flags & UBDX_COMMIT_MORE);
 	ubdx_parked(sq, &sq->tags[tag].cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
@@ -399,13 +381,13 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			  unsigned int issue_flags)
 {
-	if (unlikely(issue_flags & IO_URING_F_CANCEL)) {
+	if (unlikely(issue_flags & (IO_URING_F_CANCEL | IO_URING_F_UNLOCKED))) {
+		/* the latter is io-wq, which isn't the queue's task */
+		if (!(issue_flags & IO_URING_F_CANCEL))
+			return -EOPNOTSUPP;
 		ubdx_uring_cancel(cmd, issue_flags);
 		return 0;
 	}
-	/* From io-wq, which isn't the queue's task. */
-	if (unlikely(issue_flags & IO_URING_F_UNLOCKED))
-		return -EOPNOTSUPP;
 
 	switch (cmd->cmd_op) {
 	case UBDX_CMD_COMMIT_AND_FETCH:

@@ -109,7 +109,6 @@ enum ubdx_moved {
 struct ubdx_result {
 	blk_status_t status;
 	bool again; /* nothing of it has: it goes back to blk-mq, for another server */
-	bool gone; /* it has been aborted, and is nobody's any more */
 	unsigned int bytes;
 };
 
@@ -435,11 +434,8 @@ void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info);
 
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
 int ubdx_tag_set_init(struct ubdx_dev *dev);
-void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
-struct ubdx_result ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res);
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
-void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-		     struct ubdx_result result, bool more);
+void ubdx_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res, bool more);
 void ubdx_end_waiting(struct ubdx_server_queue *sq);
 void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen);

@@ -1,3 +1,3 @@
 # test: uapi
 # file: driver/chan_uring.c
-s/ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))) {/ubdx_slot_claim(slot, ubdx_slot_seq(slot), UBDX_SLOT_SERVER))) {/
+s/(slot, seq, UBDX_SLOT_SERVER)/(slot, ubdx_slot_seq(slot), UBDX_SLOT_SERVER)/

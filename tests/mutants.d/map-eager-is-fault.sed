@@ -1,3 +1,3 @@
 # test: windows
 # file: driver/xfer_map.c
-s/if (READ_ONCE(ubdx_map_when) == UBDX_MAP_EAGER)/if (false)/
+s/if (likely(READ_ONCE(ubdx_map_when) == UBDX_MAP_FAULT))/if (true)/

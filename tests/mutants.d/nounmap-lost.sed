@@ -1,3 +1,3 @@
 # test: operations
-# file: driver/blk.c
+# file: driver/chan.h
 s/flags |= UBDX_DESC_NOUNMAP;/;/

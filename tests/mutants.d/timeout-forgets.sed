@@ -1,4 +1,3 @@
 # test: death
 # file: driver/blk.c
-s/bool late;/const bool late = false;/
-s/^\tlate = ubdx_late(q, .*/\t;/
+s/bool late = ubdx_late(q, ubdx_age(slot));/const bool late = false;/

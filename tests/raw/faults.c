@@ -6,7 +6,8 @@
  *
  * Each step of a device's life, from the module's loading to its unloading, is taken again and again: the first time the
  * first allocation that it makes fails, then the second, until it makes no more (the kernel's fail-nth). What fails must
- * say so with an errno that is right, and leave things so that the same step, taken again, is taken.
+ * say so with an errno that is right, and leave things so that the same step, taken again, is taken. For the loading
+ * ubdx_fail.ko is needed: what counts there is what the driver itself allocates.
  *
  * The kernel says where it was made to fail; the driver's own call sites among these are written to SITES, for faults.t
  * to compare with those that there are.
@@ -72,16 +73,33 @@ static void prepare_kernel(void)
 	set("fail_page_alloc", "min-order", "0");
 }
 
-/* This thread's @n-th allocation from now on fails. */
-static void arm(unsigned int n)
+static void write_nth(int fd, unsigned int n)
 {
 	char text[16];
 	int len = snprintf(text, sizeof(text), "%u", n);
 
+	if (pwrite(fd, text, len, 0) != len)
+		bail("fail-nth: %s", strerror(errno));
+}
+
+/* This thread's @n-th allocation from now on fails. */
+static void arm(unsigned int n)
+{
 	if (nth_fd < 0)
 		nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	if (pwrite(nth_fd, text, len, 0) != len)
-		bail("fail-nth: %s", strerror(errno));
+	write_nth(nth_fd, n);
+}
+
+/* The @n-th from when the module that it loads begins. */
+static void arm_module(unsigned int n)
+{
+	int fd = open("/sys/module/ubdx_fail/parameters/nth", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		bail("ubdx_fail.ko isn't loaded: %s", strerror(errno));
+	arm(0);
+	write_nth(fd, n);
+	close(fd);
 }
 
 /* True: one has failed. */
@@ -166,6 +184,7 @@ struct step {
 	int (*prepare)(void); /* brings about what the step starts from */
 	int (*run)(void);
 	void (*undo)(void); /* both of them, whatever has come of @run */
+	void (*arm)(unsigned int n); /* NULL: arm() */
 	int also; /* an errno that it may fail with beside ENOMEM */
 	bool apart; /* @run is for a process that hasn't done it before, and that is gone then */
 };
@@ -180,7 +199,7 @@ static struct outcome run_here(const struct step *s, unsigned int n)
 	struct outcome outcome;
 
 	if (n)
-		arm(n);
+		(s->arm ?: arm)(n);
 	outcome.ret = s->run();
 	outcome.failed = n && disarm();
 	return outcome;
@@ -214,10 +233,16 @@ static struct outcome run(const struct step *s, unsigned int n)
 static void take(const struct step *s)
 {
 	unsigned int n, refused = 0, over = 0;
+	double told = raw_now();
 	struct outcome outcome;
 	int ret, odd = 0, stuck = 0;
 
 	for (n = 1;; n++) {
+		if (raw_now() > told + 10) {
+			told = raw_now();
+			printf("# %s: %u faults so far\n", s->name, n - 1);
+			fflush(stdout);
+		}
 		ret = s->prepare();
 		if (ret)
 			bail("%s, before fault %u: %s", s->name, n, strerror(-ret));
@@ -304,26 +329,10 @@ static void del(void)
 	close(raw.ctl);
 }
 
-/* Of any number. The one before has the lowest, which the table needs no memory for. */
-static struct raw before;
-
-static int add_before(void)
-{
-	raw_defaults(&before);
-	return raw_add(&before);
-}
-
 static int add_any(void)
 {
 	raw_defaults(&raw);
 	return raw_add(&raw);
-}
-
-static void del_both(void)
-{
-	del();
-	raw_ctl(&before, UBDX_IOC_DEL, UBDX_CTL_FORCE);
-	close(before.ctl);
 }
 
 /* Far from everything else, so that none of their page tables is there already. */
@@ -569,6 +578,25 @@ static void join_server(void)
 	close(server.raw.ctl);
 }
 
+/* Of a device that is gone, and whose server still has a window. */
+static int prepare_gone(void)
+{
+	return prepare_live() ?: map_windows() ?: delete_live();
+}
+
+static int touch_window(void)
+{
+	if (sigsetjmp(bus, 1))
+		return -EFAULT;
+	return *(volatile char *)windows[UBDX_OP_READ] ? -EBADMSG : 0;
+}
+
+static void unmap_gone(void)
+{
+	unmap_windows();
+	join_server();
+}
+
 static int read_attributes(void)
 {
 	static const char *const names[] = { "mode", "state", "counters", "errors", "server_pid" };
@@ -687,10 +715,10 @@ static void requests(void)
 int main(int argc, char **argv)
 {
 	static const struct step first = { "the module is loaded", nothing, load,
-					   .undo = unload_any };
+					   .undo = unload_any, .arm = arm_module };
 	static const struct step with[] = {
 		{ "ADD", nothing, add, .undo = del },
-		{ "ADD of any number", add_before, add_any, .undo = del_both },
+		{ "ADD of any number", nothing, add_any, .undo = del },
 		{ "the channel is opened and mapped", add, open_chan, .undo = close_chan,
 		  .apart = true },
 		{ "ATTACH", add_and_open, attach, .undo = close_queue, .also = EAGAIN },
@@ -699,6 +727,8 @@ int main(int argc, char **argv)
 		{ "START", prepare_server, start_again, .undo = stop_server, .also = EINVAL },
 		{ "attributes are read", prepare_live, read_attributes, .undo = stop_server },
 		{ "DEL", prepare_live, delete_live, .undo = join_server },
+		{ "the window of a device that is gone", prepare_gone, touch_window,
+		  .undo = unmap_gone },
 	};
 	static const struct step last = { "the module is unloaded", load, unload,
 					  .undo = unload_any };
