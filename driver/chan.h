@@ -16,8 +16,9 @@
  *		their slots QUEUED), and see to it that ubdx_describe() is called for each before
  *		the server looks. Atomic context, from queue_rq(s).
  * @uring_cmd:	a command on the channel device, see struct file_operations.
- * @wake:	sq->dead is set, its requests have ended and no publish is under way: tell the
- *		server, that is, complete every parked command. Process context.
+ * @wake:	sq->dead is set, its requests have ended, but for those that its task is dealing with, and no
+ *		publish is under way: tell the server, that is, complete every parked command. Process
+ *		context.
  */
 struct ubdx_chan_ops {
 	void (*publish)(struct ubdx_server_queue *sq, struct request *rq);

@@ -159,7 +159,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	ubdx_cmd_done(cmd, 0, issue_flags);
 }
 
-/* This isn't the queue's task any more, or it is exiting. */
+/* This isn't the queue's task any more, or it is exiting, or about to. */
 static void ubdx_deliver_nobody(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
 				unsigned int issue_flags)
 {
@@ -181,7 +181,8 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 	/* in the order in which they came */
 	if (list && list->next)
 		list = llist_reverse_order(list);
-	if (unlikely(cancel || current != sq->task || (current->flags & PF_EXITING))) {
+	if (unlikely(cancel || current != sq->task || (current->flags & PF_EXITING) ||
+		     fatal_signal_pending(current))) {
 		ubdx_server_fail(sq->srv);
 		llist_for_each_entry_safe(t, next, list, pending)
 			ubdx_deliver_nobody(sq, t, issue_flags);

@@ -518,10 +518,73 @@ static void serves_itself(bool write)
 	munmap(mem, 4096);
 }
 
+/* ---- a commit that waits for what was answered with it ---- */
+
+#define FAR (2 << 20)
+
+static int cached; /* the device, by way of the page cache */
+static struct ubdx_desc together[16];
+static atomic_int nr_together;
+
+/*
+ * What is for the page at AT is kept, and then answered together with what is for FAR, whose buffer by then is that very
+ * page: to copy from it is to wait until the others have ended.
+ */
+static int32_t answer_together(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	int32_t bytes = desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
+	int i, nr = atomic_load(&nr_together);
+
+	if (desc->sector / 8 == AT / 4096 && nr < 16) {
+		memset(buf, 'a', bytes);
+		together[nr] = *desc;
+		atomic_store(&nr_together, nr + 1);
+		return RAW_HOLD;
+	}
+	if (desc->sector == FAR / 512) {
+		for (i = 0; i < nr; i++)
+			raw_commit(q, 0, together[i].tag, together[i].seq,
+				   (int32_t)together[i].nr_sectors * 512, UBDX_COMMIT_MORE);
+		if (mmap(buf, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, cached, AT) == MAP_FAILED)
+			return -EIO;
+	}
+	return bytes;
+}
+
+static void waits_for_its_batch(void)
+{
+	char *mem = raw_mem(4096);
+	struct reader reader;
+	struct raw_server s;
+	int fd;
+
+	raw_defaults(&s.raw);
+	s.raw.add.params.timeout_ms = 3000;
+	raw_server_start(&s, answer_together);
+	cached = raw_bdev(&s.raw, O_RDWR);
+	fcntl(cached, F_SETFL, 0);
+	posix_fadvise(cached, 0, 0, POSIX_FADV_RANDOM);
+	reader = (struct reader){ .fd = cached };
+	pthread_create(&reader.thread, NULL, reader_main, &reader);
+	if (!until(&nr_together, 10))
+		bail("no request");
+	poll(NULL, 0, 100); /* there may be more of them */
+	fd = raw_bdev(&s.raw, O_RDWR);
+	is(pread(fd, mem, 4096, FAR), 4096, "a READ whose buffer is what another READ fills");
+	ok(mem[0] == 'a' && !memcmp(mem, mem + 1, 4095), "   has what that one was answered");
+	ok(until(&reader.ended, 10) && !reader.error, "   which has ended before it");
+	pthread_join(reader.thread, NULL);
+	raw_server_stop(&s);
+	close(fd);
+	close(cached);
+	munmap(mem, 4096);
+}
+
 int main(void)
 {
 	serves_itself(true);
 	serves_itself(false);
+	waits_for_its_batch();
 	rings();
 	other_tasks();
 	server_execs();

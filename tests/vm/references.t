@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A million requests leave no reference to their pages behind, in any mode; see tests/raw/refs.c.
+# A million requests leave no reference to their pages behind, in any mode; see tests/raw/refs.c. Fewer where they take longer.
 #
 # lab: --smp 2 --numa
 
@@ -9,7 +9,7 @@
 . tests/vm/lib.sh
 
 mapfile -t modes < <(load && ubdx features --json | jq -r '.driver_xfer_modes[]')
-readonly EACH=$((1000000 / ${#modes[@]} / 2))
+readonly EACH=$((1000000 / ${#modes[@]} / 2 / SLOW))
 modprobe null_blk gb=1
 
 # refs_of WHAT: the requests, and how they went, each line a test of ours.
