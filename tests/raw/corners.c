@@ -559,7 +559,7 @@ static void waits_for_its_batch(void)
 	int fd;
 
 	raw_defaults(&s.raw);
-	s.raw.add.params.timeout_ms = 3000;
+	s.raw.add.params.timeout_ms = 3000 * raw_slow();
 	raw_server_start(&s, answer_together);
 	cached = raw_bdev(&s.raw, O_RDWR);
 	fcntl(cached, F_SETFL, 0);

@@ -251,7 +251,7 @@ static void server(enum way way, struct child *witness)
 	unsigned int i;
 	char *at[BATCH];
 
-	begin(UBDX_XFER_MAP, way == LATE ? 1000 : 30000,
+	begin(UBDX_XFER_MAP, way == LATE ? 1000 * raw_slow() : 30000,
 	      way == KILLED_REISSUE ? UBDX_RECOVERY_REISSUE : UBDX_RECOVERY_FAIL);
 	close(bdev);
 	open_windows();
