@@ -32,4 +32,4 @@ cat "$log"
 ((status == 0)) || exit "$status"
 # At queue depth 1 the luck of a boot is some per cent, which is more than there is between these: their means are compared.
 echo
-compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch)$' --replicates 10 --results experiments/results/untouched/"$kernel"
+compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch)$' --replicates 12 --results experiments/results/untouched/"$kernel"

@@ -10,10 +10,10 @@
     by which boots differ; of more than one the 95 % interval of the difference
   - ubdx's other modes, untouched, no dearer than the best of ublk's in any cell: of more boots than one (one's memory and interleaving make one
     cell in three cheaper or dearer by per cents), where the 95 % interval of the difference is not above nothing, nor wider than 3 % either way
-  - ubdx's other modes, untouched, at queue depth 32: above the floor a larger size is no dearer than a smaller one. Each is a cell less the
-    floor's, so what can't be known of a pair is the spread of four cells and twice the resolution, which is the floor's own jitter. Larger ones are
-    mostly cheaper, by some hundred instructions: more of them share a switch between client and server (the figures are in results.json). Not
-    at queue depth 1: there each request of 4k wakes the server or finds it awake, as the scheduler has it, and that is a thousand instructions
+  - ubdx's other modes, untouched, at queue depth 32: above the floor a larger size is no dearer than a smaller one, of more boots than one, by more
+    than the floor's own jitter: the 95 % interval of the difference doesn't lie beyond that of both cells. Larger ones are mostly cheaper, by some
+    hundred instructions: more of them share a switch between client and server. Not at queue depth 1: there each request of 4k wakes the server or
+    finds it awake, as the scheduler has it, and that is a thousand instructions, in ublk's modes as in ours
 """
 
 from __future__ import annotations
@@ -21,10 +21,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from itertools import combinations
 from pathlib import Path
-
-from measure import is_untouched
 
 RESOLUTION_PERCENT = 0.5
 IDLE_PERCENT = 0.1
@@ -68,7 +65,12 @@ def dearer(values: dict, peer: dict) -> bool:
 
 def blur(values: dict, peer: dict) -> float:
     """Instructions by which two cells can differ without a meaning."""
-    return (values["spread_percent"] + peer["spread_percent"] + values["resolution_percent"]) / 100 * values["instructions"]
+    return (values["spread_percent"] + peer["spread_percent"]) / 100 * values["instructions"] + jitter(values)
+
+
+def jitter(values: dict) -> float:
+    """Instructions that the bracket itself leaves open."""
+    return values["resolution_percent"] / 100 * values["instructions"]
 
 
 def ubdx(results: dict) -> Iterator[str]:
@@ -99,23 +101,13 @@ def untouched(results: dict) -> Iterator[str]:
 
 def flat(results: dict) -> Iterator[str]:
     """Sizes that cost more above the floor than a smaller one."""
-    rows = results["rows"]
-    for name, row in rows.items():
-        if not is_untouched(name):
-            continue
-        floor = rows[results["floors"][row["boot"]]]["cells"]
-        by_direction: dict[str, list[str]] = {}
-        for cell in row.get("cells", {}):
+    for name, row in results["rows"].items():
+        for cell, values in row.get("cells", {}).items():
             direction, depth, _ = cell.split(".")
-            if depth == "32":
-                by_direction.setdefault(direction, []).append(cell)
-        for cells in by_direction.values():
-            # as the table has them, smaller sizes first
-            for small, large in combinations(cells, 2):
-                costs = [row["cells"][cell]["above_floor"] for cell in (small, large)]
-                allowed = sum(blur(row["cells"][cell], floor[cell]) for cell in (small, large))
-                if costs[1] - costs[0] > allowed:
-                    yield f"{name} {large}: {costs[1]:.0f} above the floor, and {small} {costs[0]:.0f}: more than noise ({allowed:.0f})"
+            for smaller, (over, low, high) in values.get("against_smaller_95", {}).items():
+                other = row["cells"][f"{direction}.{depth}.{smaller}"]
+                if depth == "32" and low > jitter(values) + jitter(other):
+                    yield f"{name} {cell}: above the floor it is {over:.0f} ({low:.0f} to {high:.0f}) dearer than with {smaller}"
 
 
 def violations(results: dict) -> Iterator[str]:

@@ -21,7 +21,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 import figure
-from measure import UNTOUCHED_PEERS, BadData, Replicate, Row, boots_of, cell_key, fail, is_untouched, read_replicate, read_rows
+from measure import SIZES, UNTOUCHED_PEERS, BadData, Replicate, Row, boots_of, cell_key, fail, is_untouched, read_replicate, read_rows
 from results import parse_options, provenance, write_json
 
 NOTE = (
@@ -55,6 +55,16 @@ def best_peer(cell: str, replicates: list[Replicate]) -> str | None:
     return min(measured, key=lambda peer: sum(replicate.cells[peer][cell].cost for replicate in replicates), default=None)
 
 
+def against_smaller(name: str, floor: str, cell: str, replicates: list[Replicate]) -> dict[str, list[float]]:
+    """By the size of a smaller payload: by how much more than with it this cell's cost is above the floor, the mean and its interval."""
+    *place, size = cell.split(".")
+    found = {}
+    for smaller in (s for s in SIZES if SIZES[s] < SIZES[size]):
+        difference = against(floor, name, cell, replicates) - against(floor, name, ".".join([*place, smaller]), replicates)
+        found[smaller] = [round(float(difference.mean()), 1), *interval(difference)]
+    return found
+
+
 def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) -> dict:
     cells = [replicate.cells[row.name][cell] for replicate in replicates]
     costs = np.array([c.cost for c in cells])
@@ -72,6 +82,8 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
         result["replicates"] = [round(float(c), 1) for c in costs]
         if row != floor:
             result["above_floor_95"] = interval(costs - floors)
+        if is_untouched(row.name):
+            result["against_smaller_95"] = against_smaller(row.name, floor.name, cell, replicates)
     peers = {"ublk_copy": reference(row), "ublk_best": best_peer(cell, replicates) if is_untouched(row.name) else None}
     for which, peer in peers.items():
         if peer and peer != row.name and all(peer in replicate.cells for replicate in replicates):

@@ -168,7 +168,7 @@ static void server_start(struct server *s, int what)
 	s->pid = fork();
 	if (!s->pid) {
 		kind = what;
-		server_main(fds[1], what & SHORT_TIMEOUT ? 1000 : 0);
+		server_main(fds[1], what & SHORT_TIMEOUT ? 1000 * raw_slow() : 0);
 	}
 	close(fds[1]);
 	if (read(fds[0], &hello, sizeof(hello)) != sizeof(hello) || hello.ret)

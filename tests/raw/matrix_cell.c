@@ -22,9 +22,7 @@
 
 static unsigned int timeout_ms(const struct way *way)
 {
-	const char *slow = getenv("UBDX_SLOW");
-
-	return (way->end == STOPPED || way->end == STUCK ? 1000 : 30000) * (slow ? atoi(slow) : 1);
+	return (way->end == STOPPED || way->end == STUCK ? 1000 : 30000) * raw_slow();
 }
 
 static bool start_server(struct cell *c, bool recovers)

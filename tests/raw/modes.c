@@ -574,7 +574,7 @@ static void cut_off(bool committed, bool late)
 	struct client c;
 	double start;
 
-	begin(UBDX_XFER_SPLICE, late ? 1000 : 30000, UBDX_RECOVERY_FAIL);
+	begin(UBDX_XFER_SPLICE, late ? 1000 * raw_slow() : 30000, UBDX_RECOVERY_FAIL);
 	memcpy(mem, pattern, BYTES);
 	d = client(&c, true, mem, BYTES);
 	is(splice_in(d, 0, BYTES), BYTES, "a WRITE in a pipe that nobody reads");
