@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tap.sh: tests written in bash source this (by way of vm/lib.sh in the guest), say ok, is, fails and skip, and end with `finish`.
+# tap.sh: tests written in bash source this (by way of vm/lib.sh in the guest), say ok, is, fails and skip, and end with `finish`;
+# with FAIL_FAST in the environment at the first failure.
 
 set -euo pipefail
 
@@ -17,6 +18,7 @@ tap_result() {
 	tap_failed=$((tap_failed + 1))
 	echo "not ok $tap_count - $what"
 	printf '#   %s\n' "${output//$'\n'/$'\n#   '}"
+	[[ -z ${FAIL_FAST:-} ]] || { echo "1..$tap_count"; exit 1; }
 }
 
 # ok WHAT CMD...: passes if CMD does, which may be a function and then ends at the first error in it. What CMD prints is

@@ -254,6 +254,7 @@ static void look_at_requests(struct cell *c)
 		want(c, UNTIL(LIMIT, atomic_load(&sh->bait_ended)), "the bait hangs");
 		error = atomic_load(&sh->bait_error);
 		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
+		late |= error == ETIMEDOUT;
 	}
 	/* of an idle queue nobody would notice */
 	if (c->way->end == THREAD_EXITS)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tap.h - the Test Anything Protocol for test programs in C. One ok() a property; done() at the end.
+ * tap.h - the Test Anything Protocol for test programs in C. One ok() a property; done() at the end. With FAIL_FAST in the
+ * environment a test ends at its first failure.
  */
 #ifndef UBDX_TAP_H
 #define UBDX_TAP_H
@@ -11,6 +12,12 @@
 #include <stdlib.h>
 
 static int tap_count, tap_failed;
+
+static inline int done(void)
+{
+	printf("1..%d\n", tap_count);
+	return tap_failed ? 1 : 0;
+}
 
 static inline bool __attribute__((format(printf, 2, 3))) ok(bool good, const char *fmt, ...)
 {
@@ -23,6 +30,8 @@ static inline bool __attribute__((format(printf, 2, 3))) ok(bool good, const cha
 	printf("\n");
 	fflush(stdout);
 	tap_failed += !good;
+	if (!good && getenv("FAIL_FAST"))
+		exit(done());
 	return good;
 }
 
@@ -48,12 +57,6 @@ static inline void __attribute__((noreturn, format(printf, 1, 2))) bail(const ch
 	va_end(ap);
 	printf("; the rest could not be tried\n1..%d\n", tap_count);
 	exit(1);
-}
-
-static inline int done(void)
-{
-	printf("1..%d\n", tap_count);
-	return tap_failed ? 1 : 0;
 }
 
 #endif /* UBDX_TAP_H */
