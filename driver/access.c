@@ -64,18 +64,22 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  * @access:	UBDX_ACCESS_*, which its mode must allow.
  *
  * A request that is at the server is this server's, unless that is dead: what the next one has got
- * comes later than that.
+ * comes later than that. Not even for a moment may the dead be a user of that: they could be the last,
+ * and end it when its own server is no more. So this is a section like ubdx_hand_over().
  */
 int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access)
 {
+	struct ubdx_server_queue *sq = srv->queues[use->q->qid];
 	struct ubdx_slot *slot = use->slot;
+	bool got;
 	int ret;
 
-	if (unlikely(!ubdx_slot_get(slot, use->seq)))
-		return READ_ONCE(srv->queues[use->q->qid]->dead) ? -ENODEV : -ESTALE;
-	if (unlikely(READ_ONCE(srv->queues[use->q->qid]->dead)))
-		ret = -ENODEV;
-	else if (unlikely(slot->op != op))
+	preempt_disable();
+	got = !READ_ONCE(sq->dead) && ubdx_slot_get(slot, use->seq);
+	preempt_enable();
+	if (unlikely(!got))
+		return READ_ONCE(sq->dead) ? -ENODEV : -ESTALE;
+	if (unlikely(slot->op != op))
 		ret = -EINVAL;
 	else if (unlikely(!(slot->xfer->access & access)))
 		ret = -EOPNOTSUPP;

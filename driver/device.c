@@ -174,8 +174,10 @@ static int ubdx_params_check(const struct ubdx_params *p)
 		return -EINVAL;
 	if (p->max_write_zeroes_sectors % block_sectors || p->max_discard_sectors % block_sectors)
 		return -EINVAL;
-	if (p->max_discard_sectors &&
-	    p->max_discard_sectors < p->discard_granularity >> SECTOR_SHIFT)
+	/* what the block layer makes of the granularity; it doesn't split to less */
+	if (p->max_discard_sectors && p->max_discard_sectors <
+					      max(p->discard_granularity, p->physical_block_size) >>
+					      SECTOR_SHIFT)
 		return -EINVAL;
 	if (!p->dev_sectors || p->dev_sectors % block_sectors ||
 	    p->dev_sectors > (LLONG_MAX >> SECTOR_SHIFT))

@@ -135,12 +135,20 @@ unlock:
 	mutex_unlock(&srv->abort_lock);
 }
 
-/* Whoever has executed another program since is not the server any more. No mm: it is exiting. */
-static bool ubdx_task_serves(const struct ubdx_server *srv, struct task_struct *task)
+/*
+ * Kill that task's process, of which any thread may be left, unless it has executed another program since:
+ * then it is not the server any more.
+ */
+static void ubdx_process_kill(const struct ubdx_server *srv, struct task_struct *task)
 {
-	struct mm_struct *mm = READ_ONCE(task->mm);
+	struct task_struct *thread;
 
-	return !mm || mm == srv->mm;
+	for_each_thread(task, thread) {
+		if (READ_ONCE(thread->mm) == srv->mm) {
+			kill_pid(task_tgid(task), SIGKILL, 1);
+			break;
+		}
+	}
 }
 
 /**
@@ -155,12 +163,12 @@ void ubdx_server_kill(struct ubdx_server *srv)
 
 	rcu_read_lock();
 	task = pid_task(srv->tgid, PIDTYPE_TGID);
-	if (task && ubdx_task_serves(srv, task))
-		send_sig(SIGKILL, task, 1);
+	if (task)
+		ubdx_process_kill(srv, task);
 	for (i = 0; i < srv->nr_queues; i++) {
 		task = READ_ONCE(srv->queues[i]->task);
-		if (task && ubdx_task_serves(srv, task))
-			send_sig(SIGKILL, task, 1);
+		if (task)
+			ubdx_process_kill(srv, task);
 	}
 	rcu_read_unlock();
 }

@@ -64,7 +64,8 @@ static u8 ubdx_page_class(struct request *rq)
 	struct page *page;
 
 	page = req_bvec(rq).bv_page;
-	if (PageSlab(page))
+	/* newer kernels' PageSlab() knows only a slab's first page */
+	if (folio_test_slab(page_folio(page)))
 		return UBDX_PAGE_SLAB;
 	return PageCompound(page) ? UBDX_PAGE_LARGE : UBDX_PAGE_SMALL;
 }

@@ -111,7 +111,7 @@ static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct ubdx_slot
 /* Some pages that follow each other, on their way into an area. */
 struct ubdx_map_run {
 	struct vm_area_struct *vma;
-	unsigned long addr; /* of the first */
+	u64 offset; /* of the first, in the channel */
 	unsigned int nr;
 	unsigned int done;
 	unsigned long pfns[32];
@@ -135,14 +135,18 @@ static int ubdx_map_pte(pte_t *pte, unsigned long addr, void *data)
  */
 static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 {
-	unsigned long start = max(run->addr, run->vma->vm_start);
-	unsigned long end = min(run->addr + run->nr * PAGE_SIZE, run->vma->vm_end);
+	struct vm_area_struct *vma = run->vma;
+	u64 area = (u64)vma->vm_pgoff << PAGE_SHIFT, bytes = (u64)run->nr * PAGE_SIZE;
+	/* by offset, as a part of a window can have been moved so low that its beginning would be at no address */
+	u64 start = max(run->offset, area);
+	u64 end = min(run->offset + bytes, area + vma->vm_end - vma->vm_start);
 	int ret = 0;
 
-	run->done = (start - run->addr) >> PAGE_SHIFT;
+	run->done = (start - run->offset) >> PAGE_SHIFT;
 	if (start < end)
-		ret = apply_to_page_range(run->vma->vm_mm, start, end - start, ubdx_map_pte, run);
-	run->addr += run->nr * PAGE_SIZE;
+		ret = apply_to_page_range(vma->vm_mm, vma->vm_start + (start - area), end - start,
+					  ubdx_map_pte, run);
+	run->offset += bytes;
 	run->nr = 0;
 	return ret ? VM_FAULT_OOM : VM_FAULT_NOPAGE;
 }
@@ -156,7 +160,7 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 {
 	struct ubdx_map_run run = {
 		.vma = vma,
-		.addr = vma->vm_start + ubdx_place(q, slot) - ((u64)vma->vm_pgoff << PAGE_SHIFT),
+		.offset = ubdx_place(q, slot),
 	};
 	u32 pos = ubdx_page_offset(slot->rq), nr = 0;
 	vm_fault_t ret = VM_FAULT_NOPAGE;

@@ -379,7 +379,7 @@ enum ubdx_recovery {
  * @io_min:		preferred minimum I/O size in bytes; 0: the physical block.
  * @io_opt:		preferred I/O size in bytes; 0: none.
  * @discard_granularity: in bytes; 0: the logical block.
- * @max_discard_sectors: longest DISCARD, whole logical blocks, at least discard_granularity; 0: not supported.
+ * @max_discard_sectors: longest DISCARD, whole logical blocks, at least discard_granularity and a physical block; 0: not supported.
  * @max_write_zeroes_sectors: longest WRITE_ZEROES, whole logical blocks; 0: not supported.
  * @dma_alignment:	mask of the memory alignment asked of direct I/O, 2^n - 1, at most 4095;
  *			0: 3 (four bytes).

@@ -294,6 +294,77 @@ static void server_execs(void)
 	close(go[1]);
 }
 
+static int32_t leaves(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	if (desc->sector == AT / 512)
+		pthread_exit(NULL);
+	return answer(q, desc, buf);
+}
+
+static void *stays(void *arg)
+{
+	for (;;)
+		pause();
+	return arg;
+}
+
+static void leaderless_process(void)
+{
+	static struct raw_server s;
+	pthread_t thread;
+
+	raw_defaults(&s.raw);
+	s.raw.add.id = 7;
+	s.raw.add.params.recovery = UBDX_RECOVERY_QUEUE;
+	raw_server_start(&s, leaves);
+	pthread_create(&thread, NULL, stays, NULL);
+	pthread_exit(NULL);
+}
+
+static bool leader_is_gone(pid_t pid)
+{
+	char path[64], text[256] = "", *state;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	fd = open(path, O_RDONLY);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		bail("%s: %s", path, strerror(errno));
+	close(fd);
+	state = strrchr(text, ')');
+	return state && state[2] == 'Z';
+}
+
+/* Its main thread is gone, and then its queue's. A third could write to what the device stores. */
+static void server_without_a_leader(void)
+{
+	struct raw raw = { .path = "/dev/ubdxb7", .add.id = 7 };
+	struct ubdx_info info = {};
+	struct reader reader;
+	double end;
+	pid_t pid;
+
+	pid = fork();
+	if (pid == 0)
+		leaderless_process();
+	for (end = raw_now() + 10; !leader_is_gone(pid) && raw_now() < end;)
+		poll(NULL, 0, 10);
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	start_reader(&reader, &raw);
+	for (end = raw_now() + 15; info.state != UBDX_S_QUIESCED && raw_now() < end;)
+		if (poll(NULL, 0, 10) || raw_info(&raw, &info))
+			bail("no such device");
+	is(info.state, UBDX_S_QUIESCED,
+	   "a server's main thread has left, and then its queue's: its device waits for another");
+	ok(killed(pid), "   the rest of it is killed");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
+	ok(until(&reader.ended, 15), "   its request ends");
+	if (!reader.ended)
+		bail("it hangs");
+	close(reader.fd);
+	close(raw.ctl);
+}
+
 /* ---- deletions that meet others ---- */
 
 struct caller {
@@ -588,6 +659,7 @@ int main(void)
 	rings();
 	other_tasks();
 	server_execs();
+	server_without_a_leader();
 	forced_while("a forced DEL while a hand-over waits for the server", UBDX_IOC_QUIESCE);
 	forced_while_deleting();
 	two_processes();

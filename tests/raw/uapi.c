@@ -67,6 +67,9 @@ static void control(void)
 	REFUSED(-EINVAL, add->params.physical_block_size = 256);
 	REFUSED(-EINVAL, add->params.io_min = 100);
 	REFUSED(-EINVAL, add->params.discard_granularity = 3 << 20);
+	/* one of any length would come: the block layer doesn't split to less than a physical block */
+	REFUSED(-EINVAL,
+		(add->params.physical_block_size = 4096, add->params.max_discard_sectors = 7));
 	REFUSED(-EINVAL, add->params.dma_alignment = 2);
 	REFUSED(-EINVAL, add->params.dma_alignment = 8191);
 	REFUSED(-EINVAL, add->params.max_segments = 65536);

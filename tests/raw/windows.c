@@ -113,6 +113,39 @@ static void whens(void)
 	is(end(), 0, "the device can be deleted");
 }
 
+/* ---- a part of a window, as low as can be ---- */
+
+#define PART (32U << 12)
+
+/* The place of the request's first page would be below address 0. */
+static void low(void)
+{
+	char *mem = raw_mem(PART), *low = (char *)0x10000;
+	size_t moved = 24 << 12;
+	const struct ubdx_desc *d;
+	struct client c;
+
+	begin(UBDX_XFER_MAP, 30000, UBDX_RECOVERY_FAIL);
+	open_windows();
+	memset(mem, 1, PART);
+	memset(mem + moved, 2, PART - moved);
+	d = client(&c, true, mem, PART);
+	if (mremap(place(d) + moved, PART - moved, PART - moved, MREMAP_MAYMOVE | MREMAP_FIXED,
+		   low) != low)
+		bail("mremap: %s", strerror(errno));
+	alarm(30 * raw_slow());
+	is(look(low), 2, "the end of a request, moved to the lowest address, is there");
+	alarm(0);
+	is(look(place(d)), 1, "and what was not moved, too");
+	is(finish(&c, d, PART), PART, "it ends");
+	is(look(low), -1, "after it: SIGBUS");
+	is(look(place(d)), -1, "in both");
+	munmap(low, PART - moved);
+	munmap(mem, PART);
+	close_windows();
+	is(end(), 0, "the device can be deleted");
+}
+
 /* ---- map_batch ---- */
 
 /* Requests that are at the server, in the order of their tags: their places lie so. */
@@ -388,6 +421,7 @@ int main(void)
 		bail("out of memory");
 
 	whens();
+	low();
 	batches();
 	set_parameter("map_batch", "16");
 	for (way = STOPPED; way <= LATE; way++)

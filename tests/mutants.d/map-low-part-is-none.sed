@@ -1,0 +1,3 @@
+# test: windows
+# file: driver/xfer_map.c
+s/^\tif (start < end)$/\tif (start < end \&\& vma->vm_start + run->offset >= area)/
