@@ -31,7 +31,13 @@ vmstat_of() {
 	done </proc/vmstat
 }
 
-available() { awk '/^MemAvailable/ { print int($2 / 1024) }' /proc/meminfo; }
+# In MiB.
+available() {
+	local name kib
+	while read -r name kib _; do
+		[[ $name != MemAvailable: ]] || echo $((kib / 1024))
+	done </proc/meminfo
+}
 
 load
 left=$(available)
