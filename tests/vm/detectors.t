@@ -38,6 +38,8 @@ leak() {
 	sleep 6
 	echo scan >/sys/kernel/debug/kmemleak
 	echo scan >/sys/kernel/debug/kmemleak
+	# the search at the end needn't tell of each
+	echo clear >/sys/kernel/debug/kmemleak
 }
 
 # Who does it may be killed for it, but not the machine.
