@@ -211,6 +211,31 @@ static void start_reader(struct reader *r, const struct raw *raw)
 	pthread_create(&r->thread, NULL, reader_main, r);
 }
 
+/* The device and its control are closed. */
+static void deleted_under(struct reader *r, struct raw *raw)
+{
+	is(raw_ctl(raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
+	ok(until(&r->ended, 15), "   its request ends");
+	if (!r->ended)
+		bail("it hangs");
+	close(r->fd);
+	close(raw->ctl);
+}
+
+/* The state of a device that is about to wait for its next server, when it does, or after so long. */
+static uint32_t state_without_server(const struct raw *raw, unsigned int seconds)
+{
+	double end = raw_now() + seconds;
+	struct ubdx_info info = {};
+
+	do {
+		poll(NULL, 0, 10);
+		if (raw_info(raw, &info))
+			bail("no such device");
+	} while (info.state != UBDX_S_QUIESCED && raw_now() < end);
+	return info.state;
+}
+
 static bool killed(pid_t pid)
 {
 	double end = raw_now() + 10;
@@ -227,9 +252,7 @@ static void two_processes(void)
 	atomic_int *second =
 		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct raw raw = { .path = "/dev/ubdxb5", .add.id = 5 };
-	struct ubdx_info info = {};
 	struct reader reader;
-	double end;
 	pid_t pid;
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -240,19 +263,11 @@ static void two_processes(void)
 		bail("a server of two processes");
 	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 	start_reader(&reader, &raw);
-	for (end = raw_now() + 15; info.state != UBDX_S_QUIESCED && raw_now() < end;)
-		if (poll(NULL, 0, 10) || raw_info(&raw, &info))
-			bail("no such device");
-	is(info.state, UBDX_S_QUIESCED,
+	is(state_without_server(&raw, 15), UBDX_S_QUIESCED,
 	   "a server of two processes that share memory is stuck: its device waits for another");
 	ok(killed(pid), "   who opened the channel is killed");
 	ok(killed(*second), "   and so is the other");
-	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
-	ok(until(&reader.ended, 15), "   its request ends");
-	if (!reader.ended)
-		bail("it hangs");
-	close(reader.fd);
-	close(raw.ctl);
+	deleted_under(&reader, &raw);
 	munmap(second, 4096);
 }
 
@@ -260,8 +275,6 @@ static void two_processes(void)
 static void server_execs(void)
 {
 	struct raw raw = { .path = "/dev/ubdxb6", .add.id = 6 };
-	struct ubdx_info info = {};
-	double end;
 	int status, go[2];
 	pid_t pid;
 
@@ -282,10 +295,8 @@ static void server_execs(void)
 	if (read(go[0], &status, 1) != 1)
 		bail("a server that executes another program");
 	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-	end = raw_now() + 10;
-	while (!raw_info(&raw, &info) && info.state != UBDX_S_QUIESCED && raw_now() < end)
-		poll(NULL, 0, 10);
-	is(info.state, UBDX_S_QUIESCED, "a server that executes another program is gone");
+	is(state_without_server(&raw, 10), UBDX_S_QUIESCED,
+	   "a server that executes another program is gone");
 	waitpid(pid, &status, 0);
 	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "   and the program lives");
 	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
@@ -339,7 +350,6 @@ static bool leader_is_gone(pid_t pid)
 static void server_without_a_leader(void)
 {
 	struct raw raw = { .path = "/dev/ubdxb7", .add.id = 7 };
-	struct ubdx_info info = {};
 	struct reader reader;
 	double end;
 	pid_t pid;
@@ -351,18 +361,10 @@ static void server_without_a_leader(void)
 		poll(NULL, 0, 10);
 	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 	start_reader(&reader, &raw);
-	for (end = raw_now() + 15; info.state != UBDX_S_QUIESCED && raw_now() < end;)
-		if (poll(NULL, 0, 10) || raw_info(&raw, &info))
-			bail("no such device");
-	is(info.state, UBDX_S_QUIESCED,
+	is(state_without_server(&raw, 15), UBDX_S_QUIESCED,
 	   "a server's main thread has left, and then its queue's: its device waits for another");
 	ok(killed(pid), "   the rest of it is killed");
-	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
-	ok(until(&reader.ended, 15), "   its request ends");
-	if (!reader.ended)
-		bail("it hangs");
-	close(reader.fd);
-	close(raw.ctl);
+	deleted_under(&reader, &raw);
 }
 
 /* ---- deletions that meet others ---- */

@@ -120,7 +120,7 @@ static void whens(void)
 /* The place of the request's first page would be below address 0. */
 static void low(void)
 {
-	char *mem = raw_mem(PART), *low = (char *)0x10000;
+	char *mem = raw_mem(PART), *lowest = (char *)0x10000;
 	size_t moved = 24 << 12;
 	const struct ubdx_desc *d;
 	struct client c;
@@ -131,16 +131,16 @@ static void low(void)
 	memset(mem + moved, 2, PART - moved);
 	d = client(&c, true, mem, PART);
 	if (mremap(place(d) + moved, PART - moved, PART - moved, MREMAP_MAYMOVE | MREMAP_FIXED,
-		   low) != low)
+		   lowest) != lowest)
 		bail("mremap: %s", strerror(errno));
 	alarm(30 * raw_slow());
-	is(look(low), 2, "the end of a request, moved to the lowest address, is there");
+	is(look(lowest), 2, "the end of a request, moved to the lowest address, is there");
 	alarm(0);
 	is(look(place(d)), 1, "and what was not moved, too");
 	is(finish(&c, d, PART), PART, "it ends");
-	is(look(low), -1, "after it: SIGBUS");
+	is(look(lowest), -1, "after it: SIGBUS");
 	is(look(place(d)), -1, "in both");
-	munmap(low, PART - moved);
+	munmap(lowest, PART - moved);
 	munmap(mem, PART);
 	close_windows();
 	is(end(), 0, "the device can be deleted");
