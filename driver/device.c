@@ -147,6 +147,12 @@ static bool ubdx_power_of_two_in(u32 value, u32 min, u32 max)
 	return is_power_of_2(value) && value >= min && value <= max;
 }
 
+/* What the block layer makes of the granularity; it doesn't split to less. */
+static u32 ubdx_min_discard_sectors(const struct ubdx_params *p)
+{
+	return max(p->discard_granularity, p->physical_block_size) >> SECTOR_SHIFT;
+}
+
 static int ubdx_params_check(const struct ubdx_params *p)
 {
 	u32 block_sectors = p->logical_block_size >> SECTOR_SHIFT;
@@ -174,17 +180,14 @@ static int ubdx_params_check(const struct ubdx_params *p)
 		return -EINVAL;
 	if (p->max_write_zeroes_sectors % block_sectors || p->max_discard_sectors % block_sectors)
 		return -EINVAL;
-	/* what the block layer makes of the granularity; it doesn't split to less */
-	if (p->max_discard_sectors && p->max_discard_sectors <
-					      max(p->discard_granularity, p->physical_block_size) >>
-					      SECTOR_SHIFT)
+	if (p->max_discard_sectors && p->max_discard_sectors < ubdx_min_discard_sectors(p))
 		return -EINVAL;
 	if (!p->dev_sectors || p->dev_sectors % block_sectors ||
 	    p->dev_sectors > (LLONG_MAX >> SECTOR_SHIFT))
 		return -EINVAL;
-	/* A FUA write is only told apart from others where there is a volatile cache. */
 	if (p->recovery >= UBDX_NR_RECOVERY || p->reserved0)
 		return -EINVAL;
+	/* A FUA write is only told apart from others where there is a volatile cache. */
 	if (p->attrs & ~UBDX_ATTR_ALL ||
 	    ((p->attrs & UBDX_ATTR_FUA) && !(p->attrs & UBDX_ATTR_WRITE_CACHE)))
 		return -EINVAL;
