@@ -1,0 +1,3 @@
+# test: reload
+# file: driver/device.c
+s/^\tkvfree(q);$//
