@@ -32,7 +32,7 @@ static int shared_fd = -1, cut_fd = -1;
 static const uint64_t addresses[] = {
 	0,
 	0x10,
-	0x7fffffffe000, /* the last page that a process can have */
+	0x7fffffffeff8, /* the last word that a process can have; the lab's stacks begin below it */
 	0x7fffffffffff,
 	0x800000000000, /* not canonical */
 	0xffff888000000000, /* the kernel's */
@@ -181,10 +181,14 @@ void fuzz_unmap_desc(struct queue *q)
 	q->desc = NULL;
 }
 
-static sigjmp_buf after_fault;
+/* Another thread may fault meanwhile: it is to die of it. */
+static __thread sigjmp_buf after_fault;
+static __thread volatile bool touching;
 
 static void on_fault(int sig)
 {
+	if (!touching)
+		_exit(128 + sig);
 	siglongjmp(after_fault, 1);
 }
 
@@ -196,6 +200,7 @@ bool fuzz_touch(volatile char *p, bool write)
 
 	sigaction(SIGSEGV, &catch, &segv);
 	sigaction(SIGBUS, &catch, &bus);
+	touching = true;
 	if (!sigsetjmp(after_fault, 1)) {
 		if (write)
 			*p = 1;
@@ -203,6 +208,7 @@ bool fuzz_touch(volatile char *p, bool write)
 			(void)*p;
 		done = true;
 	}
+	touching = false;
 	sigaction(SIGSEGV, &segv, NULL);
 	sigaction(SIGBUS, &bus, NULL);
 	return done;

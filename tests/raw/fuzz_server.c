@@ -273,20 +273,25 @@ static void act_pass(struct actor *a)
 		close(pair[1]);
 }
 
-/* A child has it all as well: it stays, or uses what it has, or ends at once. */
+/* A child has it all as well, but for the mappings: it stays, or uses what it has, or ends at once. */
 static void act_fork(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a);
 	unsigned int what = below(a, 3);
+	struct ubdx_commit right;
 
 	args(a, "%u", what);
-	if (!q || nr_children > 3 || fork()) {
+	if (!q)
+		return;
+	right = fuzz_right(q, below(a, q->depth));
+	if (nr_children > 3 || fork()) {
 		nr_children++;
 		return;
 	}
+	q->desc = NULL;
 	if (what == 1) {
 		fuzz_attach(q, q->qid);
-		fuzz_commit(q, fuzz_right(q, below(a, q->depth)));
+		fuzz_commit(q, right);
 		fuzz_reap(q, 1);
 	}
 	if (what == 2)
