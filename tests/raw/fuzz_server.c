@@ -288,7 +288,6 @@ static void act_fork(struct actor *a)
 		nr_children++;
 		return;
 	}
-	q->desc = NULL;
 	if (what == 1) {
 		fuzz_attach(q, q->qid);
 		fuzz_commit(q, right);
