@@ -166,6 +166,7 @@ struct ubdx_queue {
 	u16 depth;
 	int node;
 	unsigned int block_mask; /* logical block size - 1 */
+	const u8 *ops; /* what the device serves, see ubdx_ops */
 	struct ubdx_stamps *stamps; /* one a tag */
 
 	/* written with every commit, while the above is read with every queue_rq */
@@ -235,7 +236,7 @@ struct ubdx_server {
 	struct mutex abort_lock;
 	bool aborted;
 	bool bound; /* to the device, by its open */
-	bool trusted; /* its opener has CAP_SYS_ADMIN, see struct ubdx_xfer_ops.trusts */
+	bool trusted; /* its opener has CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
 };
@@ -420,6 +421,14 @@ void ubdx_dev_detach(struct ubdx_dev *dev);
 int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
 void ubdx_dev_give_up(struct ubdx_dev *dev);
+
+/* ---- scan.c: partitions ---- */
+
+void ubdx_scan_init_dev(struct ubdx_dev *dev);
+void ubdx_scan_start(struct ubdx_dev *dev);
+int ubdx_scan_forbid(struct ubdx_dev *dev);
+int ubdx_scan_init(void);
+void ubdx_scan_exit(void);
 
 /* ---- server.c: the process behind /dev/ubdxcN ---- */
 

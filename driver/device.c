@@ -23,7 +23,6 @@
 #define UBDX_MINORS (1U << MINORBITS)
 
 struct workqueue_struct *ubdx_wq;
-static struct workqueue_struct *ubdx_scan_wq;
 
 static DEFINE_IDR(ubdx_devs);
 static DEFINE_MUTEX(ubdx_devs_lock); /* ubdx_devs, ubdx_nr_devs */
@@ -270,20 +269,6 @@ static void ubdx_dev_release(struct device *device)
 		wake_up_var(&ubdx_nr_unreleased);
 }
 
-/* ---- after START: partitions ---- */
-
-/* Reads through the server, so it runs when START has returned to it. */
-static void ubdx_scan_work(struct work_struct *work)
-{
-	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
-	struct gendisk *disk = dev->disk; /* STOP cancels this work before it lets go */
-
-	clear_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
-	mutex_lock(&disk->open_mutex);
-	bdev_disk_changed(disk, false);
-	mutex_unlock(&disk->open_mutex);
-}
-
 /* ---- ADD, START, STOP, DEL ---- */
 
 static int ubdx_dev_publish(struct ubdx_dev *dev)
@@ -321,7 +306,7 @@ static struct ubdx_dev *ubdx_dev_alloc(int id, const struct ubdx_add *add)
 	atomic_inc(&ubdx_nr_unreleased);
 	mutex_init(&dev->lock);
 	spin_lock_init(&dev->state_lock);
-	INIT_WORK(&dev->scan_work, ubdx_scan_work);
+	ubdx_scan_init_dev(dev);
 	dev->id = id;
 	dev->chan = &ubdx_chan_uring;
 	dev->params = add->params;
@@ -462,7 +447,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 		return ret;
 	}
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, disk);
-	queue_work(ubdx_scan_wq, &dev->scan_work);
+	ubdx_scan_start(dev);
 	return 0;
 }
 
@@ -694,13 +679,12 @@ int __init ubdx_dev_init(void)
 	ubdx_wq = alloc_workqueue("ubdx", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!ubdx_wq)
 		return -ENOMEM;
-	ret = -ENOMEM;
-	ubdx_scan_wq = alloc_workqueue("ubdx-scan", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!ubdx_scan_wq)
+	ret = ubdx_scan_init();
+	if (ret)
 		goto destroy_wq;
 	ret = class_register(&ubdx_chan_class);
 	if (ret)
-		goto destroy_scan_wq;
+		goto exit_scan;
 	ret = alloc_chrdev_region(&ubdx_chan_devt, 0, UBDX_MINORS, "ubdx-chan");
 	if (ret)
 		goto unregister_class;
@@ -708,8 +692,8 @@ int __init ubdx_dev_init(void)
 
 unregister_class:
 	class_unregister(&ubdx_chan_class);
-destroy_scan_wq:
-	destroy_workqueue(ubdx_scan_wq);
+exit_scan:
+	ubdx_scan_exit();
 destroy_wq:
 	destroy_workqueue(ubdx_wq);
 	return ret;
@@ -726,7 +710,7 @@ void ubdx_dev_exit(void)
 	}
 	flush_workqueue(ubdx_wq);
 	wait_var_event(&ubdx_nr_unreleased, !atomic_read(&ubdx_nr_unreleased));
-	destroy_workqueue(ubdx_scan_wq);
+	ubdx_scan_exit();
 	destroy_workqueue(ubdx_wq);
 	unregister_chrdev_region(ubdx_chan_devt, UBDX_MINORS);
 	class_unregister(&ubdx_chan_class);

@@ -55,14 +55,22 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 /**
  * ubdx_dev_resume - a QUIESCED device has a server again, which is ready.
  * @dev:	device. dev->lock is held.
+ *
+ * Returns 0, or -EAGAIN, see ubdx_scan_forbid().
  */
 int ubdx_dev_resume(struct ubdx_dev *dev)
 {
+	int ret;
+
 	lockdep_assert_held(&dev->lock);
 
+	ret = ubdx_scan_forbid(dev);
+	if (ret)
+		return ret;
 	ubdx_set_sq(dev, dev->srv);
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, dev->disk);
 	ubdx_release_requests(dev);
+	ubdx_scan_start(dev);
 	return 0;
 }
 

@@ -336,7 +336,7 @@ struct ubdx_commit {
 };
 
 /* struct ubdx_params.attrs */
-#define UBDX_ATTR_READ_ONLY (1U << 0)
+#define UBDX_ATTR_READ_ONLY (1U << 0) /* no WRITE, DISCARD or WRITE_ZEROES ever comes */
 #define UBDX_ATTR_WRITE_CACHE (1U << 1) /* volatile cache: FLUSHes are sent */
 #define UBDX_ATTR_FUA (1U << 2) /* the server honours UBDX_DESC_FUA */
 #define UBDX_ATTR_ROTATIONAL (1U << 3)
@@ -550,7 +550,8 @@ struct ubdx_set {
 /*
  * START: from the server, with every tag of every queue fetched.
  * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM not the
- * server; -EBUSY started already; -EAGAIN not every tag is fetched; -ENXIO the server has failed; -EOPNOTSUPP it offers no mode that the driver has.
+ * server; -EBUSY started already; -EAGAIN not every tag is fetched, or a partition
+ * scan that began under another server waits, and the caller lacks CAP_SYS_ADMIN; -ENXIO the server has failed; -EOPNOTSUPP it offers no mode that the driver has.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*

@@ -1,3 +1,3 @@
 # test: partitions
-# file: driver/device.c
+# file: driver/scan.c
 s/queue_work(ubdx_scan_wq, &dev->scan_work);/;/

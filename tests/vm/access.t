@@ -122,4 +122,35 @@ ok "a member adds a device, and serves it" as_member ubdx add --target null --si
 wait
 ok "he deletes it" as_member ubdx del "$dev"
 
+# ---- the kernel parses a partition table only if the server that returns it has CAP_SYS_ADMIN ----
+
+scan() { blockdev --rereadpt "$dev"; }
+partition() { [[ -b ${dev}p1 ]]; }
+kill_server() {
+	kill -KILL "$(<"$sys/ubdx/server_pid")"
+	until_ok 10 is_state quiesced
+}
+truncate -s 16M /tmp/gpt
+sfdisk -q --label gpt /tmp/gpt <<<'start=2048,size=8192'
+chown $NOBODY /tmp/gpt
+serve_gpt() { "$@" --target loop --file /tmp/gpt; }
+
+give_to_group &
+dev=$(serve_gpt as_member ubdx add --recovery reissue)
+wait
+use "$dev"
+fails "a member serves a partition table: it isn't scanned" until_ok 1 partition
+ok "nor is it when that is asked for" says "Invalid argument" scan
+ok "his server is killed" kill_server
+ok "one with CAP_SYS_ADMIN takes over" serve_gpt ubdx recover "$dev"
+ok "then it is scanned" until_ok 10 partition
+ok "also when that is asked for" scan
+ok "that one is killed" kill_server
+ok "a member takes over" serve_gpt as_member ubdx recover "$dev"
+ok "the table isn't scanned any more" says "Invalid argument" scan
+ok "what was scanned before stays" dd if="${dev}p1" of=/dev/null bs=4k count=1 iflag=direct status=none
+ok "his server is killed, too" kill_server
+ok "one with CAP_SYS_ADMIN takes over again" serve_gpt ubdx recover "$dev"
+ok "the table can be scanned again" until_ok 10 scan
+
 finish

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * scan.c - the kernel's partition scan of a device.
+ *
+ * A scan reads through the server, so START can't wait for one: it runs from a work item. And it
+ * parses what the server returns, by code that was not written for hostile input that changes
+ * between two reads. So only a trusted server's data is parsed (struct ubdx_server.trusted), as in
+ * ublk. GD_SUPPRESS_PART_SCAN is set from the disk's creation until the first scan, and again when
+ * an untrusted server takes over; it also makes BLKRRPART fail.
+ *
+ * Every scan holds disk->open_mutex, whoever starts it. The bit changes only under that mutex, so
+ * no scan goes on when an untrusted server starts to serve.
+ */
+#include <linux/blkdev.h>
+#include <linux/delay.h>
+
+#include "dev.h"
+
+#define UBDX_SCAN_TRIES 100
+#define UBDX_SCAN_WAIT_MS 10
+
+static struct workqueue_struct *ubdx_scan_wq;
+
+static bool ubdx_dev_is_trusted(struct ubdx_dev *dev)
+{
+	bool trusted;
+
+	spin_lock(&dev->state_lock);
+	trusted = dev->srv && dev->srv->trusted;
+	spin_unlock(&dev->state_lock);
+	return trusted;
+}
+
+/* A server that is gone by now leaves the scan to the next one. */
+static void ubdx_scan_work(struct work_struct *work)
+{
+	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
+	struct gendisk *disk = dev->disk; /* STOP cancels this work before it lets go */
+
+	mutex_lock(&disk->open_mutex);
+	if (ubdx_dev_is_trusted(dev)) {
+		clear_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
+		bdev_disk_changed(disk, false);
+	}
+	mutex_unlock(&disk->open_mutex);
+}
+
+void ubdx_scan_init_dev(struct ubdx_dev *dev)
+{
+	INIT_WORK(&dev->scan_work, ubdx_scan_work);
+}
+
+/**
+ * ubdx_scan_start - scan the disk's partitions, unless that was done before, or must not be done.
+ * @dev:	device, LIVE. dev->lock is held.
+ */
+void ubdx_scan_start(struct ubdx_dev *dev)
+{
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->srv->trusted && test_bit(GD_SUPPRESS_PART_SCAN, &dev->disk->state))
+		queue_work(ubdx_scan_wq, &dev->scan_work);
+}
+
+/**
+ * ubdx_scan_forbid - end scanning if an untrusted server is about to serve the device.
+ * @dev:	device, QUIESCED. dev->lock is held.
+ *
+ * Returns 0, or -EAGAIN: a scan has begun under another server and waits for this one.
+ */
+int ubdx_scan_forbid(struct ubdx_dev *dev)
+{
+	int tries;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->srv->trusted)
+		return 0;
+	/* An open holds it for a moment only; a scan for as long as it reads. */
+	for (tries = 0; tries < UBDX_SCAN_TRIES; tries++) {
+		if (mutex_trylock(&dev->disk->open_mutex)) {
+			set_bit(GD_SUPPRESS_PART_SCAN, &dev->disk->state);
+			mutex_unlock(&dev->disk->open_mutex);
+			return 0;
+		}
+		msleep(UBDX_SCAN_WAIT_MS);
+	}
+	return -EAGAIN;
+}
+
+int __init ubdx_scan_init(void)
+{
+	/* Flushed while a disk is taken away, so that must not need memory. */
+	ubdx_scan_wq = alloc_workqueue("ubdx-scan", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	return ubdx_scan_wq ? 0 : -ENOMEM;
+}
+
+void ubdx_scan_exit(void)
+{
+	destroy_workqueue(ubdx_scan_wq);
+}

