@@ -339,6 +339,15 @@ static const u8 ubdx_ops[REQ_OP_LAST] = {
 };
 
 /*
+ * A read-only device's. The block layer only warns of writes that come from within the kernel
+ * (bio_check_ro()).
+ */
+static const u8 ubdx_ops_read_only[REQ_OP_LAST] = {
+	[REQ_OP_READ] = UBDX_OP_READ + 1,
+	[REQ_OP_FLUSH] = UBDX_OP_FLUSH + 1,
+};
+
+/*
  * Is there a server to publish to? If so, what is published before the caller's RCU read-side
  * section ends is seen by the abort, should it come to that.
  */
@@ -353,11 +362,14 @@ static __always_inline bool ubdx_sq_alive(struct ubdx_server_queue *sq)
 	return true;
 }
 
-/* Start a request and take its slot; then it can be published. False: it is of no kind we know. */
+/*
+ * Start a request and take its slot; then it can be published. Returns false if the device doesn't
+ * serve the operation.
+ */
 static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *rq, u64 now)
 {
 	struct ubdx_slot *slot = &q->slots[rq->tag];
-	u8 op = ubdx_ops[(__force u32)req_op(rq)];
+	u8 op = q->ops[(__force u32)req_op(rq)];
 
 	if (unlikely(!op))
 		return false;
@@ -381,7 +393,7 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 	if (unlikely(!ubdx_sq_alive(sq)))
 		return READ_ONCE(q->dev->recovers) ? BLK_STS_RESOURCE : BLK_STS_IOERR;
 	if (unlikely(!ubdx_prepare(q, rq, ubdx_stage_now())))
-		return BLK_STS_NOTSUPP;
+		return ubdx_ops[(__force u32)req_op(rq)] ? BLK_STS_IOERR : BLK_STS_NOTSUPP;
 	rq->rq_next = NULL;
 	q->dev->chan->publish(sq, rq);
 	return BLK_STS_OK;
@@ -592,8 +604,10 @@ unlock:
 static int ubdx_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 {
 	struct ubdx_dev *dev = data;
+	struct ubdx_queue *q = dev->queues[index];
 
-	hctx->driver_data = dev->queues[index];
+	q->ops = dev->params.attrs & UBDX_ATTR_READ_ONLY ? ubdx_ops_read_only : ubdx_ops;
+	hctx->driver_data = q;
 	return 0;
 }
 
@@ -636,9 +650,18 @@ static int ubdx_disk_open(struct gendisk *disk, blk_mode_t mode)
 	return dev->closing ? -ENXIO : 0;
 }
 
+/* BLKROSET. A read-only device stays so; another one's flag is the block layer's. */
+static int ubdx_disk_set_read_only(struct block_device *bdev, bool ro)
+{
+	struct ubdx_dev *dev = bdev->bd_disk->private_data;
+
+	return !ro && dev->params.attrs & UBDX_ATTR_READ_ONLY ? -EACCES : 0;
+}
+
 static const struct block_device_operations ubdx_disk_fops = {
 	.owner = THIS_MODULE,
 	.open = ubdx_disk_open,
+	.set_read_only = ubdx_disk_set_read_only,
 	.free_disk = ubdx_free_disk,
 };
 
@@ -689,7 +712,7 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 	set_capacity(disk, p->dev_sectors);
 	set_disk_ro(disk, p->attrs & UBDX_ATTR_READ_ONLY);
 	/*
-	 * The scan reads through the server, and so must not hold up START: device.c does it after.
+	 * The scan reads through the server, and so must not hold up START: scan.c does it after.
 	 */
 	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
 	return disk;

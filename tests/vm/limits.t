@@ -22,9 +22,18 @@ hw_queues() {
 
 write_block() { dd if=/dev/urandom of="$dev" bs="$1" count=1 seek=3 oflag=direct status=none; }
 
-write_anyway() {
-	blockdev --setrw "$dev"
-	write_block 4096
+# A driver above the device may write to it unasked. The module can't be loaded if all of that fails.
+write_from_kernel() {
+	insmod ubdx_write.ko "path=$dev"
+	rmmod ubdx_write
+}
+# denied TEXT CMD...
+denied() {
+	local text=$1 status=0 output
+	shift
+	output=$("$@" 2>&1) || status=$?
+	echo "$output"
+	((status == 1)) && [[ $output == *"$text"* ]]
 }
 
 load
@@ -76,12 +85,23 @@ ok "--read-only: reads" cmp /tmp/want "$dev"
 fails "--read-only: a write is refused" write_block 4096
 fails "--read-only: a discard is refused" blkdiscard "$dev"
 fails "--read-only: zeroes are refused" blkdiscard -z "$dev"
-fails "--read-only: also when asked to be writable" write_anyway
+ok "--read-only: it can't be made writable" denied "Permission denied" blockdev --setrw "$dev"
+fails "--read-only: still not" write_block 4096
 is "$(counted write)$(counted discard)$(counted write_zeroes)" "0 00 00 0" "--read-only: the server has seen none of them"
 ok "--read-only: the file is as it was" cmp /tmp/want /tmp/file
 del "$dev"
 
+add --target mem --size 1M
+ok "another device can be made read-only" blockdev --setro "$dev"
+fails "then a write is refused" write_block 4096
+ok "and made writable again" blockdev --setrw "$dev"
+ok "and written to" write_block 4096
+ok "also from within the kernel" write_from_kernel
+del "$dev"
+
 add --target mem --size 1M --read-only
 fails "--read-only mem: a write is refused" write_block 4096
+fails "--read-only mem: also from within the kernel" write_from_kernel
+is "$(counted write)$(counted discard)$(counted write_zeroes)" "0 00 00 0" "--read-only mem: the server has seen none of them"
 
 finish
