@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * copy.c - transfer mode `copy`: the driver copies between the request and the tag's buffer, before
- * it delivers a WRITE and when a READ is committed. Left to do here is the way between that buffer
- * and the place that the target named. The baseline.
+ * copy.c - transfer mode `copy`, the baseline: the driver copies between the request and the tag's
+ * buffer, before it delivers a WRITE and when a READ is committed. The strategy moves the payload
+ * between that buffer and the place that the target named.
  */
 #include <errno.h>
-#include <string.h>
 
-#include "queue.h"
 #include "strategy.h"
 
 static int64_t ubdx_copy_move(struct ubdx_io *io)
@@ -25,7 +23,7 @@ static int64_t ubdx_copy_move(struct ubdx_io *io)
 		memcpy(step->addr, payload, step->length);
 	} else {
 		memcpy(payload, step->addr, step->length);
-		ubdx_io_seen(io, payload, step->length);
+		ubdx_io_on_read_data(io, payload, step->length);
 	}
 	return step->length;
 }
@@ -33,12 +31,12 @@ static int64_t ubdx_copy_move(struct ubdx_io *io)
 static int64_t ubdx_copy_resume(struct ubdx_io *io, int res)
 {
 	if (res > 0 && io->desc->op == UBDX_OP_READ)
-		ubdx_io_seen(io, io->buf + io->done, res);
-	/* The file ends before the device does. What is in the buffer is not fit to be read. */
+		ubdx_io_on_read_data(io, io->buf + io->done, res);
+	/* 0: the file ends before the device does. The buffer's old content must not be read. */
 	return res ? res : -EIO;
 }
 
-static const void *ubdx_copy_look(struct ubdx_io *io, uint64_t length)
+static const void *ubdx_copy_peek_write(struct ubdx_io *io, uint64_t length)
 {
 	return io->buf;
 }
@@ -47,5 +45,5 @@ const struct ubdx_strategy ubdx_strategy_copy = {
 	.name = "copy",
 	.move = ubdx_copy_move,
 	.resume = ubdx_copy_resume,
-	.look = ubdx_copy_look,
+	.peek_write = ubdx_copy_peek_write,
 };

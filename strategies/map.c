@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * map.c - transfer mode `map`: the payload is in the tag's place in one of two windows on the channel,
- * and is used where it is. The driver puts it there when it is first touched, by us or by a system
- * call on our behalf.
+ * map.c - transfer mode `map`: the payload is in the tag's slot of one of two windows on the
+ * channel, and is used in place. The driver maps its pages when the server first touches them, or a
+ * system call of the server.
  *
- * Direct I/O can't be done from a window. Which files want it is learnt from them: for those the
- * payload takes the way of mode `user`.
+ * Direct I/O from a window fails with EFAULT. After the first such failure of a file, the payload of
+ * that file's steps takes the path of mode `user`.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 
-#include "queue.h"
 #include "strategy.h"
 
-/* io->way */
+/* io->path */
 enum {
-	UBDX_WAY_WINDOW,
-	UBDX_WAY_USER,
+	UBDX_PATH_WINDOW,
+	UBDX_PATH_USER,
 };
 
 struct ubdx_windows {
@@ -83,8 +81,8 @@ static int64_t ubdx_map_move(struct ubdx_io *io)
 	bool write = io->desc->op == UBDX_OP_WRITE;
 
 	if (step->kind == UBDX_STEP_FILE) {
-		io->way = ubdx_windows(io)->direct[step->file] ? UBDX_WAY_USER : UBDX_WAY_WINDOW;
-		if (io->way == UBDX_WAY_USER)
+		io->path = ubdx_windows(io)->direct[step->file] ? UBDX_PATH_USER : UBDX_PATH_WINDOW;
+		if (io->path == UBDX_PATH_USER)
 			return ubdx_user_move(io);
 		ubdx_io_rw(io, ubdx_map_payload(io), step->length, write);
 		return UBDX_ASYNC;
@@ -93,27 +91,27 @@ static int64_t ubdx_map_move(struct ubdx_io *io)
 		memcpy(step->addr, ubdx_map_payload(io), step->length);
 	} else {
 		memcpy(ubdx_map_payload(io), step->addr, step->length);
-		ubdx_io_seen(io, ubdx_map_payload(io), step->length);
+		ubdx_io_on_read_data(io, ubdx_map_payload(io), step->length);
 	}
 	return step->length;
 }
 
 static int64_t ubdx_map_resume(struct ubdx_io *io, int res)
 {
-	if (io->way == UBDX_WAY_USER)
+	if (io->path == UBDX_PATH_USER)
 		return ubdx_user_resume(io, res);
 	if (unlikely(res == -EFAULT)) {
 		ubdx_windows(io)->direct[io->step.file] = true;
-		io->way = UBDX_WAY_USER;
+		io->path = UBDX_PATH_USER;
 		return ubdx_user_move(io);
 	}
 	if (res > 0 && io->desc->op == UBDX_OP_READ)
-		ubdx_io_seen(io, ubdx_map_payload(io), res);
+		ubdx_io_on_read_data(io, ubdx_map_payload(io), res);
 	/* 0: the file ends before the device does. */
 	return res ? res : -EIO;
 }
 
-static const void *ubdx_map_look(struct ubdx_io *io, uint64_t length)
+static const void *ubdx_map_peek_write(struct ubdx_io *io, uint64_t length)
 {
 	return ubdx_map_payload(io);
 }
@@ -124,5 +122,5 @@ const struct ubdx_strategy ubdx_strategy_map = {
 	.queue_exit = ubdx_map_exit,
 	.move = ubdx_map_move,
 	.resume = ubdx_map_resume,
-	.look = ubdx_map_look,
+	.peek_write = ubdx_map_peek_write,
 };

@@ -1,90 +1,128 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * splice.c - transfer mode `splice`: the payload goes between channel and file through a pipe, without
- * ever being in our memory. The queue has one pipe for all its tags: a request's payload goes through
- * it by two calls, in the queue's own thread, and when those are done the pipe is empty again. (io_uring
- * would have each done by a thread of its own.)
+ * splice.c - transfer mode `splice`: the payload goes between channel and file through a pipe, and
+ * never into the server's memory. The queue has one pipe for all its tags: two system calls of the
+ * queue's thread move a payload through it, and leave it empty.
  *
- * What a file can't take from a pipe (direct I/O of something odd), and what goes to memory or comes
- * from it, takes the way of mode `user`.
+ * So the I/O is synchronous: while a payload moves, the queue does nothing else. However deep the
+ * queue, the target sees one READ or WRITE of it at a time. (io_uring would use a thread of its own
+ * for each splice.)
+ *
+ * A payload takes the path of mode `user` if the file can't take it from a pipe (direct I/O that is
+ * not aligned), if it goes to memory or comes from there, and while there is no pipe.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <syslog.h>
 #include <unistd.h>
 
-#include "queue.h"
 #include "strategy.h"
 
 #define UBDX_SPLICE_BLOCK 4096
 
-/* io->way: what resume() will be told of */
+/* io->path: what resume() is for */
 enum {
-	UBDX_WAY_USER,
-	UBDX_WAY_SYNC, /* the step's payload is written, and now synced */
+	UBDX_PATH_USER,
+	UBDX_PATH_SYNC, /* the step's payload is written; the file is being synced */
 };
 
+/*
+ * The queue's pipe. It is opened by the first request that needs it, and again after it was closed.
+ * If that fails, the next attempt is not before @retry_at.
+ */
 struct ubdx_pipe {
-	int out, in;
+	int out, in; /* -1: not open */
+	uint64_t retry_at; /* ubdx_coarse_ns() */
+	struct ubdx_log_limit failures;
 };
+
+#define UBDX_PIPE_RETRY_NS 100000000ULL
 
 static struct ubdx_pipe *ubdx_pipe(const struct ubdx_queue *q)
 {
 	return q->priv[UBDX_XFER_SPLICE];
 }
 
-static int ubdx_pipe_open(struct ubdx_queue *q)
+static int ubdx_pipe_init(struct ubdx_queue *q)
 {
-	long page = sysconf(_SC_PAGESIZE);
-	struct ubdx_pipe *p = malloc(sizeof(*p));
-	int fds[2];
+	struct ubdx_pipe *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return ubdx_fail(-ENOMEM, "queue %u: %m", q->id);
-	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
-		free(p);
-		return ubdx_fail(-errno, "queue %u: a pipe: %m", q->id);
-	}
-	*p = (struct ubdx_pipe){ .out = fds[0], .in = fds[1] };
+	p->out = -1;
+	p->in = -1;
 	q->priv[UBDX_XFER_SPLICE] = p;
-	/* A request at a time, even if it is not aligned to pages. A smaller pipe will do, too. */
-	fcntl(p->in, F_SETPIPE_SZ, q->max_io_bytes + page);
 	return 0;
 }
 
-static void ubdx_pipe_close(struct ubdx_queue *q)
+static cold bool ubdx_pipe_open(struct ubdx_queue *q)
 {
 	struct ubdx_pipe *p = ubdx_pipe(q);
+	int fds[2];
 
-	if (!p)
+	if (ubdx_coarse_ns() < p->retry_at)
+		return false;
+	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
+		ubdx_log_limited(q->logger, &p->failures, LOG_WARNING,
+				 "queue %u: a pipe for mode splice: %s; using mode user's way",
+				 q->id, strerror(errno));
+		p->retry_at = ubdx_coarse_ns() + UBDX_PIPE_RETRY_NS;
+		return false;
+	}
+	p->out = fds[0];
+	p->in = fds[1];
+	/* Room for a whole request, even if it is not page-aligned. A smaller pipe works, too. */
+	fcntl(p->in, F_SETPIPE_SZ, q->max_io_bytes + sysconf(_SC_PAGESIZE));
+	return true;
+}
+
+static bool ubdx_pipe_ready(struct ubdx_queue *q)
+{
+	return likely(ubdx_pipe(q)->in >= 0) || ubdx_pipe_open(q);
+}
+
+static void ubdx_pipe_close(struct ubdx_pipe *p)
+{
+	if (p->in < 0)
 		return;
 	close(p->out);
 	close(p->in);
+	p->out = -1;
+	p->in = -1;
+}
+
+static void ubdx_pipe_exit(struct ubdx_queue *q)
+{
+	struct ubdx_pipe *p = ubdx_pipe(q);
+
+	if (p)
+		ubdx_pipe_close(p);
 	free(p);
 }
 
-/* What is left in the pipe would be the next request's. */
+/* Empty the pipe: the next request must not get what a failed one has left there. */
 static cold void ubdx_pipe_drain(struct ubdx_queue *q, char *buf, size_t bytes)
 {
-	while (read(ubdx_pipe(q)->out, buf, bytes) > 0)
+	struct ubdx_pipe *p = ubdx_pipe(q);
+
+	while (read(p->out, buf, bytes) > 0)
 		;
-	/* Pages of a request that is gone can't even be read: a new pipe then. */
-	if (errno == EAGAIN)
-		return;
-	ubdx_pipe_close(q);
-	q->priv[UBDX_XFER_SPLICE] = NULL;
-	ubdx_pipe_open(q);
+	/* The pages of a request that is gone can't even be read. The next request opens a new pipe. */
+	if (errno != EAGAIN)
+		ubdx_pipe_close(p);
 }
 
-/* From one file to the other. Less than asked for is fine, an error only if it's nothing at all. */
+/*
+ * Move payload from one file to the other; the pipe is open. Moves less than @length if less is to be
+ * had, and fails only if it could move nothing.
+ */
 static int64_t ubdx_pipe_pass(struct ubdx_io *io, int from, off_t from_pos, int to, off_t to_pos,
 			      size_t length)
 {
 	struct ubdx_pipe *p = ubdx_pipe(io->q);
 	ssize_t in, out = 0, done = 0;
 
-	if (unlikely(!p))
-		return -EPIPE;
 	in = splice(from, &from_pos, p->in, NULL, length, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	if (in <= 0)
 		return in ? -errno : 0;
@@ -108,7 +146,7 @@ static int64_t ubdx_splice_sync(struct ubdx_io *io)
 	sqe->flags = IOSQE_FIXED_FILE;
 	sqe->fd = UBDX_FILE_TARGET + io->step.file;
 	sqe->fsync_flags = IORING_FSYNC_DATASYNC;
-	io->way = UBDX_WAY_SYNC;
+	io->path = UBDX_PATH_SYNC;
 	return UBDX_ASYNC;
 }
 
@@ -120,10 +158,10 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 	bool write = io->desc->op == UBDX_OP_WRITE;
 	int64_t moved;
 
-	io->way = UBDX_WAY_USER;
-	if (step->kind == UBDX_STEP_MEM)
+	io->path = UBDX_PATH_USER;
+	if (step->kind == UBDX_STEP_MEM || unlikely(!ubdx_pipe_ready(io->q)))
 		return ubdx_user_move(io);
-	/* What of a READ is to be looked at has to come by. In blocks, for direct I/O. */
+	/* The server looks at this much of a READ, so it must be in memory. In blocks, for direct I/O. */
 	if (unlikely(!write && io->done < io->touch)) {
 		uint64_t length = ubdx_round_up(io->touch - io->done, UBDX_SPLICE_BLOCK);
 
@@ -147,16 +185,16 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 
 static int64_t ubdx_splice_resume(struct ubdx_io *io, int res)
 {
-	if (io->way == UBDX_WAY_SYNC)
+	if (io->path == UBDX_PATH_SYNC)
 		return res < 0 ? res : (int64_t)io->step.length;
 	return ubdx_user_resume(io, res);
 }
 
 const struct ubdx_strategy ubdx_strategy_splice = {
 	.name = "splice",
-	.queue_init = ubdx_pipe_open,
-	.queue_exit = ubdx_pipe_close,
+	.queue_init = ubdx_pipe_init,
+	.queue_exit = ubdx_pipe_exit,
 	.move = ubdx_splice_move,
 	.resume = ubdx_splice_resume,
-	.look = ubdx_user_look,
+	.peek_write = ubdx_user_peek_write,
 };

@@ -1,53 +1,142 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * strategy.h - the server's half of a transfer mode: how the payload of a request gets to where the
- * target wants it, or from there.
+ * strategy.h - the server's half of a transfer mode: a strategy moves the payload of a request
+ * between the driver and the place that the target named. This is the only header that a strategy
+ * includes.
  *
- * A strategy has the name of the driver's mode, and a file of that name. It is chosen for each
- * request, by what its descriptor says; it knows bytes of a request and places to put them, never
- * sectors. To add one: write the file, and enter it in the table in table.c.
+ * A strategy has the name of the driver's mode, and a file of that name. The library chooses it for
+ * each request by the mode in the request's descriptor. A strategy knows bytes of a request and
+ * places to put them, never sectors. To add one: write the file, and enter it in table.c.
  *
- * What belongs to whom while a request is at the server:
- *	io->desc	the driver's, read-only, stable until the commit.
- *	io->buf		the tag's buffer, max_io_bytes long, always there. In mode `copy` it holds
- *			the payload; the other strategies may use it as they like.
- *	io->step	the target's answer; a strategy reads it.
- *	io->done	bytes dealt with; the queue advances it by what move() and resume() return.
- *	q->priv[mode]	the strategy's own, for each queue.
- * Everything of a queue is touched by its thread alone; there are no locks.
+ * While a request is at the server:
+ *	io->desc	is the driver's, read-only, and stable until the commit.
+ *	io->buf		is the tag's buffer of max_io_bytes. In mode `copy` it holds the payload; the
+ *			other strategies may use it freely.
+ *	io->step	is the target's answer, checked. A strategy reads it, and may shorten it.
+ *	io->done	counts the bytes already moved; step.c advances it.
+ *	q->priv[mode]	belongs to the strategy, one for each queue.
+ * Only the queue's thread touches a queue and its requests, so there are no locks.
  */
 #ifndef UBDX_STRATEGY_H
 #define UBDX_STRATEGY_H
 
+#include <liburing.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
-#include <ubdx.h>
+#include "lib.h"
 
-struct ubdx_io;
-struct ubdx_queue;
-
-/* In place of a result: one SQE is under way, made by ubdx_io_sqe(); resume() gets its CQE. */
+/* In place of a result: one SQE from ubdx_io_sqe() is under way; resume() gets its CQE. */
 #define UBDX_ASYNC INT64_MIN
+
+/* cqe->user_data: the tag, and whether it is a step's I/O or the channel's command. */
+#define UBDX_DATA_TAG 0xffffU
+#define UBDX_DATA_STEP 0x10000U
+
+/* Index of the channel among the ring's registered files; the target's files follow. */
+#define UBDX_FILE_CHANNEL 0
+#define UBDX_FILE_TARGET 1
+
+/**
+ * struct ubdx_io - a tag, and the request that the tag carries while the request is at the server.
+ * @q:		the tag's queue.
+ * @desc:	the driver's descriptor, read-only.
+ * @buf:	the tag's buffer.
+ * @done:	bytes of the request that have been dealt with.
+ * @step:	the current step.
+ * @read_ns:	with UBDX_DESC_STAMP, for the commit.
+ * @fixed_bytes: how much of @buf, from its start, is registered with the ring.
+ * @buffered_bytes: how much of a WRITE's payload, from its start, peek_write() has put into @buf.
+ * @touch:	how much of the payload, from its start, the server is to look at (touch.c).
+ * @sum:	checksum of the part of @touch that the server has looked at.
+ * @tag:	number of the tag.
+ * @zero_method: how UBDX_STEP_ZERO is being done, see step.c.
+ * @path:	the strategy's own, from move() to resume().
+ */
+struct ubdx_io {
+	struct ubdx_queue *q;
+	const struct ubdx_desc *desc;
+	char *buf;
+	uint64_t done;
+	struct ubdx_step step;
+	uint32_t read_ns;
+	uint32_t fixed_bytes;
+	uint32_t buffered_bytes;
+	uint32_t touch;
+	uint64_t sum;
+	uint16_t tag;
+	uint8_t zero_method;
+	uint8_t path;
+} __attribute__((aligned(128)));
+
+/**
+ * struct ubdx_queue - one queue of a device. Strategies use the first group of members only.
+ * @id:		number of the queue.
+ * @depth:	number of tags.
+ * @max_io_bytes: length of each tag's buffer.
+ * @channel:	descriptor of the channel.
+ * @target:	the target; its files[] are the places that steps name.
+ * @logger:	where messages go.
+ * @priv:	the strategies' own, by mode.
+ *
+ * @ring:	the queue's io_uring.
+ * @enter_flags: flags of each io_uring_enter().
+ * @last_commit: the last commit that was not submitted yet.
+ * @read_at:	when the current completions were found, ns, CLOCK_MONOTONIC; 0: not measured.
+ * @live:	commands and requests that are out; at 0 the thread leaves.
+ * @may_register: buffers can be registered with the ring.
+ * @descs:	the driver's descriptors, mapped read-only.
+ * @ios:	indexed by tag.
+ * @bufs:	all buffers, @stride apart.
+ * @touch:	how much of each payload the server looks at.
+ * @report:	the page in which the server reports what it looked at; NULL: it looks at nothing.
+ * @misfits:	limits the messages about steps that do not fit.
+ */
+struct ubdx_queue {
+	uint16_t id;
+	uint16_t depth;
+	uint32_t max_io_bytes;
+	int channel;
+	struct ubdx_target *target;
+	const struct ubdx_logger *logger;
+	void *priv[UBDX_NR_XFER];
+
+	struct io_uring ring;
+	unsigned int enter_flags;
+	struct io_uring_sqe *last_commit;
+	uint64_t read_at;
+	unsigned int live;
+	bool may_register;
+	const struct ubdx_desc *descs;
+	struct ubdx_io *ios;
+	char *bufs;
+	size_t stride;
+	uint32_t touch;
+	struct ubdx_report *report;
+	struct ubdx_log_limit misfits;
+};
 
 /**
  * struct ubdx_strategy - the server's half of a transfer mode.
  * @name:	as the driver's.
  * @queue_init:	acquire what each queue needs, in its thread, before the first request; may be NULL.
- *		Returns 0 or the result of ubdx_fail(). Not called where no request can have the mode.
- * @queue_exit:	release what of it was acquired, if anything; may be NULL. No request is left.
+ *		Returns 0 or the result of ubdx_fail(). Only called if requests can have the mode.
+ * @queue_exit:	release what queue_init() acquired, which may be part of it or nothing; may be NULL.
+ *		The queue has no requests any more.
  * @move:	move payload between @io, from byte io->done on, and the place in io->step
- *		(UBDX_STEP_FILE or UBDX_STEP_MEM). At most io->step.length bytes, of which there are
- *		never more than the request has left.
+ *		(UBDX_STEP_FILE or UBDX_STEP_MEM). The step is never longer than what is left of the
+ *		request.
  * @resume:	go on after an SQE, whose result is @res.
- * @look:	have the first @length bytes of a WRITE's payload in memory, and return where; or NULL.
- *		Before the first move(). For servers that want to look at payloads (touch.c).
+ * @peek_write:	return an address at which the first @length bytes of a WRITE's payload can be read;
+ *		or NULL. Called before the first move(), for a server that looks at payloads.
  *
- * Of a READ's payload such servers look at what move() and resume() have at hand: each byte of the
- * first io->touch is shown to ubdx_io_seen() before it is counted as moved, in order.
+ * A server that looks at payloads sees a READ's in move() and resume(): they pass each byte of the
+ * first io->touch to ubdx_io_on_read_data(), in order, before they count the byte as moved.
  *
  * move() and resume() return how many bytes were moved; or UBDX_ASYNC; or a negative errno, with
- * which the request fails. Fewer bytes than asked for are fine: the target is asked again for the
- * rest. 0 is not: it would be asked for ever.
+ * which the request fails. They may move less than the step's length: the target is then asked for
+ * the rest. A result of 0 fails the request, because it would not get any further.
  */
 struct ubdx_strategy {
 	const char *name;
@@ -55,7 +144,7 @@ struct ubdx_strategy {
 	void (*queue_exit)(struct ubdx_queue *q);
 	int64_t (*move)(struct ubdx_io *io);
 	int64_t (*resume)(struct ubdx_io *io, int res);
-	const void *(*look)(struct ubdx_io *io, uint64_t length);
+	const void *(*peek_write)(struct ubdx_io *io, uint64_t length);
 };
 
 /* Indexed by enum ubdx_xfer_mode; NULL where the library has none. */
@@ -66,10 +155,45 @@ extern const struct ubdx_strategy ubdx_strategy_user;
 extern const struct ubdx_strategy ubdx_strategy_map;
 extern const struct ubdx_strategy ubdx_strategy_splice;
 
-/* user.c, for modes in which the server can read and write the payload, too. */
+/* ---- the library's, for strategies ---- */
+
+/* step.c: have io_uring read or write the file of the current step. */
+void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write);
+
+/* touch.c: see ubdx_io_on_read_data(). */
+void ubdx_touch_seen(struct ubdx_io *io, const void *bytes, uint64_t length);
+
+/* The next SQE. There is always one, see queue.h. Its content is stale, so set every field. */
+static inline struct io_uring_sqe *ubdx_queue_sqe(struct ubdx_queue *q)
+{
+	struct io_uring_sq *sq = &q->ring.sq;
+
+	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+}
+
+/* An SQE for the step of @io; its CQE goes to the strategy, or to step.c. */
+static inline struct io_uring_sqe *ubdx_io_sqe(struct ubdx_io *io, uint8_t opcode)
+{
+	struct io_uring_sqe *sqe = ubdx_queue_sqe(io->q);
+
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = opcode;
+	sqe->user_data = io->tag | UBDX_DATA_STEP;
+	return sqe;
+}
+
+/* (@bytes, @length) is a READ's payload from io->done on, and in memory. */
+static inline void ubdx_io_on_read_data(struct ubdx_io *io, const void *bytes, uint64_t length)
+{
+	if (unlikely(io->done < io->touch))
+		ubdx_touch_seen(io, bytes, length);
+}
+
+/* ---- user.c, for modes in which the server can also read and write the payload ---- */
+
 uint64_t ubdx_user_pos(const struct ubdx_io *io);
 int64_t ubdx_user_move(struct ubdx_io *io);
 int64_t ubdx_user_resume(struct ubdx_io *io, int res);
-const void *ubdx_user_look(struct ubdx_io *io, uint64_t length);
+const void *ubdx_user_peek_write(struct ubdx_io *io, uint64_t length);
 
 #endif /* UBDX_STRATEGY_H */

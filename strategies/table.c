@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * table.c - every strategy that there is. What isn't in here is not offered to the driver.
+ * table.c - the strategies. A server offers the driver the modes in this table.
  */
 #include "strategy.h"
 

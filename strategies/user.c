@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * user.c - transfer mode `user`: the payload is read from the channel, or written to it, when it is
- * needed. To and from memory that is all; to and from a file it goes through the tag's buffer.
+ * user.c - transfer mode `user`: the server reads the payload from the channel, or writes it there,
+ * when it needs to. On the way to or from a file the payload goes through the tag's buffer; to and
+ * from memory it goes directly.
  *
- * The channel is called directly: it doesn't block, and the call is cheaper than an SQE.
+ * The channel is read and written by plain system calls, which do not block and cost less than an
+ * SQE.
  */
 #include <errno.h>
 #include <unistd.h>
 
-#include "queue.h"
 #include "strategy.h"
 
 uint64_t ubdx_user_pos(const struct ubdx_io *io)
@@ -16,7 +17,7 @@ uint64_t ubdx_user_pos(const struct ubdx_io *io)
 	return ubdx_pos(io->q->id, io->tag, io->desc->seq, io->done);
 }
 
-/* The payload of a WRITE, into memory. All of it, or the request is gone. */
+/* Copy a WRITE's payload into memory: all of it, unless the request is gone. */
 static int64_t ubdx_user_get(struct ubdx_io *io, void *to, uint64_t length)
 {
 	ssize_t got = pread(io->q->channel, to, length, ubdx_user_pos(io));
@@ -28,7 +29,7 @@ static int64_t ubdx_user_put(struct ubdx_io *io, const void *from, uint64_t leng
 {
 	ssize_t put;
 
-	ubdx_io_seen(io, from, length);
+	ubdx_io_on_read_data(io, from, length);
 	put = pwrite(io->q->channel, from, length, ubdx_user_pos(io));
 
 	return put < 0 ? -errno : put;
@@ -43,7 +44,7 @@ int64_t ubdx_user_move(struct ubdx_io *io)
 	if (step->kind == UBDX_STEP_MEM)
 		return write ? ubdx_user_get(io, step->addr, step->length) :
 			       ubdx_user_put(io, step->addr, step->length);
-	if (write && io->held < io->done + step->length) {
+	if (write && io->buffered_bytes < io->done + step->length) {
 		got = ubdx_user_get(io, io->buf + io->done, step->length);
 		if (got <= 0)
 			return got;
@@ -53,13 +54,13 @@ int64_t ubdx_user_move(struct ubdx_io *io)
 	return UBDX_ASYNC;
 }
 
-const void *ubdx_user_look(struct ubdx_io *io, uint64_t length)
+const void *ubdx_user_peek_write(struct ubdx_io *io, uint64_t length)
 {
 	int64_t got = ubdx_user_get(io, io->buf, length);
 
 	if (got < (int64_t)length)
 		return NULL;
-	io->held = length;
+	io->buffered_bytes = length;
 	return io->buf;
 }
 
@@ -75,5 +76,5 @@ const struct ubdx_strategy ubdx_strategy_user = {
 	.name = "user",
 	.move = ubdx_user_move,
 	.resume = ubdx_user_resume,
-	.look = ubdx_user_look,
+	.peek_write = ubdx_user_peek_write,
 };

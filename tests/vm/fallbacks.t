@@ -147,4 +147,35 @@ for mode in "${modes[@]}"; do
 	del "$dev"
 done
 
+# ---- a server that can't open a pipe ----
+
+# The server moves these payloads by mode user's calls for a while. The requests keep their mode.
+spliced() { sed -n 's/^spliced_bytes //p' "$sys/ubdx/moved"; }
+reads() { dd if="$dev" of=/tmp/got bs=64k count=1 iflag=direct status=none && cmp /tmp/got /tmp/want; }
+splices() {
+	local before
+	before=$(spliced)
+	one 65536
+	(($(spliced) > before))
+}
+
+cp /tmp/want /tmp/backing
+ubdx add --foreground --target loop --file /tmp/backing --depth 8 --xfer copy >/tmp/out 2>/tmp/err &
+until_ok 10 grep -qx "/dev/ubdxb0" /tmp/out
+use "$(</tmp/out)"
+until_ok 10 blockdev --rereadpt "$dev"
+prlimit --pid "$server" --nofile=1:
+ubdx set --xfer splice 0
+before=$(spliced)
+ok "no descriptor for a pipe: a READ is served" reads
+noise /tmp/want $BYTES
+ok "no descriptor for a pipe: a WRITE is served" one 65536
+ok "no descriptor for a pipe: it is there" cmp /tmp/want /tmp/backing
+is "$(spliced)" "$before" "no descriptor for a pipe: nothing went through one"
+ok "no descriptor for a pipe: the server says so" grep -q "a pipe for mode splice: Too many open files" /tmp/err
+prlimit --pid "$server" --nofile=1024:
+ok "with descriptors again, payloads go through a pipe again" until_ok 10 splices
+is "$(errors)" 0 "no descriptor for a pipe: no request failed"
+del "$dev"
+
 finish

@@ -159,37 +159,59 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
 
 /* ---- targets ---- */
 
-/* What is to be done next for a request. */
+/*
+ * What to do next for a request. The library checks each step against the request. A step that does
+ * not fit is an error of the target: the library logs it, and the request fails with EIO. These fit:
+ *
+ *	READ		FILE, MEM; DONE with NO_DATA
+ *	WRITE		FILE, also with DSYNC; MEM; DONE with NO_DATA
+ *	FLUSH		SYNC; DONE
+ *	DISCARD		PUNCH, also with BLOCK; ZERO, also with UNMAP; DONE
+ *	WRITE_ZEROES	ZERO, also with UNMAP unless the request has UBDX_DESC_NOUNMAP; DONE
+ */
 enum ubdx_step_kind {
-	/* Nothing more: the request has succeeded. */
+	/*
+	 * The request has succeeded, nothing is left to do. A target that says so for a READ or
+	 * WRITE has not moved the rest of its payload: that is an error without UBDX_STEP_NO_DATA.
+	 * The library does not fill the rest of a READ with zeroes, because that would cost a target
+	 * such as null more than the rest of the request. A target whose device reads as zeroes
+	 * somewhere has a MEM step with zeroes of its own.
+	 */
 	UBDX_STEP_DONE,
-	/* The payload's place is (file, offset, length): a WRITE's goes there, a READ's comes. */
+	/* (file, offset, length) is where a WRITE's payload goes, or a READ's comes from. */
 	UBDX_STEP_FILE,
 	/* The same for (addr, length), in the server's memory. */
 	UBDX_STEP_MEM,
-	/* Have what was written to file reach stable storage. */
+	/* Flush file: what was written to it reaches stable storage. */
 	UBDX_STEP_SYNC,
 	/* Deallocate (file, offset, length). What reads return afterwards is up to the file. */
 	UBDX_STEP_PUNCH,
-	/* Have (file, offset, length) read as zeroes; UBDX_STEP_UNMAP: by deallocating it, even. */
+	/* Make (file, offset, length) read as zeroes; with UBDX_STEP_UNMAP by deallocating it, too. */
 	UBDX_STEP_ZERO,
 	UBDX_NR_STEPS,
 };
 
 /* struct ubdx_step.flags */
 #define UBDX_STEP_DSYNC (1U << 0) /* FILE: on stable storage before the step ends */
-#define UBDX_STEP_UNMAP (1U << 1) /* ZERO: deallocating is fine */
+#define UBDX_STEP_UNMAP (1U << 1) /* ZERO: may deallocate */
 #define UBDX_STEP_BLOCK (1U << 2) /* PUNCH: the file is a block device */
+/*
+ * DONE: the rest of the payload is not moved. A WRITE's is forgotten, a READ returns whatever is in its
+ * pages: in mode copy an earlier payload of the same server, in the other modes what the pages held
+ * before. This is for targets whose data nobody wants; it is ignored if there is no payload.
+ */
+#define UBDX_STEP_NO_DATA (1U << 3)
 
 /**
  * struct ubdx_step - one step of a request, written by the target.
  * @kind:	enum ubdx_step_kind.
  * @flags:	UBDX_STEP_*.
- * @file:	index into struct ubdx_target.files.
+ * @file:	FILE, SYNC, PUNCH, ZERO: index into struct ubdx_target.files, below its nr_files.
  * @reserved:	zero.
- * @offset:	bytes from the start of the file.
- * @length:	bytes; more than what is left of the request is cut off.
- * @addr:	MEM: where.
+ * @offset:	FILE, PUNCH, ZERO: bytes from the start of the file.
+ * @length:	FILE, MEM, PUNCH, ZERO: bytes, not 0. What exceeds the rest of the request is cut off, so
+ *		a target may return all of an extent.
+ * @addr:	MEM: address, not NULL.
  */
 struct ubdx_step {
 	uint32_t kind;
@@ -289,14 +311,14 @@ struct ubdx_target_ops {
 	/**
 	 * @resolve: the next step of a request, @done bytes of which have been dealt with.
 	 *
-	 * Called first with @done == 0, then for as long as @done is less than the request's
-	 * length. So a request that lies on several extents takes one step for each, and a short
-	 * transfer is gone on with. @step is zeroed in kind, flags and file; the rest is undefined.
-	 * The sectors are inside the device.
+	 * Called first with @done == 0, then while @done is less than the request's length. So a
+	 * request that covers several extents takes one step for each, and a short transfer is
+	 * continued. @step is zeroed in kind, flags and file; the rest is undefined. The sectors
+	 * are inside the device.
 	 *
-	 * Runs in the queue's thread, and in several at a time; it must not block for long.
+	 * Runs in the queue's thread, and in several of them at a time; it must not block for long.
 	 *
-	 * Return: 0; or a negative errno, with which the request fails.
+	 * Return: 0; or a negative errno, with which the request fails. The step is then ignored.
 	 */
 	int (*resolve)(struct ubdx_target *target, const struct ubdx_desc *desc, uint64_t done,
 		       struct ubdx_step *step);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * chan_uring.c - the `uring` channel: how requests come to a queue and answers go back. For each
- * tag an IORING_OP_URING_CMD is parked at the driver; its completion says that the tag's descriptor
- * holds a request, and COMMIT_AND_FETCH answers it and parks again.
+ * tag an IORING_OP_URING_CMD is parked at the driver. Its completion says that the tag's descriptor
+ * holds a request; COMMIT_AND_FETCH answers the request and parks again.
  *
- * The descriptors are the driver's, mapped read-only for as long as the channel is open.
+ * The driver owns the descriptors; they are mapped read-only while the channel is open. The
+ * functions here make SQEs; queue.c submits them.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -19,10 +20,7 @@ static size_t ubdx_descs_bytes(const struct ubdx_queue *q)
 	return ubdx_round_up(q->depth * sizeof(struct ubdx_desc), sysconf(_SC_PAGESIZE));
 }
 
-/*
- * A command for @tag. The fields that a command doesn't use must be zero, as the SQE's slot may
- * have been another operation's before.
- */
+/* A command for @tag. The SQE's memory is stale, so all fields are set. */
 static struct io_uring_sqe *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op, uint16_t tag)
 {
 	struct io_uring_sqe *sqe = ubdx_queue_sqe(q);
@@ -37,14 +35,16 @@ static struct io_uring_sqe *ubdx_chan_cmd(struct ubdx_queue *q, uint32_t cmd_op,
 	return sqe;
 }
 
-/* Make the queue this thread's. The command comes back when the device is gone, as all do. */
-static int ubdx_chan_attach(struct ubdx_queue *q)
+/**
+ * ubdx_chan_attach() - bind the queue to this thread. Like every command, ATTACH completes when the
+ * device is gone.
+ */
+void ubdx_chan_attach(struct ubdx_queue *q)
 {
 	struct ubdx_attach *attach = (void *)ubdx_chan_cmd(q, UBDX_CMD_ATTACH, UBDX_DATA_TAG)->cmd;
 
 	*attach = (struct ubdx_attach){ .qid = q->id };
 	q->live++;
-	return ubdx_queue_enter(q, 0);
 }
 
 static void ubdx_chan_fetch(struct ubdx_queue *q, uint16_t tag)
@@ -59,7 +59,19 @@ static void ubdx_chan_fetch(struct ubdx_queue *q, uint16_t tag)
 }
 
 /**
- * ubdx_chan_commit() - answer the request of @io, and wait for the tag's next one.
+ * ubdx_chan_fetch_all() - offer every tag to the driver.
+ */
+void ubdx_chan_fetch_all(struct ubdx_queue *q)
+{
+	uint16_t tag;
+
+	for (tag = 0; tag < q->depth; tag++)
+		ubdx_chan_fetch(q, tag);
+	q->live += q->depth;
+}
+
+/**
+ * ubdx_chan_commit() - answer the request of @io, and fetch the tag's next one.
  * @res: as in struct ubdx_commit.
  */
 void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
@@ -69,7 +81,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 	struct io_uring_sqe *sqe = ubdx_chan_cmd(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 
-	/* Until it turns out to be the last one, see ubdx_chan_flush(). */
+	/* Unless ubdx_chan_flush() finds that this commit is the last one. */
 	sqe->len = UBDX_COMMIT_MORE;
 	q->last_commit = sqe;
 	*commit = (struct ubdx_commit){
@@ -82,7 +94,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 }
 
 /**
- * ubdx_chan_flush() - what was committed is about to be handed in: after the last one of it, the
+ * ubdx_chan_flush() - the commits are about to be submitted: mark the last one, after which the
  * driver ends its batch.
  */
 void ubdx_chan_flush(struct ubdx_queue *q)
@@ -94,8 +106,8 @@ void ubdx_chan_flush(struct ubdx_queue *q)
 }
 
 /*
- * How long after its stamp the descriptor is read; those that are found together are read at the same time.
- * Never 0: that says it wasn't measured.
+ * How long after its stamp the descriptor is read. Requests that are found together count as read at
+ * the same time. Never 0, which means "not measured".
  */
 static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *desc)
 {
@@ -112,7 +124,7 @@ static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *
 	return ns ? ns : 1;
 }
 
-/* The tag has no command at the driver and gets no request any more. */
+/* The tag has no command at the driver, and gets no more requests. */
 static cold void ubdx_chan_retire(struct ubdx_queue *q, uint16_t tag, int res)
 {
 	q->live--;
@@ -123,70 +135,43 @@ static cold void ubdx_chan_retire(struct ubdx_queue *q, uint16_t tag, int res)
 
 /**
  * ubdx_chan_event() - a command has completed.
+ *
+ * Return: true if the tag carries a request now.
  */
-void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
+bool ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 {
 	struct ubdx_io *io = &q->ios[tag];
 
 	if (unlikely(res)) {
 		ubdx_chan_retire(q, tag, res);
-		return;
+		return false;
 	}
 	io->read_ns = unlikely(io->desc->flags & UBDX_DESC_STAMP) ? ubdx_read_ns(q, io->desc) : 0;
-	io->done = 0;
-	io->zero_way = 0;
-	if (unlikely(q->touch))
-		ubdx_touch_begin(io);
-	ubdx_io_run(io);
-}
-
-/* A command that can't be parked completes at once, so one look at the ring tells. */
-static int ubdx_chan_parked(struct ubdx_queue *q)
-{
-	struct io_uring_cqe *cqe;
-	int ret = ubdx_queue_enter(q, 0);
-
-	if (ret < 0)
-		return ubdx_fail(ret, "queue %u: fetching requests: %m", q->id);
-	if (io_uring_peek_cqe(&q->ring, &cqe))
-		return 0;
-	/* A request can't be there yet. */
-	ret = cqe->res < 0 ? cqe->res : -EPROTO;
-	return ubdx_fail(ret, "queue %u, tag %u: fetching requests: %m", q->id,
-			 (unsigned int)(cqe->user_data & UBDX_DATA_TAG));
+	return true;
 }
 
 /**
- * ubdx_chan_open() - map the descriptors and fetch for every tag.
+ * ubdx_chan_open() - map the descriptors.
  *
- * Return: 0 if the driver has all of the tags; else the result of ubdx_fail().
+ * Return: 0 or the result of ubdx_fail().
  */
 int ubdx_chan_open(struct ubdx_queue *q)
 {
 	off_t offset = q->id * UBDX_MMAP_QUEUE_STRIDE;
 	uint16_t tag;
 	void *descs;
-	int ret;
 
 	descs = mmap(NULL, ubdx_descs_bytes(q), PROT_READ, MAP_SHARED, q->channel, offset);
 	if (descs == MAP_FAILED)
 		return ubdx_fail(-errno, "queue %u: mapping its descriptors: %m", q->id);
 	q->descs = descs;
-
-	/* On its own: with the others it might not fit into the ring. */
-	ret = ubdx_chan_attach(q);
-	if (ret)
-		return ubdx_fail(ret, "queue %u: attaching: %m", q->id);
-	for (tag = 0; tag < q->depth; tag++) {
+	for (tag = 0; tag < q->depth; tag++)
 		q->ios[tag].desc = &q->descs[tag];
-		ubdx_chan_fetch(q, tag);
-	}
-	q->live += q->depth;
-	return ubdx_chan_parked(q);
+	return 0;
 }
 
 /**
- * ubdx_chan_close() - undo what of ubdx_chan_open() was done.
+ * ubdx_chan_close() - unmap the descriptors, if they are mapped.
  */
 void ubdx_chan_close(struct ubdx_queue *q)
 {

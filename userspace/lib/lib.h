@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * lib.h - what the library's own files share and its users don't see.
+ * lib.h - what all files of the library share, its targets and strategies included, and its users do
+ * not see.
  */
 #ifndef UBDX_LIB_H
 #define UBDX_LIB_H
@@ -17,7 +18,7 @@
 
 #define UBDX_SECTOR_SIZE (1U << UBDX_SECTOR_SHIFT)
 
-/* Where a server's messages go; no function: stderr. */
+/* Where a server's messages go; without a function: to stderr. */
 struct ubdx_logger {
 	ubdx_log_fn log;
 	void *arg;
@@ -25,6 +26,23 @@ struct ubdx_logger {
 
 void ubdx_log(const struct ubdx_logger *logger, int priority, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/**
+ * struct ubdx_log_limit - lets a message through that may come with every request, but not that
+ * often; see ubdx_log_limited(). Zeroed at first; one thread.
+ * @until:	CLOCK_MONOTONIC, ns; no message before.
+ * @dropped:	messages dropped since the last one.
+ */
+struct ubdx_log_limit {
+	uint64_t until;
+	unsigned int dropped;
+};
+
+void ubdx_log_limited(const struct ubdx_logger *logger, struct ubdx_log_limit *limit, int priority,
+		      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* CLOCK_MONOTONIC in ns, some milliseconds late but cheap. */
+uint64_t ubdx_coarse_ns(void);
 
 static inline size_t ubdx_round_up(size_t n, size_t to)
 {

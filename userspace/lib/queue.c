@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * queue.c - a queue's io_uring, its buffers, and the loop that its thread runs: hand in what the
- * last round made, wait, and deal with what has come, all with one system call a round.
+ * queue.c - a queue's io_uring, and the loop that its thread runs: submit the SQEs of the last
+ * round, wait, and handle the completions, with one system call a round. Requests are answered here
+ * and nowhere else.
  *
- * All of it is created, used and destroyed by the queue's thread, as a ring with deferred task work
- * and the driver ask for.
+ * The queue's thread creates, uses and destroys the queue: a ring with deferred task work requires
+ * that, and so does the driver.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <syslog.h>
-#include <unistd.h>
 
 #include "queue.h"
 
@@ -22,117 +22,6 @@
 #ifndef IORING_FEAT_NO_IOWAIT
 #define IORING_FEAT_NO_IOWAIT (1U << 17)
 #endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
-/* ---- buffers ---- */
-
-static size_t ubdx_bufs_bytes(const struct ubdx_queue *q)
-{
-	return q->depth * q->stride;
-}
-
-/*
- * One area holds the buffers of all tags. Memory is taken when it is first written to, except for
- * the start of each buffer, which is made resident now, by the thread that will use it and so on
- * its node.
- *
- * Buffers are a page further apart than they need be: at a power of two's distance the starts of
- * all buffers, which is all that small requests use, would compete for the same few sets of the
- * caches.
- */
-static int ubdx_bufs_init(struct ubdx_queue *q, size_t prefault)
-{
-	size_t page = sysconf(_SC_PAGESIZE);
-	uint16_t tag;
-	void *bufs;
-
-	q->stride = ubdx_round_up(q->max_io_bytes, page) + page;
-	bufs = mmap(NULL, ubdx_bufs_bytes(q), PROT_READ | PROT_WRITE,
-		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (bufs == MAP_FAILED)
-		return ubdx_fail(-errno, "queue %u: %zu MiB for its buffers: %m", q->id,
-				 ubdx_bufs_bytes(q) >> 20);
-	q->bufs = bufs;
-	/* A child must not cause copies of pages that the kernel has pinned. */
-	madvise(q->bufs, ubdx_bufs_bytes(q), MADV_DONTFORK);
-	/* A huge page would make the starts of all the buffers that it spans resident as a whole. */
-	if (prefault < q->max_io_bytes)
-		madvise(q->bufs, ubdx_bufs_bytes(q), MADV_NOHUGEPAGE);
-
-	for (tag = 0; tag < q->depth; tag++) {
-		q->ios[tag].buf = q->bufs + tag * q->stride;
-		if (prefault && madvise(q->ios[tag].buf, prefault, MADV_POPULATE_WRITE))
-			return ubdx_fail(-errno, "queue %u: memory for its buffers: %m", q->id);
-	}
-	return 0;
-}
-
-static void ubdx_bufs_exit(struct ubdx_queue *q)
-{
-	if (q->bufs)
-		munmap(q->bufs, ubdx_bufs_bytes(q));
-}
-
-/* What is registered of a buffer grows in powers of two from here: so a few times at most. */
-#define UBDX_FIXED_BYTES_MIN (64U << 10)
-
-/*
- * Let the ring know the first @bytes of the tag's buffer, so that I/O need not pin its pages each
- * time. It makes them resident, too, and is therefore left until a request needs it. Without it
- * things work, but are dearer.
- */
-static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
-{
-	struct ubdx_queue *q = io->q;
-	uint64_t fixed = UBDX_FIXED_BYTES_MIN;
-	struct iovec iov;
-	__u64 resource_tag = 0;
-	int ret;
-
-	if (!q->may_register || bytes > q->max_io_bytes)
-		return false;
-	while (fixed < bytes)
-		fixed *= 2;
-	if (fixed > q->max_io_bytes)
-		fixed = q->max_io_bytes;
-	iov = (struct iovec){ .iov_base = io->buf, .iov_len = fixed };
-	ret = io_uring_register_buffers_update_tag(&q->ring, io->tag, &iov, &resource_tag, 1);
-	if (ret != 1) {
-		ubdx_log(q->logger, LOG_WARNING,
-			 "queue %u: registering a buffer: %s; doing without", q->id,
-			 strerror(-ret));
-		q->may_register = false;
-		return false;
-	}
-	io->fixed_bytes = fixed;
-	return true;
-}
-
-/**
- * ubdx_io_is_fixed() - whether (@buf, @length) is registered with the ring, as buffer number
- * io->tag. If it is in the tag's buffer it will be, if that can be done at all.
- */
-bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
-{
-	uint64_t end = (uintptr_t)buf - (uintptr_t)io->buf + length;
-
-	/* Of memory before the buffer, the end is very far away. */
-	return likely(end <= io->fixed_bytes) || ubdx_buf_register(io, end);
-}
-
-static void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault)
-{
-	uint16_t tag;
-
-	/* Only a target with files has I/O done. */
-	if (!q->target->nr_files || io_uring_register_buffers_sparse(&q->ring, q->depth))
-		return;
-	q->may_register = true;
-	for (tag = 0; prefault && tag < q->depth; tag++)
-		ubdx_buf_register(&q->ios[tag], prefault);
-}
 
 /* ---- ring ---- */
 
@@ -142,6 +31,9 @@ static int ubdx_ring_files(struct ubdx_queue *q)
 	unsigned int i;
 	int ret;
 
+	if (q->target->nr_files > UBDX_TARGET_FILES)
+		return ubdx_fail(-EINVAL, "target %s has %u files; there can be %u",
+				 q->target->ops->name, q->target->nr_files, UBDX_TARGET_FILES);
 	files[UBDX_FILE_CHANNEL] = q->channel;
 	for (i = 0; i < q->target->nr_files; i++)
 		files[UBDX_FILE_TARGET + i] = q->target->files[i];
@@ -149,26 +41,35 @@ static int ubdx_ring_files(struct ubdx_queue *q)
 	return ret ? ubdx_fail(ret, "queue %u: registering its files: %m", q->id) : 0;
 }
 
-/* The kernel does blocking operations in threads of its own, which are to stay where ours are. */
+/* The kernel runs blocking operations in threads of its own; they stay on the queue's CPUs. */
 static int ubdx_ring_place_workers(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
-	cpu_set_t cpus;
-	size_t i;
+	unsigned int last = 0;
+	cpu_set_t *cpus;
+	size_t i, bytes;
 	int ret;
 
 	if (!config->nr_cpus)
 		return 0;
-	CPU_ZERO(&cpus);
 	for (i = 0; i < config->nr_cpus; i++)
-		CPU_SET(config->cpus[i], &cpus);
-	ret = io_uring_register_iowq_aff(&q->ring, sizeof(cpus), &cpus);
+		if (config->cpus[i] > last)
+			last = config->cpus[i];
+	bytes = CPU_ALLOC_SIZE(last + 1);
+	cpus = CPU_ALLOC(last + 1);
+	if (!cpus)
+		return ubdx_fail(-ENOMEM, "queue %u: placing its workers: %m", q->id);
+	CPU_ZERO_S(bytes, cpus);
+	for (i = 0; i < config->nr_cpus; i++)
+		CPU_SET_S(config->cpus[i], bytes, cpus);
+	ret = io_uring_register_iowq_aff(&q->ring, bytes, cpus);
+	CPU_FREE(cpus);
 	return ret ? ubdx_fail(ret, "queue %u: placing its workers: %m", q->id) : 0;
 }
 
 /*
- * Deferred task work saves a queue that waits some 600 instructions a round. The SQ keeps its
- * array, useless as it is: the kernel patches its code when rings that have one come and go, unless
- * one stays.
+ * Deferred task work saves a waiting queue some 600 instructions a round. The SQ keeps its array
+ * (no IORING_SETUP_NO_SQARRAY), though nothing uses it: the kernel patches its own code each time
+ * the last ring without an array goes or the first one comes.
  */
 static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
@@ -197,10 +98,10 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 }
 
 /*
- * The ring itself is released some time after its descriptor is closed. Nobody who has seen the
- * server exit may find the channel open because of that, so it is taken out first. Not where commands
- * are out, if the device was never started: kernels to 6.12 would wait for them here. The ring's end has the
- * driver send them back.
+ * The kernel releases a ring some time after its descriptor is closed, and with the ring its
+ * registered files. The channel must be closed by the time the server has exited, so unregister it
+ * first. Not while commands are out, which happens if the device was never started: kernels up to
+ * 6.12 would wait for the commands here, and the driver returns them only when the ring goes.
  */
 static void ubdx_ring_exit(struct ubdx_queue *q)
 {
@@ -211,12 +112,8 @@ static void ubdx_ring_exit(struct ubdx_queue *q)
 	io_uring_queue_exit(&q->ring);
 }
 
-/**
- * ubdx_queue_enter() - hand in the SQEs that were made, and wait until @wait_nr CQEs are there.
- *
- * Return: 0 or a negative errno.
- */
-int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr)
+/* Submit the SQEs that were made, and wait until there are @wait_nr CQEs. */
+static int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr)
 {
 	struct io_uring_sq *sq = &q->ring.sq;
 	unsigned int to_submit = sq->sqe_tail - *sq->khead;
@@ -272,11 +169,34 @@ static int ubdx_ios_init(struct ubdx_queue *q)
 	return 0;
 }
 
+/* The driver completes a command that it refuses at once, so one look at the ring tells. */
+static int ubdx_queue_fetch(struct ubdx_queue *q)
+{
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	/* On its own: ATTACH and a FETCH for each tag do not fit into the ring together. */
+	ubdx_chan_attach(q);
+	ret = ubdx_queue_enter(q, 0);
+	if (ret)
+		return ubdx_fail(ret, "queue %u: attaching: %m", q->id);
+	ubdx_chan_fetch_all(q);
+	ret = ubdx_queue_enter(q, 0);
+	if (ret)
+		return ubdx_fail(ret, "queue %u: fetching requests: %m", q->id);
+	if (io_uring_peek_cqe(&q->ring, &cqe))
+		return 0;
+	/* The device is not live, so this can't be a request. */
+	ret = cqe->res < 0 ? cqe->res : -EPROTO;
+	return ubdx_fail(ret, "queue %u, tag %u: fetching requests: %m", q->id,
+			 (unsigned int)(cqe->user_data & UBDX_DATA_TAG));
+}
+
 /**
- * ubdx_queue_init() - everything up to where the driver may deliver requests.
+ * ubdx_queue_init() - set up a queue; after that the driver may deliver requests.
  *
- * Call it in the queue's thread, and ubdx_queue_exit() whatever it returns: 0 or the result of
- * ubdx_fail().
+ * Call it in the queue's thread. Call ubdx_queue_exit() afterwards, whatever it returns: 0 or the
+ * result of ubdx_fail().
  */
 int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
@@ -306,6 +226,8 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 		ret = ubdx_touch_init(q);
 	if (!ret)
 		ret = ubdx_chan_open(q);
+	if (!ret)
+		ret = ubdx_queue_fetch(q);
 	return ret;
 }
 
@@ -322,6 +244,20 @@ void ubdx_queue_exit(struct ubdx_queue *q)
 	free(q->ios);
 }
 
+/* Handle a completion; commit the request that it ends, if it ends one. */
+static inline void ubdx_queue_event(struct ubdx_queue *q, const struct io_uring_cqe *cqe)
+{
+	uint16_t tag = cqe->user_data & UBDX_DATA_TAG;
+	int64_t result = UBDX_ASYNC;
+
+	if (cqe->user_data & UBDX_DATA_STEP)
+		result = ubdx_io_resume(&q->ios[tag], cqe->res);
+	else if (ubdx_chan_event(q, tag, cqe->res))
+		result = ubdx_io_begin(&q->ios[tag]);
+	if (result != UBDX_ASYNC)
+		ubdx_chan_commit(&q->ios[tag], result);
+}
+
 static void ubdx_queue_events(struct ubdx_queue *q)
 {
 	struct io_uring_cq *cq = &q->ring.cq;
@@ -329,23 +265,15 @@ static void ubdx_queue_events(struct ubdx_queue *q)
 	unsigned int tail = io_uring_smp_load_acquire(cq->ktail);
 
 	q->read_at = 0;
-	for (; head != tail; head++) {
-		const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
-		uint16_t tag = cqe->user_data & UBDX_DATA_TAG;
-
-		if (cqe->user_data & UBDX_DATA_STEP)
-			ubdx_io_resume(&q->ios[tag], cqe->res);
-		else
-			ubdx_chan_event(q, tag, cqe->res);
-	}
+	for (; head != tail; head++)
+		ubdx_queue_event(q, &cq->cqes[head & cq->ring_mask]);
 	io_uring_smp_store_release(cq->khead, head);
 }
 
 /**
  * ubdx_queue_serve() - serve until the device is gone.
  *
- * Return: 0; a negative errno if the ring doesn't work, after which the driver takes the server for
- * dead.
+ * Return: 0; a negative errno if the ring failed; the driver then declares the server dead.
  */
 int ubdx_queue_serve(struct ubdx_queue *q)
 {
@@ -353,7 +281,7 @@ int ubdx_queue_serve(struct ubdx_queue *q)
 
 	while (q->live) {
 		ret = ubdx_queue_enter(q, 1);
-		/* A stopped and continued process, or a moment without memory. */
+		/* The process was stopped and continued, or memory was short for a moment. */
 		if (unlikely(ret && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)) {
 			ubdx_log(q->logger, LOG_ERR, "queue %u: waiting for requests: %s", q->id,
 				 strerror(-ret));

@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * step.c - a request's way through its target's steps, from delivery to commit.
+ * step.c - serves a request: asks the target for one step after the other, checks each step against
+ * the request, and takes it. Steps that move payload are the strategy's; the others are done here.
  *
- * ubdx_io_run() asks the target for a step and takes it, until the request is done with, has
- * failed, or waits for an SQE; the SQE's result comes back through ubdx_io_resume(), which goes on
- * from there. Steps that move payload are the strategy's, the others are done here. Runs in the
- * queue's thread.
+ * ubdx_io_begin() starts a request, ubdx_io_resume() continues it after an SQE. Both return the
+ * request's result, or UBDX_ASYNC while an SQE is under way; queue.c commits the result. They run in
+ * the queue's thread.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/blkdev.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <syslog.h>
 
 #include "queue.h"
 
-/* What zeroes are written from where a file can't be told to have some; aligned for direct I/O. */
+/* Zeroes to write to a file that has no cheaper method; aligned for direct I/O. */
 #define UBDX_ZEROES_BYTES (256U << 10)
 
 static const char ubdx_zeroes[UBDX_ZEROES_BYTES] __attribute__((aligned(4096)));
@@ -27,7 +28,7 @@ static int ubdx_fixed_file(const struct ubdx_step *step)
 
 /**
  * ubdx_io_rw() - have io_uring read or write the file of the current step.
- * @buf: memory; if it is in the tag's buffer, its registration is made use of.
+ * @buf: memory; if it is in the tag's buffer, the registration of the buffer is used.
  */
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write)
 {
@@ -84,7 +85,7 @@ static void ubdx_io_discard(struct ubdx_io *io)
 
 static int64_t ubdx_punch_start(struct ubdx_io *io)
 {
-	/* A hole in a block device would have to read as zeroes, which many can't do. */
+	/* fallocate() promises zeroes, which many block devices can't do by a discard. */
 	if (io->step.flags & UBDX_STEP_BLOCK)
 		ubdx_io_discard(io);
 	else
@@ -92,19 +93,19 @@ static int64_t ubdx_punch_start(struct ubdx_io *io)
 	return UBDX_ASYNC;
 }
 
-/* The ways to zero, best first; a file that lacks one is asked for the next. */
+/* Methods of zeroing, best first. If a file does not have one, the next one is tried. */
 enum {
 	UBDX_ZERO_PUNCH,
 	UBDX_ZERO_RANGE,
 	UBDX_ZERO_WRITE,
 };
 
-static int64_t ubdx_zero_try(struct ubdx_io *io, uint8_t way)
+static int64_t ubdx_zero_try(struct ubdx_io *io, uint8_t method)
 {
 	uint64_t length = io->step.length;
 
-	io->zero_way = way;
-	switch (way) {
+	io->zero_method = method;
+	switch (method) {
 	case UBDX_ZERO_PUNCH:
 		ubdx_io_fallocate(io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
 		break;
@@ -122,10 +123,10 @@ static int64_t ubdx_zero_try(struct ubdx_io *io, uint8_t way)
 
 static int64_t ubdx_zero_start(struct ubdx_io *io)
 {
-	uint8_t way = io->step.flags & UBDX_STEP_UNMAP ? UBDX_ZERO_PUNCH : UBDX_ZERO_RANGE;
+	uint8_t method = io->step.flags & UBDX_STEP_UNMAP ? UBDX_ZERO_PUNCH : UBDX_ZERO_RANGE;
 
-	/* What failed for the first part of a request isn't tried for the others. */
-	return ubdx_zero_try(io, way > io->zero_way ? way : io->zero_way);
+	/* A method that failed for the first part of a request isn't tried for the others. */
+	return ubdx_zero_try(io, method > io->zero_method ? method : io->zero_method);
 }
 
 static int64_t ubdx_whole_resume(struct ubdx_io *io, int res)
@@ -135,14 +136,14 @@ static int64_t ubdx_whole_resume(struct ubdx_io *io, int res)
 
 static int64_t ubdx_zero_resume(struct ubdx_io *io, int res)
 {
-	if (io->zero_way == UBDX_ZERO_WRITE)
+	if (io->zero_method == UBDX_ZERO_WRITE)
 		return res;
 	if (res == -EOPNOTSUPP)
-		return ubdx_zero_try(io, io->zero_way + 1);
+		return ubdx_zero_try(io, io->zero_method + 1);
 	return ubdx_whole_resume(io, res);
 }
 
-/* ---- steps with one ---- */
+/* ---- steps with a payload ---- */
 
 static const struct ubdx_strategy *ubdx_io_strategy(const struct ubdx_io *io)
 {
@@ -155,7 +156,7 @@ static int64_t ubdx_move_start(struct ubdx_io *io)
 {
 	const struct ubdx_strategy *strategy = ubdx_io_strategy(io);
 
-	/* The driver was told what is offered. */
+	/* The driver uses no mode that was not offered. */
 	if (unlikely(!strategy))
 		return -EPROTO;
 	return strategy->move(io);
@@ -177,6 +178,110 @@ static const struct ubdx_step_ops {
 	[UBDX_STEP_ZERO] = { ubdx_zero_start, ubdx_zero_resume },
 };
 
+/* ---- the check ---- */
+
+/* Which steps fit an operation: with which flags, and which part of the step counts. */
+#define UBDX_FITS (1U << 7)
+#define UBDX_NAMES_FILE (1U << 6)
+#define UBDX_NAMES_RANGE (1U << 5) /* offset and length, of the file */
+#define UBDX_NAMES_MEMORY (1U << 4)
+
+static const uint8_t ubdx_step_fits[UBDX_NR_OPS][UBDX_NR_STEPS] = {
+	[UBDX_OP_READ] = {
+		[UBDX_STEP_DONE] = UBDX_FITS | UBDX_STEP_NO_DATA,
+		[UBDX_STEP_FILE] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE,
+		[UBDX_STEP_MEM] = UBDX_FITS | UBDX_NAMES_MEMORY,
+	},
+	[UBDX_OP_WRITE] = {
+		[UBDX_STEP_DONE] = UBDX_FITS | UBDX_STEP_NO_DATA,
+		[UBDX_STEP_FILE] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_STEP_DSYNC,
+		[UBDX_STEP_MEM] = UBDX_FITS | UBDX_NAMES_MEMORY,
+	},
+	[UBDX_OP_FLUSH] = {
+		[UBDX_STEP_DONE] = UBDX_FITS | UBDX_STEP_NO_DATA,
+		[UBDX_STEP_SYNC] = UBDX_FITS | UBDX_NAMES_FILE,
+	},
+	[UBDX_OP_DISCARD] = {
+		[UBDX_STEP_DONE] = UBDX_FITS | UBDX_STEP_NO_DATA,
+		[UBDX_STEP_PUNCH] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_STEP_BLOCK,
+		[UBDX_STEP_ZERO] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_STEP_UNMAP,
+	},
+	[UBDX_OP_WRITE_ZEROES] = {
+		[UBDX_STEP_DONE] = UBDX_FITS | UBDX_STEP_NO_DATA,
+		[UBDX_STEP_ZERO] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_STEP_UNMAP,
+	},
+};
+
+#define UBDX_STEP_FLAGS (UBDX_STEP_DSYNC | UBDX_STEP_UNMAP | UBDX_STEP_BLOCK | UBDX_STEP_NO_DATA)
+
+_Static_assert(!(UBDX_STEP_FLAGS &
+		 (UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_NAMES_MEMORY)),
+	       "the flags of a step and what it names share a byte of the table");
+
+/* (file, offset, length) or (addr, length): is it a place? @step is cut to the request already. */
+static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint8_t fits)
+{
+	const struct ubdx_step *step = &io->step;
+
+	if (fits & UBDX_NAMES_FILE && step->file >= io->q->target->nr_files)
+		return "has no such file";
+	if (fits & (UBDX_NAMES_RANGE | UBDX_NAMES_MEMORY) && !step->length)
+		return "covers nothing";
+	if (fits & UBDX_NAMES_RANGE && step->offset > INT64_MAX - step->length)
+		return "goes beyond what a file can hold";
+	if (fits & UBDX_NAMES_MEMORY &&
+	    (!step->addr || (uintptr_t)step->addr > UINTPTR_MAX - step->length))
+		return "has no such memory";
+	return NULL;
+}
+
+/* What is wrong with the target's step; NULL if it fits the request. */
+static inline const char *ubdx_step_misfit(const struct ubdx_io *io)
+{
+	const struct ubdx_desc *desc = io->desc;
+	const struct ubdx_step *step = &io->step;
+	uint8_t fits;
+
+	if (unlikely(desc->op >= UBDX_NR_OPS || step->kind >= UBDX_NR_STEPS))
+		return "is of an unknown kind";
+	fits = ubdx_step_fits[desc->op][step->kind];
+	if (unlikely(!fits))
+		return "is not for this operation";
+	if (unlikely(step->flags & ~(fits & UBDX_STEP_FLAGS)))
+		return "has flags that are not for it";
+	if (unlikely(step->flags & UBDX_STEP_UNMAP && desc->flags & UBDX_DESC_NOUNMAP))
+		return "deallocates what is to stay allocated";
+	if (step->kind == UBDX_STEP_DONE) {
+		/* There are bytes left, or the target would not have been asked. */
+		if (unlikely(desc->op <= UBDX_OP_WRITE && !(step->flags & UBDX_STEP_NO_DATA)))
+			return "leaves payload unmoved";
+		return NULL;
+	}
+	return ubdx_step_misplaced(io, fits);
+}
+
+static cold int ubdx_step_refuse(struct ubdx_io *io, const char *reason)
+{
+	static const char *const ops[UBDX_NR_OPS] = {
+		[UBDX_OP_READ] = "READ",
+		[UBDX_OP_WRITE] = "WRITE",
+		[UBDX_OP_FLUSH] = "FLUSH",
+		[UBDX_OP_DISCARD] = "DISCARD",
+		[UBDX_OP_WRITE_ZEROES] = "WRITE_ZEROES",
+	};
+	const struct ubdx_desc *desc = io->desc;
+	const struct ubdx_step *step = &io->step;
+
+	ubdx_log_limited(io->q->logger, &io->q->misfits, LOG_ERR,
+			 "queue %u: target %s, %s of sector %llu: the step %s "
+			 "(kind %u, flags %#x, file %u); the request fails",
+			 io->q->id, io->q->target->ops->name,
+			 desc->op < UBDX_NR_OPS ? ops[desc->op] : "?",
+			 (unsigned long long)desc->sector, reason, step->kind, step->flags,
+			 step->file);
+	return -EIO;
+}
+
 /* ---- a request ---- */
 
 /* What a successful commit says: the bytes of a READ or WRITE, 0 for everything else. */
@@ -186,8 +291,8 @@ static int32_t ubdx_io_served(const struct ubdx_io *io)
 }
 
 /*
- * The target has nothing for a READ. If it is to be looked at all the same, that much of it is made of
- * zeroes, as a step of its own.
+ * The target has no data for a READ. If the server is to look at its payload all the same (touch.c),
+ * that much of it becomes zeroes, by a step of its own: then true.
  */
 static bool ubdx_touch_nothing(struct ubdx_io *io)
 {
@@ -203,11 +308,12 @@ static bool ubdx_touch_nothing(struct ubdx_io *io)
 	return true;
 }
 
-/* Take the next step. Its result, as for a strategy's move(); 0 is UBDX_STEP_DONE. */
+/* Take the next step. Returns its result, as a strategy's move() does; 0 for UBDX_STEP_DONE. */
 static inline int64_t ubdx_io_step(struct ubdx_io *io)
 {
 	struct ubdx_target *target = io->q->target;
 	struct ubdx_step *step = &io->step;
+	const char *misfit;
 	uint64_t left;
 	int ret;
 
@@ -215,51 +321,57 @@ static inline int64_t ubdx_io_step(struct ubdx_io *io)
 	step->flags = 0;
 	step->file = 0;
 	ret = target->ops->resolve(target, io->desc, io->done, step);
-	if (ret || (step->kind == UBDX_STEP_DONE && !ubdx_touch_nothing(io)))
-		return ret;
-
+	if (unlikely(ret))
+		return ret < 0 ? ret : ubdx_step_refuse(io, "comes with a positive result");
 	left = ubdx_desc_bytes(io->desc) - io->done;
 	if (step->length > left)
 		step->length = left;
+	misfit = ubdx_step_misfit(io);
+	if (unlikely(misfit))
+		return ubdx_step_refuse(io, misfit);
+	if (step->kind == UBDX_STEP_DONE && !ubdx_touch_nothing(io))
+		return 0;
 	return ubdx_step_ops[step->kind].start(io);
 }
 
-/* Account for a step's result; true if the request goes on with another one. */
-static inline bool ubdx_io_advance(struct ubdx_io *io, int64_t result)
+/* Account for a step's result, and take the steps that follow. Returns as ubdx_io_begin() does. */
+static int64_t ubdx_io_go_on(struct ubdx_io *io, int64_t result)
 {
-	if (unlikely(result < 0)) {
-		ubdx_chan_commit(io, result);
-		return false;
-	}
-	io->done += result;
-	if (io->step.kind == UBDX_STEP_DONE || io->done >= ubdx_desc_bytes(io->desc)) {
-		if (unlikely(io->touch))
-			ubdx_touch_end(io);
-		ubdx_chan_commit(io, ubdx_io_served(io));
-		return false;
-	}
-	if (likely(result))
-		return true;
-	/* No progress, and there would be none the next time. */
-	ubdx_chan_commit(io, -EIO);
-	return false;
-}
-
-/* A request has come, or goes on. */
-void ubdx_io_run(struct ubdx_io *io)
-{
-	int64_t result;
-
-	do {
+	while (result != UBDX_ASYNC) {
+		if (unlikely(result < 0))
+			return result;
+		io->done += result;
+		if (io->step.kind == UBDX_STEP_DONE || io->done >= ubdx_desc_bytes(io->desc)) {
+			if (unlikely(io->touch))
+				ubdx_touch_end(io);
+			return ubdx_io_served(io);
+		}
+		/* No progress, and there would be none the next time. */
+		if (unlikely(!result))
+			return -EIO;
 		result = ubdx_io_step(io);
-	} while (result != UBDX_ASYNC && ubdx_io_advance(io, result));
+	}
+	return UBDX_ASYNC;
 }
 
-/* An SQE of its step has a result. */
-void ubdx_io_resume(struct ubdx_io *io, int res)
+/**
+ * ubdx_io_begin() - a request has come; start it.
+ *
+ * Return: what to commit, as in struct ubdx_commit; UBDX_ASYNC while an SQE is under way.
+ */
+int64_t ubdx_io_begin(struct ubdx_io *io)
 {
-	int64_t result = ubdx_step_ops[io->step.kind].resume(io, res);
+	io->done = 0;
+	io->zero_method = 0;
+	if (unlikely(io->q->touch))
+		ubdx_touch_begin(io);
+	return ubdx_io_go_on(io, ubdx_io_step(io));
+}
 
-	if (result != UBDX_ASYNC && ubdx_io_advance(io, result))
-		ubdx_io_run(io);
+/**
+ * ubdx_io_resume() - the SQE of a request's step has completed with @res. Returns the same.
+ */
+int64_t ubdx_io_resume(struct ubdx_io *io, int res)
+{
+	return ubdx_io_go_on(io, ubdx_step_ops[io->step.kind].resume(io, res));
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * touch.c - a server that looks at payloads: reads the first bytes of each, all of them if it is told
- * so, and adds them up. It stands for servers that have a use for a header or for the whole, and shows
- * what that costs in each mode.
+ * touch.c - a benchmark aid: read the first bytes of each payload, or all of it, and add them up.
+ * This shows in each mode what it costs a server to look at a header or at the whole payload.
  *
- * A request's sum is that of its 64-bit words, so it can be taken in parts, times a number that depends
- * on where the request is. The queue's sum is that of its requests', in whatever order they ended. So
- * the same requests with the same content give the same sum, in whatever mode they were served.
+ * A request's sum is the sum of its 64-bit words, so it can be computed in parts, times a number
+ * that depends on the request's sector. A queue's sum is the sum over its requests, in any order. So
+ * the same requests with the same content give the same sum in every mode.
  */
 #include <endian.h>
 #include <errno.h>
@@ -16,7 +15,7 @@
 
 #include "queue.h"
 
-/* Four sums at a time, so that one addition need not wait for the last. */
+/* Four independent sums, so that no addition waits for the previous one. */
 typedef uint64_t ubdx_words __attribute__((vector_size(16), aligned(1), may_alias));
 
 static uint64_t ubdx_sum_words(const char *p, uint64_t length)
@@ -40,7 +39,7 @@ static uint64_t ubdx_sum_words(const char *p, uint64_t length)
 	return a[0] + a[1] + rest;
 }
 
-/* A byte that is at @pos of the payload, as the part of its word that it is. */
+/* The byte at @pos of the payload, in its position in the word. */
 static uint64_t ubdx_sum_byte(uint64_t pos, unsigned char byte)
 {
 	uint64_t word = 0;
@@ -84,7 +83,7 @@ void ubdx_touch_exit(struct ubdx_queue *q)
 }
 
 /**
- * ubdx_touch_begin() - a request has come: what is to be looked at of it? A WRITE's payload is here.
+ * ubdx_touch_begin() - a request has come: set how much of it to look at, and look at a WRITE.
  */
 void ubdx_touch_begin(struct ubdx_io *io)
 {
@@ -92,7 +91,7 @@ void ubdx_touch_begin(struct ubdx_io *io)
 	uint64_t bytes = ubdx_desc_bytes(io->desc);
 	const void *payload;
 
-	io->held = 0;
+	io->buffered_bytes = 0;
 	io->sum = 0;
 	io->touch = io->q->touch < bytes ? io->q->touch : bytes;
 	if (io->desc->op > UBDX_OP_WRITE)
@@ -100,13 +99,13 @@ void ubdx_touch_begin(struct ubdx_io *io)
 	if (!io->touch || io->desc->op == UBDX_OP_READ || io->desc->xfer >= UBDX_NR_XFER)
 		return;
 	strategy = ubdx_strategies[io->desc->xfer];
-	payload = strategy ? strategy->look(io, io->touch) : NULL;
+	payload = strategy ? strategy->peek_write(io, io->touch) : NULL;
 	if (payload)
 		io->sum = ubdx_sum(0, payload, io->touch);
 }
 
 /**
- * ubdx_touch_seen() - see ubdx_io_seen().
+ * ubdx_touch_seen() - see ubdx_io_on_read_data().
  */
 void ubdx_touch_seen(struct ubdx_io *io, const void *bytes, uint64_t length)
 {

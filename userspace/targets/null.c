@@ -31,6 +31,7 @@ static int ubdx_null_resolve(struct ubdx_target *target, const struct ubdx_desc 
 			     uint64_t done, struct ubdx_step *step)
 {
 	step->kind = UBDX_STEP_DONE;
+	step->flags = UBDX_STEP_NO_DATA;
 	return 0;
 }
 

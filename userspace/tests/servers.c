@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "libubdx.h"
@@ -67,6 +68,106 @@ static void told_apart(const int *fds, unsigned int nr)
 	tap_ok(same, "each device has its own data");
 }
 
+/* ---- a target whose steps do not fit ---- */
+
+static char secret[4096];
+static unsigned int complaints;
+
+static void count_complaints(void *arg, int priority, const char *text)
+{
+	printf("# %s\n", text);
+	complaints += strstr(text, "target liar") != NULL;
+}
+
+static int liar_open(struct ubdx_target *target, const struct ubdx_target_config *config,
+		     struct ubdx_params *params)
+{
+	target->files[0] = memfd_create("liar", MFD_CLOEXEC);
+	target->nr_files = 1;
+	params->dev_sectors = BYTES >> UBDX_SECTOR_SHIFT;
+	memset(secret, 's', sizeof(secret));
+	return ftruncate(target->files[0], BYTES) ||
+			       pwrite(target->files[0], secret, sizeof(secret), 0) < 0 ?
+		       -EIO :
+		       0;
+}
+
+static void liar_close(struct ubdx_target *target)
+{
+	close(target->files[0]);
+}
+
+/* A different wrong answer for each of the first pages. */
+static int liar_resolve(struct ubdx_target *target, const struct ubdx_desc *desc, uint64_t done,
+			struct ubdx_step *step)
+{
+	step->length = 4096;
+	switch (desc->sector / 8) {
+	case 0:
+		step->kind = UBDX_STEP_ZERO;
+		return 0;
+	case 1:
+		step->kind = UBDX_STEP_DONE;
+		return 0;
+	case 2:
+		step->kind = UBDX_STEP_FILE;
+		step->file = 1;
+		return 0;
+	case 3:
+		step->kind = UBDX_NR_STEPS;
+		return 0;
+	default:
+		step->kind = UBDX_STEP_FILE;
+		step->offset = (desc->sector << UBDX_SECTOR_SHIFT) + done;
+		return 0;
+	}
+}
+
+static const struct ubdx_target_ops liar = {
+	.name = "liar",
+	.open = liar_open,
+	.close = liar_close,
+	.resolve = liar_resolve,
+};
+
+static void lies(void)
+{
+	static char buf[4096] __attribute__((aligned(4096)));
+	struct ubdx_target_config config;
+	struct ubdx_server_opts opts;
+	struct ubdx_server *server;
+	struct ubdx_target *target;
+	char path[32];
+	int fd, page;
+
+	ubdx_target_config_init(&config);
+	ubdx_server_opts_init(&opts);
+	opts.params.nr_queues = 1;
+	opts.params.depth = 4;
+	opts.log = count_complaints;
+	if (ubdx_target_open(&liar, &config, &opts.params, &target) ||
+	    ubdx_server_start(target, &opts, &server)) {
+		tap_ok(false, "a target whose steps do not fit: %s", ubdx_errmsg());
+		return;
+	}
+	snprintf(path, sizeof(path), "/dev/ubdxb%d", ubdx_server_id(server));
+	fd = open(path, O_RDWR | O_CLOEXEC | O_DIRECT);
+	for (page = 0; page < 4; page++) {
+		tap_ok(pread(fd, buf, sizeof(buf), page * 4096) < 0 && errno == EIO,
+		       "a READ whose step does not fit fails, %d", page);
+		tap_ok(pwrite(fd, buf, sizeof(buf), page * 4096) < 0 && errno == EIO,
+		       "so does a WRITE, %d", page);
+	}
+	tap_ok(complaints >= 1, "the server complains");
+	tap_is(pread(fd, buf, sizeof(buf), 4 * 4096), sizeof(buf), "and serves other requests");
+	tap_ok(pread(target->files[0], buf, sizeof(buf), 0) == sizeof(buf) &&
+		       !memcmp(buf, secret, sizeof(buf)),
+	       "the file is as it was");
+	close(fd);
+	tap_is(ubdx_server_free(server), 0, "it leaves");
+	ubdx_target_close(target);
+}
+
 int main(void)
 {
 	struct ubdx_target *targets[3], *target = NULL, *refused;
@@ -124,6 +225,7 @@ int main(void)
 	tap_is(ubdx_server_free(servers[0]), 0,
 	       "a server that wasn't stopped takes its device along");
 	ubdx_target_close(targets[0]);
+	lies();
 	ubdx_ctl_features(ctl, &after);
 	tap_is(after.nr_devices, before.nr_devices, "no device is left");
 	close(ctl);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * steps.c - a request goes through its target's steps to the right result: extents, short
- * transfers, errors, zeroing by whatever means the file has. The channel is replaced by one that
- * takes a single request and its answer; ring, strategy and files are real.
+ * transfers, errors, zeroing by any method, and steps that do not fit the request. The channel is
+ * replaced by one that brings a single request and takes its answer; queue, ring, strategy and files
+ * are real.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@
 
 static struct ubdx_desc desc;
 static int answer;
+static unsigned int answers;
 
 int ubdx_chan_open(struct ubdx_queue *q)
 {
@@ -33,17 +35,27 @@ void ubdx_chan_close(struct ubdx_queue *q)
 {
 }
 
+void ubdx_chan_attach(struct ubdx_queue *q)
+{
+}
+
+void ubdx_chan_fetch_all(struct ubdx_queue *q)
+{
+}
+
 void ubdx_chan_flush(struct ubdx_queue *q)
 {
 }
 
-void ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
+bool ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 {
+	return !res;
 }
 
 void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 {
 	answer = res;
+	answers++;
 	io->q->live--;
 }
 
@@ -51,6 +63,8 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t bytes,
 		   uint32_t flags)
 {
+	struct io_uring_sqe *sqe = ubdx_queue_sqe(q);
+
 	desc = (struct ubdx_desc){
 		.sector = offset >> 9,
 		.nr_sectors = bytes >> 9,
@@ -59,11 +73,11 @@ static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t b
 	};
 	q->live = 1;
 	answer = -EINPROGRESS;
-	q->ios[0].done = 0;
-	q->ios[0].zero_way = 0;
-	ubdx_io_run(&q->ios[0]);
+	answers = 0;
+	/* In place of the driver's command. */
+	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP };
 	ubdx_queue_serve(q);
-	return answer;
+	return answers == 1 ? answer : -EINPROGRESS;
 }
 
 /* ---- targets ---- */
@@ -114,7 +128,7 @@ static int refusing_resolve(struct ubdx_target *target, const struct ubdx_desc *
 	return done ? -ENOSPC : plain_resolve(target, d, done, step);
 }
 
-static struct ubdx_target_ops test_ops;
+static struct ubdx_target_ops test_ops = { .name = "test" };
 static struct ubdx_target test_target = { .ops = &test_ops };
 
 static int memory_file(uint64_t bytes)
@@ -126,9 +140,18 @@ static int memory_file(uint64_t bytes)
 	return fd;
 }
 
+static unsigned int messages;
+static char message[512];
+
+static void count_message(void *arg, int priority, const char *text)
+{
+	messages++;
+	snprintf(message, sizeof(message), "%s", text);
+}
+
 static bool start(struct ubdx_queue *q, struct ubdx_target *target)
 {
-	static const struct ubdx_logger logger;
+	static const struct ubdx_logger logger = { .log = count_message };
 	const struct ubdx_queue_config config = {
 		.depth = 1,
 		.max_io_bytes = MAX_IO,
@@ -205,7 +228,7 @@ static void ends(void)
 	test_ops.resolve = refusing_resolve;
 	tap_is(request(&q, UBDX_OP_READ, 8192, 4096, 0), -ENOSPC, "the target fails after a part");
 	test_ops.resolve = stuck_resolve;
-	tap_is(request(&q, UBDX_OP_WRITE, 0, 4096, 0), -EIO, "a step without progress");
+	tap_is(request(&q, UBDX_OP_WRITE, 0, 4096, 0), -EIO, "a step that covers nothing");
 	ubdx_queue_exit(&q);
 	close(fd);
 }
@@ -233,6 +256,7 @@ static void shorts(void)
 	if (pipe(fds) || fcntl(fds[1], F_SETPIPE_SZ, 4096) != 4096)
 		exit(EXIT_FAILURE);
 	test_ops.resolve = plain_resolve;
+	test_target.nr_files = 1;
 	test_target.files[0] = fds[0];
 	start(&q, &test_target);
 	pthread_create(&writer, NULL, dribble, &fds[1]);
@@ -321,6 +345,173 @@ static void acknowledged(void)
 	ubdx_target_close(target);
 }
 
+/* ---- steps that do not fit ---- */
+
+static struct ubdx_step lie;
+static int lie_result;
+
+static int lying_resolve(struct ubdx_target *target, const struct ubdx_desc *d, uint64_t done,
+			 struct ubdx_step *step)
+{
+	*step = lie;
+	return lie_result;
+}
+
+#define NO_FLAGS (1U << 31) /* the step is not for the operation, whatever its flags */
+
+/* What libubdx.h says fits, by the flags that a step may have. */
+static uint32_t allowed_flags(uint8_t op, uint32_t kind)
+{
+	switch (kind) {
+	case UBDX_STEP_DONE:
+		return UBDX_STEP_NO_DATA;
+	case UBDX_STEP_FILE:
+		return op == UBDX_OP_WRITE ? UBDX_STEP_DSYNC : op == UBDX_OP_READ ? 0 : NO_FLAGS;
+	case UBDX_STEP_MEM:
+		return op == UBDX_OP_READ || op == UBDX_OP_WRITE ? 0 : NO_FLAGS;
+	case UBDX_STEP_SYNC:
+		return op == UBDX_OP_FLUSH ? 0 : NO_FLAGS;
+	case UBDX_STEP_PUNCH:
+		return op == UBDX_OP_DISCARD ? UBDX_STEP_BLOCK : NO_FLAGS;
+	case UBDX_STEP_ZERO:
+		return op == UBDX_OP_DISCARD || op == UBDX_OP_WRITE_ZEROES ? UBDX_STEP_UNMAP :
+									     NO_FLAGS;
+	default:
+		return NO_FLAGS;
+	}
+}
+
+static bool fits(uint8_t op, uint32_t kind, uint32_t flags)
+{
+	uint32_t allowed = allowed_flags(op, kind);
+
+	if (allowed == NO_FLAGS || flags & ~allowed)
+		return false;
+	return kind != UBDX_STEP_DONE || op > UBDX_OP_WRITE || flags & UBDX_STEP_NO_DATA;
+}
+
+/* The step that was set up is refused: EIO, a message that has @text in it, and the file is left alone. */
+static bool refuses(struct ubdx_queue *q, uint8_t op, uint32_t desc_flags, const char *text)
+{
+	static char now[MAX_IO];
+
+	messages = 0;
+	message[0] = 0;
+	q->misfits = (struct ubdx_log_limit){ 0 };
+	if (request(q, op, 0, op == UBDX_OP_FLUSH ? 0 : 65536, desc_flags) != -EIO ||
+	    messages != 1 || !strstr(message, text))
+		return false;
+	return pread(q->target->files[0], now, MAX_IO, 0) == MAX_IO && !memcmp(now, data, MAX_IO);
+}
+
+/* Steps of every kind, with all combinations of flags, for every operation. */
+static void every_step(struct ubdx_queue *q)
+{
+	static const uint32_t strange[] = { UBDX_NR_STEPS, 255, 256, 1U << 31, UINT32_MAX };
+	static char room[65536];
+	uint32_t i, kind, flags;
+	uint8_t op;
+
+	for (op = 0; op < UBDX_NR_OPS; op++)
+		for (i = 0; i < UBDX_NR_STEPS + ARRAY_SIZE(strange); i++) {
+			unsigned int wrong = 0, taken = 0;
+
+			kind = i < UBDX_NR_STEPS ? i : strange[i - UBDX_NR_STEPS];
+			for (flags = 0; flags < 64; flags++) {
+				/* The four that there are, and two that are unknown. */
+				lie = (struct ubdx_step){
+					.kind = kind,
+					.flags = (flags & 15) | (flags & 16) << 3 |
+						 (flags & 32) << 26,
+					.length = UINT64_MAX,
+					.addr = room,
+				};
+				/* Punching in a file isn't the block device's command. */
+				if (fits(op, kind, lie.flags) && lie.flags & UBDX_STEP_BLOCK)
+					continue;
+				if (!fits(op, kind, lie.flags)) {
+					wrong += !refuses(q, op, 0, "the step ");
+					continue;
+				}
+				taken++;
+				wrong += request(q, op, 0, op == UBDX_OP_FLUSH ? 0 : 65536, 0) !=
+					 (op <= UBDX_OP_WRITE ? 65536 : 0);
+				/* What it changed. */
+				if (pwrite(q->target->files[0], data, MAX_IO, 0) != MAX_IO)
+					exit(EXIT_FAILURE);
+			}
+			tap_ok(!wrong && !taken == (allowed_flags(op, kind) == NO_FLAGS),
+			       "operation %u, kind %u: %u taken, the others refused", op, kind,
+			       taken);
+		}
+}
+
+static void misfits(void)
+{
+	struct ubdx_queue q;
+	int fd = memory_file(MAX_IO), i;
+
+	test_ops.resolve = lying_resolve;
+	test_target.nr_files = 1;
+	test_target.files[0] = fd;
+	start(&q, &test_target);
+	pattern(data, sizeof(data), 7);
+	if (pwrite(fd, data, MAX_IO, 0) != MAX_IO)
+		exit(EXIT_FAILURE);
+	memcpy(q.ios[0].buf, data, 65536);
+	every_step(&q);
+
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_FILE, .file = 1, .length = 4096 };
+	tap_ok(refuses(&q, UBDX_OP_WRITE, 0, "no such file"), "a file too many");
+	lie.file = UINT32_MAX;
+	tap_ok(refuses(&q, UBDX_OP_READ, 0, "no such file"), "a file out of all range");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_SYNC, .file = 1 };
+	tap_ok(refuses(&q, UBDX_OP_FLUSH, 0, "no such file"), "no such file to sync");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_PUNCH, .file = UBDX_TARGET_FILES, .length = 1 };
+	tap_ok(refuses(&q, UBDX_OP_DISCARD, 0, "no such file"), "no such file to punch");
+	lie.kind = UBDX_STEP_ZERO;
+	tap_ok(refuses(&q, UBDX_OP_WRITE_ZEROES, 0, "no such file"), "no such file to zero");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_ZERO };
+	tap_ok(refuses(&q, UBDX_OP_WRITE_ZEROES, 0, "covers nothing"), "no bytes to zero");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_FILE };
+	tap_ok(refuses(&q, UBDX_OP_READ, 0, "covers nothing"), "no bytes to read");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_FILE,
+				  .offset = INT64_MAX - 4095,
+				  .length = UINT64_MAX };
+	tap_ok(refuses(&q, UBDX_OP_WRITE, 0, "beyond"), "beyond the end of any file");
+	lie.offset = UINT64_MAX;
+	tap_ok(refuses(&q, UBDX_OP_READ, 0, "beyond"), "before its start");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_MEM, .length = 4096 };
+	tap_ok(refuses(&q, UBDX_OP_READ, 0, "no such memory"), "memory at NULL");
+	lie.addr = (void *)(UINTPTR_MAX - 100);
+	tap_ok(refuses(&q, UBDX_OP_WRITE, 0, "no such memory"), "memory that wraps");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_ZERO, .flags = UBDX_STEP_UNMAP, .length = 512 };
+	tap_ok(refuses(&q, UBDX_OP_WRITE_ZEROES, UBDX_DESC_NOUNMAP, "stay allocated"),
+	       "a hole where space is to be kept");
+	lie = (struct ubdx_step){ .kind = UBDX_STEP_FILE, .length = 65536 };
+	lie_result = 5;
+	tap_ok(refuses(&q, UBDX_OP_READ, 0, "positive"), "a result that is none");
+	lie_result = 0;
+	tap_ok(refuses(&q, UBDX_NR_OPS, 0, "unknown"), "an operation that is none");
+
+	lie.kind = UBDX_NR_STEPS;
+	refuses(&q, UBDX_OP_READ, 0, "");
+	for (i = 0; i < 100; i++)
+		request(&q, UBDX_OP_READ, 0, 4096, 0);
+	tap_is(messages, 1, "of a hundred such requests in a moment one is logged");
+	q.misfits.until = 0;
+	request(&q, UBDX_OP_READ, 0, 4096, 0);
+	tap_ok(strstr(message, "(and 100 times before)"), "and the others are counted");
+	ubdx_queue_exit(&q);
+	close(fd);
+
+	test_target.nr_files = UBDX_TARGET_FILES + 1;
+	tap_ok(!start(&q, &test_target) && strstr(ubdx_errmsg(), "files"),
+	       "a target with too many files");
+	ubdx_queue_exit(&q);
+	test_target.nr_files = 1;
+}
+
 int main(void)
 {
 	struct io_uring ring;
@@ -335,5 +526,6 @@ int main(void)
 	zeroes();
 	memory();
 	acknowledged();
+	misfits();
 	return tap_done();
 }
