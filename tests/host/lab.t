@@ -38,6 +38,9 @@ ok "its output comes" grep -qx 'to stdout' "$work/stdout"
 ok "results come back" test "$(cat "$work/out/file")" = result -a -d "$work/out/folder"
 vm -- test 'two words' = 'two words'
 ok "words are words" ends_with 0
+vm -- 'udevadm settle; modprobe null_blk; udevadm settle; stat -c %G /dev/nullb0; mkdir /sys/fs/cgroup/a; cat /sys/fs/cgroup/a/memory.max'
+ok "udev runs, and cgroups have their controllers" ends_with 0
+is "$(tr '\n' ' ' <"$work/stdout")" "disk max " "   udev's rules were applied, and memory can be limited"
 
 start=$SECONDS
 lab/vm --log "$work/log" -- 'echo first; sleep 8' | {
@@ -125,7 +128,7 @@ done
 wait
 ok "two runs that need the same images: one" test -e "$work/done.1"
 ok "   and the other" test -e "$work/done.2"
-is "$(cat "$work"/stderr.[12] | grep -c '^lab: building')" 4 "   each part is built once"
+is "$(cat "$work"/stderr.[12] | grep -c '^lab: building')" 5 "   each part is built once"
 ok "   and nothing half-made is left" test -z "$(find "$work/cache" -name '*tmp.*')"
 
 finish

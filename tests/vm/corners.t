@@ -3,7 +3,6 @@
 #
 # What a reader of the driver was suspicious of, see tests/raw/corners.c.
 
-set -euo pipefail
-insmod ubdx.ko
-bin/corners
-rmmod ubdx
+. tests/vm/lib.sh
+
+run_program corners

@@ -6,7 +6,7 @@
 #
 # lab: --smp 4 --timeout 600
 
-set -euo pipefail
+. tests/vm/lib.sh
 
 # Devices come and go, and each waits for grace periods.
 echo 1 >/sys/kernel/rcu_expedited

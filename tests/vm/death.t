@@ -3,7 +3,6 @@
 #
 # Every request ends, whatever becomes of the server, see tests/raw/death.c.
 
-set -euo pipefail
-insmod ubdx.ko
-bin/death
-rmmod ubdx
+. tests/vm/lib.sh
+
+run_program death

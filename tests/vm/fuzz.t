@@ -9,7 +9,7 @@
 #
 # lab: --append init_on_alloc=0
 
-set -euo pipefail
+. tests/vm/lib.sh
 shopt -s nullglob
 
 # A missing device's number asks for a module; starting modprobe for that takes longer than all else.

@@ -41,6 +41,19 @@ no_process() { ! kill -0 "$1"; }
 # is_state STATE: of the device
 is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
 
+# ---- udev ----
+
+# udev opens and reads a device that is new, and one that a writer has closed. A test that counts requests, or serves
+# them by hand, would see that. So udev is ended here, unless the test sets UDEV=1 before it sources this file.
+if [[ ${UDEV:-} ]]; then
+	udevadm settle
+elif [[ $UBDX_CLOCK == smp ]]; then
+	udevadm control --exit
+fi
+
+# settle: udev has done what it has to do so far.
+settle() { [[ ! ${UDEV:-} ]] || udevadm settle; }
+
 # ---- the module ----
 
 readonly PARAMETERS=/sys/module/ubdx/parameters
@@ -48,6 +61,13 @@ readonly PARAMETERS=/sys/module/ubdx/parameters
 load() { insmod ubdx.ko; }
 module_free() { [[ $(</sys/module/ubdx/refcnt) == 0 ]]; }
 unload() { until_ok 10 module_free && rmmod ubdx; }
+
+# run_program PROGRAM [ARGUMENT...]: a test that is a program, with the module loaded, and its TAP.
+run_program() {
+	load
+	"bin/$1" "${@:2}"
+	unload
+}
 
 # ---- devices ----
 
@@ -59,6 +79,7 @@ add() {
 	path=$(ubdx add "$@")
 	use "$path"
 	until_ok 10 blockdev --rereadpt "$dev"
+	settle
 }
 
 # use DEV: have $dev and the others be those of an existing device.

@@ -7,7 +7,6 @@
 #
 # lab: --append init_on_alloc=0
 
-set -euo pipefail
-insmod ubdx.ko
-bin/poison
-rmmod ubdx
+. tests/vm/lib.sh
+
+run_program poison

@@ -3,8 +3,6 @@
 #
 # One process serves several devices through the library: userspace/tests/servers.c, where there is a driver.
 
-set -euo pipefail
+. tests/vm/lib.sh
 
-insmod ubdx.ko
-bin/servers
-rmmod ubdx
+run_program servers

@@ -3,7 +3,6 @@
 #
 # What the driver answers to a server that breaks the UAPI's rules, see tests/raw/uapi.c.
 
-set -euo pipefail
-insmod ubdx.ko
-bin/uapi
-rmmod ubdx
+. tests/vm/lib.sh
+
+run_program uapi

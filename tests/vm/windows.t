@@ -4,7 +4,6 @@
 # When mode map's pages are in a window and when they are not, and what becomes of requests that share a zap when their server
 # ends, see tests/raw/windows.c.
 
-set -euo pipefail
-insmod ubdx.ko
-bin/windows
-rmmod ubdx
+. tests/vm/lib.sh
+
+run_program windows
