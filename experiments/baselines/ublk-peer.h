@@ -30,6 +30,10 @@
 #define UBLK_PARAM_TYPE_DMA_ALIGN (1 << 4)
 #define UBLK_PARAM_TYPE_SEGMENT (1 << 5)
 #endif
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7)
+#define IORING_FEAT_NO_IOWAIT (1U << 17)
+#endif
 #ifndef IORING_URING_CMD_MULTISHOT
 #define IORING_URING_CMD_MULTISHOT (1U << 1)
 #endif
@@ -96,6 +100,7 @@ enum peer_event { EV_REQUEST, EV_TARGET, EV_BATCH, EV_CONTROL, EV_SIGNAL };
 
 struct peer_queue {
 	struct io_uring ring;
+	unsigned int enter_flags; /* of io_uring_enter() */
 	const struct peer_options *opt;
 	const struct ublksrv_io_desc *descs; /* mapped, written by the driver */
 	int cdev; /* /dev/ublkcN, the ring's file 0 */

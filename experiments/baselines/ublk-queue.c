@@ -232,13 +232,23 @@ static int handle_event(struct peer_queue *q, const struct io_uring_cqe *cqe)
 	}
 }
 
+/* Submits what was prepared and waits for an event, with the flags that ubdx's server uses. */
+static int ring_enter(struct peer_queue *q)
+{
+	struct io_uring_sq *sq = &q->ring.sq;
+	unsigned int to_submit = sq->sqe_tail - *sq->khead;
+
+	io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+	return io_uring_enter(q->ring.enter_ring_fd, to_submit, 1, q->enter_flags, NULL);
+}
+
 int queue_serve(struct peer_queue *q)
 {
 	struct io_uring_cqe *cqe;
 	unsigned int head, nr = 0;
 	int ret, seen = 0;
 
-	ret = io_uring_submit_and_wait(&q->ring, 1);
+	ret = ring_enter(q);
 	if (ret < 0)
 		return ret == -EINTR ? 0 : ret;
 	q->rounds++;
@@ -382,7 +392,13 @@ static int init_ring(struct peer_queue *q)
 	if (ret < 0)
 		return ret;
 	ret = io_uring_register_ring_fd(&q->ring);
-	return ret < 0 ? ret : 0;
+	if (ret < 0)
+		return ret;
+	q->enter_flags = IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING;
+	/* As ubdx's server: an idle server doesn't wait for I/O. */
+	if (p.features & IORING_FEAT_NO_IOWAIT)
+		q->enter_flags |= IORING_ENTER_NO_IOWAIT;
+	return 0;
 }
 
 /* After a failure queue_exit() undoes what was done; it takes the channel over in any case. */
