@@ -27,7 +27,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check summary run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
+.PHONY: help run check figures reports summary run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -41,7 +41,14 @@ run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and say where its 
 check: ## hold the last run's results against what is promised of them
 	@$(IN) experiments/compare/check.py $(addprefix experiments/results/,compare/$(KERNEL) untouched/$(KERNEL))
 
-summary: ## have README.md say what the committed comparison says
+figures: ## redraw the figures from each results.json, booting nothing
+	@$(IN) python3 -B experiments/compare/figure.py $(wildcard experiments/results/compare/* experiments/results/untouched/*)
+	@$(IN) python3 -B experiments/stages/figure.py $(wildcard experiments/results/stages/*)
+
+reports: ## make results, tables and figures again from the raw data, booting nothing
+	@experiments/again.sh
+
+summary: ## write what the comparison found into README.md
 	@$(IN) experiments/compare/summary.py $(addprefix experiments/results/,compare/backports untouched/backports) README.md
 
 run-quick: guest ## the comparison with a part of the grid, for CI

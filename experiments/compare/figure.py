@@ -1,107 +1,159 @@
+#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""The figure of the comparison: cost above the floor against request size, one panel a target, direction and queue depth.
+"""Draws the comparison from its results.json alone.
 
-Colour is how payload moves, line style is whose device it is.
+    figure.py FOLDER...    (folders with a results.json; the figures go there)
+
+One boot with all rows: cost above the floor, one figure a target, one line a way to serve requests.
+Several boots: the difference to ublk's best mode with its interval, as difference.*.
 """
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
-from matplotlib.ticker import FuncFormatter  # noqa: E402
+from matplotlib.lines import Line2D  # noqa: E402
+from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter  # noqa: E402
 
-from results import STYLE, save_figure  # noqa: E402
+sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
-MODES = {
-    "copy": "#1b1b1b",
-    "user-touched": "#d55e00",
-    "user-untouched": "#e69f00",
-    "user": "#d55e00",
-    "auto": "#0072b2",
-    "batch": "#009e73",
-    "splice-untouched": "#cc79a7",
-    "splice": "#cc79a7",
-    "map-untouched": "#56b4e9",
-    "map": "#56b4e9",
-}
-OTHER = "#8c8c8c"
-# Too many lines for one panel.
-TABLE_ONLY = ("-header", "-all")
-OWNERS = {
-    "ubdx": {"linestyle": "-", "linewidth": 1.3, "marker": "o", "markersize": 9, "zorder": 4, "markerfacecolor": "none", "markeredgewidth": 1.5},
-    "ublk": {"linestyle": "--", "linewidth": 1.3, "marker": "s", "markersize": 4.5, "zorder": 3},
-    "other": {"linestyle": ":", "linewidth": 1.5, "marker": "D", "markersize": 4, "zorder": 2},
-}
-TARGETS = {"null": "null target", "loop": "loop over null_blk", "ram": "loop over a RAM disk"}
+from inference import LEVEL  # noqa: E402
+from results import COLUMN, STYLE, redraw, save_figure, thousands  # noqa: E402
+
+TARGETS = ("null", "loop", "ram")
+# Too many for a figure.
+TABLE_ONLY = ("-header", "-all", "-user-touched")
+# The larger, the darker.
+SIZES = {"4k": ("o", "#9ecae1"), "64k": ("s", "#4292c6"), "512k": ("D", "#08306b")}
+MODES = {"user": ("o", "#d55e00"), "splice": ("s", "#cc79a7"), "map": ("D", "#0072b2")}
+LINE = 0.235  # inches that a line of a figure takes
 
 
-def style_of(name: str) -> dict:
-    owner, _, rest = name.partition("-")
-    mode = rest.partition("-")[2]
-    colour = MODES.get(mode, OTHER)
-    return {"color": colour, **OWNERS.get(owner, OWNERS["other"])}
+def short(name: str) -> str:
+    """A row's name as the figure has it: ublk auto, ubdx user."""
+    if name.startswith(("ublk", "ubdx")):
+        driver, _, mode = name.split("-", 2)
+        return f"{driver} {mode.removesuffix('-untouched')}"
+    return "NBD" if name == "nbd" else "kernel loop"
 
 
-def thousands(value: float, _position: int) -> str:
-    return f"{value / 1000000:g}M" if value >= 1000000 else f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:g}"
+def spread(n: int) -> list[float]:
+    """Where @n marks stand within a line, from top to bottom."""
+    return [0.27 * (2 * i / (n - 1) - 1) if n > 1 else 0.0 for i in range(n)]
 
 
-def draw_panel(axes: plt.Axes, results: dict, target: str, panel: str) -> None:
-    cells = [c for c in results["cells"] if c.rsplit(".", 1)[0] == panel]
-    sizes = [c.rsplit(".", 1)[1] for c in cells]
-    for name, row in results["rows"].items():
-        if row["target"] != target or "cells" not in row or name.endswith(TABLE_ONLY):
+def name_lines(axes: plt.Axes, names: list[str]) -> None:
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    for i in range(1, len(names)):
+        axes.axhline(i - 0.5, color="#eeeeee", linewidth=0.5, zorder=0)
+
+
+def cost_panel(axes: plt.Axes, results: dict, names: list[str], panel: str) -> None:
+    rw, depth = panel.split(".")
+    for (size, (marker, colour)), shift in zip(SIZES.items(), spread(len(SIZES))):
+        if f"{panel}.{size}" not in results["cells"]:
             continue
-        costs = [row["cells"][c]["above_floor"] for c in cells]
-        axes.plot(range(len(cells)), costs, label=row["label"], clip_on=False, **style_of(name))
-        bounds = [row["cells"][c].get("above_floor_95") for c in cells]
-        if all(bounds):
-            low, high = zip(*bounds)
-            axes.fill_between(range(len(cells)), low, high, color=style_of(name)["color"], alpha=0.2, linewidth=0)
-    axes.set_xticks(range(len(sizes)), sizes)
-    axes.set_xlim(-0.15, len(sizes) - 0.85)
-    axes.grid(True, which="minor", axis="y", linewidth=0.3)
+        costs = [results["rows"][n]["cells"][f"{panel}.{size}"]["above_floor"] for n in names]
+        axes.plot(costs, [i + shift for i in range(len(names))], linestyle="none", marker=marker,
+                  color=colour, markersize=3.2, clip_on=False)
+    axes.set_xscale("log")
+    axes.set_title(f"{rw.removeprefix('rand')}, depth {depth}")
+    name_lines(axes, [short(name) for name in names])
+    for i in range(1, len(names)):
+        if short(names[i]).split()[0] != short(names[i - 1]).split()[0]:
+            axes.axhline(i - 0.5, color="#999999", linewidth=0.6, zorder=0)
+    axes.xaxis.set_major_locator(LogLocator(10, numticks=8))
+    axes.xaxis.set_major_formatter(FuncFormatter(thousands))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def scale_line(line: list[plt.Axes]) -> None:
-    """Gives the panels of one target their common scale: logarithmic, with room below zero where it is needed.
+def draw_costs(results: dict, target: str, path: Path) -> None:
+    rows = results["rows"].items()
+    names = [n for n, row in rows
+             if row["target"] == target and "cells" in row and not n.endswith(TABLE_ONLY)]
+    panels = list(dict.fromkeys(c.rsplit(".", 1)[0] for c in results["cells"]))
+    if not names:
+        return
+    columns = min(2, len(panels))
+    lines = -(-len(panels) // columns)
+    # queue depths below each other, directions side by side
+    panels.sort(key=lambda panel: (int(panel.split(".")[1]), panel.startswith("randread")))
+    page, grid = plt.subplots(lines, columns, sharex=True, sharey=True, squeeze=False,
+                              figsize=(COLUMN, lines * (LINE * len(names) + 0.25) + 0.65))
+    for axes in grid.flat[len(panels):]:
+        axes.axis("off")
+    for axes, panel in zip(grid.flat, panels):
+        cost_panel(axes, results, names, panel)
+    page.supxlabel("instructions above null_blk", fontsize=8, y=0.24 / page.get_figheight(),
+                   va="bottom")
+    marks = [Line2D([], [], linestyle="none", marker=marker, color=colour, markersize=3.2,
+                    label=size) for size, (marker, colour) in SIZES.items()]
+    page.legend(handles=marks, loc="lower center", ncol=len(marks), frameon=False,
+                handletextpad=0.1, borderaxespad=0.2)
+    page.tight_layout(rect=(0, 0.34 / page.get_figheight(), 1, 1), pad=0.3, w_pad=1.2)
+    save_figure(page, path)
+    plt.close(page)
 
-    A way to serve requests can beat the floor, whose driver completes them inside the submission.
-    """
-    if all(value > 0 for axes in line for curve in axes.lines for value in curve.get_ydata()):
-        line[0].set_yscale("log")
-    else:
-        line[0].set_yscale("symlog", linthresh=2000, linscale=0.5)
-    for axes in line:
-        axes.yaxis.set_major_formatter(FuncFormatter(thousands))
-        axes.yaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+
+def difference_panel(axes: plt.Axes, results: dict, depth: str, cells: list[str]) -> None:
+    for (mode, (marker, colour)), shift in zip(MODES.items(), spread(len(MODES))):
+        row = results["rows"].get(f"ubdx-null-{mode}-untouched", {}).get("cells")
+        if not row:
+            continue
+        for i, cell in enumerate(cells):
+            values = row[cell]
+            scale = 100 / (values["instructions"] - values["against_ublk_best"])
+            low, high = (end * scale for end in values["against_ublk_best_95"])
+            sure = values["against_ublk_best_p_holm"] < LEVEL
+            axes.plot([low, high], [i + shift] * 2, color=colour, linewidth=0.9)
+            axes.plot(values["against_ublk_best"] * scale, i + shift, marker=marker, markersize=3.4,
+                      color=colour, markerfacecolor=colour if sure else "white", markeredgewidth=0.8)
+    axes.axvline(0, color="#444444", linewidth=0.8, zorder=1)
+    axes.set_title(f"queue depth {depth}")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g} %" if value else "0"))
+    axes.xaxis.set_major_locator(MultipleLocator(2))
+    name_lines(axes, [" ".join(c.removeprefix("rand").split(".")[::2]) for c in cells])
+
+
+def draw_difference(results: dict, path: Path) -> None:
+    depths = sorted({c.split(".")[1] for c in results["cells"]}, key=int)
+    cells = {d: [c for c in results["cells"] if c.split(".")[1] == d] for d in depths}
+    height = LINE * 1.35 * max(map(len, cells.values())) + 1.0
+    page, grid = plt.subplots(1, len(depths), squeeze=False, sharex=True, sharey=True,
+                              figsize=(COLUMN, height))
+    for axes, depth in zip(grid.flat, depths):
+        difference_panel(axes, results, depth, cells[depth])
+    page.supxlabel("instructions, relative to ublk's best mode", fontsize=8, y=0.24 / height,
+                   va="bottom")
+    marks = [Line2D([], [], marker=marker, color=colour, markersize=3.4, linewidth=0.9, label=mode)
+             for mode, (marker, colour) in MODES.items()]
+    marks.append(Line2D([], [], linestyle="none", marker="o", color="#444444", markersize=3.4,
+                        markerfacecolor="white", markeredgewidth=0.8, label="not significant"))
+    page.legend(handles=marks, loc="lower center", ncol=len(marks), frameon=False, handlelength=1.4,
+                handletextpad=0.3, columnspacing=0.8, borderaxespad=0.2)
+    page.tight_layout(rect=(0, 0.34 / height, 1, 1), pad=0.3, w_pad=1.2)
+    save_figure(page, path)
+    plt.close(page)
 
 
 def draw(results: dict, folder: Path) -> None:
-    """Writes compare.svg and compare.png."""
-    panels = list(dict.fromkeys(c.rsplit(".", 1)[0] for c in results["cells"]))
     with plt.rc_context(STYLE):
-        shape = {"figsize": (max(9.0, 2.3 * len(panels) + 2.6), 3.0 * len(TARGETS) + 0.2), "sharey": "row", "squeeze": False}
-        page, grid = plt.subplots(len(TARGETS), len(panels), **shape)
-        for line, (target, title) in zip(grid, TARGETS.items()):
-            for axes, panel in zip(line, panels):
-                draw_panel(axes, results, target, panel)
-                rw, depth = panel.split(".")
-                axes.set_title(f"{rw.removeprefix('rand')}, queue depth {depth}", fontsize=9)
-            scale_line(line)
-            line[0].set_ylabel(f"{title}\ninstructions above null_blk")
-            if line[-1].lines:
-                line[-1].legend(loc="center left", bbox_to_anchor=(1.03, 0.5), frameon=False, fontsize=8, handlelength=3)
-        for axes in grid[-1]:
-            axes.set_xlabel("request size")
-        page.suptitle(
-            f"What serving a block request in user space costs above the floor (Linux {results['kernel']})", fontsize=11, x=0.01, ha="left"
-        )
-        page.text(0.01, 0.005, "Instructions on the counting clock, not nanoseconds; log scale.", fontsize=7.5, color="#555555")
-        page.tight_layout(rect=(0, 0.015, 1, 0.985))
-        save_figure(page, folder / "compare")
-        plt.close(page)
+        compared = results.get("comparisons")
+        if compared:
+            draw_difference(results, folder / "difference")
+        for target in TARGETS if not compared else ():
+            draw_costs(results, target, folder / target)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] in ("-h", "--help"):
+        sys.exit(__doc__)
+    redraw(draw, sys.argv[1:])

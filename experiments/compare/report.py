@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Turns the raw data of the comparison into results.json, table.csv, table.txt, the figure and manifest.json.
+"""Turns the raw data of the comparison into results.json, tables, figures and manifest.json.
 
     report.py --out FOLDER [--revision REV] [--dirty] RAW...
 
-Each RAW is a replicate: a folder for each boot with what guest.sh left of it. Everything but manifest.json is a function of the raw data
-alone, byte for byte. Run it in the lab's root: lab/in experiments/compare/report.py ...
+Each RAW is a replicate: a folder for each boot with what guest.sh left of it. Everything but
+manifest.json is a function of the raw data alone, byte for byte. Run it in the lab's root:
+lab/in experiments/compare/report.py ...
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 import figure
 from measure import SIZES, UNTOUCHED_PEERS, BadData, Replicate, Row, boots_of, cell_key, fail, is_untouched, read_replicate, read_rows
+from inference import LEVEL, holm, paired
 from results import parse_options, provenance, write_json
 
 NOTE = (
     "Instructions per request on the counting clock: everything the one CPU executed (fio, kernel, server) for one "
     "request. Not nanoseconds: cache and TLB misses, IPIs and parallelism are not in these figures."
 )
-RESAMPLES = 10000
+INTERVALS = (
+    "*_95: 95 % t intervals of the mean; differences are paired within each boot. against_ublk_best_p: two-sided, "
+    "against_ublk_best_p_holm: the same after Holm's correction for all of these comparisons."
+)
 
 
 def reference(row: Row) -> str | None:
@@ -36,17 +41,22 @@ def reference(row: Row) -> str | None:
     return None if row.target == "floor" else f"ublk-{row.target}-copy"
 
 
-def interval(values: np.ndarray) -> list[float] | None:
-    """Bootstrap 95 % interval of the mean; one boot has none."""
-    if len(values) < 2:
+def rounded(*values: float) -> list[float]:
+    return [round(float(v), 1) for v in values]
+
+
+def interval(differences: np.ndarray) -> list[float] | None:
+    """The 95 % interval of the mean; one boot has none."""
+    if len(differences) < 2:
         return None
-    draws = np.random.default_rng(0).integers(0, len(values), (RESAMPLES, len(values)))
-    return [round(float(v), 1) for v in np.percentile(values[draws].mean(axis=1), [2.5, 97.5])]
+    estimate = paired(differences.tolist())
+    return rounded(estimate.low, estimate.high)
 
 
 def against(peer: str, name: str, cell: str, replicates: list[Replicate]) -> np.ndarray:
-    """By how much a row's cell is dearer than a peer's, in each replicate."""
-    return np.array([replicate.cells[name][cell].cost - replicate.cells[peer][cell].cost for replicate in replicates])
+    """How much more a row's cell costs than a peer's, in each replicate."""
+    pairs = ((r.cells[name][cell].cost, r.cells[peer][cell].cost) for r in replicates)
+    return np.array([cost - other for cost, other in pairs])
 
 
 def best_peer(cell: str, replicates: list[Replicate]) -> str | None:
@@ -55,13 +65,16 @@ def best_peer(cell: str, replicates: list[Replicate]) -> str | None:
     return min(measured, key=lambda peer: sum(replicate.cells[peer][cell].cost for replicate in replicates), default=None)
 
 
-def against_smaller(name: str, floor: str, cell: str, replicates: list[Replicate]) -> dict[str, list[float]]:
-    """By the size of a smaller payload: by how much more than with it this cell's cost is above the floor, the mean and its interval."""
+def against_smaller(
+    name: str, floor: str, cell: str, replicates: list[Replicate]
+) -> dict[str, list[float]]:
+    """How much more above the floor this cell costs than each smaller size: mean and interval."""
     *place, size = cell.split(".")
+    above = against(floor, name, cell, replicates)
     found = {}
     for smaller in (s for s in SIZES if SIZES[s] < SIZES[size]):
-        difference = against(floor, name, cell, replicates) - against(floor, name, ".".join([*place, smaller]), replicates)
-        found[smaller] = [round(float(difference.mean()), 1), *interval(difference)]
+        difference = above - against(floor, name, ".".join([*place, smaller]), replicates)
+        found[smaller] = [*rounded(difference.mean()), *interval(difference)]
     return found
 
 
@@ -91,9 +104,21 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
             result[f"against_{which}"] = round(float(difference.mean()), 1)
             if len(replicates) > 1:
                 result[f"against_{which}_95"] = interval(difference)
+                if which == "ublk_best":
+                    result["against_ublk_best_p"] = paired(difference.tolist()).p
     if peers["ublk_best"]:
         result["ublk_best"] = peers["ublk_best"]
     return result
+
+
+def correct(rows: dict[str, dict]) -> int:
+    """Adds what is left of each comparison's p value after Holm; returns how many there are."""
+    cells = [c for row in rows.values() for c in row.get("cells", {}).values()]
+    compared = [c for c in cells if "against_ublk_best_p" in c]
+    for cell, p in zip(compared, holm([c["against_ublk_best_p"] for c in compared])):
+        cell["against_ublk_best_p_holm"] = float(f"{p:.3g}")
+        cell["against_ublk_best_p"] = float(f"{cell['against_ublk_best_p']:.3g}")
+    return len(compared)
 
 
 def calibration(rows: dict, dear: str, cheap: str) -> float | None:
@@ -121,8 +146,10 @@ def collect(rows: list[Row], replicates: list[Replicate]) -> dict:
         else:
             continue
         results[row.name] = entry
+    comparisons = correct(results)
     return {
         "note": NOTE,
+        **({"intervals": INTERVALS, "comparisons": comparisons} if len(replicates) > 1 else {}),
         "unit": "instructions per request",
         "kernel": machine["kernel"].split()[2],
         "pages": machine["pages"],
@@ -139,15 +166,21 @@ def plain(field: str) -> Callable[[dict], str]:
     return lambda values: f"{values[field]:.0f}"
 
 
+def best(values: dict) -> float:
+    """The cost of ublk's best mode in that cell."""
+    return values["instructions"] - values["against_ublk_best"]
+
+
 def percent_of_best(values: dict) -> str:
-    return f"{100 * values['against_ublk_best'] / (values['instructions'] - values['against_ublk_best']):+.1f}"
+    """The difference in per cent, and a star where it is significant."""
+    star = "*" if values["against_ublk_best_p_holm"] < LEVEL else " "
+    return f"{100 * values['against_ublk_best'] / best(values):+.1f}{star}"
 
 
 def percent_known(values: dict) -> str:
-    """How far the interval reaches, to the side where it reaches farther."""
+    """Half of the interval."""
     low, high = values["against_ublk_best_95"]
-    reach = max(high - values["against_ublk_best"], values["against_ublk_best"] - low)
-    return f"\u00b1{100 * reach / (values['instructions'] - values['against_ublk_best']):.1f}"
+    return f"\u00b1{50 * (high - low) / best(values):.1f} "
 
 
 def text_table(results: dict, title: str, only: list[str], *shown: Callable[[dict], str]) -> str:
@@ -202,25 +235,41 @@ def text_report(results: dict) -> str:
         parts.append(text_table(results, "Of these, above the floor: what each way to serve a request costs", served, plain("above_floor")))
     held = [name for name in served if all("against_ublk_best_95" in cell for cell in results["rows"][name].get("cells", {None: {}}).values())]
     if held:
-        title = "Dearer than ublk's best mode in that cell, in per cent of it; below, how far the mean's 95 % interval reaches"
+        title = (
+            "Difference to ublk's best mode in that cell, in per cent of it, with its 95 % t interval; "
+            f"*: significant at 95 %, Holm-corrected for {results['comparisons']} comparisons"
+        )
         parts.append(text_table(results, title, held, percent_of_best, percent_known))
+    plural = "s" if results["replicates"] > 1 else ""
     notes = [
-        "Counting clock: instructions of one CPU (fio + kernel + server), not nanoseconds. Writes and reads are random and direct.",
-        f"Resolution {worst(results, 'resolution_percent')[0]:.2f} % or better; idle {worst(results, 'idle_percent')[0]:.2f} % or less; "
-        f"{results['replicates']} replicate{'s' if results['replicates'] > 1 else ''}; what a line separates was measured in a boot of its own.",
-        f"The memory behind requests is in {'single pages' if results['pages'] == 'small' else 'huge pages'}.",
-        "Two equal runs of a cell differ most, by {:.1f} %, in {}.".format(*worst(results, "spread_percent")),
+        "Counting clock: instructions of one CPU (fio + kernel + server), not nanoseconds.",
+        "Writes and reads are random and direct.",
+        f"Resolution {worst(results, 'resolution_percent')[0]:.2f} % or better; "
+        f"idle {worst(results, 'idle_percent')[0]:.2f} % or less; "
+        f"{results['replicates']} replicate{plural}.",
+        "Rows above and below a line were measured in different boots.",
+        "The memory behind requests is in "
+        f"{'single pages' if results['pages'] == 'small' else 'huge pages'}.",
+        "Two equal runs of a cell differ most, by {:.1f} %, in {}.".format(
+            *worst(results, "spread_percent")
+        ),
     ]
-    if results["copy_instructions_per_kib"] is not None:
-        notes.append(f"Calibration: the kernel's copy of a payload takes {results['copy_instructions_per_kib']} instructions per KiB here.")
-    if results["touch_instructions_per_kib"] is not None:
-        notes.append(f"Touched: ubdx's server adds up what it looks at, {results['touch_instructions_per_kib']} instructions per KiB in each mode; ublk's only has it moved.")
+    if (copy := results["copy_instructions_per_kib"]) is not None:
+        notes.append(
+            f"Calibration: the kernel's copy of a payload takes {copy} instructions per KiB here, "
+            "on a CPU without ERMS and FSRM."
+        )
+    if (touch := results["touch_instructions_per_kib"]) is not None:
+        notes.append(
+            f"Touched: ubdx's server sums up what it reads, {touch} instructions per KiB in each "
+            "mode. ublk's server only transfers it."
+        )
     return "\n".join(parts) + "\n" + "\n".join(notes) + "\n"
 
 
 def write_csv(path: Path, results: dict) -> None:
     fields = ["instructions", "above_floor", "resolution_percent", "spread_percent", "idle_percent", "switches", "requests", "against_ublk_copy",
-              "against_ublk_best"]
+              "against_ublk_best", "against_ublk_best_p_holm"]
     with path.open("w", newline="") as f:
         out = csv.writer(f, lineterminator="\n")
         out.writerow(["row", "label", "target", "direction", "depth", "size", *fields])

@@ -74,6 +74,7 @@ main() {
 	parse "$@"
 	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv is called $rows"
 	begin ubdx ublk-peer stamp
+	foretell "$results"
 	# two, as a laptop has memory for; more where there are CPUs
 	at_once=$(nproc)
 	((at_once = at_once < 2 ? 2 : at_once > 6 ? 6 : at_once))

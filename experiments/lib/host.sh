@@ -88,20 +88,31 @@ report() {
 	done
 }
 
-# keep FOLDER: the results become FOLDER. Says whether they are those of the commit, or what was different.
+# committed FOLDER: the committed results and manifest of that folder, in $work/committed. Fails if there are none.
+committed() {
+	local file
+	mkdir -p "$work/committed"
+	for file in results.json manifest.json; do
+		git show "HEAD:$1/$file" >"$work/committed/$file" 2>/dev/null || return
+	done
+}
+
+# foretell FOLDER: whether the figures can be the committed ones, before it is known.
+foretell() {
+	! committed "$1" || lab/in python3 -B experiments/lib/same.py --before "$work/committed" || true
+}
+
+# keep FOLDER: the results become FOLDER. Says whether inputs and figures are the committed ones.
 keep() {
 	local results=$1 file
-	mkdir -p "$(dirname "$results")" "$work/committed"
+	mkdir -p "$(dirname "$results")"
 	rm -rf "$results"
 	mv "$work/results" "$results"
 	echo
 	cat "$results/table.txt"
 	echo
-	for file in results.json manifest.json; do
-		git show "HEAD:$results/$file" >"$work/committed/$file" 2>/dev/null || file=''
-	done
-	[[ -z $file ]] || lab/in python3 -B experiments/lib/same.py "$work/committed" "$results" || true
-	echo "Results, figure and manifest: $results ($SECONDS s)"
+	! committed "$results" || lab/in python3 -B experiments/lib/same.py "$work/committed" "$results" || true
+	echo "Results, figures and manifest: $results ($SECONDS s)"
 }
 
 # parse_options NAMES OPTION...: the command line. For each of the NAMES there is an option, which sets the variable of that name: to its value if
@@ -155,6 +166,7 @@ one_boot() {
 	[[ $seed =~ ^[0-9]+$ ]] || bad_usage "--seed takes a number"
 	[[ -n $results ]] || results=experiments/results/$experiment/$kernel
 	begin "${programs[@]}"
+	foretell "$results"
 	boot_guest "$work/$seed" --seed "$seed" -- --seed "$seed" &
 	running=($!)
 	await_boots

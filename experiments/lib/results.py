@@ -7,6 +7,7 @@ import argparse
 import json
 import platform
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib
@@ -14,17 +15,27 @@ import numpy as np
 
 PACKAGES = Path("/lab/packages")  # of the lab's root, in which this runs: name, version
 
-# The same results give the same bytes.
+COLUMN = 3.3  # inches: the width of a column of a paper, for which figures are drawn
+# The same results give the same bytes. Nothing in a figure is smaller than 8 pt, and PDFs have their
+# fonts embedded as TrueType, which conferences ask for.
 STYLE = {
     "svg.hashsalt": "ubdx",
     "svg.fonttype": "path",
-    "font.size": 9,
+    "pdf.fonttype": 42,
+    "font.size": 8,
+    "axes.titlesize": 8,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "legend.fontsize": 8,
     "font.family": "DejaVu Sans",
+    "axes.linewidth": 0.6,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
+    "grid.linewidth": 0.5,
 }
 
 
@@ -47,17 +58,30 @@ def version_of(*command: str) -> str:
         return "unknown"
 
 
+def read_pairs(path: Path) -> dict[str, str] | str:
+    """A file with a name and a value a line."""
+    return dict(line.split("\t") for line in path.read_text().splitlines()) if path.exists() else "not recorded"
+
+
 def provenance(options: argparse.Namespace, boots: dict[str, Path]) -> dict:
-    """What made the results: sources, tools, and how the machines of @boots (name -> raw data) were started."""
+    """What made the results: sources, tools, and what the machines of @boots were started from."""
     vms = {name: folder / "vm" for name, folder in boots.items()}
     return {
         "revision": options.revision,
         "dirty": options.dirty,
         "qemu": version_of("qemu-system-x86_64", "--version"),
-        "qemu_arguments": {name: vm.read_text().split("\n") if vm.exists() else "not recorded" for name, vm in vms.items()},
-        "tools": {"python": platform.python_version(), "numpy": np.__version__, "matplotlib": matplotlib.__version__,
-                  "gcc": version_of("gcc", "--version")},
-        "packages": dict(line.split("\t") for line in PACKAGES.read_text().splitlines()) if PACKAGES.exists() else "not recorded",
+        "inputs": {name: read_pairs(folder / "inputs") for name, folder in boots.items()},
+        "qemu_arguments": {
+            name: vm.read_text().split("\n") if vm.exists() else "not recorded"
+            for name, vm in vms.items()
+        },
+        "tools": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "matplotlib": matplotlib.__version__,
+            "gcc": version_of("gcc", "--version"),
+        },
+        "packages": read_pairs(PACKAGES),
     }
 
 
@@ -65,7 +89,22 @@ def write_json(path: Path, value: dict) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
 
 
+def thousands(value: float, _position: int = 0) -> str:
+    """A number of instructions as an axis has it: 1.5k, 2M."""
+    for unit, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= unit:
+            return f"{value / unit:g}{suffix}"
+    return f"{value:g}"
+
+
 def save_figure(page: matplotlib.figure.Figure, path: Path) -> None:
-    """Writes PATH.svg and PATH.png."""
+    """Writes PATH.svg, PATH.pdf and PATH.png."""
     page.savefig(path.with_suffix(".svg"), metadata={"Date": None})
-    page.savefig(path.with_suffix(".png"), dpi=150, metadata={"Software": None})
+    page.savefig(path.with_suffix(".pdf"), metadata={"CreationDate": None})
+    page.savefig(path.with_suffix(".png"), dpi=200, metadata={"Software": None})
+
+
+def redraw(draw: Callable[[dict, Path], None], folders: list[str]) -> None:
+    """What each figure.py does if it is run: draws the results.json of FOLDERs once more."""
+    for folder in map(Path, folders):
+        draw(json.loads((folder / "results.json").read_text()), folder)

@@ -1,19 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Says whether two runs of the comparison gave the same figures, and if not, what went in that was different.
+"""Says whether two runs had the same inputs, and whether they gave the same figures.
 
-    same.py OLD NEW    (folders with results.json and manifest.json)
+    same.py OLD NEW          (folders with results.json and manifest.json)
+    same.py --before OLD     (before a run: does this root have the packages that OLD was made with?)
 
-Exit status 0: the same bytes. 1: they differ, by how much, and for all that is known why.
+The promise is: the same inputs give the same figures, to the byte. Inputs are what the machine was
+started from (digests of kernel and image), QEMU and its arguments, and the experiment's options.
+Debian's packages move on, and with them all of that.
+
+Exit status 0: the same figures. 1: other inputs, other figures. 2: the same inputs and other
+figures, which is a bug of the lab. --before: 0, or 1 if packages differ.
 """
 
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+PACKAGES = Path("/lab/packages")  # of the lab's root, in which this runs: name, version
 SHOWN = 6  # of a long list
 
 
@@ -28,40 +36,90 @@ def flatten(value: object, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, str(value)
 
 
-def inputs(manifest: dict) -> dict[str, str]:
-    """What can make a figure another one. The figures don't depend on where the tree's other files stand."""
-    return {k: v for k, v in flatten(manifest) if not k.startswith(("tools.", "dirty"))}
+def changes(old: dict, new: dict) -> list[str]:
+    """Each key whose value differs, with both values."""
+    before, after = (dict(flatten(value)) for value in (old, new))
+    return [f"{key}: {before.get(key, 'none')} -> {after.get(key, 'none')}"
+            for key in {**before, **after} if before.get(key) != after.get(key)]
 
 
-def differences(old: dict, new: dict) -> Iterator[tuple[float, str]]:
-    """Relative difference of each cell that both have, and where it is."""
+def inputs(manifest: dict, digests: bool) -> dict:
+    """What the figures are a function of. Without digests of the images their packages stand in."""
+    named = ("qemu", "qemu_arguments", "replicates", "inputs" if digests else "packages")
+    return {key: manifest[key] for key in named if key in manifest}
+
+
+def input_changes(old: dict, new: dict) -> list[str]:
+    """How the inputs of two manifests differ, what explains it first."""
+    found = changes(*(inputs(m, "inputs" in old and "inputs" in new) for m in (old, new)))
+    if not found:
+        return []
+    packages = changes(*({"packages": m.get("packages", {})} for m in (old, new)))
+    return packages + [line for line in found if line not in packages]
+
+
+def differences(old: dict, new: dict) -> list[tuple[float, str]]:
+    """The relative difference of each cell that both have, and where it is."""
+    found = []
     for name, row in new["rows"].items():
         before = old["rows"].get(name, {}).get("cells", {})
         for cell, values in row.get("cells", {}).items():
             if cell in before:
-                yield abs(values["instructions"] / before[cell]["instructions"] - 1), f"{name} {cell}"
+                change = abs(values["instructions"] / before[cell]["instructions"] - 1)
+                found.append((change, f"{name} {cell}"))
+    return found
 
 
-def main() -> None:
-    if len(sys.argv) != 3 or sys.argv[1] in ("-h", "--help"):
+def listed(lines: list[str]) -> str:
+    rest = len(lines) - SHOWN
+    more = [f"and {rest} more; see manifest.json"] if rest > 0 else []
+    return "".join(f"\n  {line}" for line in lines[:SHOWN] + more)
+
+
+def verdict(same: bool, changed: list[str], cells: list[tuple[float, str]]) -> tuple[int, str]:
+    """Exit status and text for: are the results the same bytes, what inputs changed, how far."""
+    if same and not changed:
+        return 0, "Same inputs as the committed results, and the same figures to the byte."
+    if same:
+        return 0, f"Inputs differ, and the figures are the same to the byte:{listed(changed)}"
+    if not cells:
+        how = "have no cell in common"
+    else:
+        worst = max(cells)
+        median = statistics.median(change for change, _ in cells)
+        how = f"differ by {100 * median:.2f} % (median), {100 * worst[0]:.2f} % at most ({worst[1]})"
+    if changed:
+        return 1, f"Inputs differ from those of the committed results, and the figures {how}:{listed(changed)}"
+    return 2, f"Same inputs as the committed results, but the figures {how}: this is a bug of the lab."
+
+
+def before(committed: dict, packages: dict) -> tuple[int, str]:
+    """What to expect of a run with these packages."""
+    changed = changes(committed.get("packages", {}), packages)
+    if changed:
+        return 1, ("Inputs differ from those of the committed results, so the figures will differ "
+                   f"from the committed ones:{listed(changed)}")
+    return 0, "The lab has the packages that the committed results were made with."
+
+
+def read(folder: str, name: str) -> dict:
+    return json.loads(Path(folder, name).read_text())
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 2 or arguments[0] in ("-h", "--help"):
         sys.exit(__doc__)
-    old, new = (Path(folder) for folder in sys.argv[1:])
-    if (old / "results.json").read_bytes() == (new / "results.json").read_bytes():
-        print("The figures are those of the commit, to the byte.")
-        return
-    results = [json.loads((folder / "results.json").read_text()) for folder in (old, new)]
-    before, after = (inputs(json.loads((folder / "manifest.json").read_text())) for folder in (old, new))
-    worst = max(differences(*results), default=(0.0, "no cell in common"))
-    print(f"The figures differ from the committed ones, by {100 * worst[0]:.2f} % at most ({worst[1]}). What went in that is different:")
-    changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
-    for key in changed[:SHOWN]:
-        print(f"  {key}: {before.get(key, 'not there')} -> {after.get(key, 'not there')}")
-    if len(changed) > SHOWN:
-        print(f"  and {len(changed) - SHOWN} more; see manifest.json")
-    if not changed:
-        print("  nothing that is recorded: this is a bug of the lab")
-    sys.exit(1)
+    if arguments[0] == "--before":
+        lines = PACKAGES.read_text().splitlines()
+        status, text = before(read(arguments[1], "manifest.json"), dict(line.split("\t") for line in lines))
+    else:
+        same = len({Path(folder, "results.json").read_bytes() for folder in arguments}) == 1
+        manifests, results = ([read(folder, name) for folder in arguments]
+                              for name in ("manifest.json", "results.json"))
+        status, text = verdict(same, input_changes(*manifests), differences(*results))
+    print(text)
+    return status
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1:]))

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The stages' part in the guest: for each transfer mode and each way to touch a payload, have ubdx-trace watch one fio run on
-# the null target. Leaves in $OUT what report.py reads: MODE.TOUCH.json, as ubdx-trace says it.
+# The stages' part in the guest: for each transfer mode and each way to touch a payload, ubdx-trace
+# watches one fio run on the null target. Leaves in $OUT what report.py reads: MODE.TOUCH.json, the
+# output of ubdx-trace. The queue depth is 1: with more requests at once the time between two stamps
+# holds other requests' work, too, and isn't a cost.
 
 set -euo pipefail
 
@@ -14,7 +16,7 @@ usage() { echo "usage: guest.sh [--seed N]   runs in the lab's guest; experiment
 
 die() { echo "stages: $*" >&2; exit 1; }
 
-# The sizes tell the jobs apart, in what ubdx-trace says.
+# The sizes tell the jobs apart in the output of ubdx-trace.
 job_file() {
 	cat <<-END
 	[global]
@@ -24,15 +26,13 @@ job_file() {
 	thread=1
 	randseed=$seed
 	norandommap=1
-	iodepth_batch_submit=8
-	iodepth_batch_complete_min=1
-	iodepth_batch_complete_max=8
+	iodepth=1
 	stonewall
 	END
 	local rw
 	for rw in randwrite randread; do
-		printf '[%s.4k]\nrw=%s\nbs=4k\nblockalign=8k\niodepth=1\nnumber_ios=%d\n' $rw $rw "$1"
-		printf '[%s.512k]\nrw=%s\nbs=512k\nblockalign=1m\niodepth=32\nnumber_ios=%d\n' $rw $rw "$2"
+		printf '[%s.4k]\nrw=%s\nbs=4k\nblockalign=8k\nnumber_ios=%d\n' $rw $rw "$1"
+		printf '[%s.512k]\nrw=%s\nbs=512k\nblockalign=1m\nnumber_ios=%d\n' $rw $rw "$2"
 	done
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Turns what ubdx-trace said of each mode into results.json, table.csv, table.txt, the figure and manifest.json.
+"""Turns what ubdx-trace said of each mode into results.json, tables, the figure and manifest.json.
 
     report.py --out FOLDER [--revision REV] [--dirty] RAW
 
@@ -14,20 +14,17 @@ import json
 import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402
-
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
-from results import STYLE, parse_options, provenance, save_figure, write_json  # noqa: E402
+import figure
+from figure import PANELS, STAGES
+from results import parse_options, provenance, write_json
 
 NOTE = (
-    "Mean instructions of the counting clock between a request's stamps, while it is traced; not nanoseconds. At queue depth 32 requests "
-    "wait for each other: a stage then holds other requests' work, too, and the stages' sum is not what a request costs."
+    "Mean instructions of the counting clock between a request's stamps at queue depth 1, with what "
+    "tracing itself adds; not nanoseconds."
 )
-STAGES = ("publish", "deliver", "move", "serve", "release", "end")
+MODES = ("copy", "user", "splice", "map")
 MEANING = {
     "publish": "T0-T1, from blk-mq to the channel",
     "deliver": "T1-T2, until the server's task has it",
@@ -36,8 +33,6 @@ MEANING = {
     "release": "T5-T6, copied back, unmapped",
     "end": "T6-T7, ended in blk-mq",
 }
-COLOURS = ("#999999", "#e69f00", "#0072b2", "#56b4e9", "#d55e00", "#009e73")
-PANELS = {(op, size): f"{op}, {label}" for op in ("write", "read") for size, label in ((4096, "4k, queue depth 1"), (524288, "512k, queue depth 32"))}
 
 
 def fail(message: str) -> None:
@@ -52,7 +47,10 @@ def class_result(name: str, found: dict) -> dict:
         "instructions": stages["total"]["mean"],
         "requests": found["count"],
         "moved": found["moved"],
-        "stages": {stage: {key: values[key] for key in ("mean", "p50", "p99")} for stage, values in stages.items()},
+        "stages": {
+            stage: {key: values[key] for key in ("mean", "p50", "p99")}
+            for stage, values in stages.items()
+        },
     }
 
 
@@ -67,20 +65,28 @@ def read_mode(path: Path) -> dict:
     return {f"{op}.{size}": class_result(path.name, cells[op, size]) for op, size in PANELS}
 
 
+def place(name: str) -> tuple:
+    """Where MODE.TOUCH stands: untouched first, modes in their order, one that is new last."""
+    mode, touch = name.split(".")
+    return touch != "none", MODES.index(mode) if mode in MODES else len(MODES), mode
+
+
 def collect(raw: Path) -> dict:
     machine = dict(line.split("\t") for line in (raw / "machine").read_text().splitlines())
     names = [path.name.removesuffix(".json") for path in raw.glob("*.*.json")]
-    names.sort(key=lambda name: (name.split(".")[1] != "none", ["copy", "user", "splice", "map"].index(name.split(".")[0])))
+    names.sort(key=place)
     rows = {}
     for name in names:
         mode, touch = name.split(".")
-        rows[name] = {"mode": mode, "touch": touch, "label": f"{mode}, touched: {touch}", "cells": read_mode(raw / f"{name}.json")}
+        rows[name] = {"mode": mode, "touch": touch, "label": f"{mode}, touched: {touch}",
+                      "cells": read_mode(raw / f"{name}.json")}
     return {"note": NOTE, "unit": "instructions", "kernel": machine["kernel"], "machine": machine, "rows": rows}
 
 
 def text_report(results: dict) -> str:
     width = max(len(row["label"]) for row in results["rows"].values())
-    lines = [f"Instructions of a request from stamp to stamp, null target, Linux {results['kernel']}, mean"]
+    lines = ["Mean instructions of a request from stamp to stamp, null target, queue depth 1, "
+             f"Linux {results['kernel']}"]
     for (op, size), title in PANELS.items():
         lines += ["", f"{title:<{width}}" + "".join(f"{stage:>9}" for stage in STAGES) + f"{'total':>10}"]
         lines.append("-" * len(lines[-1]))
@@ -89,8 +95,8 @@ def text_report(results: dict) -> str:
             means = "".join(f"{stages[stage]['mean']:>9.0f}" for stage in STAGES)
             lines.append(f"{row['label']:<{width}}{means}{stages['total']['mean']:>10.0f}")
     lines += ["", *(f"{stage:<8} {meaning}" for stage, meaning in MEANING.items()), ""]
-    lines += ["Counting clock: instructions of one CPU, not nanoseconds, and with what tracing itself adds. At queue depth 32 requests wait",
-              "for each other: a stage then holds other requests' work, too, and its sum is not what a request costs (compare/ says that)."]
+    lines += ["Counting clock: instructions of one CPU, not nanoseconds, and with what tracing adds.",
+              "deliver and end include a switch between fio and the server wherever there is one."]
     return "\n".join(lines) + "\n"
 
 
@@ -104,29 +110,6 @@ def write_csv(path: Path, results: dict) -> None:
                     out.writerow([row["mode"], row["touch"], *cell.split("."), stage, values["requests"], *stats.values()])
 
 
-def draw(results: dict, path: Path) -> None:
-    rows = list(results["rows"].values())[::-1]
-    labels = [row["label"] for row in rows]
-    with plt.rc_context(STYLE):
-        page, grid = plt.subplots(2, 2, figsize=(11, 6.4), sharey=True)
-        for axes, ((op, size), title) in zip(grid.flat, PANELS.items()):
-            left = [0.0] * len(rows)
-            for stage, colour in zip(STAGES, COLOURS):
-                means = [row["cells"][f"{op}.{size}"]["stages"][stage]["mean"] for row in rows]
-                axes.barh(labels, means, left=left, color=colour, label=stage, height=0.7, zorder=2)
-                left = [a + b for a, b in zip(left, means)]
-            axes.set_title(title, fontsize=9)
-            axes.grid(False, axis="y")
-        for axes in grid[1]:
-            axes.set_xlabel("instructions")
-        handles, names = grid[0][0].get_legend_handles_labels()
-        page.legend(handles, names, loc="lower center", ncol=len(STAGES), frameon=False, bbox_to_anchor=(0.5, 0.0))
-        page.suptitle(f"Where a request's instructions go, stage by stage (null target, Linux {results['kernel']})", fontsize=11, x=0.01, ha="left")
-        page.tight_layout(rect=(0, 0.05, 1, 0.98))
-        save_figure(page, path)
-        plt.close(page)
-
-
 def main() -> None:
     options = parse_options(__doc__)
     if len(options.raw) != 1:
@@ -136,7 +119,7 @@ def main() -> None:
     write_json(options.out / "manifest.json", provenance(options, {"stages": options.raw[0]}))
     write_csv(options.out / "table.csv", results)
     (options.out / "table.txt").write_text(text_report(results))
-    draw(results, options.out / "stages")
+    figure.draw(results, options.out)
 
 
 if __name__ == "__main__":

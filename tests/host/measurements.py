@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Unit tests of the experiments' Python, as TAP. Each test_ function is one; its docstring says what holds."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import io
+import json
+import math
+import sys
+import tarfile
+import tempfile
+import traceback
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "experiments" / "lib"), str(TOP / "docs"), str(TOP / "experiments" / "compare")]
+
+import inference  # noqa: E402
+import marked  # noqa: E402
+import measure  # noqa: E402
+import report  # noqa: E402
+import same  # noqa: E402
+import summary  # noqa: E402
+
+import check  # noqa: E402
+
+RESULTS = TOP / "experiments" / "results"
+
+
+def load(path: Path):
+    """A module whose name another one has, too."""
+    spec = importlib.util.spec_from_file_location(path.parent.name + path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def close(a: float, b: float, tolerance: float = 1e-3) -> bool:
+    return math.isclose(a, b, rel_tol=tolerance)
+
+
+def raises(what: type[Exception], call, *arguments) -> str:
+    try:
+        call(*arguments)
+    except what as error:
+        return str(error)
+    raise AssertionError(f"{what.__name__} was not raised")
+
+
+# ---- inference ----
+
+
+def test_quantiles():
+    """quantiles of Student's t are those of published tables"""
+    table = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 10: 2.228, 11: 2.201, 30: 2.042}
+    for freedom, quantile in table.items():
+        assert close(inference.t_quantile(0.95, freedom), quantile), freedom
+    for freedom, quantile in {1: 63.657, 2: 9.925, 11: 3.106, 30: 2.750}.items():
+        assert close(inference.t_quantile(0.99, freedom), quantile), freedom
+
+
+def test_paired():
+    """a paired t test gives the mean, interval and p value of a textbook's example"""
+    # Student's own data (1908): hours of sleep gained by two drugs, 10 patients
+    gained = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
+    estimate = inference.paired(gained)
+    assert close(estimate.mean, 1.58) and close(estimate.low, 0.7001, 1e-3)
+    assert close(estimate.high, 2.4599, 1e-3) and close(estimate.p, 0.002833, 1e-3)
+
+
+def test_paired_limits():
+    """one difference has no interval; equal differences have one of no width"""
+    raises(ValueError, inference.paired, [1.0])
+    assert inference.paired([0.0, 0.0]).p == 1 and inference.paired([2.0, 2.0]).p == 0
+
+
+def test_holm():
+    """Holm's correction is that of the textbook's example, in the given order, never above 1"""
+    adjusted = inference.holm([0.01, 0.04, 0.03, 0.005])
+    assert all(close(a, b) for a, b in zip(adjusted, [0.03, 0.06, 0.06, 0.02])), adjusted
+    assert inference.holm([0.5, 0.9]) == [1.0, 1.0] and inference.holm([]) == []
+
+
+# ---- measure ----
+
+
+def stamp(ns: int, writes: int = 0, merges: int = 0, idles: int = 0) -> measure.Stamp:
+    return measure.Stamp(ns, idles, writes, 0, 0, 0, writes, merges, writes * 8)
+
+
+def job(name: str, n: int, error: int = 0) -> dict:
+    return {"jobname": name, "error": error, "write": {"total_ios": n}, "read": {"total_ios": 0},
+            "job options": {"rw": "randwrite", "bs": "4k", "number_ios": str(n)}}
+
+
+def cell(brackets: dict, **errors: int) -> measure.Cell:
+    cell_name = "randwrite.1.4k"
+    jobs = {f"{cell_name}.{p}": job(f"{cell_name}.{p}", 80 if p == "c" else 10, errors.get(p, 0)) for p in "abc"}
+    return measure.measure_cell("row", cell_name, jobs, {f"{cell_name}.{p}": b for p, b in brackets.items()})
+
+
+def test_cost():
+    """a cell's cost is that of the requests that the long run did more than a short one"""
+    found = cell({"a": stamp(1100, 10), "b": stamp(1000, 10), "c": stamp(8050, 80)})
+    assert found.cost == (8050 - 1050) / 70 == 100 and found.spread == 100 and found.requests == 70
+    assert found.switches == 1 and found.idle == 0
+
+
+def test_split_and_merged():
+    """requests that were split or merged on their way, lost or failed are not measured"""
+    good = {"a": stamp(1100, 10), "b": stamp(1000, 10), "c": stamp(8050, 80)}
+    assert "split or merged" in raises(measure.BadData, cell, good | {"c": stamp(8050, 81)})
+    assert "split or merged" in raises(measure.BadData, cell, good | {"a": stamp(1100, 10, merges=1)})
+    assert "error 5" in raises(measure.BadData, lambda: cell(good, b=5))
+
+
+def test_idle():
+    """idle time is seen"""
+    busy = {"a": stamp(1100, 10), "b": stamp(1000, 10), "c": stamp(8050, 80, idles=1)}
+    assert cell(busy).idle > 1
+
+
+# ---- report and check, on made-up boots ----
+
+CELL = "randwrite.32.4k"
+NAMES = ("null_blk", "ublk-null-copy", "ublk-null-user-untouched", "ublk-null-auto", "ublk-null-batch", "ubdx-null-copy",
+         "ubdx-null-user-untouched", "ubdx-null-map-untouched")
+
+
+def boots(costs: dict[str, list[float]]) -> list[measure.Replicate]:
+    n = len(next(iter(costs.values())))
+    found = []
+    for i in range(n):
+        cells = {name: {CELL: measure.Cell(values[i], 1e6, 100, 0, 1, 70)} for name, values in costs.items()}
+        machines = {"null": {"kernel": "Linux version 7.3.4", "pages": "small"}}
+        found.append(measure.Replicate(machines, {}, {}, {}, list(costs), cells))
+    return found
+
+
+def made_up(**changed: list[float]) -> dict:
+    """Results of four boots in which ubdx costs 20 less than ublk's best, but for what is @changed."""
+    luck = [0.0, 30.0, -10.0, 5.0]
+    base = dict.fromkeys(NAMES, 10000.0) | {"null_blk": 7000.0, "ubdx-null-user-untouched": 9980.0,
+                                            "ubdx-null-map-untouched": 9980.0, "ublk-null-auto": 11000.0}
+    costs = {name: [cost + x for x in luck] for name, cost in base.items()}
+    for i, name in enumerate(("ubdx-null-user-untouched", "ubdx-null-map-untouched")):
+        costs[name] = [c + d for c, d in zip(costs[name], (1.0, -1.0, 2.0 * i, 0.0))]
+    costs.update({name.replace("_", "-"): values for name, values in changed.items()})
+    rows = [measure.Row(name, "null", "floor" if name == "null_blk" else "null", name) for name in NAMES]
+    return report.collect(rows, boots(costs))
+
+
+def test_pairing():
+    """the luck that all rows of a boot share falls out, and every comparison is counted"""
+    results = made_up()
+    values = results["rows"]["ubdx-null-user-untouched"]["cells"][CELL]
+    low, high = values["against_ublk_best_95"]
+    assert values["against_ublk_best"] == -20 and -25 < low < -20 < high < -15
+    assert results["comparisons"] == 2
+    assert values["against_ublk_best_p_holm"] >= 2 * values["against_ublk_best_p"] * 0.99 < inference.LEVEL
+
+
+def test_best_peer():
+    """ublk's best is its cheapest mode on average"""
+    results = made_up(ublk_null_batch=[9000.0, 9500.0, 9000.0, 9500.0])
+    assert results["rows"]["ubdx-null-map-untouched"]["cells"][CELL]["ublk_best"] == "ublk-null-batch"
+
+
+def test_single_boot():
+    """one boot has no interval and no significance"""
+    results = report.collect([measure.Row("null_blk", "null", "floor", ""), measure.Row("ubdx-null-user-untouched", "null", "null", "")],
+                             boots({"null_blk": [1.0], "ubdx-null-user-untouched": [2.0]}))
+    assert "comparisons" not in results and not any("95" in key for key in results["rows"]["ubdx-null-user-untouched"]["cells"][CELL])
+
+
+def test_check_passes():
+    """check.py finds nothing in good results"""
+    assert list(check.violations(made_up())) == []
+
+
+def test_check_dearer():
+    """check.py sees a mode that costs significantly more than ublk's best, and one that may"""
+    dear = [10100.0, 10131.0, 10092.0, 10104.0]
+    assert any("dearer than ublk-null" in line for line in check.untouched(made_up(ubdx_null_map_untouched=dear)))
+    wild = [9000.0, 11000.0, 9100.0, 10900.0]
+    assert any("known too badly" in line for line in check.untouched(made_up(ubdx_null_map_untouched=wild)))
+
+
+def test_check_copy():
+    """check.py sees ubdx copy cost more than ublk copy, of several boots and of one"""
+    dear = [10100.0, 10131.0, 10092.0, 10104.0]
+    assert any("dearer than ublk's" in line for line in check.ubdx(made_up(ubdx_null_copy=dear)))
+    one = made_up()
+    for name, cost in (("ubdx-null-copy", 10100.0), ("ublk-null-copy", 10000.0)):
+        one["rows"][name]["cells"][CELL] = {"instructions": cost, "spread_percent": 0.1, "resolution_percent": 0.1}
+    assert list(check.ubdx(one))
+    one["rows"]["ubdx-null-copy"]["cells"][CELL]["instructions"] = 10040.0
+    assert not list(check.ubdx(one))
+
+
+def test_check_quality():
+    """check.py sees bad resolution, unsteady runs, idle time and a slow peer"""
+    results = made_up()
+    values = results["rows"]["ubdx-null-copy"]["cells"][CELL]
+    for field, bad in (("resolution_percent", 0.5), ("spread_percent", 3), ("idle_percent", 0.1)):
+        broken = copy.deepcopy(results)
+        broken["rows"]["ubdx-null-copy"]["cells"][CELL] = values | {field: bad}
+        assert len(list(check.quality(broken))) == 1, field
+    ladder = {"kernel": "7.3", "tolerance_percent": 1, "rows": {"ublk-null-copy": {CELL: 9000}}}
+    assert list(check.peers(results, ladder)) and not list(check.peers(results | {"kernel": "6.12.1"}, ladder))
+
+
+def test_check_flat():
+    """check.py sees a larger size cost more at queue depth 32, beyond the jitter"""
+    base = {"instructions": 1000.0, "resolution_percent": 1.0}
+
+    def results(low: float) -> dict:
+        large = base | {"against_smaller_95": {"4k": [low + 5, low, low + 10]}}
+        return {"rows": {"r": {"cells": {f"randwrite.{depth}.{size}": values for depth in (1, 32)
+                                         for size, values in (("4k", base), ("64k", large))}}}}
+    assert len(list(check.flat(results(21)))) == 1 and not list(check.flat(results(20)))
+
+
+# ---- same ----
+
+MANIFEST = {"qemu": "10", "qemu_arguments": {"null": ["-m", "1"]}, "replicates": [{"seed": 1}], "revision": "a",
+            "inputs": {"null": {"payload": "x"}}, "packages": {"zstd": "1", "fio": "3"}, "tools": {"python": "3"}}
+
+
+def test_inputs():
+    """another revision, tool or unused package is no other input; another image or option is"""
+    assert same.input_changes(MANIFEST, MANIFEST | {"revision": "b", "tools": {}, "packages": {"zstd": "2"}}) == []
+    moved = MANIFEST | {"inputs": {"null": {"payload": "y"}}, "packages": {"zstd": "2", "fio": "3"}}
+    assert same.input_changes(MANIFEST, moved) == ["packages.zstd: 1 -> 2", "inputs.null.payload: x -> y"]
+    assert same.input_changes(MANIFEST, MANIFEST | {"replicates": [{"seed": 2}]}) == ["replicates[0].seed: 1 -> 2"]
+
+
+def test_inputs_without_digests():
+    """where no digests were recorded packages stand in for them"""
+    old = {key: value for key, value in MANIFEST.items() if key != "inputs"}
+    assert same.input_changes(old, MANIFEST) == []
+    assert same.input_changes(old, MANIFEST | {"packages": {"zstd": "2", "fio": "3"}}) == ["packages.zstd: 1 -> 2"]
+
+
+def test_verdict():
+    """the verdict tells apart: same, same by luck, other inputs, and a bug of the lab"""
+    cells = [(0.01, "a"), (0.5, "b"), (0.02, "c")]
+    assert same.verdict(True, [], []) == (0, "Same inputs as the committed results, and the same figures to the byte.")
+    assert same.verdict(True, ["x"], [])[0] == 0
+    status, text = same.verdict(False, [f"package {i}" for i in range(9)], cells)
+    assert status == 1 and text.startswith("Inputs differ") and "2.00 % (median), 50.00 % at most (b)" in text
+    assert "and 3 more" in text and "package 6" not in text
+    assert same.verdict(False, [], cells)[0] == 2
+
+
+def test_before():
+    """before a run it is said that packages have moved"""
+    assert same.before(MANIFEST, {"zstd": "1", "fio": "3"})[0] == 0
+    status, text = same.before(MANIFEST, {"zstd": "2", "fio": "3"})
+    assert status == 1 and "packages" not in text.splitlines()[0] and "zstd: 1 -> 2" in text
+
+
+# ---- what is committed ----
+
+
+def committed(name: str) -> dict:
+    return json.loads((RESULTS / name / "backports" / "results.json").read_text())
+
+
+def test_claims():
+    """the README's text is refused where figures don't support it"""
+    results, replicates = committed("compare"), committed("untouched")
+    summary.parts(results, replicates)
+    dear = copy.deepcopy(replicates)
+    values = dear["rows"]["ubdx-null-map-untouched"]["cells"][CELL]
+    values["against_ublk_best"] = 500.0
+    assert "significantly more" in raises(summary.Claim, summary.parts, results, dear)
+    sized = copy.deepcopy(results)
+    sized["rows"]["ubdx-null-user-untouched"]["cells"]["randread.32.512k"]["above_floor"] = 9000.0
+    assert "at any size" in raises(summary.Claim, summary.parts, sized, replicates)
+
+
+def test_significance_is_counted():
+    """the README counts a cell as lower only if that is significant after correction"""
+    results, replicates = committed("compare"), committed("untouched")
+    cells = [row["cells"][c] for name, row in replicates["rows"].items() if measure.is_untouched(name)
+             for c in row["cells"] if c.split(".")[1] == "32"]
+    low = sum(c["against_ublk_best_p_holm"] < 0.05 and c["against_ublk_best"] < 0 for c in cells)
+    text = summary.Figures(results, replicates).against_best(32)
+    assert f"lower in {low} of {len(cells)} cells" in text and f"for {replicates['comparisons']} comparisons" in text
+    for values in cells:
+        values["against_ublk_best_p_holm"] = 0.05
+    assert "no cell differs" in summary.Figures(results, replicates).against_best(32)
+
+
+def unpacked(folder: Path, into: Path) -> list[Path]:
+    raws = []
+    for raw in sorted(folder.glob("raw/*.tar.xz")):
+        with tarfile.open(raw) as archive:
+            archive.extractall(into / raw.name.split(".")[0], filter="data")
+        raws.append(into / raw.name.split(".")[0])
+    return raws
+
+
+def again(reporter, folder: Path) -> None:
+    with tempfile.TemporaryDirectory() as work:
+        raws = unpacked(folder, Path(work))
+        assert raws, f"{folder} has no raw data"
+        out = Path(work) / "out"
+        arguments, sys.argv = sys.argv, ["report.py", "--out", str(out), *map(str, raws)]
+        try:
+            reporter.main()
+        finally:
+            sys.argv = arguments
+        for name in ("results.json", "table.txt", "table.csv"):
+            assert (out / name).read_bytes() == (folder / name).read_bytes(), f"{folder.name}: {name} differs"
+        figures = {path.stem for path in out.glob("*.svg")}
+        assert figures and figures == {path.stem for path in folder.glob("*.svg")}, figures
+
+
+def test_compare_again():
+    """the committed comparison is what report.py makes of the committed raw data"""
+    again(report, RESULTS / "compare" / "backports")
+
+
+def test_untouched_again():
+    """so are the committed replicates"""
+    again(report, RESULTS / "untouched" / "backports")
+
+
+def test_stages_again():
+    """and the committed stages"""
+    mine = {name: sys.modules.pop(name) for name in ("figure", "report")}
+    path, sys.path[:] = sys.path[:], [str(TOP / "experiments" / "stages"), *sys.path]
+    try:
+        again(load(TOP / "experiments" / "stages" / "report.py"), RESULTS / "stages" / "backports")
+    finally:
+        sys.path[:] = path
+        sys.modules.update(mine)
+
+
+def test_figures():
+    """each figure is there as SVG, PNG and PDF, and the PDF has TrueType fonts in it"""
+    vectors = list(RESULTS.glob("[csu]*/*/*.svg"))
+    assert vectors
+    for path in vectors:
+        assert path.with_suffix(".png").exists(), path
+        data = path.with_suffix(".pdf").read_bytes()
+        assert b"/FontFile2" in data and b"/Type3" not in data, path
+
+
+def test_no_empty_panel():
+    """no figure has a panel without data"""
+    figure = load(TOP / "experiments" / "compare" / "figure.py")
+    for name in ("compare", "untouched"):
+        seen = []
+        figure.save_figure = lambda page, path, seen=seen: seen.append(
+            (path.name, [len(axes.lines) for axes in page.axes if axes.axison], page.get_size_inches()[0]))
+        figure.draw(committed(name), Path("."))
+        assert seen, name
+        for which, lines, width in seen:
+            assert lines and min(lines) > 3 and width == 3.3, (which, lines, width)
+
+
+def test_marked():
+    """marked parts of a document are replaced, and must be there once"""
+    text = "a\n<!-- x: make y -->\nold\n<!-- end of x -->\nb\n"
+    assert marked.replaced(text, {"x": "new\n"}) == text.replace("old", "new")
+    raises(ValueError, marked.replaced, text, {"z": ""})
+    assert max(map(len, marked.wrapped("word " * 99, "  ").splitlines())) <= 100
+
+
+def main() -> int:
+    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
+    print(f"1..{len(tests)}")
+    failed = 0
+    for number, (name, test) in enumerate(tests, 1):
+        output = io.StringIO()
+        try:
+            test()
+        except Exception:  # noqa: BLE001
+            traceback.print_exc(file=output)
+            failed += 1
+        print(f"{'not ok' if output.getvalue() else 'ok'} {number} - {test.__doc__}")
+        print("".join(f"# {line}\n" for line in output.getvalue().splitlines()), end="", flush=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,9 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What turns raw data into claims is right: statistics, checks, tables, figures and generated text.
+
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+exec lab/in python3 -B tests/host/measurements.py
