@@ -27,7 +27,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check figures reports summary run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
+.PHONY: help run check figures reports summary counts run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -51,6 +51,9 @@ reports: ## make results, tables and figures again from the raw data, booting no
 summary: ## write what the comparison found into README.md
 	@$(IN) experiments/compare/summary.py $(addprefix experiments/results/,compare/backports untouched/backports) README.md
 
+counts: ## write what the last whole runs of the tests counted into docs/reliability.md
+	@$(IN) tests/counts.py
+
 run-quick: guest ## the comparison with a part of the grid, for CI
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick
 
@@ -73,8 +76,10 @@ test-mutants: guests ## break the source on purpose, and see the test that is th
 
 # A failure says how to have its round again: make fuzz SEED=... FUZZ='--round N'.
 fuzz: guest ## half an hour of chance against the driver (FUZZ_SECONDS=1800, SEED=)
-	@lab/vm --kernel $(KERNEL) --append init_on_alloc=0 --timeout $$(($(FUZZ_SECONDS) + 300)) --out build/fuzz -- \
-		tests/vm/fuzz.t --seed $(SEED) $(or $(FUZZ),--seconds $(FUZZ_SECONDS))
+	@set -o pipefail; lab/vm --kernel $(KERNEL) --append init_on_alloc=0 --timeout $$(($(FUZZ_SECONDS) + 300)) --out build/fuzz -- \
+		tests/vm/fuzz.t --seed $(SEED) $(or $(FUZZ),--seconds $(FUZZ_SECONDS)) | tee build/fuzz-$(KERNEL).tap
+
+fuzz: SHELL := /bin/bash
 
 lint: host ## W=1, sparse, checkpatch, clang-format, shellcheck, warnings
 	@$(IN) tests/lint

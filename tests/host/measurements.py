@@ -15,8 +15,9 @@ import traceback
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / "experiments" / "lib"), str(TOP / "docs"), str(TOP / "experiments" / "compare")]
+sys.path[:0] = [str(TOP / folder) for folder in ("tests", "docs", "experiments/lib", "experiments/compare")]
 
+import counts  # noqa: E402
 import inference  # noqa: E402
 import marked  # noqa: E402
 import measure  # noqa: E402
@@ -262,7 +263,51 @@ def test_before():
     assert status == 1 and "packages" not in text.splitlines()[0] and "zstd: 1 -> 2" in text
 
 
+# ---- counts ----
+
+
+def test_counts():
+    """results of tests are counted by kind, and a test that dies or fails is named"""
+    with tempfile.TemporaryDirectory() as folder:
+        tap = Path(folder)
+        for name, status, seconds, output in (
+            ("stable-a", 0, 5, "1..2\nok 1 - x\nok 2 # SKIP no reason\n"),
+            ("stable-b", 1, 9, "1..2\nok 1 - x\nnot ok 2 - y\nokay\n"),
+            ("stable-c", 126, 7, "1..1\nok 1 - the log isn't clean\n"),
+            ("stable-debug-d", 1, 70, "not ok 1\n"),
+        ):
+            (tap / name).write_text(output)
+            (tap / f"{name}.end").write_text(f"{status} {seconds}\n")
+        found = counts.count(tap, "stable")
+        assert [found[key] for key in ("tests", "passed", "failed", "skipped", "seconds")] == [3, 3, 1, 1, 21], found
+        assert found["failed_tests"] == ["b", "c"] and found["longest"][0] == ("b", 9)
+        assert counts.count(tap, "stable-debug")["failed_tests"] == ["d"]
+
+
+def test_counts_text():
+    """what is said of a run has its failures and the kernel; other runs' output is counted, too"""
+    run = {"tests": 2, "passed": 5, "failed": 1, "skipped": 0, "seconds": 90, "failed_tests": ["uapi"], "longest": [["uapi", 80]],
+           "kernel": "6.12.1-1", "revision": "abc"}
+    text = counts.parts({"runs": {"stable-debug": run}})["counts"]
+    assert "| debug kernel of 6.12 (6.12.1-1) | 2 | 5 | 1 | 0 | 2 | abc |" in text and "`uapi` (80 s)" in text
+    assert "Failed, debug kernel of 6.12 (6.12.1-1): `uapi`." in text
+    with tempfile.TemporaryDirectory() as folder:
+        tap = Path(folder, "t")
+        tap.write_text("# seed 7\n# round 0: 10 steps, 5 a second; 1 s of 9\n# round 1: 20 steps, 5 a second; 2 s of 9\nok 1 - seed 7\n")
+        assert counts.count_fuzz(tap) == {"seed": "7", "rounds": 2, "steps": 30, "failed": 0}
+        tap.write_text("ok - a: t sees it\nnot ok - b: t doesn't see it\n# 600 s\n")
+        assert counts.count_mutants(tap) == {"seen": 1, "survived": ["b"], "seconds": 600}
+
+
 # ---- what is committed ----
+
+
+def test_generated():
+    """README.md and docs/reliability.md say what the committed results and counts say"""
+    text = (TOP / "README.md").read_text()
+    assert marked.replaced(text, summary.parts(committed("compare"), committed("untouched"))) == text
+    text = (TOP / "docs" / "reliability.md").read_text()
+    assert marked.replaced(text, counts.parts(counts.read(counts.COMMITTED))) == text
 
 
 def committed(name: str) -> dict:

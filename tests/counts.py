@@ -1,0 +1,171 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Counts what tests found, and writes that into docs/reliability.md.
+
+    counts.py --record TAP KIND SUFFIX REVISION   count the whole run of KIND's tests whose output is in
+                                                  the folder TAP, in build/test-counts.json (tests/run)
+    counts.py                                     take what was recorded since, and what make fuzz and
+                                                  make test-mutants left, into tests/counts.json, and
+                                                  write docs/reliability.md (make counts)
+    counts.py --check                             exit status 1 if docs/reliability.md isn't what
+                                                  tests/counts.json says
+
+A run of only some of a kind's tests is not recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "docs"))
+
+from marked import fill, wrapped  # noqa: E402
+
+RECORDED = TOP / "build" / "test-counts.json"
+COMMITTED = TOP / "tests" / "counts.json"
+LONGEST = 3
+NAMES = {
+    "unit": "unit tests", "host": "tests on the host", "stable": "Debian's 6.12", "backports": "Debian's newest",
+    "stable-debug": "debug kernel of 6.12", "backports-debug": "debug kernel of the newest",
+}
+
+
+def count(tap: Path, kind: str) -> dict:
+    """What a folder of TAP says of one kind of tests."""
+    found = {"tests": 0, "failed_tests": [], "passed": 0, "failed": 0, "skipped": 0, "seconds": 0}
+    times = {}
+    for end in sorted(tap.glob(f"{kind}-*.end")):
+        name = end.stem.removeprefix(f"{kind}-")
+        if kind in ("stable", "backports") and name.startswith("debug-"):
+            continue
+        status, seconds = map(int, end.read_text().split())
+        lines = (tap / end.stem).read_text().splitlines() if (tap / end.stem).exists() else []
+        wrong = sum(line.startswith("not ok") for line in lines)
+        skipped = sum(line.startswith("ok ") and "# SKIP" in line for line in lines)
+        found["tests"] += 1
+        found["passed"] += sum(re.match(r"ok\b", line) is not None for line in lines) - skipped
+        found["failed"] += wrong
+        found["skipped"] += skipped
+        found["seconds"] += seconds
+        times[name] = seconds
+        if status or wrong:
+            found["failed_tests"].append(name)
+    found["longest"] = sorted(times.items(), key=lambda item: (-item[1], item[0]))[:LONGEST]
+    return found
+
+
+def kernel(kind: str) -> str:
+    """The kernel that a kind stands for, as the lab has it."""
+    path = Path("/lab/kernels", kind.removesuffix("-debug"))
+    version = re.search(r"^version=(.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
+    return version[1] if version else ""
+
+
+def count_fuzz(tap: Path) -> dict:
+    text = tap.read_text()
+    rounds = [int(steps) for steps in re.findall(r"^# round \d+: (\d+) steps", text, re.MULTILINE)]
+    seed = re.search(r"^# seed (\d+)", text, re.MULTILINE)
+    return {"seed": seed[1] if seed else "", "rounds": len(rounds), "steps": sum(rounds),
+            "failed": len(re.findall(r"^not ok", text, re.MULTILINE))}
+
+
+def count_mutants(tap: Path) -> dict:
+    text = tap.read_text()
+    seconds = re.search(r"^# (\d+) s$", text, re.MULTILINE)
+    return {"seen": len(re.findall(r"^ok", text, re.MULTILINE)),
+            "survived": re.findall(r"^not ok - ([^:]+):", text, re.MULTILINE),
+            "seconds": int(seconds[1]) if seconds else 0}
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def write(path: Path, counts: dict) -> None:
+    path.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n")
+
+
+def run_name(key: str, counted: dict) -> str:
+    kind = key.removesuffix("-asan")
+    release = f" ({counted['kernel']})" if counted.get("kernel") else ""
+    return NAMES.get(kind, kind) + release + (", with ASan and UBSan" if key != kind else "")
+
+
+def minutes(seconds: int) -> str:
+    return f"{seconds / 60:.0f}" if seconds >= 60 else "< 1"
+
+
+def runs_table(runs: dict) -> str:
+    order = [key for kind in NAMES for key in (kind, f"{kind}-asan") if key in runs]
+    lines = ["| run | tests | checks passed | failed | skipped | minutes, all tests added up | commit |",
+             "|---|--:|--:|--:|--:|--:|---|"]
+    for key in order:
+        r = runs[key]
+        lines.append(f"| {run_name(key, r)} | {r['tests']} | {r['passed']} | {r['failed']} | {r['skipped']} | "
+                     f"{minutes(r['seconds'])} | {r['revision']} |")
+    text = "\n".join(lines) + "\n"
+    for key in order:
+        if runs[key]["failed_tests"]:
+            failed = ", ".join(f"`{name}`" for name in runs[key]["failed_tests"])
+            text += "\n" + wrapped(f"Failed, {run_name(key, runs[key])}: {failed}.")
+    slow = [key for key in order if key.endswith("-debug")]
+    for key in slow:
+        longest = ", ".join(f"`{name}` ({seconds} s)" for name, seconds in runs[key]["longest"])
+        text += "\n" + wrapped(f"The longest tests, {run_name(key, runs[key])}: {longest}.")
+    return text
+
+
+def parts(counts: dict) -> dict[str, str]:
+    text = runs_table(counts["runs"]) if counts.get("runs") else "No whole run has been recorded.\n"
+    for key, fuzz in sorted(counts.get("fuzz", {}).items()):
+        text += "\n" + wrapped(
+            f"`make fuzz`, {NAMES.get(key, key)}: {fuzz['rounds']} rounds, {fuzz['steps']:,} steps, seed "
+            f"{fuzz['seed']}; {fuzz['failed'] or 'no'} failure{'s' if fuzz['failed'] > 1 else ''}.")
+    if mutants := counts.get("mutants"):
+        survived = ", ".join(f"`{name}`" for name in mutants["survived"]) or "none"
+        total = mutants["seen"] + len(mutants["survived"])
+        text += "\n" + wrapped(f"`make test-mutants`: {total} mutants, {mutants['seen']} seen by their tests; "
+                               f"survived: {survived}; {minutes(mutants['seconds'])} minutes.")
+    return {"counts": text}
+
+
+def record(tap: str, kind: str, suffix: str, revision: str) -> None:
+    counts = read(RECORDED)
+    found = count(TOP / tap, kind) | {"revision": revision}
+    if kind not in ("unit", "host"):
+        found["kernel"] = kernel(kind)
+    counts.setdefault("runs", {})[kind + suffix] = found
+    write(RECORDED, counts)
+
+
+def gather() -> dict:
+    """The committed counts, with what came since."""
+    counts, recorded = read(COMMITTED), read(RECORDED)
+    counts.setdefault("runs", {}).update(recorded.get("runs", {}))
+    for tap in sorted((TOP / "build").glob("fuzz-*.tap")):
+        counts.setdefault("fuzz", {})[tap.stem.removeprefix("fuzz-")] = count_fuzz(tap)
+    mutants = TOP / "build" / "mutants.tap"
+    if mutants.exists():
+        counts["mutants"] = count_mutants(mutants)
+    return counts
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["--record"] and len(arguments) == 5:
+        record(*arguments[1:])
+    elif arguments in ([], ["--check"]):
+        checking = bool(arguments)
+        counts = read(COMMITTED) if checking else gather()
+        if not checking:
+            write(COMMITTED, counts)
+        fill(TOP / "docs" / "reliability.md", parts(counts), checking, "make counts")
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
