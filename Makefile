@@ -3,7 +3,7 @@
 # Two commands do all set-up, on Debian 12 or 13: make run, make test.
 #
 # Everything is built inside the lab's root file system (lab/in), the module for one kernel at a time, into
-# build/. Only install, dkms and their like build with what this machine has.
+# build/. Only `all`, `module` and `tools` build with what this machine has.
 
 KERNEL ?= backports
 KERNELS := stable backports
@@ -27,7 +27,9 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check figures reports summary counts run-quick amortise test test-debug test-asan test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests install dkms clean clean-lab
+.PHONY: help run check figures reports summary counts run-quick amortise test test-debug test-asan \
+	test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests all module tools install \
+	install-tools uninstall dkms clean clean-lab
 
 help: ## show the targets
 	@echo "targets (KERNEL=stable|backports, now $(KERNEL)):"
@@ -119,10 +121,10 @@ unstamped: driver
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/unstamped
 
 userspace: host ## build libubdx and the ubdx command
-	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) $(if $(SANITIZE),SANITIZE=1)
+	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1)
 
 ebpf: userspace ## build ubdx-trace
-	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) $(if $(SANITIZE),SANITIZE=1) \
+	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1) \
 		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(EKERNEL))/build/vmlinux'
 
 guest: driver pause userspace ebpf $(if $(UNSTAMPED),unstamped) ## gather what goes to /ubdx in the guest
@@ -139,25 +141,54 @@ guest: driver pause userspace ebpf $(if $(UNSTAMPED),unstamped) ## gather what g
 guests:
 	@for kernel in $(KERNELS); do $(MAKE) --no-print-directory guest KERNEL=$$kernel UNSTAMPED=1 || exit; done
 
-# ---- this machine ----
+# ---- this machine: build as the user that owns the sources, then install as root ----
 
 DKMS_SOURCES ?= /usr/src
+I := $(CURDIR)/build/install
+BTF ?= /sys/kernel/btf/vmlinux
+CLANG ?= clang
+BPFTOOL ?= /usr/sbin/bpftool
 
 # The kernel's build would try to sign, and a distribution keeps its key.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
-install: ## build for the running kernel and install module, library and command (as root; DESTDIR=, KDIR=, PREFIX=)
-	@$(call copy-driver,build/install)
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/install/driver modules
-	$(MAKE) -C $(KDIR) M=$(CURDIR)/build/install/driver INSTALL_MOD_PATH=$(DESTDIR) $(UNSIGNED) modules_install
-	$(if $(DESTDIR),,depmod -a)
-	$(MAKE) -C userspace install PREFIX=$(PREFIX) O=$(CURDIR)/build/install/userspace
+all: module tools ## build module, library and commands for this machine (KDIR=, PREFIX=)
 
-dkms: ## register the module with DKMS, which rebuilds it for each kernel; install library and command (as root)
+module: ## build the module for the running kernel (KDIR=)
+	@$(call copy-driver,build/install)
+	$(MAKE) -C $(KDIR) M=$(I)/driver modules
+
+tools: ## build library and commands for this machine; ubdx-trace only where clang, bpftool and BTF are there
+	$(MAKE) -C userspace products O=$(I)/userspace PREFIX=$(PREFIX)
+	@if command -v $(CLANG) >/dev/null && [ -x $(BPFTOOL) ] && [ -r $(BTF) ]; then \
+		$(MAKE) -C ebpf O=$(I)/ebpf LIB=$(I)/userspace BTF=$(BTF) CLANG=$(CLANG) BPFTOOL=$(BPFTOOL); \
+	else echo "tools: no ubdx-trace: it needs clang, bpftool and $(BTF)"; fi
+
+install-tools:
+	@$(MAKE) --no-print-directory -C userspace install O=$(I)/userspace PREFIX=$(PREFIX)
+	@$(MAKE) --no-print-directory -C ebpf install O=$(I)/ebpf PREFIX=$(PREFIX)
+
+install: ## install what `make all` has built (as root; DESTDIR=, KDIR=, PREFIX=)
+	@[ -e $(I)/driver/ubdx.ko ] && [ -e $(I)/userspace/ubdx ] || { \
+		echo "install: nothing is built; run make all first, as the user that owns the sources" >&2; exit 1; }
+	$(MAKE) -C $(KDIR) M=$(I)/driver INSTALL_MOD_PATH=$(DESTDIR) $(UNSIGNED) modules_install
+	$(if $(DESTDIR),,depmod -a)
+	@$(MAKE) --no-print-directory install-tools
+
+uninstall: ## remove what `make install` has installed (as root; with the same DESTDIR=, KDIR=, PREFIX=)
+	rm -f $(DESTDIR)/lib/modules/$$($(MAKE) -s -C $(KDIR) kernelrelease)/updates/ubdx.ko*
+	$(if $(DESTDIR),,depmod -a)
+	@$(MAKE) --no-print-directory -C userspace uninstall PREFIX=$(PREFIX)
+	@$(MAKE) --no-print-directory -C ebpf uninstall PREFIX=$(PREFIX)
+
+dkms: ## register the module with DKMS, which rebuilds it for each kernel; install what `make tools` has built (as root)
+	@[ -e $(I)/userspace/ubdx ] || { \
+		echo "dkms: nothing is built; run make tools first, as the user that owns the sources" >&2; exit 1; }
 	rm -rf $(DKMS_SOURCES)/ubdx-$(VERSION)
 	cp -r driver $(DKMS_SOURCES)/ubdx-$(VERSION)
+	sed -i 's/@VERSION@/$(VERSION)/' $(DKMS_SOURCES)/ubdx-$(VERSION)/dkms.conf
 	dkms install --force ubdx/$(VERSION) $(DKMS_OPTIONS)
-	$(MAKE) -C userspace install PREFIX=$(PREFIX) O=$(CURDIR)/build/install/userspace
+	@$(MAKE) --no-print-directory install-tools
 
 clean: ## remove what was built
 	rm -rf build

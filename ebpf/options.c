@@ -10,7 +10,7 @@
 
 #include "trace.h"
 
-const char *argp_program_version = "ubdx-trace 0.1.0";
+const char *argp_program_version = "ubdx-trace " UBDX_TRACE_VERSION;
 
 enum {
 	OPT_OP = 256,

@@ -13,9 +13,10 @@ fi
 
 . tests/tap.sh
 
-cp -r /src/{Makefile,driver,userspace,strategies} /tmp
+cp -r /src/{Makefile,LICENSES,driver,ebpf,userspace,strategies} /tmp
 cd /tmp
 mkdir sources tree modules
+ok "make tools" make tools PREFIX=/tmp/usr BTF=/none
 for kernel in stable backports; do
 	abi=$(sed -n 's/^abi=//p' "/lab/kernels/$kernel")
 	mkdir "modules/$abi"
@@ -26,7 +27,7 @@ for kernel in stable backports; do
 	ok "   the module is there" test -s "$module"
 	ok "   and is for that kernel" test "$(modinfo -F vermagic "$module" | cut -d' ' -f1)" = "$abi"
 done
-version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' driver/dkms.conf)
+version=$(sed -n 's/^VERSION := //p' Makefile)
 ok "dkms knows it" bash -c "dkms status --sourcetree /tmp/sources --dkmstree /tmp/tree --installtree /tmp/modules | grep -c 'ubdx/$version.*installed' | grep -qx 2"
 ok "the command is there" usr/sbin/ubdx --version
 ok "dkms remove" dkms remove "ubdx/$version" --all --sourcetree /tmp/sources --dkmstree /tmp/tree --installtree /tmp/modules --no-depmod

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# `make install`: what it puts where, and that a program can be built against it. In the lab, below DESTDIR.
+# `make all`, `make install`, `make uninstall`: what they put where, that installing only copies, and that a program can be
+# built against the library. In the lab, below DESTDIR.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -13,17 +14,56 @@ fi
 . tests/tap.sh
 
 dest=/tmp/dest abi=$(sed -n 's/^abi=//p' /lab/kernels/stable)
+modules=$(sed -n 's/^modules=//p' /lab/kernels/stable)
+
+# made TARGET ARGS...: run make as a user of this machine would.
+made() { make "$1" PREFIX=/usr KDIR="/usr/lib/modules/$abi/build" BTF="$modules/build/vmlinux" "${@:2}"; }
+tree() { find . -type f -exec sha256sum {} + | sort -k 2; }
+refuses() { ! made "$1" "${@:3}" >/tmp/out 2>&1 && grep -q "^$1: nothing is built; run $2" /tmp/out; }
 
 # The tree is the caller's, and stays as it was.
-cp -r /src/{Makefile,driver,userspace,strategies} /tmp
-cd /tmp
-ok "make install" make install DESTDIR=$dest PREFIX=/usr KDIR="/usr/lib/modules/$abi/build"
+mkdir /tmp/tree
+cp -r /src/{Makefile,LICENSES,driver,ebpf,userspace,strategies} /tmp/tree
+cd /tmp/tree
+ok "without a build, make install says what to do" refuses install "make all" DESTDIR=$dest
+ok "   and so does make dkms" refuses dkms "make tools" DKMS_SOURCES=/tmp/sources
+ok "   and they leave nothing behind" test ! -e $dest -a ! -e /tmp/sources
+ok "make all" made all
+made tools --always-make --dry-run >/tmp/out
+is "$(grep -c -e -Wall /tmp/out | grep -vx 0 >/dev/null && echo some) $(grep -c -e -Werror /tmp/out)" "some 0" \
+	"a new compiler's warning doesn't fail the build"
+tree >/tmp/before
+ok "make install" made install DESTDIR=$dest
+tree | cmp -s /tmp/before - && status=same || status=changed
+is $status same "   builds nothing, and leaves the tree as it was"
 # the kernel's build may compress it
 module=$(echo $dest/lib/modules/"$abi"/updates/ubdx.ko*)
 ok "the module is where modules of that kernel are" test -s "$module"
 ok "   and is for it" test "$(modinfo -F vermagic "$module" | cut -d' ' -f1)" = "$abi"
 ok "the command runs" "$dest/usr/sbin/ubdx" --version
+is "$("$dest/usr/sbin/ubdx-trace" --version)" "ubdx-trace $(sed -n 's/^VERSION := //p' Makefile)" "ubdx-trace is there, of the same version"
+is "$("$dest/usr/sbin/ubdx" --version)" "ubdx $(sed -n 's/^VERSION := //p' Makefile)" "   as the command"
 ok "the manual page is there" test -s $dest/usr/share/man/man8/ubdx.8
+
+# Every licence that a source names has its text.
+mapfile -t licences < <(grep -rhoP 'SPDX-License-Identifier: \K.*' driver ebpf userspace strategies | tr -d '()*/' |
+	sed 's/ \(OR\|AND\|WITH\) /\n/g' | sed 's/ *$//' | sort -u)
+is "$((${#licences[@]} >= 4))" 1 "the sources name their licences"
+for licence in "${licences[@]}"; do
+	ok "   the text of $licence is there" test -s "$dest/usr/share/doc/ubdx/LICENSES/$licence.txt"
+done
+
+# What install does without DESTDIR, with a program in ldconfig's place.
+printf '#!/bin/sh\necho >>/tmp/ldconfig-runs\n' >/tmp/ldconfig
+chmod +x /tmp/ldconfig
+only_tools() { make -C userspace "$1" O="$PWD/build/install/userspace" LDCONFIG=/tmp/ldconfig "${@:2}"; }
+ok "with DESTDIR" only_tools install DESTDIR=/tmp/other PREFIX=/usr
+ok "   ldconfig is not run" test ! -e /tmp/ldconfig-runs
+ok "without" only_tools install PREFIX=/tmp/usr
+ok "   it is" test -e /tmp/ldconfig-runs
+ok "a LIBDIR of its own" only_tools install DESTDIR=/tmp/other PREFIX=/usr LIBDIR=/usr/lib/multi
+ok "   has the library" test -e /tmp/other/usr/lib/multi/libubdx.so.0
+ok "   and the program finds it there" grep -qx libdir=/usr/lib/multi /tmp/other/usr/lib/multi/pkgconfig/ubdx.pc
 
 cat >program.c <<'END'
 #include <libubdx.h>
@@ -44,4 +84,8 @@ ok "   which is the shared one" grep -q 'libubdx.so.0' shared
 ok "it builds against the static one" gcc -o static program.c $(pkg-config --cflags ubdx) $dest/usr/lib/libubdx.a \
 	$(PKG_CONFIG_SYSROOT_DIR='' pkg-config --libs-only-l --static ubdx | sed 's/-lubdx//')
 ok "   and runs by itself" ./static
+
+ok "make uninstall" made uninstall DESTDIR=$dest
+# depmod's files and the kernel's own list are not ours
+is "$(find $dest ! -type d ! -name 'modules.*')" "" "   leaves no file"
 finish
