@@ -75,7 +75,7 @@ chmod 600 /dev/ubdx-control
 add --target mem --size 1M --id 5 --depth 8
 before=$(everything)
 
-fault "add: *" add --target null --size 1M --queues 3
+fault "add: 3 queues: this machine has 2 CPUs" add --target null --size 1M --queues 3
 fault "add: *5*taken*" add --target null --size 1M --id 5
 fault "add: *size*" add --target null
 fault "add: *size*" add --target mem
@@ -92,8 +92,8 @@ fault "add: /tmp/file: *fit*" add --target loop --file /tmp/file --size 2M
 fault "add: *CPU 7*" add --target null --size 1M --cpus 7
 fault "add: *NUMA node 3*" add --target null --size 1M --numa-node 3
 fault "add: *physical*" add --target null --size 1M --block-size 4096 --physical-block-size 512
-fault "add: *preferred*1000*" add --target null --size 1M --io-opt 1000
-fault "add: *preferred*2048*4096*" add --target null --size 1M --block-size 4096 --io-opt 2048
+fault "add: optimal I/O size 1000 is not a multiple of the logical block size (512)" add --target null --size 1M --io-opt 1000
+fault "add: optimal I/O size 2048 is not a multiple of the logical block size (4096)" add --target null --size 1M --block-size 4096 --io-opt 2048
 fault "info: there is no device 7" info 7
 fault "set: *no device 7" set --xfer copy 7
 fault "del: *no device 7" del 7
@@ -105,21 +105,29 @@ fault "del: *is in use*--force*" del "$dev"
 exec 8<&-
 
 usage "no command given"
-usage "there is no command frobnicate" frobnicate
-usage "there is no command --frobnicate" --frobnicate
-for command in add list info set del features; do
+usage "unknown command frobnicate" frobnicate
+usage "unknown command --frobnicate" --frobnicate
+usage "unknown command frobnicate" help frobnicate
+for command in add recover list info set del features; do
 	usage "$command: unknown option --frobnicate" $command --frobnicate
-	usage "$command: unknown option --json=1" $command --json=1
+	usage "$command: --json takes no value" $command --json=1
+	usage "$command: --help takes no value" $command --help=1
+	usage "$command: unknown option -x" $command -xh
+	usage "$command: unknown option -a" $command --json -abc
 done
-usage "add: --target is needed*" add
+usage "add: --target NAME is required: null, mem, loop" add
 usage "add: --size needs a value" add --target null --size
-usage "add: there is no target disk*null*mem*loop*" add --target disk
-usage "add: there is no transfer mode teleport*copy*" add --target null --size 1M --xfer teleport
-usage "add: 5: takes no operand" add --target null --size 1M 5
+usage "add: unknown target disk; there are null, mem, loop" add --target disk
+usage "add: unknown transfer mode teleport; there are copy*default" add --target null --size 1M --xfer teleport
+usage "add: --offer: unknown transfer mode teleport" add --target null --size 1M --offer copy,teleport
+usage "add: --offer must include copy or user" add --target null --size 1M --offer map,splice
+usage "add: --recovery must be fail, queue or reissue, not maybe" add --target null --size 1M --recovery maybe
+usage "add: --touch must be none, header or all, not some" add --target null --size 1M --touch some
+usage "add: unexpected argument: 5" add --target null --size 1M 5
 for setting in "depth 0" "depth 100000" "depth 4097" "queues 0" "size 0" "max-io 2K" "max-io 8M" "block-size 256" \
 	"block-size 8K" "physical-block-size 2M" "dma-align 1" "timeout 0" "id 99999999999" "size 99999999999999999999" "size 16777216T"; do
 	# shellcheck disable=SC2086 # words
-	usage "add: --$setting is out of range*" add --target null --size 1M --$setting
+	usage "add: --${setting% *} must be between [0-9]* and [0-9]*" add --target null --size 1M --$setting
 done
 for setting in "depth -1" "depth x" "depth 1.5" "depth 8x" "size 1X" "size 1KB" "size M" "size -1" "size 1MiBs" "id -1"; do
 	# shellcheck disable=SC2086 # words
@@ -132,16 +140,16 @@ usage "add: --dma-align 3 is not a power of two" add --target null --size 1M --d
 for cpus in 0- 1-0 0,,1 x ""; do
 	usage "add: --cpus $cpus is not a list*" add --target null --size 1M --cpus "$cpus"
 done
-usage "list: 0: takes no operand" list 0
-usage "features: 0: takes no operand" features 0
-usage "info: takes one device" info
-usage "info: takes one device" info 1 2
+usage "list: unexpected argument: 0" list 0
+usage "features: unexpected argument: 0" features 0
+usage "info: exactly one device expected" info
+usage "info: exactly one device expected" info 1 2
 usage "info: sda is not a device*" info sda
 usage "set: nothing to set*" set 5
-usage "set: takes one device" set --xfer copy
-usage "set: there is no transfer mode teleport*" set --xfer teleport 5
-usage "del: takes devices, or --all" del
-usage "del: takes devices, or --all" del --all 5
+usage "set: exactly one device expected" set --xfer copy
+usage "set: unknown transfer mode teleport" set --xfer teleport 5
+usage "del: name a device, or --all" del
+usage "del: name a device, or --all" del --all 5
 usage "del: 5x is not a device*" del 5x
 
 ok "1: nowhere to write to" refuses 1 "list: writing the output failed" bash -c 'ubdx list --json >/dev/full'
@@ -157,11 +165,18 @@ helps() {
 
 ok "ubdx --help" helps ubdx --help
 ok "ubdx help" helps ubdx help
-for command in add list info set del features; do
+for command in add recover list info set del features; do
 	ok "ubdx $command --help" helps ubdx $command --help
+	is "$(ubdx help $command)" "$(ubdx $command --help)" "ubdx help $command is the same"
 	ok "$command is in ubdx --help" grep -q "^  $command " <(ubdx --help)
 done
-ok "ubdx --version" grep -qE '^ubdx [0-9.]+$' <(ubdx --version)
+ok "add --help says that --target is required" grep -qF "usage: ubdx add --target NAME [OPTION...]" <(ubdx add --help)
+is "$(ubdx add --help | grep -v '^ ' | tail -n +4 | tr '\n' ' ')" \
+	"Target: Device: Queues and requests: Transfer modes: Server: " "add --help is in groups"
+ok "add --help says that splice is synchronous" grep -q "splice does its I/O synchronously" <(ubdx add --help)
+for option in --version -V; do
+	ok "ubdx $option" grep -qE '^ubdx [0-9.]+$' <(ubdx $option)
+done
 
 # ---- JSON ----
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * add.c - the command `add`: its options, and what they mean for target and device.
+ * add.c - the command `add`: add a device and serve it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 
-/* What the command line says; -1 and OPTION_UNSET where it says nothing. */
+/* The options; -1 and OPTION_UNSET if one was not given. */
 struct add_args {
 	struct server_args server;
 	const char *recovery;
@@ -23,58 +23,59 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	const struct option_def options[] = {
 		OPTIONS_TARGET(&a->server),
 		{ "size", OPTION_SIZE, &a->size, 512, INT64_MAX, "SIZE",
-		  "capacity (the file's; null and mem need it)" },
-		{ "read-only", OPTION_FLAG, &a->read_only, 1, 0, NULL, "refuse writes" },
-		{ "write-cache", OPTION_FLAG, &a->write_cache, 1, 0, NULL,
-		  "volatile until flushed (loop: as the file is)" },
-		{ "no-write-cache", OPTION_FLAG, &a->write_cache, 0, 0, NULL,
-		  "stable when written; loop syncs each write if need be" },
-		{ "fua", OPTION_FLAG, &a->fua, 1, 0, NULL,
-		  "take writes that are to be stable at once" },
-		{ "no-fua", OPTION_FLAG, &a->fua, 0, 0, NULL,
-		  "have the kernel flush after them instead" },
+		  "device size (required for null and mem; loop: the file's)" },
+		OPTION_HEADING("Device"),
 		{ "id", OPTION_NUMBER, &a->id, 0, INT32_MAX, "N",
 		  "number of the device (lowest free)" },
+		OPTION_SET("read-only", &a->read_only, 1, "refuse writes"),
+		OPTION_SET("write-cache", &a->write_cache, 1,
+			   "advertise a volatile write cache\n(loop: as the backing file has)"),
+		OPTION_SET("no-write-cache", &a->write_cache, 0,
+			   "no volatile write cache; loop syncs each write if necessary"),
+		OPTION_SET("fua", &a->fua, 1, "advertise FUA"),
+		OPTION_SET("no-fua", &a->fua, 0, "no FUA: the kernel sends write + flush"),
+		{ "timeout", OPTION_NUMBER, &a->timeout, 1, 86400, "SECONDS",
+		  "I/O timeout, after which the server is declared dead (30)" },
+		OPTION_TEXT("recovery", &a->recovery, "HOW",
+			    "what to do when the server dies:\n"
+			    "fail, queue, reissue (default: fail)"),
+		OPTION_HEADING("Queues and requests"),
 		{ "queues", OPTION_NUMBER, &a->queues, 1, UINT16_MAX, "N",
-		  "hardware queues, each with a thread" },
-		{ "depth", OPTION_NUMBER, &a->depth, 1, UBDX_MAX_DEPTH, "N", "requests per queue" },
+		  "hardware queues, each with a thread (module parameter)" },
+		{ "depth", OPTION_NUMBER, &a->depth, 1, UBDX_MAX_DEPTH, "N",
+		  "requests per queue (module parameter)" },
 		{ "max-io", OPTION_SIZE, &a->max_io, UBDX_MIN_IO_BYTES, UBDX_MAX_IO_BYTES, "SIZE",
-		  "longest request" },
-		{ "block-size", OPTION_SIZE, &a->block_size, 512, 4096, "SIZE",
-		  "logical block (512)" },
-		{ "physical-block-size", OPTION_SIZE, &a->physical_block_size, 512, 1U << 20,
-		  "SIZE", "physical block (4096)" },
-		{ "io-opt", OPTION_SIZE, &a->io_opt, 512, 1U << 30, "SIZE",
-		  "preferred request (none)" },
+		  "maximum request size (module parameter)" },
 		{ "max-segments", OPTION_NUMBER, &a->max_segments, 1, UINT16_MAX, "N",
-		  "longest scatter list of a request (one entry a page)" },
+		  "maximum segments per request (one per page)" },
 		{ "max-segment-size", OPTION_SIZE, &a->max_segment_size, 4096, UINT32_MAX, "SIZE",
-		  "longest entry of one (no limit)" },
+		  "maximum segment size (no limit)" },
+		{ "block-size", OPTION_SIZE, &a->block_size, 512, 4096, "SIZE",
+		  "logical block size (512)" },
+		{ "physical-block-size", OPTION_SIZE, &a->physical_block_size, 512, 1U << 20,
+		  "SIZE", "physical block size (4096)" },
+		{ "io-opt", OPTION_SIZE, &a->io_opt, 512, 1U << 30, "SIZE",
+		  "optimal I/O size (none)" },
 		{ "dma-align", OPTION_SIZE, &a->dma_align, 2, 4096, "SIZE",
 		  "alignment of memory for direct I/O (4)" },
-		{ "timeout", OPTION_NUMBER, &a->timeout, 1, 86400, "SECONDS",
-		  "after which the server is taken for dead (30)" },
-		{ "recovery", OPTION_STRING, &a->recovery, 0, 0, "HOW",
-		  "without its server the device can: fail, queue, reissue (fail)" },
+		OPTIONS_MODES(&a->server),
+		OPTION_HEADING("Server"),
 		{ "numa-node", OPTION_NUMBER, &a->numa_node, 0, 1023, "N",
-		  "node of threads and memory" },
+		  "bind the server's threads and memory to this node" },
 		OPTIONS_SERVER(&a->server),
 		{ 0 },
 	};
-	int first, ret;
+	int ret = options_no_operand(self, options, argc, argv);
 
-	ret = options_parse(self, options, argc, argv, &first);
 	if (ret >= 0)
 		return ret;
-	if (first < argc)
-		return cli_usage(self, "%s: takes no operand", argv[first]);
 	if (a->dma_align & (a->dma_align - 1))
 		return cli_usage(self, "--dma-align %llu is not a power of two",
 				 (unsigned long long)a->dma_align);
 	return -1;
 }
 
-/* Powers of two, of those that --block-size allows; the driver checks the rest. */
+/* Block sizes are powers of two; the driver checks the rest. */
 static int check_blocks(const struct command *self, const struct add_args *a)
 {
 	if (a->block_size & (a->block_size - 1))
@@ -97,10 +98,10 @@ static int parse_recovery(const struct command *self, const struct add_args *a, 
 	for (; *recovery < UBDX_NR_RECOVERY; ++*recovery)
 		if (!strcmp(a->recovery, ubdx_recovery_name(*recovery)))
 			return -1;
-	return cli_usage(self, "--recovery is fail, queue or reissue, not %s", a->recovery);
+	return cli_usage(self, "--recovery must be fail, queue or reissue, not %s", a->recovery);
 }
 
-/* Zero, where nothing was said, leaves it to the target or the driver. */
+/* 0 where an option was not given: the target or the driver decides. */
 static void fill_params(const struct add_args *a, struct ubdx_params *p)
 {
 	*p = (struct ubdx_params){
@@ -133,9 +134,7 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 		config->flags |= UBDX_TARGET_NO_DISCARD;
 }
 
-/* ---- in the command ---- */
-
-/* The server's part, in its own process. */
+/* Runs in the server's process. */
 static int open_target(struct serving *s)
 {
 	const struct add_args *a = s->args;

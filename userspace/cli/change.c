@@ -33,8 +33,8 @@ int cmd_set(const struct command *self, int argc, char **argv)
 	int json = 0, id, ret;
 	const char *xfer = NULL;
 	const struct option_def options[] = {
-		{ "xfer", OPTION_STRING, &xfer, 0, 0, "MODE",
-		  "transfer mode; default: follow the module parameter" },
+		OPTION_TEXT("xfer", &xfer, "MODE",
+			    "transfer mode; default: follow the module parameter"),
 		OPTION_JSON(&json),
 		{ 0 },
 	};
@@ -48,7 +48,7 @@ int cmd_set(const struct command *self, int argc, char **argv)
 		return set_mode(self, id, xfer, UBDX_SET_XFER_DEFAULT, json);
 	ret = ubdx_xfer_by_name(xfer);
 	if (ret < 0)
-		return cli_usage(self, "there is no transfer mode %s", xfer);
+		return cli_usage(self, "unknown transfer mode %s", xfer);
 	return set_mode(self, id, xfer, ret, json);
 }
 
@@ -145,9 +145,9 @@ int cmd_del(const struct command *self, int argc, char **argv)
 {
 	int all = 0, force = 0, json = 0, first, i, id, ret;
 	const struct option_def options[] = {
-		{ "all", OPTION_FLAG, &all, 1, 0, NULL, "every device there is" },
-		{ "force", OPTION_FLAG, &force, UBDX_CTL_FORCE, 0, NULL,
-		  "also one that is in use; what is in flight fails" },
+		OPTION_SET("all", &all, 1, "delete all devices"),
+		OPTION_SET("force", &force, UBDX_CTL_FORCE,
+			   "delete even if in use; I/O in flight fails"),
 		OPTION_JSON(&json),
 		{ 0 },
 	};
@@ -158,7 +158,7 @@ int cmd_del(const struct command *self, int argc, char **argv)
 	if (ret >= 0)
 		return ret;
 	if (all ? first < argc : first == argc)
-		return cli_usage(self, "takes devices, or --all");
+		return cli_usage(self, "name a device, or --all");
 	for (i = first; i < argc; i++)
 		if ((ret = options_device(self, argv[i], &id)) >= 0)
 			return ret;

@@ -2,8 +2,8 @@
 /*
  * cli.h - what the commands of ubdx share: options, values, output, errors.
  *
- * Exit status: 0; EXIT_FAILURE (1) with one line on stderr; EXIT_USAGE (2) if the command line is
- * at fault.
+ * Exit status: 0; EXIT_FAILURE (1) with one line on stderr; EXIT_USAGE (2) with one line if the
+ * command line is wrong.
  */
 #ifndef UBDX_CLI_H
 #define UBDX_CLI_H
@@ -23,9 +23,9 @@
 /**
  * struct command - one of ubdx's commands.
  * @name:	as typed.
- * @args:	its operands, for help; "" if it has none.
+ * @args:	what follows the name, for help.
  * @summary:	one line for help.
- * @run:	gets what follows "ubdx", the name included, and returns the exit status.
+ * @run:	called with the arguments after "ubdx", the name included; returns the exit status.
  */
 struct command {
 	const char *name;
@@ -65,11 +65,13 @@ enum option_type {
 	OPTION_NUMBER, /* uint64_t *value, min … max */
 	OPTION_SIZE, /* the same, in bytes with K, M, G, T */
 	OPTION_STRING, /* const char **value */
+	OPTION_GROUP, /* no option: a heading for those that follow */
 };
 
 /**
- * struct option_def - one long option; a table of them ends with a zeroed one.
+ * struct option_def - a long option. A table of options ends with a zeroed one.
  * @arg:	name of its value, for help.
+ * @help:	for help; may have several lines.
  */
 struct option_def {
 	const char *name;
@@ -81,18 +83,24 @@ struct option_def {
 	const char *help;
 };
 
-/* Where the command line says nothing of a number. */
+/* The value of a number that the command line does not give. */
 #define OPTION_UNSET UINT64_MAX
 
-#define OPTION_JSON(value) { "json", OPTION_FLAG, value, 1, 0, NULL, "print JSON" }
+#define OPTION_HEADING(text) { text, OPTION_GROUP }
+#define OPTION_SET(name, value, to, help) { name, OPTION_FLAG, value, to, 0, NULL, help }
+#define OPTION_TEXT(name, value, arg, help) { name, OPTION_STRING, value, 0, 0, arg, help }
+#define OPTION_JSON(value) OPTION_SET("json", value, 1, "print JSON")
 
 /*
- * Parse until the operands, whose first index is put into *@first. Returns -1 to go on, else the
- * exit status: --help was asked for and given, or something was wrong.
+ * Parse the options; *@first becomes the index of the first operand. Returns -1 to go on, else the
+ * exit status: help was printed, or something was wrong.
  */
 int options_parse(const struct command *cmd, const struct option_def *defs, int argc, char **argv,
 		  int *first);
-/* The same, where there is to be one operand, a device. */
+/* The same, for a command without operands. */
+int options_no_operand(const struct command *cmd, const struct option_def *defs, int argc,
+		       char **argv);
+/* The same, for a command with one operand, a device. */
 int options_one_device(const struct command *cmd, const struct option_def *defs, int argc,
 		       char **argv, int *id);
 /* An operand that is a device. Returns likewise. */
@@ -154,78 +162,52 @@ void daemon_log(void *arg, int priority, const char *text);
 /* ---- server_args.c ---- */
 
 /**
- * struct server_args - what is said of a server on a command line.
- * @targets, @modes: what there is to choose from, as words.
+ * struct server_args - the options of the commands that start a server.
+ * @targets:	names of the targets.
+ * @modes:	names of the transfer modes.
+ * @xfer_help:	help of --xfer.
  */
 struct server_args {
 	const char *target, *file, *xfer, *offer, *touch, *cpus;
 	uint64_t prefault;
 	int direct, no_discard, foreground, json;
-	char targets[128], modes[160];
+	char targets[128], modes[160], xfer_help[320];
 };
 
-/* The options for it, for a table of them. */
-#define OPTIONS_TARGET(a)                                                      \
-	{ "target", OPTION_STRING, &(a)->target, 0, 0, "NAME", (a)->targets }, \
-		{ "file",                                                      \
-		  OPTION_STRING,                                               \
-		  &(a)->file,                                                  \
-		  0,                                                           \
-		  0,                                                           \
-		  "PATH",                                                      \
-		  "file or block device behind loop" },                        \
-		{ "direct",                                                    \
-		  OPTION_FLAG,                                                 \
-		  &(a)->direct,                                                \
-		  1,                                                           \
-		  0,                                                           \
-		  NULL,                                                        \
-		  "bypass the page cache of the file" },                       \
-		{ "no-discard",                                                \
-		  OPTION_FLAG,                                                 \
-		  &(a)->no_discard,                                            \
-		  1,                                                           \
-		  0,                                                           \
-		  NULL,                                                        \
-		  "never give space of the target back" }
+/* Rows for a command's table of options. */
+#define OPTIONS_TARGET(a)                                                                    \
+	OPTION_HEADING("Target"), OPTION_TEXT("target", &(a)->target, "NAME", (a)->targets), \
+		OPTION_TEXT("file", &(a)->file, "PATH", "file or block device behind loop"), \
+		OPTION_SET("direct", &(a)->direct, 1, "bypass the page cache of the file"),  \
+		OPTION_SET("no-discard", &(a)->no_discard, 1,                                \
+			   "never deallocate space (no DISCARD, no unmap)")
 
-#define OPTIONS_SERVER(a)                                                                           \
-	{ "xfer", OPTION_STRING, &(a)->xfer, 0, 0, "MODE", (a)->modes },                            \
-		{ "offer",                                                                          \
-		  OPTION_STRING,                                                                    \
-		  &(a)->offer,                                                                      \
-		  0,                                                                                \
-		  0,                                                                                \
-		  "MODE,...",                                                                       \
-		  "the modes that the server is willing to serve (all)" },                          \
-		{ "touch",                                                                          \
-		  OPTION_STRING,                                                                    \
-		  &(a)->touch,                                                                      \
-		  0,                                                                                \
-		  0,                                                                                \
-		  "PART",                                                                           \
-		  "look at payloads, and sum them up: none, header, all (none)" },                  \
-		{ "cpus",                                                                           \
-		  OPTION_STRING,                                                                    \
-		  &(a)->cpus,                                                                       \
-		  0,                                                                                \
-		  0,                                                                                \
-		  "LIST",                                                                           \
-		  "CPUs of the queues' threads, in turn: 0-3,8" },                                  \
-		{ "prefault",                                                                       \
-		  OPTION_SIZE,                                                                      \
-		  &(a)->prefault,                                                                   \
-		  0,                                                                                \
-		  UBDX_MAX_IO_BYTES,                                                                \
-		  "SIZE",                                                                           \
-		  "part of each tag's buffer resident from the start" },                            \
-		{ "foreground", OPTION_FLAG, &(a)->foreground, 1, 0, NULL, "stay; log to stderr" }, \
+#define OPTIONS_MODES(a)                                                                           \
+	OPTION_HEADING("Transfer modes"), OPTION_TEXT("xfer", &(a)->xfer, "MODE", (a)->xfer_help), \
+		OPTION_TEXT("offer", &(a)->offer, "MODE,...",                                      \
+			    "modes that the server offers; must include copy or user (all)")
+
+#define OPTIONS_SERVER(a)                                                         \
+	OPTION_TEXT("cpus", &(a)->cpus, "LIST",                                   \
+		    "pin queue threads to these CPUs, round-robin (e.g. 0-3,8)"), \
+		{ "prefault",                                                     \
+		  OPTION_SIZE,                                                    \
+		  &(a)->prefault,                                                 \
+		  0,                                                              \
+		  UBDX_MAX_IO_BYTES,                                              \
+		  "SIZE",                                                         \
+		  "bytes of each buffer to prefault" },                           \
+		OPTION_TEXT("touch", &(a)->touch, "PART",                         \
+			    "(benchmark) read and checksum none, header or all\n" \
+			    "of each payload (none)"),                            \
+		OPTION_SET("foreground", &(a)->foreground, 1,                     \
+			   "run in the foreground, log to stderr"),               \
 		OPTION_JSON(&(a)->json)
 
 void server_args_init(struct server_args *a);
 /*
- * Check them, and set what they say of @opts. *@cpus is for the caller to free when the server has ended. Returns -1 to go
- * on, else the exit status.
+ * Check the options, and set @opts accordingly. The caller frees *@cpus when the server has ended.
+ * Returns -1 to go on, else the exit status.
  */
 int server_args_apply(const struct command *self, const struct server_args *a,
 		      struct ubdx_server_opts *opts, unsigned int **cpus);

@@ -8,14 +8,34 @@
 #include "cli.h"
 
 static const struct command commands[] = {
-	{ "add", "", "Make a block device, and serve it in the background", cmd_add },
-	{ "recover", "DEVICE", "Serve a device that has lost its server", cmd_recover },
-	{ "list", "", "Show all devices, one a line", cmd_list },
-	{ "info", "DEVICE", "Show all there is to know about a device", cmd_info },
-	{ "set", "DEVICE", "Change a device", cmd_set },
-	{ "del", "DEVICE...", "Delete devices", cmd_del },
-	{ "features", "", "Show what driver and library can do", cmd_features },
+	{ "add", "--target NAME [OPTION...]", "Add a block device and serve it in the background",
+	  cmd_add },
+	{ "recover", "--target NAME [OPTION...] DEVICE",
+	  "Start a new server for a device that has lost its server", cmd_recover },
+	{ "list", "[OPTION...]", "List devices", cmd_list },
+	{ "info", "[OPTION...] DEVICE", "Show a device's parameters and counters", cmd_info },
+	{ "set", "--xfer MODE [OPTION...] DEVICE", "Set a device's transfer mode", cmd_set },
+	{ "del", "[OPTION...] DEVICE...|--all", "Delete devices", cmd_del },
+	{ "features", "[OPTION...]", "Show what the driver and the library support", cmd_features },
 };
+
+static const struct command *find(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return &commands[i];
+	return NULL;
+}
+
+static int run(const char *name, int argc, char **argv)
+{
+	const struct command *command = find(name);
+
+	return command ? command->run(command, argc, argv) :
+			 cli_usage(NULL, "unknown command %s", name);
+}
 
 static int help(void)
 {
@@ -24,27 +44,34 @@ static int help(void)
 	printf("usage: ubdx COMMAND [OPTION...] [DEVICE...]\n\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
-	printf("  %-10s This text; ubdx COMMAND --help has more\n"
-	       "\nA DEVICE is 0, ubdxb0 or /dev/ubdxb0. ubdx --version shows the version.\n",
+	printf("  %-10s Show this text, or with a COMMAND its options\n"
+	       "\nA DEVICE is 0, ubdxb0 or /dev/ubdxb0. ubdx --version prints the version.\n",
 	       "help");
 	return EXIT_SUCCESS;
+}
+
+/* `ubdx help COMMAND` is `ubdx COMMAND --help`. */
+static int help_command(char *name)
+{
+	char option[] = "--help";
+	char *argv[] = { name, option, NULL };
+
+	return run(name, 2, argv);
 }
 
 int main(int argc, char **argv)
 {
 	const char *name = argv[1];
-	unsigned int i;
 
 	if (argc < 2)
 		return cli_usage(NULL, "no command given");
+	if (!strcmp(name, "help") && argc == 3)
+		return help_command(argv[2]);
 	if (!strcmp(name, "help") || !strcmp(name, "--help") || !strcmp(name, "-h"))
 		return help();
-	if (!strcmp(name, "--version")) {
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		printf("ubdx %s\n", ubdx_lib_version());
 		return EXIT_SUCCESS;
 	}
-	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(name, commands[i].name))
-			return commands[i].run(&commands[i], argc - 1, argv + 1);
-	return cli_usage(NULL, "there is no command %s", name);
+	return run(name, argc - 1, argv + 1);
 }

@@ -9,34 +9,63 @@
 
 #include "cli.h"
 
-#define MAX_OPTIONS 32
+#define MAX_OPTIONS 64
 
-/* Above any character, so that it is told from what getopt_long() says itself. */
+/* getopt_long() returns these for our options: above any character, which it returns itself. */
 #define OPTION_BASE 1000
 #define OPTION_HELP (OPTION_BASE + MAX_OPTIONS)
 
+#define HELP_COLUMN 31
+
+/* Further lines of @help are indented as the first one. */
+static void print_option(const char *name, const char *arg, const char *help)
+{
+	int width = printf("  --%s%s%s", name, arg ? " " : "", arg ? arg : "");
+
+	for (;;) {
+		int length = strcspn(help, "\n");
+
+		printf("%*s %.*s\n", HELP_COLUMN - 1 > width ? HELP_COLUMN - 1 - width : 0, "",
+		       length, help);
+		if (!help[length])
+			return;
+		help += length + 1;
+		width = 0;
+	}
+}
+
 static void print_help(const struct command *cmd, const struct option_def *def)
 {
-	printf("usage: ubdx %s [OPTION...]%s%s\n%s.\n\n", cmd->name, *cmd->args ? " " : "",
-	       cmd->args, cmd->summary);
+	printf("usage: ubdx %s %s\n%s.\n\n", cmd->name, cmd->args, cmd->summary);
 	for (; def->name; def++) {
-		char text[40];
-
-		snprintf(text, sizeof(text), "--%s%s%s", def->name, def->arg ? " " : "",
-			 def->arg ? def->arg : "");
-		printf("  %-28s %s\n", text, def->help);
+		if (def->type == OPTION_GROUP)
+			printf("%s:\n", def->name);
+		else
+			print_option(def->name, def->arg, def->help);
 	}
-	printf("  %-28s %s\n", "--help", "this text");
+	print_option("help", NULL, "show this text");
 }
 
 static int bad_value(const struct command *cmd, const struct option_def *def, const char *text,
 		     int err)
 {
 	if (err == -ERANGE)
-		return cli_usage(cmd, "--%s %s is out of range, %llu to %llu", def->name, text,
+		return cli_usage(cmd, "--%s must be between %llu and %llu", def->name,
 				 (unsigned long long)def->min, (unsigned long long)def->max);
 	return cli_usage(cmd, "--%s %s is not a %s", def->name, text,
 			 def->type == OPTION_SIZE ? "size, such as 4096, 512K or 8G" : "number");
+}
+
+/* getopt_long() has met an option that it can't take: @optopt is its character or its number. */
+static int bad_option(const struct command *cmd, const struct option_def *defs, char **argv)
+{
+	if (optopt >= OPTION_HELP)
+		return cli_usage(cmd, "--help takes no value");
+	if (optopt >= OPTION_BASE)
+		return cli_usage(cmd, "--%s takes no value", defs[optopt - OPTION_BASE].name);
+	if (optopt)
+		return cli_usage(cmd, "unknown option -%c", optopt);
+	return cli_usage(cmd, "unknown option %s", argv[optind - 1]);
 }
 
 /* -1 or the exit status. */
@@ -46,6 +75,8 @@ static int set_option(const struct command *cmd, const struct option_def *def, c
 	int ret = 0;
 
 	switch (def->type) {
+	case OPTION_GROUP:
+		break;
 	case OPTION_FLAG:
 		*(int *)def->value = def->min;
 		break;
@@ -68,15 +99,18 @@ int options_parse(const struct command *cmd, const struct option_def *defs, int 
 		  int *first)
 {
 	struct option longs[MAX_OPTIONS + 2] = { 0 };
-	unsigned int nr;
+	unsigned int i, nr = 0;
 	int got, ret;
 
-	for (nr = 0; defs[nr].name && nr < MAX_OPTIONS; nr++)
-		longs[nr] = (struct option){
-			.name = defs[nr].name,
-			.has_arg = defs[nr].type == OPTION_FLAG ? no_argument : required_argument,
-			.val = OPTION_BASE + nr,
+	for (i = 0; defs[i].name && i < MAX_OPTIONS; i++) {
+		if (defs[i].type == OPTION_GROUP)
+			continue;
+		longs[nr++] = (struct option){
+			.name = defs[i].name,
+			.has_arg = defs[i].type == OPTION_FLAG ? no_argument : required_argument,
+			.val = OPTION_BASE + i,
 		};
+	}
 	longs[nr] = (struct option){ "help", no_argument, NULL, OPTION_HELP };
 
 	opterr = 0;
@@ -89,8 +123,7 @@ int options_parse(const struct command *cmd, const struct option_def *defs, int 
 		case ':':
 			return cli_usage(cmd, "%s needs a value", argv[optind - 1]);
 		case '?':
-			/* A flag that was given a value comes here too. */
-			return cli_usage(cmd, "unknown option %s", argv[optind - 1]);
+			return bad_option(cmd, defs, argv);
 		}
 		ret = set_option(cmd, &defs[got - OPTION_BASE], optarg);
 		if (ret >= 0)
@@ -98,6 +131,17 @@ int options_parse(const struct command *cmd, const struct option_def *defs, int 
 	}
 	*first = optind;
 	return -1;
+}
+
+int options_no_operand(const struct command *cmd, const struct option_def *defs, int argc,
+		       char **argv)
+{
+	int first, ret;
+
+	ret = options_parse(cmd, defs, argc, argv, &first);
+	if (ret < 0 && first < argc)
+		return cli_usage(cmd, "unexpected argument: %s", argv[first]);
+	return ret;
 }
 
 int options_device(const struct command *cmd, const char *operand, int *id)
@@ -116,6 +160,6 @@ int options_one_device(const struct command *cmd, const struct option_def *defs,
 	if (ret >= 0)
 		return ret;
 	if (argc - first != 1)
-		return cli_usage(cmd, "takes one device");
+		return cli_usage(cmd, "exactly one device expected");
 	return options_device(cmd, argv[first], id);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * recover.c - the command `recover`: be the next server of a device that outlives its servers.
+ * recover.c - the command `recover`: start the next server of a device that has lost its server.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 #include "cli.h"
 
-/* How long the last server may take to let go of the file. */
+/* How long to wait until the last server has released the file. */
 #define FILE_WAIT_MS 10000
 
 struct recover_args {
@@ -22,8 +22,10 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 {
 	const struct option_def options[] = {
 		OPTIONS_TARGET(&a->server),
-		{ "live", OPTION_FLAG, &a->live, 1, 0, NULL,
-		  "also from a server that lives: it finishes, and is let go" },
+		OPTIONS_MODES(&a->server),
+		OPTION_HEADING("Server"),
+		OPTION_SET("live", &a->live, 1,
+			   "take over from a running server, which drains and exits"),
 		OPTIONS_SERVER(&a->server),
 		{ 0 },
 	};
@@ -31,7 +33,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	return options_one_device(self, options, argc, argv, &a->id);
 }
 
-/* Or else its last server would be sent away for nothing. */
+/* Without access to the channel, the running server would have to go for nothing. */
 static int may_serve(int id)
 {
 	char path[32];
@@ -42,7 +44,7 @@ static int may_serve(int id)
 		       0;
 }
 
-/* What is constant in a device decides how its target is opened. */
+/* The device's constant parameters decide how its target is opened. */
 static int open_target_of(const struct recover_args *a, const struct ubdx_info *info,
 			  uint32_t flags, struct ubdx_params *params, struct ubdx_target **target)
 {
@@ -85,7 +87,7 @@ static int try_target(const struct serving *s, const struct ubdx_info *info)
 	return ret;
 }
 
-/* See to it that the device waits for a server. */
+/* Make the device wait for a server, if it does not yet. */
 static int claim_device(const struct serving *s, struct ubdx_info *info)
 {
 	const struct recover_args *a = s->args;
@@ -96,15 +98,17 @@ static int claim_device(const struct serving *s, struct ubdx_info *info)
 	ret = ubdx_ctl_info(ctl, a->id, info) ?: may_serve(a->id);
 	if (!ret && info->state == UBDX_S_LIVE && a->live)
 		ret = try_target(s, info) ?: ubdx_ctl_quiesce(ctl, a->id);
+	else if (!ret && info->state == UBDX_S_LIVE)
+		ret = ubdx_fail(-EBUSY, "ubdxb%d already has a server; use --live to take it over",
+				a->id);
 	else if (!ret && info->state != UBDX_S_QUIESCED)
-		ret = ubdx_fail(-EBUSY, "ubdxb%d is %s, not without a server%s", a->id,
-				ubdx_state_name(info->state),
-				info->state == UBDX_S_LIVE ? "; --live takes it over" : "");
+		ret = ubdx_fail(-EBUSY, "ubdxb%d does not wait for a server: it is %s", a->id,
+				ubdx_state_name(info->state));
 	close(ctl);
 	return ret;
 }
 
-/* In the server's process. */
+/* Runs in the server's process. */
 static int open_target(struct serving *s)
 {
 	const struct recover_args *a = s->args;
@@ -119,7 +123,7 @@ static int open_target(struct serving *s)
 	if (!ret)
 		return 0;
 	snprintf(reason, sizeof(reason), "%s", ubdx_errmsg());
-	return ubdx_fail(ret, "%s; ubdxb%d still waits for a server", reason, a->id);
+	return ubdx_fail(ret, "%s; ubdxb%d waits for a server", reason, a->id);
 }
 
 int cmd_recover(const struct command *self, int argc, char **argv)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * server_args.c - what the commands that start a server have in common on their command lines: its target, the modes that
- * it offers, what it looks at, where it runs.
+ * server_args.c - the options that all commands that start a server have: its target, its transfer
+ * modes, its CPUs and buffers.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +25,8 @@ static void list_modes(char *text, size_t size)
 
 	for (mode = 0; mode < 64 && used < size; mode++)
 		if (ubdx_xfer_modes() >> mode & 1)
-			used += snprintf(text + used, size - used, "%s, ", ubdx_xfer_name(mode));
-	snprintf(text + used, used < size ? size - used : 0, "default");
+			used += snprintf(text + used, size - used, "%s%s", used ? ", " : "",
+					 ubdx_xfer_name(mode));
 }
 
 void server_args_init(struct server_args *a)
@@ -34,15 +34,19 @@ void server_args_init(struct server_args *a)
 	*a = (struct server_args){ .prefault = OPTION_UNSET };
 	list_targets(a->targets, sizeof(a->targets));
 	list_modes(a->modes, sizeof(a->modes));
+	snprintf(a->xfer_help, sizeof(a->xfer_help),
+		 "%s; default: follow the module parameter.\n"
+		 "splice does its I/O synchronously: one READ or WRITE\n"
+		 "at a time in each queue, so give it more queues",
+		 a->modes);
 }
 
 static int parse_target(const struct command *self, const struct server_args *a)
 {
 	if (!a->target)
-		return cli_usage(self, "--target is needed: %s", a->targets);
+		return cli_usage(self, "--target NAME is required: %s", a->targets);
 	if (!ubdx_target_find(a->target))
-		return cli_usage(self, "there is no target %s; there are %s", a->target,
-				 a->targets);
+		return cli_usage(self, "unknown target %s; there are %s", a->target, a->targets);
 	return -1;
 }
 
@@ -52,10 +56,13 @@ static int parse_xfer(const struct command *self, const struct server_args *a, i
 		return -1;
 	*mode = ubdx_xfer_by_name(a->xfer);
 	if (*mode < 0)
-		return cli_usage(self, "there is no transfer mode %s; there are %s", a->xfer,
-				 a->modes);
+		return cli_usage(self, "unknown transfer mode %s; there are %s and default",
+				 a->xfer, a->modes);
 	return -1;
 }
+
+/* One of these must be offered: every request can have it. */
+#define WHOLE_MODES (1ULL << UBDX_XFER_COPY | 1ULL << UBDX_XFER_USER)
 
 static int parse_offer(const struct command *self, const struct server_args *a, uint64_t *modes)
 {
@@ -70,11 +77,13 @@ static int parse_offer(const struct command *self, const struct server_args *a, 
 		snprintf(text, sizeof(text), "%.*s", end ? (int)(end - name) : 31, name);
 		mode = ubdx_xfer_by_name(text);
 		if (mode < 0)
-			return cli_usage(self, "--offer: there is no transfer mode %s", text);
+			return cli_usage(self, "--offer: unknown transfer mode %s", text);
 		*modes |= 1ULL << mode;
 		if (end)
 			end++;
 	}
+	if (a->offer && !(*modes & WHOLE_MODES))
+		return cli_usage(self, "--offer must include copy or user");
 	return -1;
 }
 
@@ -87,7 +96,7 @@ static int parse_touch(const struct command *self, const struct server_args *a, 
 	else if (!strcmp(a->touch, "all"))
 		*touch = UINT32_MAX;
 	else
-		return cli_usage(self, "--touch is none, header or all, not %s", a->touch);
+		return cli_usage(self, "--touch must be none, header or all, not %s", a->touch);
 	return -1;
 }
 

@@ -68,14 +68,12 @@ static int list(const struct command *self, int ctl, struct output *o)
 int cmd_list(const struct command *self, int argc, char **argv)
 {
 	struct output o = { .file = stdout };
-	int json = 0, first, ctl, ret;
+	int json = 0, ctl, ret;
 	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
 
-	ret = options_parse(self, options, argc, argv, &first);
+	ret = options_no_operand(self, options, argc, argv);
 	if (ret >= 0)
 		return ret;
-	if (first < argc)
-		return cli_usage(self, "%s: takes no operand", argv[first]);
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
 		return cli_lib_fail(self);
@@ -120,15 +118,13 @@ int cmd_info(const struct command *self, int argc, char **argv)
 int cmd_features(const struct command *self, int argc, char **argv)
 {
 	struct output o = { .file = stdout };
-	int json = 0, first, ctl, ret;
+	int json = 0, ctl, ret;
 	const struct option_def options[] = { OPTION_JSON(&json), { 0 } };
 	struct ubdx_features f;
 
-	ret = options_parse(self, options, argc, argv, &first);
+	ret = options_no_operand(self, options, argc, argv);
 	if (ret >= 0)
 		return ret;
-	if (first < argc)
-		return cli_usage(self, "%s: takes no operand", argv[first]);
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
 		return cli_lib_fail(self);

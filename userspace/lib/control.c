@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -236,9 +237,21 @@ int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info)
 	return ubdx_fail(ret, "listing devices: %m");
 }
 
+/* The name of a mode, or the number of one that the library does not know. */
+static const char *ubdx_mode_text(unsigned int mode, char *text, size_t size)
+{
+	const char *name = ubdx_xfer_name(mode);
+
+	if (name)
+		return name;
+	snprintf(text, size, "number %u", mode);
+	return text;
+}
+
 int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode)
 {
 	struct ubdx_set set = { .id = id, .xfer = mode };
+	char text[32];
 	int ret = ubdx_ioctl(ctl, UBDX_IOC_SET, &set);
 
 	switch (ret) {
@@ -247,10 +260,11 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode)
 	case -ENODEV:
 		return ubdx_fail(ret, "there is no device %d", id);
 	case -EINVAL:
-		return ubdx_fail(ret, "the driver has no transfer mode %u on this kernel", mode);
+		return ubdx_fail(ret, "the driver has no transfer mode %s on this kernel",
+				 ubdx_mode_text(mode, text, sizeof(text)));
 	case -EOPNOTSUPP:
-		return ubdx_fail(ret, "the server of ubdxb%d doesn't offer transfer mode %u", id,
-				 mode);
+		return ubdx_fail(ret, "the server of ubdxb%d doesn't offer transfer mode %s", id,
+				 ubdx_mode_text(mode, text, sizeof(text)));
 	default:
 		return ubdx_fail(ret, "setting the transfer mode of ubdxb%d: %m", id);
 	}

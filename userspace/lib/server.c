@@ -268,8 +268,8 @@ static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_feat
 	uint32_t block = p->logical_block_size ?: 512; /* the driver's default */
 
 	if (p->nr_queues > f->max_queues)
-		return ubdx_fail(-EINVAL, "%u queues are more than this machine has CPUs (%u)",
-				 p->nr_queues, f->max_queues);
+		return ubdx_fail(-EINVAL, "%u queues: this machine has %u CPUs", p->nr_queues,
+				 f->max_queues);
 	if (p->depth > f->max_depth)
 		return ubdx_fail(-EINVAL, "a depth of %u is more than the driver allows (%u)",
 				 p->depth, f->max_depth);
@@ -286,7 +286,7 @@ static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_feat
 	if (p->io_opt % block)
 		return ubdx_fail(
 			-EINVAL,
-			"a preferred request of %u bytes is not one of whole logical blocks (%u)",
+			"optimal I/O size %u is not a multiple of the logical block size (%u)",
 			p->io_opt, block);
 	if (p->numa_node >= 0 && (numa_available() < 0 || p->numa_node > numa_max_node() ||
 				  !numa_bitmask_isbitset(numa_all_nodes_ptr, p->numa_node)))
@@ -324,7 +324,7 @@ static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
 	if (!(ubdx_offer(opts) & features->xfer_modes & whole))
 		return ubdx_fail(
 			-EINVAL,
-			"no mode is offered that carries every request; offer user or copy, too");
+			"the modes offered must include copy or user, which every request can have");
 	return 0;
 }
 
