@@ -212,11 +212,18 @@ ok "list --json, of none" json '. == []' ubdx list --json
 
 # ---- the same as text ----
 
-is "$(ubdx list)" "" "list, of none"
+is "$(ubdx list | tr -s ' ')" "DEVICE STATE SIZE QUEUES DEPTH XFER SERVER" "list, of none"
 add --target mem --size 1M --depth 8
 read -r -a line < <(ubdx list | tail -n 1)
 is "${line[*]}" "ubdxb0 live 1M 1 8 copy $server" "list"
-ok "info" grep -qE '^ *logical_block_size +512$' <(ubdx info 0)
+dd if="$dev" of=/dev/null bs=4k count=2 iflag=direct status=none
+ubdx info 0 >/tmp/out
+ok "info has units" grep -qE '^ *logical_block_size +512 bytes$' /tmp/out
+ok "info: no limit" grep -qE '^ *max_segment_size +no limit$' /tmp/out
+ok "info: what is counted" grep -qE '^  copy +read +[0-9]+ requests, [0-9]+ bytes$' /tmp/out
+is "$(grep -cE ' 0 (requests|sectors)|4294967295|touched' /tmp/out || true)" 0 "info: nothing that is 0"
+ok "info --json has it all the same" jq -e '.params.max_segment_size == null and .touched_bytes == 0 and
+	([.counters[] | select(.requests == 0)] | length) > 0' <(ubdx info --json 0)
 ok "features" grep -qE '^max_depth +4096$' <(ubdx features)
 ok "set" ubdx set --xfer default ubdxb0
 is "$(ubdx del ubdxb0)" "" "del has nothing to say"

@@ -34,6 +34,7 @@ start_load
 for round in 1 2 3 4 5 6; do
 	ok "reissue, $round: killed under load the device waits" kill_server
 	is "$(ubdx list --json | jq -r '.[0].state')" quiesced "reissue, $round: it is listed so"
+	is "$(ubdx list | cut -c 12-28 | tr -d '\n')" "STATE        SIZEquiesced      16M" "reissue, $round: in the list's columns"
 	ok "reissue, $round: another server takes over" recover
 	ok "reissue, $round: it serves" read_one
 done

@@ -44,11 +44,11 @@ int cmd_features(const struct command *self, int argc, char **argv);
 
 /* ---- errors.c ---- */
 
-/* Print "ubdx: COMMAND: text" and return the exit status. */
+/* Print "ubdx: COMMAND: text" to stderr. Return the exit status. */
 int cli_fail(const struct command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int cli_usage(const struct command *cmd, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* The same for what the library just said. */
+/* The same, with the library's message. */
 int cli_lib_fail(const struct command *cmd);
 
 /* ---- parse.c: 0 or -EINVAL, -ERANGE ---- */
@@ -106,7 +106,7 @@ int options_one_device(const struct command *cmd, const struct option_def *defs,
 /* An operand that is a device. Returns likewise. */
 int options_device(const struct command *cmd, const char *operand, int *id);
 
-/* ---- output.c: the same facts as text or as JSON ---- */
+/* ---- output.c: print the same facts as text or as JSON ---- */
 
 #define OUTPUT_LEVELS 8
 
@@ -122,11 +122,15 @@ void output_end(struct output *o);
 void output_string(struct output *o, const char *key, const char *value);
 void output_number(struct output *o, const char *key, int64_t value);
 void output_bool(struct output *o, const char *key, bool value);
+/* A number with a unit; as text, 0 is "none". */
+void output_quantity(struct output *o, const char *key, uint64_t value, const char *unit);
+/* The same, where UINT32_MAX means that there is no limit: JSON null. */
+void output_limit(struct output *o, const char *key, uint32_t value, const char *unit);
 /* Text only: a line as it is. */
 void output_line(struct output *o, const char *text);
 void output_list(struct output *o, const char *key);
 void output_list_end(struct output *o);
-/* End the document; false if it could not be written. */
+/* End the document. Returns false if it could not be written. */
 bool output_finish(struct output *o);
 
 /* ---- describe.c ---- */
@@ -137,16 +141,16 @@ void describe_device(struct output *o, const struct ubdx_info *info);
 
 /* ---- show.c ---- */
 
-/* Print all that there is to say of a device. Returns the exit status. */
+/* Print everything about a device. Returns the exit status. */
 int show_device(const struct command *self, int id, bool json);
 
 /* ---- daemon.c ---- */
 
 /**
- * struct report - how an attempt to serve went, from the server to the command.
+ * struct report - the server's message to the command: whether the device is served.
  * @ret:	0 or a negative errno.
  * @id:		the device.
- * @text:	with an error, what to tell the user.
+ * @text:	the error message.
  */
 struct report {
 	int ret;

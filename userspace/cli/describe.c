@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * describe.c - a device in words: what the driver says of it, and the counters in its sysfs folder.
+ * describe.c - print a device: its parameters from the driver, and its counters from sysfs.
  */
 #include <string.h>
 
@@ -63,17 +63,17 @@ void describe_brief(struct output *o, const struct ubdx_info *info)
 static void describe_params(struct output *o, const struct ubdx_params *p)
 {
 	output_begin(o, "params");
-	output_number(o, "max_io_bytes", p->max_io_bytes);
-	output_number(o, "timeout_ms", p->timeout_ms);
-	output_number(o, "logical_block_size", p->logical_block_size);
-	output_number(o, "physical_block_size", p->physical_block_size);
-	output_number(o, "io_min", p->io_min);
-	output_number(o, "io_opt", p->io_opt);
-	output_number(o, "discard_granularity", p->discard_granularity);
-	output_number(o, "max_discard_sectors", p->max_discard_sectors);
-	output_number(o, "max_write_zeroes_sectors", p->max_write_zeroes_sectors);
+	output_quantity(o, "max_io_bytes", p->max_io_bytes, "bytes");
+	output_quantity(o, "timeout_ms", p->timeout_ms, "ms");
+	output_quantity(o, "logical_block_size", p->logical_block_size, "bytes");
+	output_quantity(o, "physical_block_size", p->physical_block_size, "bytes");
+	output_quantity(o, "io_min", p->io_min, "bytes");
+	output_quantity(o, "io_opt", p->io_opt, "bytes");
+	output_quantity(o, "discard_granularity", p->discard_granularity, "bytes");
+	output_quantity(o, "max_discard_sectors", p->max_discard_sectors, "sectors");
+	output_quantity(o, "max_write_zeroes_sectors", p->max_write_zeroes_sectors, "sectors");
 	output_number(o, "max_segments", p->max_segments);
-	output_number(o, "max_segment_size", p->max_segment_size);
+	output_limit(o, "max_segment_size", p->max_segment_size, "bytes");
 	output_number(o, "dma_alignment", p->dma_alignment);
 	output_bool(o, "read_only", p->attrs & UBDX_ATTR_READ_ONLY);
 	output_bool(o, "write_cache", p->attrs & UBDX_ATTR_WRITE_CACHE);
@@ -86,71 +86,97 @@ static void describe_params(struct output *o, const struct ubdx_params *p)
 
 /* ---- sysfs ---- */
 
+/*
+ * Each of these prints a line of a sysfs file, and returns whether it did: as text, what never
+ * happened is left out.
+ */
+
 /* counters: MODE OP REQUESTS BYTES */
-static void counters_line(struct output *o, const char *line)
+static bool counters_line(struct output *o, const char *line)
 {
 	unsigned long long requests, bytes;
-	char mode[32], op[32];
+	char mode[32], op[32], text[128];
 
 	if (sscanf(line, "%31s %31s %llu %llu", mode, op, &requests, &bytes) != 4)
-		return;
+		return false;
+	if (!o->json) {
+		snprintf(text, sizeof(text), "%-8s %-12s %llu requests, %llu bytes", mode, op,
+			 requests, bytes);
+		if (requests)
+			output_line(o, text);
+		return requests;
+	}
 	output_begin(o, NULL);
 	output_string(o, "xfer", mode);
 	output_string(o, "op", op);
 	output_number(o, "requests", requests);
 	output_number(o, "bytes", bytes);
 	output_end(o);
+	return true;
 }
 
-/* NAME NUMBER */
-static void pair_line(struct output *o, const char *line, const char *name_key,
-		      const char *number_key)
+/* NAME NUMBER; @unit is for text. */
+static bool pair_line(struct output *o, const char *line, const char *name_key,
+		      const char *number_key, const char *unit)
 {
 	unsigned long long number;
-	char name[32];
+	char name[32], text[128];
 
 	if (sscanf(line, "%31s %llu", name, &number) != 2)
-		return;
+		return false;
+	if (!o->json) {
+		snprintf(text, sizeof(text), "%-21s %llu%s", name, number, unit);
+		if (number)
+			output_line(o, text);
+		return number;
+	}
 	output_begin(o, NULL);
 	output_string(o, name_key, name);
 	output_number(o, number_key, number);
 	output_end(o);
+	return true;
 }
 
-static void errors_line(struct output *o, const char *line)
+static bool errors_line(struct output *o, const char *line)
 {
-	pair_line(o, line, "kind", "requests");
+	return pair_line(o, line, "kind", "requests", " requests");
 }
 
-static void fallbacks_line(struct output *o, const char *line)
+static bool fallbacks_line(struct output *o, const char *line)
 {
-	pair_line(o, line, "reason", "requests");
+	return pair_line(o, line, "reason", "requests", " requests");
 }
 
-static void moved_line(struct output *o, const char *line)
+static bool moved_line(struct output *o, const char *line)
 {
-	pair_line(o, line, "what", "number");
+	return pair_line(o, line, "what", "number", "");
 }
 
 /* queues: queue N node N task PID */
-static void queues_line(struct output *o, const char *line)
+static bool queues_line(struct output *o, const char *line)
 {
 	int queue, node, task;
 
+	if (!o->json) {
+		output_line(o, line);
+		return true;
+	}
 	if (sscanf(line, "queue %d node %d task %d", &queue, &node, &task) != 3)
-		return;
+		return false;
 	output_begin(o, NULL);
 	output_number(o, "queue", queue);
 	output_number(o, "node", node);
 	output_number(o, "task", task);
 	output_end(o);
+	return true;
 }
 
-/* A file of the device's sysfs folder, a line for each thing; there is none unless it is live. */
+/* A file in the device's sysfs folder, which exists only while the device is live. */
 static void describe_file(struct output *o, int id, const char *key, const char *name,
-			  void (*describe_line)(struct output *o, const char *line))
+			  bool (*describe_line)(struct output *o, const char *line))
 {
 	char path[64], line[128];
+	bool any = false;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/%s", id, name);
@@ -160,27 +186,34 @@ static void describe_file(struct output *o, int id, const char *key, const char 
 	output_list(o, key);
 	while (fgets(line, sizeof(line), file)) {
 		line[strcspn(line, "\n")] = '\0';
-		if (o->json)
-			describe_line(o, line);
-		else
-			output_line(o, line);
+		any |= describe_line(o, line);
 	}
+	if (!any && !o->json)
+		output_line(o, "none");
 	output_list_end(o);
 	fclose(file);
 }
 
-void describe_device(struct output *o, const struct ubdx_info *info)
+/* Only servers that look at payloads (--touch) report this. */
+static void describe_touched(struct output *o, const struct ubdx_info *info)
 {
 	char sum[20];
 
+	if (!info->touched_bytes && !o->json)
+		return;
+	snprintf(sum, sizeof(sum), "%016llx", (unsigned long long)info->touched_sum);
+	output_quantity(o, "touched_bytes", info->touched_bytes, "bytes");
+	output_string(o, "touched_sum", sum);
+}
+
+void describe_device(struct output *o, const struct ubdx_info *info)
+{
 	describe_brief(o, info);
 	describe_mode(o, "xfer_wanted", info->xfer_wanted);
 	output_bool(o, "xfer_pinned", info->xfer_pinned);
 	describe_modes(o, "xfer_modes", info->xfer_modes);
 	describe_params(o, &info->params);
-	output_number(o, "touched_bytes", info->touched_bytes);
-	snprintf(sum, sizeof(sum), "%016llx", (unsigned long long)info->touched_sum);
-	output_string(o, "touched_sum", sum);
+	describe_touched(o, info);
 	describe_file(o, info->id, "queue_tasks", "queues", queues_line);
 	describe_file(o, info->id, "counters", "counters", counters_line);
 	describe_file(o, info->id, "errors", "errors", errors_line);

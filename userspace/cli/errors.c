@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * errors.c - the one line that a failing command prints, and its exit status.
+ * errors.c - print the one line of a failing command, and return its exit status.
  */
 #include <stdarg.h>
 #include <stdlib.h>

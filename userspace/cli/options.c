@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * options.c - the options of a command, from a table that is also its help.
+ * options.c - parse the options of a command, and print its help, from one table.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * output.c - facts as indented text or as JSON, by the same calls. A NULL key is an element of a
- * list.
+ * output.c - print facts as indented text or as JSON, by the same calls. A NULL key is an element of
+ * a list. JSON has every value as a bare number or string; text is for people and has units.
  */
 #include <stdlib.h>
 
@@ -25,7 +25,7 @@ static void quote(FILE *file, const char *text)
 	fputc('"', file);
 }
 
-/* Everything up to the value. */
+/* Print everything before the value. */
 static void start(struct output *o, const char *key)
 {
 	unsigned int indent = o->level ? o->level - 1 : 0;
@@ -100,6 +100,27 @@ void output_number(struct output *o, const char *key, int64_t value)
 {
 	start(o, key);
 	fprintf(o->file, o->json ? "%lld" : "%lld\n", (long long)value);
+}
+
+void output_quantity(struct output *o, const char *key, uint64_t value, const char *unit)
+{
+	start(o, key);
+	if (o->json)
+		fprintf(o->file, "%llu", (unsigned long long)value);
+	else if (value)
+		fprintf(o->file, "%llu %s\n", (unsigned long long)value, unit);
+	else
+		fputs("none\n", o->file);
+}
+
+void output_limit(struct output *o, const char *key, uint32_t value, const char *unit)
+{
+	if (value != UINT32_MAX) {
+		output_quantity(o, key, value, unit);
+		return;
+	}
+	start(o, key);
+	fputs(o->json ? "null" : "no limit\n", o->file);
 }
 
 void output_bool(struct output *o, const char *key, bool value)

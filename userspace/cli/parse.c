@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * parse.c - values on the command line. Strict: the whole text must be the value.
+ * parse.c - parse the values of options. The whole text must be a value.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -9,12 +9,12 @@
 
 #include "cli.h"
 
-/* The digits at the start of *@text, which is moved behind them. */
+/* Parse the digits at the start of *@text, and move *@text behind them. */
 static int parse_digits(const char **text, uint64_t *value)
 {
 	char *end;
 
-	/* strtoull() would take blanks and signs. */
+	/* strtoull() would accept blanks and signs. */
 	if (!isdigit((unsigned char)**text))
 		return -EINVAL;
 	errno = 0;
@@ -38,7 +38,7 @@ int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 }
 
 /**
- * parse_size() - bytes: a number, maybe with K, M, G or T (powers of 1024), maybe followed by iB.
+ * parse_size() - bytes: a number that may end in K, M, G or T (powers of 1024), or KiB and so on.
  */
 int parse_size(const char *text, uint64_t *bytes)
 {
@@ -61,7 +61,7 @@ int parse_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
-/* CPUs beyond any machine's are a mistake, and not worth the memory. */
+/* A greater number is a mistake: no machine has that many CPUs. */
 #define MAX_CPU 65535
 
 static int add_cpus(uint64_t from, uint64_t to, unsigned int **cpus, size_t *nr)
@@ -80,8 +80,8 @@ static int add_cpus(uint64_t from, uint64_t to, unsigned int **cpus, size_t *nr)
 }
 
 /**
- * parse_cpus() - a list such as 0-3,8,10-11, in its own order.
- * @cpus: out: to be freed by the caller, also after an error.
+ * parse_cpus() - parse a list such as 0-3,8,10-11, and keep its order.
+ * @cpus: out: the caller frees it, also after an error.
  */
 int parse_cpus(const char *text, unsigned int **cpus, size_t *nr)
 {
@@ -108,7 +108,7 @@ int parse_cpus(const char *text, unsigned int **cpus, size_t *nr)
 }
 
 /**
- * parse_device() - a device's number from N, ubdxbN or ubdxcN, maybe with /dev/ before it.
+ * parse_device() - the number of a device given as N, ubdxbN or ubdxcN, with or without /dev/.
  */
 int parse_device(const char *text, int *id)
 {

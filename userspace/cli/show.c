@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * show.c - the commands that only look: list, info, features.
+ * show.c - the commands that change nothing: list, info, features.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ static void list_line(const struct ubdx_info *info)
 
 	snprintf(name, sizeof(name), "ubdxb%d", info->id);
 	print_size(size, sizeof(size), info->params.dev_sectors << UBDX_SECTOR_SHIFT);
-	printf("%-10s %-6s %8s %7u %6u  %-8s %d\n", name, ubdx_state_name(info->state), size,
+	printf("%-10s %-8s %8s %7u %6u  %-8s %d\n", name, ubdx_state_name(info->state), size,
 	       info->params.nr_queues, info->params.depth, xfer ? xfer : "?", info->server_pid);
 }
 
@@ -45,15 +45,15 @@ static int list(const struct command *self, int ctl, struct output *o)
 
 	if (o->json)
 		output_list(o, NULL);
+	else
+		printf("%-10s %-8s %8s %7s %6s  %-8s %s\n", "DEVICE", "STATE", "SIZE", "QUEUES",
+		       "DEPTH", "XFER", "SERVER");
 	while (!(ret = ubdx_ctl_next(ctl, id, &info))) {
 		if (o->json) {
 			output_begin(o, NULL);
 			describe_brief(o, &info);
 			output_end(o);
 		} else {
-			if (!id)
-				printf("%-10s %-6s %8s %7s %6s  %-8s %s\n", "DEVICE", "STATE",
-				       "SIZE", "QUEUES", "DEPTH", "XFER", "SERVER");
 			list_line(&info);
 		}
 		id = info.id + 1;

@@ -13,6 +13,10 @@ static void facts(struct output *o)
 	output_number(o, "id", -1);
 	output_string(o, "text", "a \"b\" \\ \n");
 	output_bool(o, "flag", true);
+	output_quantity(o, "size", 512, "bytes");
+	output_quantity(o, "no", 0, "bytes");
+	output_limit(o, "limit", 4096, "bytes");
+	output_limit(o, "unlimited", UINT32_MAX, "bytes");
 	output_list(o, "none");
 	output_list_end(o);
 	output_list(o, "some");
@@ -46,10 +50,15 @@ int main(void)
 
 	tap_ok(json && !strcmp(json,
 			       "{\n  \"id\": -1,\n  \"text\": \"a \\\"b\\\" \\\\ \\u000a\",\n"
-			       "  \"flag\": true,\n  \"none\": [],\n  \"some\": [\n    1,\n    2\n  ],\n"
+			       "  \"flag\": true,\n  \"size\": 512,\n  \"no\": 0,\n"
+			       "  \"limit\": 4096,\n  \"unlimited\": null,\n  \"none\": [],\n  \"some\": [\n    1,\n    2\n  ],\n"
 			       "  \"inner\": {\n    \"n\": 3\n  }\n}\n"),
 	       "JSON");
 	tap_ok(text && strstr(text, "id                         -1\n") &&
+		       strstr(text, "size                       512 bytes\n") &&
+		       strstr(text, "no                         none\n") &&
+		       strstr(text, "limit                      4096 bytes\n") &&
+		       strstr(text, "unlimited                  no limit\n") &&
 		       strstr(text, "inner\n  n  "),
 	       "text");
 	if (tap_failed)
