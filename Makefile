@@ -27,7 +27,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check figures reports summary counts run-quick amortise test test-debug test-asan \
+.PHONY: help run check figures reports summary counts run-quick test test-debug test-asan \
 	test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests all module tools install \
 	install-tools uninstall dkms clean clean-lab
 
@@ -59,8 +59,6 @@ counts: ## write what the last whole runs of the tests counted into docs/reliabi
 run-quick: guest ## the comparison with a part of the grid, for CI
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick
 
-amortise: guest ## what mode map costs as more requests share a zap (map_batch): table, figure, raw data
-	@experiments/amortise/run.sh --kernel $(KERNEL)
 
 test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for some)
 	@tests/run $(TESTS)

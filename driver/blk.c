@@ -64,29 +64,6 @@ static void ubdx_leave_batch(struct ubdx_server_queue *sq)
 		ubdx_end_batch(sq);
 }
 
-/*
- * What requests in the batch have exposed is shut, before they end. An abort may be doing the same:
- * as long as xfer is set it has to.
- */
-static noinline void __ubdx_release_gathered(struct ubdx_server_queue *sq)
-{
-	sq->gathered.xfer->release_gathered(sq);
-	if (unlikely(READ_ONCE(sq->nr_done))) {
-		local_bh_disable();
-		if (likely(!READ_ONCE(sq->dead)))
-			ubdx_trace_released(sq);
-		local_bh_enable();
-	}
-	WRITE_ONCE(sq->gathered.xfer, NULL);
-	memset(&sq->gathered, 0, sizeof(sq->gathered));
-}
-
-static inline void ubdx_release_gathered(struct ubdx_server_queue *sq)
-{
-	if (unlikely(sq->gathered.xfer))
-		__ubdx_release_gathered(sq);
-}
-
 /**
  * ubdx_end_waiting - end the requests that were to end with a later commit.
  * @sq:		queue; this is its task.
@@ -95,7 +72,6 @@ static inline void ubdx_release_gathered(struct ubdx_server_queue *sq)
  */
 void ubdx_end_waiting(struct ubdx_server_queue *sq)
 {
-	ubdx_release_gathered(sq);
 	local_bh_disable();
 	ubdx_leave_batch(sq);
 	local_bh_enable();
@@ -150,8 +126,6 @@ static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *sq, stru
 
 	if (unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
 		more = false;
-	if (!more)
-		ubdx_release_gathered(sq);
 	local_bh_disable();
 	joined = likely(ubdx_is_whole(rq, result)) && ubdx_join_batch(sq, rq, more, done);
 	if (!joined)
@@ -216,41 +190,6 @@ void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result r
 		ubdx_end_alone(slot, result);
 }
 
-/*
- * A commit's request whose pages are exposed. If others follow they can be shut together, and the
- * request waits for that in the batch: then it isn't the caller's any more (true).
- *
- * An abort takes over what is in the batch when no RCU read-side critical section is left that has
- * not seen sq->dead. Hence the order: what it has to shut is noted before the request joins.
- */
-static noinline bool ubdx_end_exposed(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-				      struct ubdx_result result, bool more)
-{
-	const struct ubdx_xfer_ops *xfer = slot->xfer;
-	struct ubdx_trace_done done, *tell = NULL;
-	bool joined = false, now;
-
-	local_bh_disable();
-	WRITE_ONCE(sq->gathered.xfer, xfer);
-	now = xfer->gather(sq, slot);
-	if (static_branch_unlikely(&ubdx_traced)) {
-		tell = &done;
-		ubdx_trace_fill(tell, sq->q, slot, result);
-	}
-	if (more && !now && ubdx_is_whole(slot->rq, result))
-		joined = ubdx_join_batch(sq, slot->rq, true, tell);
-	if (joined) {
-		slot->exposed = NULL;
-		ubdx_vacate(slot);
-	}
-	local_bh_enable();
-	if (joined)
-		return true;
-	ubdx_release_gathered(sq);
-	slot->exposed = NULL;
-	return false;
-}
-
 /**
  * ubdx_finish - end a request that may have users, now or when the last of them is gone.
  * @q:		queue.
@@ -301,10 +240,6 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen)
 /* Abort what was left to a later commit, which is ended. sq->dead is set, none is left to one any more. */
 void ubdx_abort_batch(struct ubdx_server_queue *sq)
 {
-	const struct ubdx_xfer_ops *xfer = READ_ONCE(sq->gathered.xfer);
-
-	if (xfer)
-		xfer->release_gathered(sq);
 	local_bh_disable(); /* as for all ends, see above */
 	ubdx_end_batch(sq);
 	local_bh_enable();
@@ -530,8 +465,7 @@ static __always_inline void ubdx_end_commit(struct ubdx_server_queue *sq, struct
 	/* no room to tell of more */
 	if (static_branch_unlikely(&ubdx_traced) && sq->nr_done >= ARRAY_SIZE(sq->done) - 1)
 		more = false;
-	if (unlikely(exposed) && ubdx_end_exposed(sq, slot, result, more))
-		return;
+	ubdx_release(sq->q, slot);
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(sq->q, sq, slot, result, more, exposed);
 	else

@@ -101,7 +101,7 @@ enum ubdx_moved {
 	UBDX_MOVED_SPLICED, /* bytes, into a pipe */
 	UBDX_MOVED_MAPPED, /* pages put into a window */
 	UBDX_MOVED_FAULTS, /* page faults for that */
-	UBDX_MOVED_ZAPS, /* and times that some were taken out; if shared, of the first request */
+	UBDX_MOVED_ZAPS, /* and times that some were taken out */
 	UBDX_NR_MOVED,
 };
 
@@ -188,14 +188,6 @@ struct ubdx_sq_tag {
 	bool fetched;
 };
 
-/* What waits for a mode's release_gathered(), by direction. The server's task's; see ubdx_end_exposed(). */
-struct ubdx_gathered {
-	const struct ubdx_xfer_ops *xfer; /* NULL: nothing */
-	unsigned int nr;
-	u64 start[2];
-	u64 end[2];
-};
-
 struct ubdx_server_queue {
 	struct ubdx_server *srv;
 	struct ubdx_queue *q;
@@ -214,7 +206,6 @@ struct ubdx_server_queue {
 	/* committed, to be ended together; see ubdx_join_batch() */
 	struct io_comp_batch batch ____cacheline_aligned_in_smp;
 	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
-	struct ubdx_gathered gathered;
 	/* what is to be told of the requests in the batch: the batch's owner's */
 	unsigned int nr_done;
 	struct ubdx_trace_done done[UBDX_TRACE_BATCH];

@@ -14,7 +14,6 @@ unsigned int ubdx_default_depth = 128;
 unsigned int ubdx_default_max_io = 512 << 10;
 unsigned int ubdx_max_devices = 64;
 unsigned int ubdx_map_when = UBDX_MAP_FAULT;
-unsigned int ubdx_map_batch = 1;
 bool ubdx_allow_partial_pages;
 
 static int ubdx_param_uint(const char *value, const struct kernel_param *kp, unsigned int min,
@@ -106,9 +105,6 @@ module_param_cb(map_when, &ubdx_param_ops_map_when, NULL, 0644);
 MODULE_PARM_DESC(
 	map_when,
 	"mode map: put a request's pages into the window on a page fault, or all of them at once: fault, eager (default fault)");
-UBDX_PARAM_UINT(
-	map_batch, ubdx_map_batch, 1, UBDX_MAX_DEPTH, 1,
-	"mode map: how many requests that are committed together share one zap: 1 ... 4096 (default 1)");
 module_param_named(allow_partial_pages, ubdx_allow_partial_pages, bool, 0644);
 MODULE_PARM_DESC(
 	allow_partial_pages,

@@ -106,22 +106,6 @@ void ubdx_trace_emit(struct ubdx_trace_done *done)
 	trace_ubdx_done(done);
 }
 
-/* T6, of the requests of a batch whose pages were exposed, and are not any more. */
-void ubdx_trace_released(struct ubdx_server_queue *sq)
-{
-	u64 now = ktime_get_ns();
-	unsigned int i;
-
-	for (i = 0; i < sq->nr_done; i++) {
-		struct ubdx_trace_done *done = &sq->done[i];
-
-		if (done->stamp[UBDX_T_RELEASE] || !done->stamp[UBDX_T_COMMIT])
-			continue;
-		done->stamp[UBDX_T_RELEASE] = now;
-		trace_ubdx_release(done->dev, done->qid, done->tag, done->seq, now);
-	}
-}
-
 /* The requests of a batch have ended, all at once. */
 void ubdx_trace_batch(struct ubdx_server_queue *sq)
 {

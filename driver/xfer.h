@@ -29,10 +29,7 @@
  *		where there is nothing to do for it.
  * @release:	slot->exposed says to which server the request's pages are open: shut them. Before the
  *		request ends, when it has no users. May sleep.
- * @gather:	for a commit, in the server's task: note what @release_gathered has to do for this
- *		request. Returns true if it should do it now.
  * @cut:	this server is given up: make those of its requests' users go that may stay for any time.
- * @release_gathered: do it, for all that was noted. An abort can call it, too, and at the same time.
  *
  * -ENODEV from @deliver and @commit: the request isn't the caller's any more, it has been aborted.
  *
@@ -52,8 +49,6 @@ struct ubdx_xfer_ops {
 	u8 access;
 	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct ubdx_slot *slot);
 	void (*release)(struct ubdx_queue *q, struct ubdx_slot *slot);
-	bool (*gather)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
-	void (*release_gathered)(struct ubdx_server_queue *sq);
 	void (*cut)(struct ubdx_server *srv);
 };
 
@@ -75,7 +70,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 			 unsigned int flags);
 
 /* module.c: parameters of modes; READ_ONCE */
-extern unsigned int ubdx_map_when, ubdx_map_batch;
+extern unsigned int ubdx_map_when;
 extern bool ubdx_allow_partial_pages;
 
 /* The modes that work on this kernel, as 1 << enum ubdx_xfer_mode. */

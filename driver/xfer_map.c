@@ -17,9 +17,6 @@
  * its hands, through no fault of it: from then on it finds a page of no meaning there. For WRITEs that is one
  * of zeroes, and stays so; what it fills for a READ stays between it and itself.
  *
- * Ends that wait for each other in a commit batch can share a zap (map_batch). What it spans may hold
- * requests that are still at the server; they fault again.
- *
  * A request that doesn't fill its pages would show what else is in them, and is refused, unless
  * allow_partial_pages. Then its payload starts at desc->page_offset in the tag's place.
  */
@@ -302,52 +299,12 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 
 /* ---- out ---- */
 
-static void ubdx_map_zap(struct ubdx_server *srv, u64 start, u64 end)
-{
-	unmap_mapping_range(&srv->mapping, start, end - start, 1);
-}
-
-static u64 ubdx_place_end(struct ubdx_queue *q, struct ubdx_slot *slot)
-{
-	return ubdx_place(q, slot) +
-	       PAGE_ALIGN(ubdx_page_offset(slot->rq) + blk_rq_bytes(slot->rq));
-}
-
 static void ubdx_map_release(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
+	u64 bytes = PAGE_ALIGN(ubdx_page_offset(slot->rq) + blk_rq_bytes(slot->rq));
+
 	ubdx_moved(q, slot, UBDX_MOVED_ZAPS, 1);
-	ubdx_map_zap(slot->exposed, ubdx_place(q, slot), ubdx_place_end(q, slot));
-}
-
-static bool ubdx_map_gather(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
-{
-	struct ubdx_gathered *g = &sq->gathered;
-	u64 start = ubdx_place(sq->q, slot), end = ubdx_place_end(sq->q, slot);
-
-	if (!g->end[slot->op]) {
-		/* counted for the first of those that share it */
-		ubdx_moved(sq->q, slot, UBDX_MOVED_ZAPS, 1);
-		g->start[slot->op] = start;
-		g->end[slot->op] = end;
-	} else {
-		g->start[slot->op] = min(g->start[slot->op], start);
-		g->end[slot->op] = max(g->end[slot->op], end);
-	}
-	return ++g->nr >= READ_ONCE(ubdx_map_batch);
-}
-
-/* For an abort the range can be gone meanwhile: then the server's task has just done this. */
-static void ubdx_map_release_gathered(struct ubdx_server_queue *sq)
-{
-	u8 op;
-
-	for (op = UBDX_OP_READ; op <= UBDX_OP_WRITE; op++) {
-		u64 start = READ_ONCE(sq->gathered.start[op]),
-		    end = READ_ONCE(sq->gathered.end[op]);
-
-		if (start && end > start)
-			ubdx_map_zap(sq->srv, start, end);
-	}
+	unmap_mapping_range(&slot->exposed->mapping, ubdx_place(q, slot), bytes, 1);
 }
 
 const struct ubdx_xfer_ops ubdx_xfer_map = {
@@ -358,6 +315,4 @@ const struct ubdx_xfer_ops ubdx_xfer_map = {
 	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_MAP,
 	.refuse = ubdx_map_refuse,
 	.release = ubdx_map_release,
-	.gather = ubdx_map_gather,
-	.release_gathered = ubdx_map_release_gathered,
 };

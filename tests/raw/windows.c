@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * windows.c - when pages get into a window and when they are out of it, by the driver's counts: on a fault or
- * eagerly (map_when), each request's by itself or in a batch that shares a zap (map_batch); and what becomes of
- * requests that wait in such a batch when their server ends, in whatever way.
+ * eagerly (map_when); and what becomes of requests that wait in a commit batch when their server ends.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +17,7 @@
 #include "tap.h"
 
 #define PAGES (BYTES / 4096)
-#define BATCH 3 /* requests; less than map_batch, so that none of them is the one that fills it */
+#define BATCH 3 /* requests */
 #define READER 1 /* which of them is a READ, where they are not all WRITEs */
 
 static char *pattern; /* BYTES of what no other place holds */
@@ -146,95 +145,9 @@ static void low(void)
 	is(end(), 0, "the device can be deleted");
 }
 
-/* ---- map_batch ---- */
-
-/* Requests that are at the server, in the order of their tags: their places lie so. */
-struct held {
-	struct client client[BATCH];
-	const struct ubdx_desc *desc[BATCH];
-	char *mem[BATCH];
-};
-
-static int by_tag(const void *a, const void *b)
-{
-	const struct ubdx_desc *const *x = a, *const *y = b;
-
-	return (int)(*x)->tag - (int)(*y)->tag;
-}
-
-static void hold(struct held *h)
-{
-	unsigned int i;
-
-	for (i = 0; i < BATCH; i++) {
-		h->mem[i] = raw_mem(BYTES);
-		memcpy(h->mem[i], pattern, BYTES);
-		h->mem[i][0] = (char)i;
-		h->desc[i] = client(&h->client[i], true, h->mem[i], BYTES);
-	}
-	qsort(h->desc, BATCH, sizeof(h->desc[0]), by_tag);
-}
-
-static void let_go(struct held *h)
-{
-	unsigned int i;
-
-	for (i = 0; i < BATCH; i++)
-		munmap(h->mem[i], BYTES);
-}
-
 static int commit_more(const struct ubdx_desc *d)
 {
 	return raw_commit(&q, 0, d->tag, d->seq, BYTES, UBDX_COMMIT_MORE);
-}
-
-/* The first and the last in a batch, the one between them at the server meanwhile. */
-static void shared(unsigned int batch)
-{
-	struct counted start;
-	unsigned int i, ended = 0;
-	struct held h;
-	char value[8];
-	int first;
-
-	snprintf(value, sizeof(value), "%u", batch);
-	set_parameter("map_batch", value);
-	hold(&h);
-	start = counted();
-	for (i = 0; i < BATCH; i++)
-		ok(!memcmp(place(h.desc[i]) + 1, pattern + 1, BYTES - 1),
-		   "map_batch %u: a WRITE of three is in its place", batch);
-	first = look(place(h.desc[1]));
-	is(commit_more(h.desc[0]), -EINPROGRESS, "the first is committed, and more is to come");
-	poll(NULL, 0, 200);
-	for (i = 0; i < BATCH; i++)
-		ended += atomic_load(&h.client[i].done);
-	is(ended, 0, "it waits for that");
-	moved_is(start, BATCH * PAGES, BATCH, 1, "its zap is counted");
-	is(commit(h.desc[2], BYTES), -EINPROGRESS, "the last is committed");
-	moved_is(start, BATCH * PAGES, BATCH, batch == 1 ? 2 : 1, "with the last");
-	is(look(place(h.desc[0])), -1, "the first one's place is SIGBUS");
-	is(look(place(h.desc[2])), -1, "the last one's, too");
-	is(look(place(h.desc[1])), first, "the other one's can be looked at all the same");
-	moved_is(start, BATCH * PAGES + (batch == 1 ? 0 : PAGES), batch == 1 ? BATCH : BATCH + 1,
-		 batch == 1 ? 2 : 1, batch == 1 ? "it is still there" : "it was put in again");
-	is(commit(h.desc[1], BYTES), -EINPROGRESS, "it is committed");
-	for (i = 0; i < BATCH; i++)
-		is(client_end(&h.client[i]), BYTES, "a WRITE ends");
-	is(look(place(h.desc[1])), -1, "its place is SIGBUS");
-	let_go(&h);
-}
-
-static void batches(void)
-{
-	begin(UBDX_XFER_MAP, 30000, UBDX_RECOVERY_FAIL);
-	open_windows();
-	shared(1);
-	shared(16);
-	shared(2); /* the second commit fills it */
-	set_parameter("map_batch", "1");
-	close_windows();
-	is(end(), 0, "the device can be deleted");
 }
 
 /* ---- a batch whose server ends ---- */
@@ -422,10 +335,7 @@ int main(void)
 
 	whens();
 	low();
-	batches();
-	set_parameter("map_batch", "16");
 	for (way = STOPPED; way <= LATE; way++)
 		batch_ends(way);
-	set_parameter("map_batch", "1");
 	return done();
 }

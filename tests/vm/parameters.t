@@ -8,10 +8,10 @@
 . tests/vm/lib.sh
 
 readonly GOOD=(queues=2 depth=4096 max_io=4194304 max_devices=0 xfer=user xfer=map xfer=splice xfer=copy map_when=eager
-	map_when=fault map_batch=4096 map_batch=1 allow_partial_pages=Y allow_partial_pages=N)
+	map_when=fault allow_partial_pages=Y allow_partial_pages=N)
 readonly BAD=(queues= queues=0 queues=3 queues=-1 queues=x depth=0 depth=4097 depth=1.5 depth=99999999999 max_io=0
 	max_io=4095 max_io=4097 max_io=4194305 max_io=4198400 max_devices=-1 max_devices=x xfer=copy2 xfer= xfer=COPY
-	xfer=teleport xfer=0 map_when=never map_when= map_batch=0 map_batch=4097 allow_partial_pages=2)
+	xfer=teleport xfer=0 map_when=never map_when= allow_partial_pages=2)
 
 parameter() { cat "$PARAMETERS/$1"; }
 
@@ -26,7 +26,7 @@ invalid() {
 
 for line in "queues:*1 ... number of CPUs*default 1*" "depth:*1 ... 4096*default 128*" \
 	"max_io:*4096 ... 4194304*default 524288*" "max_devices:*default 64*" "xfer:*copy, user, map, splice*default copy*" "map_when:*fault, eager*default fault*" \
-	"map_batch:*1 ... 4096*default 1*" "allow_partial_pages:*default N*"; do
+	"allow_partial_pages:*default N*"; do
 	found=
 	while read -r parm; do
 		# shellcheck disable=SC2053 # a pattern
@@ -34,7 +34,7 @@ for line in "queues:*1 ... number of CPUs*default 1*" "depth:*1 ... 4096*default
 	done < <(modinfo -p ubdx.ko)
 	is "$found" 1 "modinfo lists ${line%%:*} with its values"
 done
-is "$(modinfo -p ubdx.ko | wc -l)" 8 "and no other"
+is "$(modinfo -p ubdx.ko | wc -l)" 7 "and no other"
 
 # ---- insmod ----
 

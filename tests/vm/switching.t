@@ -34,7 +34,6 @@ for ((i = 0; i < 1000; i++)); do
 	echo "$mode" >"$PARAMETERS/xfer"
 	# Mostly as fast as it goes; now and then long enough for the mode to be in use.
 	echo "${whens[RANDOM % 2]}" >"$PARAMETERS/map_when"
-	echo $((1 + RANDOM % 16)) >"$PARAMETERS/map_batch"
 	((i % 50)) || { n=$(counted_in "$mode") && until_ok 30 used_more "$mode" "$n"; }
 done
 is $i 1000 "a thousand switches"

@@ -239,15 +239,6 @@ moves "0 0 0 160 10 10" --target null --size 64M --xfer map --touch all
 moves "0 0 0 160 10 10" --target null --size 64M --xfer map --touch header
 moves "0 0 655360 0 0 0" --target loop --file /tmp/backing --xfer splice
 rm /tmp/backing
-echo 32 >/sys/module/ubdx/parameters/map_batch
-add --target null --size 64M --xfer map --touch header
-ok "map_batch" traced "$dev" -- fio --name=j --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=32 --rw=write --bs=16k \
-	--number_ios=640 --output=/dev/null
-# shellcheck disable=SC2016 # $zaps is of jq
-says "requests share zaps" '.classes | map(select(.op == "write")) | (map(.count) | add) == 640 and
-	((map(.moved.zaps) | add) as $zaps | $zaps > 0 and $zaps < 320)'
-del "$dev"
-echo 1 >/sys/module/ubdx/parameters/map_batch
 use "$traced_dev"
 
 # ---- views ----

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# When mode map's pages are in a window and when they are not, and what becomes of requests that share a zap when their server
+# When mode map's pages are in a window and when they are not, and what becomes of requests that wait in a batch when their server
 # ends, see tests/raw/windows.c.
 
 . tests/vm/lib.sh
