@@ -65,7 +65,7 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  *
  * A request that is at the server is this server's, unless that is dead: what the next one has got
  * comes later than that. Not even for a moment may the dead be a user of that: they could be the last,
- * and end it when its own server is no more. So this is a section like ubdx_hand_over().
+ * and end it when its own server is no more. So this is a section like ubdx_slot_pass().
  */
 int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access)
 {

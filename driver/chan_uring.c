@@ -105,7 +105,7 @@ static void ubdx_deliver_lost(struct ubdx_server_queue *sq, struct ubdx_sq_tag *
 	u32 seq = t->seq;
 
 	ubdx_park(&t->cmd, t->taken);
-	ubdx_slot_release(slot, UBDX_SLOT_QUEUED);
+	ubdx_slot_move(slot, UBDX_SLOT_QUEUED);
 	if (unlikely(READ_ONCE(sq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
 		ubdx_abort(sq->q, slot, false);
 	ubdx_parked(sq, &t->cmd, issue_flags);
@@ -151,7 +151,7 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 
 	/* From here on a commit or an abort can claim it, and end it. */
 	cmd = t->taken;
-	if (unlikely(!ubdx_hand_over(sq, slot, UBDX_SLOT_SERVER))) {
+	if (unlikely(!ubdx_slot_pass(sq, slot, UBDX_SLOT_SERVER))) {
 		ubdx_abort(sq->q, slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
@@ -354,14 +354,12 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	slot = &sq->q->slots[tag];
 
 	/*
-	 * Declared dead before it answered: what it says of the payload need not be so, as it can't
-	 * reach that any more, and may not have noticed. And the request may be the next server's: see
-	 * ubdx_hand_over().
+	 * If the server was declared dead before this commit, what it says of the payload need not be
+	 * true: its access was revoked, perhaps without its noticing. And the slot may hold a request
+	 * of the next server, see dev.h.
 	 */
 	preempt_disable();
 	claimed = !READ_ONCE(sq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
-	if (unlikely(!claimed && !READ_ONCE(sq->dead)))
-		claimed = ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER);
 	preempt_enable();
 	if (unlikely(!claimed))
 		return ubdx_uring_stale(sq, flags);

@@ -5,51 +5,32 @@
  *   ubdx_dev		one device. Reference counted by its struct device; held by the device table
  *			until DEL, by the disk until its last put, and by each ubdx_server.
  *   ubdx_queue		one hardware queue of a device; lives as long as the device.
- *   ubdx_slot		one tag of a queue: the request that holds the tag, and where it is.
+ *   ubdx_slot		one tag of a queue: the request that holds the tag, and who owns that.
  *   ubdx_server	one open of /dev/ubdxcN, that is, the process that serves the device.
  *			Reference counted: the open file, dev->srv, and a scheduled abort
  *			hold one each.
  *   ubdx_server_queue	the server's side of one queue: its task, the descriptors it maps, and the
  *			commands it has parked. A part of the ubdx_server.
  *
- * A request's owner is told by its slot's state, and by nothing else:
- *
- *   IDLE		no request
- *   QUEUED		published, on its way to the server's task, or waiting there for the server's
- *			own memory to be made; may be claimed
- *   SERVER		at the server, which has not answered, or whose answer waits for that; may be
- *			claimed
- *   CLAIMED		owned by who claimed it: the server's task, delivering or committing, or an
- *			abort. The owner moves it on or ends it
- *   ENDING		it was claimed while it had users, and its result is known (slot->result).
- *			The last user owns it, and ends it
- *
- * State and sequence number share one atomic word: to claim is to exchange it, so there is one
- * owner, and a claim for another request than the one that is there fails.
- *
- * So does the number of a request's users: those who reach its payload from outside, at their own
- * time (access.c): a pread in the middle of its copy, a page fault that fills a window, buffers in a
- * pipe. One becomes a user only in state SERVER, and as long as there is one the request doesn't
- * end: its pages, and slot->rq, op and xfer, stay as they are. A claim takes the request with its
- * users, and who has claimed it and finds some left leaves it to them (ENDING). Where there is none,
- * as in mode `copy` always, to claim costs one exchange and nothing more. A user either lets go in
- * bounded time (it waits for no page fault of the server's memory, and for no memory that ending requests
- * would free), or its mode's @cut makes it go (xfer.h), so an abort needs to wait for neither.
+ * slot.h says who owns a request, and how that changes.
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
- *   1. sq->dead is set and every queue_rq under way is waited for. After that none is left that
- *      hasn't seen it, so nothing is published any more.
- *   2. every QUEUED or SERVER request of every queue is claimed and ended, or left to users that
- *      are about to go; those that may stay are cut off. This takes no lock that is held for long.
- *   3. parked commands are completed, without the rings' uring_lock: the server may hold that for
- *      as long as it likes.
- * If the device recovers (recovery.c) requests are not ended in step 2 but given back to blk-mq, and
- * wait there.
- * What the server's own task has claimed meanwhile it ends, or moves on, if it sees sq->dead unset, in
- * a critical section for which step 1 waits, too: so the abort sees the new state. In such a section are
- * its commits' claims as well, so none is made when the slot may hold a request of the next server;
- * what it delivers, or has let go of for a while, it claims by the whole sequence number.
+ *   1. sq->dead is set, and the abort waits for every queue_rq under way. After that each queue_rq
+ *	sees that the server is dead, so nothing is published any more.
+ *   2. The abort claims every QUEUED or SERVER request of every queue and ends it, or leaves it to
+ *	users that are about to go; it revokes the access of those that may stay. This takes no lock
+ *	that is held for long.
+ *   3. The abort completes parked commands, without the rings' uring_lock: the server may hold that
+ *	for as long as it likes.
+ * If the device recovers (recovery.c), step 2 requeues requests instead of ending them, and they wait
+ * in blk-mq.
+ *
+ * The server's task checks sq->dead and changes a slot's state inside one RCU read-side section. Step
+ * 1 waits for such sections, so either the abort sees the new state or the task sees that the server
+ * is dead; then the task ends the request that it has claimed. Commits claim inside such a section,
+ * too: a dead server never claims its successor's request. Delivery needs no section for that: it
+ * compares all 32 bits of the sequence number.
  *
  * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
  * ends I/O takes it), srv->abort_lock; uring_lock, sq->lock. Leaves: dev->state_lock,
@@ -68,19 +49,10 @@
 #include <linux/workqueue.h>
 
 #include "compat.h"
+#include "slot.h"
 #include "uapi/ubdx.h"
 
 struct ubdx_chan_ops;
-struct ubdx_server_queue;
-struct ubdx_xfer_ops;
-
-enum ubdx_slot_state {
-	UBDX_SLOT_IDLE,
-	UBDX_SLOT_QUEUED,
-	UBDX_SLOT_SERVER,
-	UBDX_SLOT_CLAIMED,
-	UBDX_SLOT_ENDING,
-};
 
 /* The points of a request's life that are stamped, see docs/design.md. */
 enum ubdx_stage {
@@ -105,27 +77,6 @@ enum ubdx_moved {
 	UBDX_NR_MOVED,
 };
 
-/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
-struct ubdx_result {
-	blk_status_t status;
-	bool again; /* nothing of it has: it goes back to blk-mq, for another server */
-	unsigned int bytes;
-};
-
-struct ubdx_slot {
-	atomic64_t word; /* seq << 32 | users << 8 | state */
-	struct request *rq;
-	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
-	/* its mode's, if there is anything to do; latched with it */
-	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
-	struct ubdx_result result; /* while ENDING */
-	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
-	u32 start; /* jiffies at T0 */
-	u16 page_offset; /* for the descriptor; latched with the mode */
-	u8 op; /* enum ubdx_op */
-	u8 fallback; /* enum ubdx_fallback */
-} ____cacheline_aligned_in_smp;
-
 /* Of the request with this sequence number; written only while somebody traces. */
 struct ubdx_stamps {
 	u32 seq;
@@ -133,7 +84,7 @@ struct ubdx_stamps {
 	atomic_t moved[UBDX_NR_MOVED]; /* by any number of threads at once */
 };
 
-/* So many requests at once are ended together while somebody traces. */
+/* Largest batch while a tracepoint is enabled. */
 #define UBDX_TRACE_BATCH 32
 
 /* Everything about a request that ubdx_done says; made before the request ends. */
@@ -206,7 +157,7 @@ struct ubdx_server_queue {
 	/* committed, to be ended together; see ubdx_join_batch() */
 	struct io_comp_batch batch ____cacheline_aligned_in_smp;
 	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
-	/* what is to be told of the requests in the batch: the batch's owner's */
+	/* trace records of the requests in the batch; owned like the batch */
 	unsigned int nr_done;
 	struct ubdx_trace_done done[UBDX_TRACE_BATCH];
 	unsigned long window[2]; /* where the server has them mapped, by direction */
@@ -258,118 +209,23 @@ struct ubdx_dev {
 	struct ubdx_queue **queues;
 };
 
-/* ---- slots ---- */
-
-/* Does the request in it move data between its pages and the server? */
-static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
+/* Has the request been out for longer than the server may keep it? */
+static inline bool ubdx_late(const struct ubdx_queue *q, u32 age)
 {
-	return slot->op <= UBDX_OP_WRITE;
-}
-
-#define UBDX_SLOT_STATE 0xffULL
-#define UBDX_SLOT_USER 0x100ULL
-#define UBDX_SLOT_USERS 0xffffff00ULL
-
-/* Of a slot without users. */
-static inline u64 ubdx_slot_word(u32 seq, enum ubdx_slot_state state)
-{
-	return (u64)seq << 32 | state;
-}
-
-static inline u32 ubdx_slot_seq(const struct ubdx_slot *slot)
-{
-	return atomic64_read(&slot->word) >> 32;
-}
-
-static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
-{
-	return atomic64_read(&slot->word) & UBDX_SLOT_STATE;
-}
-
-/* Take the request with this number if it is in state @from, unused. Only one caller succeeds. */
-static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
-{
-	s64 old = ubdx_slot_word(seq, from);
-
-	return atomic64_try_cmpxchg(&slot->word, &old, ubdx_slot_word(seq, UBDX_SLOT_CLAIMED));
-}
-
-/* The same with its users, if it has any. Who does this ends it by ubdx_finish(). */
-static inline bool ubdx_slot_claim_used(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
-{
-	s64 old = atomic64_read(&slot->word);
-
-	do {
-		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != from)
-			return false;
-	} while (!atomic64_try_cmpxchg(&slot->word, &old, old - from + UBDX_SLOT_CLAIMED));
-	return true;
-}
-
-/* The owner leaves it to its users. False: there is none left, it stays the owner's. */
-static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
-{
-	s64 old = atomic64_read(&slot->word);
-
-	do {
-		if (!(old & UBDX_SLOT_USERS)) {
-			smp_acquire__after_ctrl_dep(); /* what they have left in the slot */
-			return false;
-		}
-	} while (!atomic64_try_cmpxchg(&slot->word, &old,
-				       old - UBDX_SLOT_CLAIMED + UBDX_SLOT_ENDING));
-	return true;
-}
-
-/* Become a user of the request with this number, if it is at the server. */
-static inline bool ubdx_slot_get(struct ubdx_slot *slot, u32 seq)
-{
-	s64 old = ubdx_slot_word(seq, UBDX_SLOT_SERVER);
-
-	while (!atomic64_try_cmpxchg(&slot->word, &old, old + UBDX_SLOT_USER))
-		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != UBDX_SLOT_SERVER ||
-		    (old & UBDX_SLOT_USERS) == UBDX_SLOT_USERS)
-			return false;
-	return true;
-}
-
-/* Be none any more. True: the request is to end, and is the caller's, who claimed it by this. */
-static inline bool ubdx_slot_put(struct ubdx_slot *slot)
-{
-	s64 next, old = atomic64_read(&slot->word);
-	bool last;
-
-	do {
-		next = old - UBDX_SLOT_USER;
-		last = (next & (UBDX_SLOT_USERS | UBDX_SLOT_STATE)) == UBDX_SLOT_ENDING;
-		if (last)
-			next += UBDX_SLOT_CLAIMED - UBDX_SLOT_ENDING;
-	} while (!atomic64_try_cmpxchg(&slot->word, &old, next));
-	return last;
-}
-
-/* The owner hands it on, with its users. A full barrier. */
-static inline void ubdx_slot_release(struct ubdx_slot *slot, enum ubdx_slot_state to)
-{
-	atomic64_fetch_add((s64)to - UBDX_SLOT_CLAIMED, &slot->word);
-}
-
-/* For the owner, who sees what those that it has no more have left in the slot. */
-static inline bool ubdx_slot_used(const struct ubdx_slot *slot)
-{
-	return atomic64_read_acquire(&slot->word) & UBDX_SLOT_USERS;
+	return age >= msecs_to_jiffies(q->dev->params.timeout_ms);
 }
 
 /**
- * ubdx_hand_over - let go of a request, unless its server was declared dead: then it stays the caller's.
- * @sq:		queue; this is its task.
+ * ubdx_slot_pass - pass a request on, unless its server is dead.
+ * @sq:		queue; the caller is its task.
  * @slot:	slot, claimed by the caller.
  * @to:		SERVER: the server has it, or may answer it again; QUEUED: it is on its way.
  *
- * Without preemption this is an RCU read-side critical section, for whose end an abort waits before it looks at slots. So
- * it finds the request; and no other server's request, in this slot later, is ever taken for this one.
+ * Returns false if the server is dead: the request stays the caller's, who ends it.
+ *
+ * Without preemption this is an RCU read-side section, see above.
  */
-static inline bool ubdx_hand_over(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+static inline bool ubdx_slot_pass(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 				  enum ubdx_slot_state to)
 {
 	bool alive;
@@ -377,7 +233,7 @@ static inline bool ubdx_hand_over(struct ubdx_server_queue *sq, struct ubdx_slot
 	preempt_disable();
 	alive = !READ_ONCE(sq->dead);
 	if (likely(alive))
-		ubdx_slot_release(slot, to);
+		ubdx_slot_move(slot, to);
 	preempt_enable();
 	return alive;
 }
@@ -434,17 +290,20 @@ void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info);
 
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
 int ubdx_tag_set_init(struct ubdx_dev *dev);
-void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
+
+/* ---- end.c: how requests end ---- */
+
 void ubdx_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res, bool more);
 void ubdx_end_waiting(struct ubdx_server_queue *sq);
+void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
-void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool seen);
+void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered);
 void ubdx_abort_queue(struct ubdx_queue *q);
 void ubdx_abort_batch(struct ubdx_server_queue *sq);
 
 /* ---- access.c: a request's payload, reached from outside ---- */
 
-/* A user of a request; see above. */
+/* A user of a request, see slot.h. */
 struct ubdx_use {
 	struct ubdx_queue *q;
 	struct ubdx_slot *slot;

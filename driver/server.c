@@ -120,7 +120,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	 * get in between of.
 	 */
 	blk_mq_wait_quiesce_done(&srv->dev->tag_set);
-	smp_mb(); /* pairs with ubdx_slot_release() and ubdx_park() */
+	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */
 
 	for (i = 0; i < srv->nr_queues; i++)
 		if (READ_ONCE(srv->queues[i]->q->sq) == srv->queues[i])

@@ -17,7 +17,7 @@
  * @mode:	enum ubdx_xfer_mode.
  * @deliver:	make the payload reachable for the server, in its task, before it is told of the
  *		request. Returns 0, or a negative errno, which fails the request. May sleep; if that
- *		is for long, not with the request in hand: see ubdx_hand_over().
+ *		is for long, not with the request in hand: see ubdx_slot_pass().
  * @commit:	the server is done with the first @bytes of the request (a READ's are to be
  *		moved into its pages). In its task; may sleep, as above. Returns how many are good,
  *		at most @bytes, or a negative errno.

@@ -32,7 +32,7 @@ static int ubdx_copy_fault_in(struct ubdx_server_queue *sq, struct ubdx_slot *sl
 	unsigned int noio;
 	int ret;
 
-	if (!ubdx_hand_over(sq, slot, from)) {
+	if (!ubdx_slot_pass(sq, slot, from)) {
 		ubdx_abort(sq->q, slot, !out);
 		return -ENODEV;
 	}
@@ -41,7 +41,7 @@ static int ubdx_copy_fault_in(struct ubdx_server_queue *sq, struct ubdx_slot *sl
 	noio = memalloc_noio_save(); /* or it might have to wait for the request */
 	ret = ubdx_fault_in(out, iter, iov_iter_count(iter), idle);
 	memalloc_noio_restore(noio);
-	return ubdx_slot_claim_used(slot, seq, from) ? ret : -ENODEV;
+	return ubdx_slot_claim(slot, seq, from) ? ret : -ENODEV;
 }
 
 static noinline int ubdx_copy_rest(struct ubdx_server_queue *sq, struct ubdx_slot *slot,

@@ -1,3 +1,3 @@
 # test: windows
-# file: driver/blk.c
+# file: driver/end.c
 /^void ubdx_abort_batch/,/^}/s/ubdx_end_batch(sq);//

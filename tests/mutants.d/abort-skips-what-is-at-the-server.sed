@@ -1,3 +1,3 @@
 # test: death
-# file: driver/blk.c
-/^void ubdx_abort_queue/,/^}/s/ubdx_slot_claim_used(slot, seq, UBDX_SLOT_SERVER)/false/
+# file: driver/end.c
+/^void ubdx_abort_queue/,/^}/s/ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER)/false/

@@ -1,3 +1,3 @@
 # test: death
-# file: driver/blk.c
+# file: driver/end.c
 /^void ubdx_abort_queue/,/^}/s/ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED)/false/

@@ -1,3 +1,3 @@
 # test: uapi
-# file: driver/blk.c
+# file: driver/end.c
 s/if (unlikely(res <= 0))/if (unlikely(res < 0))/

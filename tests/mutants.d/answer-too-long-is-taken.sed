@@ -1,3 +1,3 @@
 # test: uapi
-# file: driver/blk.c
+# file: driver/end.c
 s/unlikely(res > bytes)/false/

@@ -1,3 +1,3 @@
 # test: operations
-# file: driver/blk.c
+# file: driver/end.c
 s/counter->requests++;/counter->requests += 2;/

@@ -1,3 +1,3 @@
 # test: death-matrix
-# file: driver/blk.c
-s/(!seen || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)/1/
+# file: driver/end.c
+s/(!delivered || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)/1/

@@ -1,3 +1,3 @@
 # test: recovery
-# file: driver/blk.c
-s/(!seen || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)/false/
+# file: driver/end.c
+s/(!delivered || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)/false/

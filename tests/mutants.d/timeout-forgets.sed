@@ -1,3 +1,3 @@
 # test: death
-# file: driver/blk.c
-s/bool late = ubdx_late(q, ubdx_age(slot));/const bool late = false;/
+# file: driver/end.c
+s/bool late = ubdx_late(q, ubdx_slot_age(slot));/const bool late = false;/

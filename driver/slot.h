@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * slot.h - the slot of a tag: the request that holds the tag, and who owns that request.
+ *
+ * One atomic word holds the state, the number of users and the sequence number:
+ *
+ *	seq << 32 | users << 8 | state
+ *
+ * To claim a request is to exchange the word. So a request has one owner, and a claim fails if the
+ * slot holds another request than the caller means.
+ *
+ * Users are threads that access the request's payload concurrently (access.c): a pread, a page fault
+ * that fills a window, buffers in a pipe. A thread becomes a user only in state SERVER. While a
+ * request has users it doesn't end: its pages stay as they are, and so do the slot's rq, op and xfer.
+ * Users drop their reference in bounded time: they never wait for a page fault of the server's
+ * memory, nor for memory that only the end of a request would free. Pipe buffers are the exception;
+ * the mode's @cut revokes them (xfer.h). So an abort waits for no user.
+ *
+ *	from	 to	  by, and when						context
+ *	IDLE	 QUEUED	  queue_rq(s): a new request, with the next seq		atomic, RCU
+ *	QUEUED	 CLAIMED  the server's task, to deliver; an abort		process
+ *	CLAIMED	 QUEUED	  the server's task: delivery waits for its buffer	process, RCU
+ *	CLAIMED	 SERVER	  the server's task: delivered, or a commit waits for
+ *			  its buffer						process, RCU
+ *	SERVER	 CLAIMED  the server's task, to commit; an abort		process, RCU
+ *	SERVER	 SERVER	  any thread of the server: one user more or less	process
+ *	CLAIMED	 ENDING	  the owner, who finds users; the result is stored	process
+ *	ENDING	 CLAIMED  the last user, who then ends the request		process
+ *	CLAIMED	 IDLE	  the owner, who ends the request or requeues it	process
+ *
+ * "RCU" is a read-side section in which the caller has seen that the server isn't dead, see
+ * ubdx_server_abort().
+ */
+#ifndef UBDX_SLOT_H
+#define UBDX_SLOT_H
+
+#include <linux/atomic.h>
+#include <linux/blk_types.h>
+#include <linux/jiffies.h>
+
+#include "uapi/ubdx.h"
+
+struct request;
+struct ubdx_server;
+struct ubdx_server_queue;
+struct ubdx_xfer_ops;
+
+enum ubdx_slot_state {
+	/* No request. queue_rq owns the slot as soon as blk-mq has given out the tag. */
+	UBDX_SLOT_IDLE,
+	/*
+	 * Published: on its way to the server's task, or put back there while the server's buffer is
+	 * faulted in. The server doesn't know of it. Nobody owns it, and it can be claimed. No users.
+	 */
+	UBDX_SLOT_QUEUED,
+	/*
+	 * At the server, which has not answered, or whose commit waits for a page fault. Nobody owns
+	 * it, and it can be claimed. Only here can a thread become a user.
+	 */
+	UBDX_SLOT_SERVER,
+	/*
+	 * The claimant owns it: the server's task, which delivers or commits, an abort, or the last
+	 * user. The owner passes it on or ends it, in bounded time.
+	 */
+	UBDX_SLOT_CLAIMED,
+	/* The claimant found users and has stored the result. The last user ends it. */
+	UBDX_SLOT_ENDING,
+};
+
+/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
+struct ubdx_result {
+	blk_status_t status;
+	bool requeue; /* it was not served, and waits for another server */
+	unsigned int bytes;
+};
+
+struct ubdx_slot {
+	atomic64_t word; /* seq << 32 | users << 8 | state */
+	struct request *rq;
+	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
+	/* xfer->deliver, or NULL if there is nothing to do for this request; latched with xfer */
+	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
+	struct ubdx_result result; /* while ENDING */
+	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
+	u32 start; /* jiffies at T0 */
+	u16 page_offset; /* for the descriptor; latched with the mode */
+	u8 op; /* enum ubdx_op */
+	u8 fallback; /* enum ubdx_fallback */
+} ____cacheline_aligned_in_smp;
+
+/* Does the request move data between its pages and the server? */
+static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
+{
+	return slot->op <= UBDX_OP_WRITE;
+}
+
+/*
+ * For how many jiffies the request has been out. Start is read first: if the slot is reused
+ * meanwhile, the age comes out small.
+ */
+static inline u32 ubdx_slot_age(const struct ubdx_slot *slot)
+{
+	u32 start = READ_ONCE(slot->start);
+
+	return (u32)jiffies - start;
+}
+
+#define UBDX_SLOT_STATE 0xffULL
+#define UBDX_SLOT_USER 0x100ULL
+#define UBDX_SLOT_USERS 0xffffff00ULL
+
+/* Of a slot without users. */
+static inline u64 ubdx_slot_word(u32 seq, enum ubdx_slot_state state)
+{
+	return (u64)seq << 32 | state;
+}
+
+static inline u32 ubdx_slot_seq(const struct ubdx_slot *slot)
+{
+	return atomic64_read(&slot->word) >> 32;
+}
+
+static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
+{
+	return atomic64_read(&slot->word) & UBDX_SLOT_STATE;
+}
+
+/* IDLE to QUEUED. The caller has filled in the slot. */
+static inline void ubdx_slot_begin(struct ubdx_slot *slot)
+{
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
+}
+
+/**
+ * ubdx_slot_claim - become the owner of a request, with its users if it has any.
+ * @slot:	slot.
+ * @seq:	the request's sequence number.
+ * @from:	QUEUED or SERVER.
+ *
+ * Returns false if the slot holds another request, or this one in another state. Of several callers
+ * only one succeeds.
+ */
+static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
+{
+	s64 old = ubdx_slot_word(seq, from); /* most requests have no users */
+
+	while (!atomic64_try_cmpxchg(&slot->word, &old, old - from + UBDX_SLOT_CLAIMED))
+		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != from)
+			return false;
+	return true;
+}
+
+/* CLAIMED to QUEUED or SERVER, with its users. A full barrier. See ubdx_slot_pass(). */
+static inline void ubdx_slot_move(struct ubdx_slot *slot, enum ubdx_slot_state to)
+{
+	atomic64_fetch_add((s64)to - UBDX_SLOT_CLAIMED, &slot->word);
+}
+
+/* CLAIMED to IDLE. The request that was in the slot is still the caller's, who ends it. */
+static __always_inline struct request *ubdx_slot_vacate(struct ubdx_slot *slot)
+{
+	struct request *rq = slot->rq;
+
+	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot), UBDX_SLOT_IDLE));
+	return rq;
+}
+
+/* CLAIMED to ENDING. Returns false if no user is left: the request stays the caller's. */
+static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
+{
+	s64 old = atomic64_read(&slot->word);
+
+	do {
+		if (!(old & UBDX_SLOT_USERS)) {
+			/* what the users have left in the slot */
+			smp_acquire__after_ctrl_dep();
+			return false;
+		}
+	} while (!atomic64_try_cmpxchg(&slot->word, &old,
+				       old - UBDX_SLOT_CLAIMED + UBDX_SLOT_ENDING));
+	return true;
+}
+
+/* For the owner: has the request users? If not, what they left in the slot is visible. */
+static inline bool ubdx_slot_used(const struct ubdx_slot *slot)
+{
+	return atomic64_read_acquire(&slot->word) & UBDX_SLOT_USERS;
+}
+
+/* Become a user of the request with this number. Returns false if it isn't at the server. */
+static inline bool ubdx_slot_get(struct ubdx_slot *slot, u32 seq)
+{
+	s64 old = ubdx_slot_word(seq, UBDX_SLOT_SERVER);
+
+	while (!atomic64_try_cmpxchg(&slot->word, &old, old + UBDX_SLOT_USER))
+		if ((u32)(old >> 32) != seq || (old & UBDX_SLOT_STATE) != UBDX_SLOT_SERVER ||
+		    (old & UBDX_SLOT_USERS) == UBDX_SLOT_USERS)
+			return false;
+	return true;
+}
+
+/*
+ * Drop a user reference. Returns true for the last user of an ENDING request: the caller owns the
+ * request now, and must end it.
+ */
+static inline bool ubdx_slot_put(struct ubdx_slot *slot)
+{
+	s64 next, old = atomic64_read(&slot->word);
+	bool last;
+
+	do {
+		next = old - UBDX_SLOT_USER;
+		last = (next & (UBDX_SLOT_USERS | UBDX_SLOT_STATE)) == UBDX_SLOT_ENDING;
+		if (last)
+			next += UBDX_SLOT_CLAIMED - UBDX_SLOT_ENDING;
+	} while (!atomic64_try_cmpxchg(&slot->word, &old, next));
+	return last;
+}
+
+#endif /* UBDX_SLOT_H */
