@@ -28,7 +28,7 @@ PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
 .PHONY: help run check figures reports summary counts run-quick test test-debug test-asan \
-	test-mutants fuzz lint format host lab driver pause unstamped userspace ebpf guest guests all module tools install \
+	test-mutants fuzz lint format host lab driver pause variants userspace ebpf guest guests all module tools install \
 	install-tools uninstall dkms clean clean-lab
 
 help: ## show the targets
@@ -109,14 +109,21 @@ pause: driver
 	@mkdir -p $(B)/pause && cp -u tests/pause/* $(B)/pause
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/pause
 
-# The driver without its stamps, to measure what they cost while nobody traces. Only `make guests` takes the time for it.
-unstamped: driver
-	@rm -rf $(B)/unstamped.new && cp -r driver $(B)/unstamped.new
-	@sed -i 's/static_branch_unlikely(&ubdx_traced)/false/' $(B)/unstamped.new/*.[ch]
-	@cd $(B)/unstamped.new && find . -type f | while read -r f; do \
-		cmp -s "$$f" "../unstamped/$$f" || install -D -m 644 "$$f" "../unstamped/$$f"; done
-	@rm -rf $(B)/unstamped.new
-	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/unstamped
+# The driver, changed by a sed script. $(1): name; $(2): script; $(3): files.
+define variant
+	@rm -rf $(B)/$(1).new && cp -r driver $(B)/$(1).new
+	@cd $(B)/$(1).new && sed -i $(2) $(3)
+	@cd $(B)/$(1).new && find . -type f | while read -r f; do \
+		cmp -s "$$f" "../$(1)/$$f" || install -D -m 644 "$$f" "../$(1)/$$f"; done
+	@rm -rf $(B)/$(1).new
+	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/$(1)
+endef
+
+# Only `make guests` takes the time for these: the driver without its stamps, to measure what they cost while nobody
+# traces; and for a kernel that lacks a transfer mode.
+variants: driver
+	$(call variant,unstamped,'s/static_branch_unlikely(&ubdx_traced)/false/',*.[ch])
+	$(call variant,lacking,'/= &ubdx_xfer_map/d',xfer.c)
 
 userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1)
@@ -125,11 +132,11 @@ ebpf: userspace ## build ubdx-trace
 	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1) \
 		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(EKERNEL))/build/vmlinux'
 
-guest: driver pause userspace ebpf $(if $(UNSTAMPED),unstamped) ## gather what goes to /ubdx in the guest
+guest: driver pause userspace ebpf $(if $(VARIANTS),variants) ## gather what goes to /ubdx in the guest
 	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(B)/pause/*.ko $(GUEST)
-	@$(if $(UNSTAMPED),cp $(B)/unstamped/ubdx.ko $(GUEST)/ubdx-unstamped.ko)
+	@$(if $(VARIANTS),for variant in unstamped lacking; do cp $(B)/$$variant/ubdx.ko $(GUEST)/ubdx-$$variant.ko; done)
 	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/* $(GUEST)/bin
 	@cp $(U)/tests/servers.t $(GUEST)/bin/servers
 	@cp -r tests $(GUEST)
@@ -137,7 +144,7 @@ guest: driver pause userspace ebpf $(if $(UNSTAMPED),unstamped) ## gather what g
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
 
 guests:
-	@for kernel in $(KERNELS); do $(MAKE) --no-print-directory guest KERNEL=$$kernel UNSTAMPED=1 || exit; done
+	@for kernel in $(KERNELS); do $(MAKE) --no-print-directory guest KERNEL=$$kernel VARIANTS=1 || exit; done
 
 # ---- this machine: build as the user that owns the sources, then install as root ----
 

@@ -92,7 +92,7 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
 	}
-	sq->q->failed++;
+	this_cpu_inc(sq->q->counts->failed);
 	ubdx_park(&t->cmd, cmd);
 	ubdx_end(sq->q, slot, (struct ubdx_result){ .status = BLK_STS_IOERR });
 	ubdx_parked(sq, &t->cmd, issue_flags);

@@ -46,6 +46,7 @@
 #include <linux/kref.h>
 #include <linux/llist.h>
 #include <linux/mmu_notifier.h>
+#include <linux/percpu.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -104,10 +105,28 @@ struct ubdx_trace_done {
 	u32 moved[UBDX_NR_MOVED];
 };
 
-/* Written by the queue's server task only; read at any time. */
+/* Sizes of tables that are indexed by enums of the UAPI. */
+#define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
+#define UBDX_NR_XFER (UBDX_XFER_SPLICE + 1)
+#define UBDX_NR_FALLBACKS (UBDX_FALLBACK_SLAB + 1)
+#define UBDX_NR_RECOVERY (UBDX_RECOVERY_REISSUE + 1)
+
 struct ubdx_counter {
 	u64 requests;
 	u64 bytes;
+};
+
+/*
+ * A device's counters, one set a CPU. Any number of writers in any context, by this_cpu_add(); shown
+ * in sysfs, which adds up the CPUs' sets (ubdx_counts_sum()). Only u64s.
+ */
+struct ubdx_counts {
+	struct ubdx_counter done[UBDX_NR_XFER][UBDX_NR_OPS];
+	u64 failed; /* ended with an error by the server */
+	u64 aborted; /* ended because the server is gone */
+	u64 reissued; /* to be served by another server */
+	u64 moved[UBDX_NR_MOVED];
+	u64 fallbacks[UBDX_NR_FALLBACKS]; /* requests the device's mode couldn't carry */
 };
 
 struct ubdx_queue {
@@ -119,14 +138,7 @@ struct ubdx_queue {
 	unsigned int block_mask; /* logical block size - 1 */
 	const u8 *ops; /* what the device serves, see ubdx_ops */
 	struct ubdx_stamps *stamps; /* one a tag */
-
-	/* written with every commit, while the above is read with every queue_rq */
-	struct ubdx_counter done[UBDX_NR_XFER][UBDX_NR_OPS] ____cacheline_aligned_in_smp;
-	u64 failed; /* ended with an error by the server */
-	atomic64_t aborted; /* ended because the server is gone */
-	atomic64_t reissued; /* to be served by another server */
-	atomic64_t moved[UBDX_NR_MOVED];
-	atomic64_t fallbacks[UBDX_NR_FALLBACKS]; /* requests the device's mode couldn't carry */
+	struct ubdx_counts __percpu *counts; /* the device's */
 	struct ubdx_slot slots[];
 };
 
@@ -207,6 +219,7 @@ struct ubdx_dev {
 	bool xfer_pinned;
 
 	struct ubdx_queue **queues;
+	struct ubdx_counts __percpu *counts;
 };
 
 /* Has the request been out for longer than the server may keep it? */

@@ -226,6 +226,7 @@ static void ubdx_queues_free(struct ubdx_dev *dev)
 	for (i = 0; dev->queues && i < dev->params.nr_queues; i++)
 		ubdx_queue_free(dev->queues[i]);
 	kfree(dev->queues);
+	free_percpu(dev->counts);
 }
 
 static int ubdx_queues_alloc(struct ubdx_dev *dev)
@@ -233,8 +234,9 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 	unsigned int i, depth = dev->params.depth;
 	struct ubdx_queue *q;
 
+	dev->counts = alloc_percpu_gfp(struct ubdx_counts, GFP_KERNEL_ACCOUNT);
 	dev->queues = kcalloc(dev->params.nr_queues, sizeof(*dev->queues), GFP_KERNEL);
-	if (!dev->queues)
+	if (!dev->counts || !dev->queues)
 		return -ENOMEM;
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		int node = ubdx_queue_node(dev, i);
@@ -246,6 +248,7 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 		q->dev = dev;
 		q->qid = i;
 		q->node = node;
+		q->counts = dev->counts;
 		q->block_mask = dev->params.logical_block_size - 1;
 		dev->queues[i] = q;
 		q->stamps = kvcalloc_node(depth, sizeof(*q->stamps), GFP_KERNEL, node);

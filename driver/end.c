@@ -150,7 +150,7 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 /* Back to blk-mq, where it waits for another server. */
 static void ubdx_requeue(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
-	atomic64_inc(&q->reissued);
+	this_cpu_inc(q->counts->reissued);
 	blk_mq_requeue_request(ubdx_slot_vacate(slot), true);
 }
 
@@ -201,7 +201,7 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered)
 		ubdx_finish(q, slot, (struct ubdx_result){ .requeue = true });
 		return;
 	}
-	atomic64_inc(&q->aborted);
+	this_cpu_inc(q->counts->aborted);
 	ubdx_finish(q, slot,
 		    (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
@@ -261,7 +261,7 @@ static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubd
 {
 	struct ubdx_queue *q = sq->q;
 	unsigned int bytes = blk_rq_bytes(slot->rq);
-	struct ubdx_counter *counter;
+	struct ubdx_counter __percpu *counter;
 
 	if (unlikely(res < 0))
 		goto failed;
@@ -290,9 +290,9 @@ static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubd
 		goto failed;
 	}
 
-	counter = &q->done[slot->xfer->mode][slot->op];
-	counter->requests++;
-	counter->bytes += bytes;
+	counter = &q->counts->done[slot->xfer->mode][slot->op];
+	this_cpu_inc(counter->requests);
+	this_cpu_add(counter->bytes, bytes);
 	*result = (struct ubdx_result){ .bytes = bytes };
 	return true;
 
@@ -303,7 +303,7 @@ failed:
 		ubdx_abort(q, slot, true);
 		return false;
 	}
-	q->failed++;
+	this_cpu_inc(q->counts->failed);
 	*result = (struct ubdx_result){ .status = ubdx_status(res) };
 	return true;
 }

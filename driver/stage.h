@@ -118,7 +118,7 @@ static __always_inline void ubdx_stage_released(struct ubdx_queue *q, struct ubd
 static inline void ubdx_moved(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_moved what,
 			      u32 nr)
 {
-	atomic64_add(nr, &q->moved[what]);
+	this_cpu_add(q->counts->moved[what], nr);
 	if (static_branch_unlikely(&ubdx_traced))
 		atomic_add(nr, &q->stamps[slot - q->slots].moved[what]);
 }

@@ -14,15 +14,19 @@ static struct ubdx_dev *to_ubdx(struct device *device)
 	return dev_to_disk(device)->private_data;
 }
 
-/* The sum over a device's queues of an atomic64_t, which is at @offset in each. */
-static u64 ubdx_queues_sum(struct ubdx_dev *dev, size_t offset)
+static void ubdx_counts_sum(struct ubdx_dev *dev, struct ubdx_counts *sum)
 {
+	u64 *to = (u64 *)sum;
 	unsigned int i;
-	u64 sum = 0;
+	int cpu;
 
-	for (i = 0; i < dev->params.nr_queues; i++)
-		sum += atomic64_read((atomic64_t *)((char *)dev->queues[i] + offset));
-	return sum;
+	memset(sum, 0, sizeof(*sum));
+	for_each_possible_cpu(cpu) {
+		const u64 *from = (const u64 *)per_cpu_ptr(dev->counts, cpu);
+
+		for (i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+			to[i] += READ_ONCE(from[i]);
+	}
 }
 
 /*
@@ -105,20 +109,17 @@ static ssize_t counters_show(struct device *device, struct device_attribute *att
 {
 	static const char *const op_names[UBDX_NR_OPS] = { "read", "write", "flush", "discard",
 							   "write_zeroes" };
-	struct ubdx_dev *dev = to_ubdx(device);
-	unsigned int mode, op, i;
+	const struct ubdx_counter *done;
+	struct ubdx_counts sum;
+	unsigned int mode, op;
 	ssize_t len = 0;
 
+	ubdx_counts_sum(to_ubdx(device), &sum);
 	for (mode = 0; mode < UBDX_NR_XFER; mode++) {
-		for (op = 0; op < UBDX_NR_OPS; op++) {
-			u64 requests = 0, bytes = 0;
-
-			for (i = 0; i < dev->params.nr_queues; i++) {
-				requests += READ_ONCE(dev->queues[i]->done[mode][op].requests);
-				bytes += READ_ONCE(dev->queues[i]->done[mode][op].bytes);
-			}
+		for (op = 0; op < UBDX_NR_OPS && ubdx_xfer_name(mode); op++) {
+			done = &sum.done[mode][op];
 			len += sysfs_emit_at(buf, len, "%s %s %llu %llu\n", ubdx_xfer_name(mode),
-					     op_names[op], requests, bytes);
+					     op_names[op], done->requests, done->bytes);
 		}
 	}
 	return len;
@@ -132,22 +133,20 @@ static DEVICE_ATTR_RO(counters);
 static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_dev *dev = to_ubdx(device);
-	u64 failed = 0, aborted = 0, stale = 0, reissued = 0;
+	struct ubdx_server_queue *sq;
+	struct ubdx_counts sum;
 	unsigned int i;
+	u64 stale = 0;
 
+	ubdx_counts_sum(dev, &sum);
 	rcu_read_lock();
 	for (i = 0; i < dev->params.nr_queues; i++) {
-		struct ubdx_queue *q = dev->queues[i];
-		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
-
-		failed += READ_ONCE(q->failed);
-		aborted += atomic64_read(&q->aborted);
-		reissued += atomic64_read(&q->reissued);
+		sq = READ_ONCE(dev->queues[i]->sq);
 		stale += sq ? atomic64_read(&sq->stale) : 0;
 	}
 	rcu_read_unlock();
-	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\nreissued %llu\n", failed,
-			  aborted, stale, reissued);
+	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\nreissued %llu\n",
+			  sum.failed, sum.aborted, stale, sum.reissued);
 }
 static DEVICE_ATTR_RO(errors);
 
@@ -172,17 +171,17 @@ static ssize_t queues_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(queues);
 
-/* Requests that didn't have the device's mode since that couldn't carry them: reason requests */
+/* Requests that the device's mode couldn't carry: reason requests */
 static ssize_t fallbacks_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	struct ubdx_dev *dev = to_ubdx(device);
 	enum ubdx_fallback reason;
+	struct ubdx_counts sum;
 	ssize_t len = 0;
 
+	ubdx_counts_sum(to_ubdx(device), &sum);
 	for (reason = UBDX_FALLBACK_NONE + 1; reason < UBDX_NR_FALLBACKS; reason++)
-		len += sysfs_emit_at(
-			buf, len, "%s %llu\n", ubdx_fallback_name(reason),
-			ubdx_queues_sum(dev, offsetof(struct ubdx_queue, fallbacks[reason])));
+		len += sysfs_emit_at(buf, len, "%s %llu\n", ubdx_fallback_name(reason),
+				     sum.fallbacks[reason]);
 	return len;
 }
 static DEVICE_ATTR_RO(fallbacks);
@@ -195,14 +194,13 @@ static ssize_t moved_show(struct device *device, struct device_attribute *attr, 
 		[UBDX_MOVED_MAPPED] = "mapped_pages", [UBDX_MOVED_FAULTS] = "faults",
 		[UBDX_MOVED_ZAPS] = "zaps",
 	};
-	struct ubdx_dev *dev = to_ubdx(device);
+	struct ubdx_counts sum;
 	unsigned int what;
 	ssize_t len = 0;
 
+	ubdx_counts_sum(to_ubdx(device), &sum);
 	for (what = 0; what < UBDX_NR_MOVED; what++)
-		len += sysfs_emit_at(buf, len, "%s %llu\n", names[what],
-				     ubdx_queues_sum(dev,
-						     offsetof(struct ubdx_queue, moved[what])));
+		len += sysfs_emit_at(buf, len, "%s %llu\n", names[what], sum.moved[what]);
 	return len;
 }
 static DEVICE_ATTR_RO(moved);

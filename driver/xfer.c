@@ -11,6 +11,7 @@
 
 #include "xfer.h"
 
+/* NULL: this kernel lacks the mode, so it is in no list, and no device can have it. */
 static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
 	[UBDX_XFER_COPY] = &ubdx_xfer_copy,
 	[UBDX_XFER_USER] = &ubdx_xfer_user,
@@ -31,8 +32,11 @@ u64 ubdx_xfer_supported(void)
 	return mask;
 }
 
+/* NULL: there is no such mode on this kernel. */
 const char *ubdx_xfer_name(unsigned int mode)
 {
+	if (mode >= ARRAY_SIZE(ubdx_xfer_table) || !ubdx_xfer_table[mode])
+		return NULL;
 	return ubdx_xfer_table[mode]->name;
 }
 
@@ -83,7 +87,7 @@ const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubd
 {
 	slot->fallback = reason;
 	slot->deliver = ubdx_xfer_user.deliver;
-	atomic64_inc(&q->fallbacks[reason]);
+	this_cpu_inc(q->counts->fallbacks[reason]);
 	return &ubdx_xfer_user;
 }
 
@@ -168,7 +172,7 @@ int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode)
 {
 	int ret = 0;
 
-	if (mode >= ARRAY_SIZE(ubdx_xfer_table) || !ubdx_xfer_table[mode])
+	if (!ubdx_xfer_name(mode))
 		return -EINVAL;
 
 	spin_lock(&dev->xfer_lock);

@@ -81,7 +81,7 @@ static const struct {
 	{ M_ZAPS, "zaps", "events", "times that pages were taken out" },
 };
 
-static const char *const op_names[UBDX_NR_OPS] = {
+static const char *const op_names[] = {
 	[UBDX_OP_READ] = "read",
 	[UBDX_OP_WRITE] = "write",
 	[UBDX_OP_FLUSH] = "flush",
@@ -91,21 +91,21 @@ static const char *const op_names[UBDX_NR_OPS] = {
 
 const char *op_name(unsigned int op)
 {
-	return op < UBDX_NR_OPS ? op_names[op] : "?";
+	return op < ARRAY_SIZE(op_names) ? op_names[op] : "?";
 }
 
 int op_by_name(const char *name)
 {
 	unsigned int i;
 
-	for (i = 0; i < UBDX_NR_OPS; i++)
+	for (i = 0; i < ARRAY_SIZE(op_names); i++)
 		if (!strcmp(name, op_names[i]))
 			return i;
 	return -EINVAL;
 }
 
 /* As in /sys/block/NAME/ubdx/fallbacks. */
-static const char *const fallback_names[UBDX_NR_FALLBACKS] = {
+static const char *const fallback_names[] = {
 	[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
 	[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
 	[UBDX_FALLBACK_SLAB] = "slab",
@@ -113,7 +113,7 @@ static const char *const fallback_names[UBDX_NR_FALLBACKS] = {
 
 static const char *fallback_name(unsigned int reason)
 {
-	return reason < UBDX_NR_FALLBACKS ? fallback_names[reason] : "?";
+	return reason < ARRAY_SIZE(fallback_names) ? fallback_names[reason] : "?";
 }
 
 static const char *mode_name(unsigned int mode)

@@ -27,6 +27,10 @@
 
 #include "lib.h"
 
+/* Sizes of tables that are indexed by enums of the UAPI. */
+#define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
+#define UBDX_NR_XFER (UBDX_XFER_SPLICE + 1)
+
 /* In place of a result: one SQE from ubdx_io_sqe() is under way; resume() gets its CQE. */
 #define UBDX_ASYNC INT64_MIN
 

@@ -69,7 +69,6 @@ enum ubdx_op {
 	UBDX_OP_FLUSH = 2,
 	UBDX_OP_DISCARD = 3,
 	UBDX_OP_WRITE_ZEROES = 4,
-	UBDX_NR_OPS = 5,
 };
 
 /*
@@ -107,7 +106,6 @@ enum ubdx_xfer_mode {
 	 * off from them: reading the pipe is -EIO then. What UBDX_XFER_USER offers works, too.
 	 */
 	UBDX_XFER_SPLICE = 3,
-	UBDX_NR_XFER = 4,
 };
 
 #define UBDX_XFER_NAME_LEN 16
@@ -124,7 +122,6 @@ enum ubdx_fallback {
 	UBDX_FALLBACK_LONG = 3, /* MAP, the same: it has more pages than the tag's place */
 	UBDX_FALLBACK_SLAB =
 		4, /* SPLICE: it has pages that can't be in a pipe, such as a journal's */
-	UBDX_NR_FALLBACKS = 5,
 };
 
 /*
@@ -360,7 +357,6 @@ enum ubdx_recovery {
 	UBDX_RECOVERY_FAIL = 0,
 	UBDX_RECOVERY_QUEUE = 1,
 	UBDX_RECOVERY_REISSUE = 2,
-	UBDX_NR_RECOVERY
 };
 
 /**

@@ -1,3 +1,3 @@
 # test: operations
 # file: driver/end.c
-s/counter->requests++;/counter->requests += 2;/
+s/this_cpu_inc(counter->requests);/this_cpu_add(counter->requests, 2);/

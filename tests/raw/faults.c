@@ -31,7 +31,7 @@
 
 #define BYTES (64U << 10)
 #define AT (1 << 20) /* the partition scan is elsewhere */
-#define ALL_MODES ((1U << UBDX_NR_XFER) - 1)
+#define ALL_MODES ((1U << RAW_NR_XFER) - 1)
 #define MAX_SITES 200
 
 static const char *module_path;
@@ -482,7 +482,7 @@ static int map_payload(const struct ubdx_desc *d, char *buf)
 	return BYTES;
 }
 
-static int (*const payload[UBDX_NR_XFER])(const struct ubdx_desc *d, char *buf) = {
+static int (*const payload[RAW_NR_XFER])(const struct ubdx_desc *d, char *buf) = {
 	[UBDX_XFER_COPY] = copy_payload,
 	[UBDX_XFER_USER] = user_payload,
 	[UBDX_XFER_MAP] = map_payload,
@@ -688,7 +688,7 @@ static void client_faults(const char *mode, bool write)
 
 static void requests(void)
 {
-	static const char *const names[UBDX_NR_XFER] = { "copy", "user", "map", "splice" };
+	static const char *const names[RAW_NR_XFER] = { "copy", "user", "map", "splice" };
 	unsigned int mode, write;
 
 	if (prepare_live())
@@ -696,7 +696,7 @@ static void requests(void)
 	if (map_windows())
 		bail("windows: %s", strerror(errno));
 	bdev = raw_bdev(&raw, O_RDWR);
-	for (mode = 0; mode < UBDX_NR_XFER; mode++) {
+	for (mode = 0; mode < RAW_NR_XFER; mode++) {
 		struct ubdx_set order = { .id = raw.add.id, .xfer = mode };
 
 		if (ioctl(raw.ctl, UBDX_IOC_SET, &order))

@@ -23,6 +23,8 @@
 
 #include "../../driver/uapi/ubdx.h"
 
+#define FUZZ_NR_XFER (UBDX_XFER_SPLICE + 1)
+
 #define FUZZ_IDS 8 /* devices have numbers below this, so that actors meet */
 #define FUZZ_ACTORS_PER_ROUND 1000 /* actor number = round * this + n */
 

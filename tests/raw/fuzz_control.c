@@ -120,7 +120,7 @@ static void act_info(struct actor *a)
 
 static void act_set(struct actor *a)
 {
-	static const uint32_t modes[] = { UBDX_XFER_COPY, UBDX_SET_XFER_DEFAULT, UBDX_NR_XFER, 31,
+	static const uint32_t modes[] = { UBDX_XFER_COPY, UBDX_SET_XFER_DEFAULT, FUZZ_NR_XFER, 31,
 					  64 };
 	struct ubdx_set set = { .id = some_id(a), .xfer = PICK(a, modes) };
 

@@ -101,7 +101,7 @@ static void add_random(struct ubdx_add *add, struct rng *rng, bool trusted)
 	*add = (struct ubdx_add){
 		.version = UBDX_VERSION,
 		.id = rng_below(rng, FUZZ_IDS + 1) - 1,
-		.xfer_modes = trusted ? (1 << UBDX_NR_XFER) - 1 : 1 << UBDX_XFER_COPY,
+		.xfer_modes = trusted ? (1 << FUZZ_NR_XFER) - 1 : 1 << UBDX_XFER_COPY,
 		.params = {
 			.dev_sectors = 8 << rng_below(rng, 14),
 			.nr_queues = 1 + rng_below(rng, MAX_QUEUES),
@@ -143,7 +143,7 @@ static int add_and_open(struct server *s)
 /* Everything from ADD to START. Other actors are at it too, so any of it can fail. */
 static int setup(struct actor *a, struct server *s)
 {
-	struct ubdx_set set = { .xfer = below(a, UBDX_NR_XFER) };
+	struct ubdx_set set = { .xfer = below(a, FUZZ_NR_XFER) };
 	unsigned int i, tries;
 	int ret;
 

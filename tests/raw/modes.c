@@ -636,7 +636,7 @@ static void untrusted(void)
 	struct ubdx_info info;
 
 	raw_defaults(&raw);
-	raw.add.xfer_modes = (1 << UBDX_NR_XFER) - 1;
+	raw.add.xfer_modes = (1 << RAW_NR_XFER) - 1;
 	if (raw_add(&raw))
 		bail("add");
 	set = (struct ubdx_set){ .id = raw.add.id, .xfer = UBDX_XFER_USER };

@@ -16,6 +16,7 @@
 #include "../../driver/uapi/ubdx.h"
 
 #define RAW_BUF_BYTES (256U << 10) /* also max_io_bytes of raw_add()'s devices */
+#define RAW_NR_XFER (UBDX_XFER_SPLICE + 1)
 
 struct raw {
 	int ctl;

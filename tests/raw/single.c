@@ -54,7 +54,7 @@ void begin(unsigned int mode, unsigned int timeout_ms, unsigned int recovery)
 	int ret;
 
 	raw_defaults(&raw);
-	raw.add.xfer_modes = (1 << UBDX_NR_XFER) - 1;
+	raw.add.xfer_modes = (1 << RAW_NR_XFER) - 1;
 	raw.add.params.timeout_ms = timeout_ms;
 	raw.add.params.recovery = recovery;
 	ret = raw_add(&raw) ?: raw_open(&raw) ?: raw_queue_init(&raw, &q, 0) ?: raw_fetch_all(&q);

@@ -55,7 +55,7 @@ static void control(void)
 	REFUSED(-EINVAL, add->reserved = 1);
 	REFUSED(-EINVAL, add->params.reserved[1] = 1);
 	REFUSED(-EINVAL, add->params.reserved0 = 1);
-	REFUSED(-EINVAL, add->params.recovery = UBDX_NR_RECOVERY);
+	REFUSED(-EINVAL, add->params.recovery = UBDX_RECOVERY_REISSUE + 1);
 	REFUSED(-EINVAL, add->id = -2);
 	REFUSED(-EINVAL, add->id = 1 << 30);
 	REFUSED(-EINVAL, add->params.depth = UBDX_MAX_DEPTH + 1);

@@ -102,4 +102,26 @@ is "$(<"$sys/ubdx/state")" live "state"
 is "$(ps -o comm= -p "$(<"$sys/ubdx/server_pid")")" ubdx "server_pid"
 is "$(cd "$sys/ubdx" && stat -c '%a %n' -- * | grep -v ^444)" "644 xfer" "only xfer can be written"
 
+# ---- a kernel that lacks a mode ----
+
+if [[ -e ubdx-lacking.ko ]]; then
+	del --all
+	unload
+	insmod ubdx-lacking.ko
+	add --target null --size 1M --queues 1 --depth 8
+	is "$(ubdx features --json | jq -r '.driver_xfer_modes | join(" ")')" "copy user splice" "features doesn't have it"
+	is "$(ubdx info --json "$dev" | jq -r '.xfer')" copy "info does without it"
+	is "$(mode)" "[copy] user splice / copy" "nor has the device's list"
+	ok "the parameter refuses it" invalid "$PARAMETERS/xfer" map
+	ok "so does the device's file" invalid "$sys/ubdx/xfer" map
+	fails "and ubdx set" ubdx set --xfer map "$dev"
+	fails "and ubdx add" ubdx add --target null --size 1M --xfer map
+	for file in "$sys"/ubdx/* "$PARAMETERS"/*; do
+		ok "${file##*/} can be read" grep -q . "$file"
+	done
+	is "$(cut -d' ' -f1 "$sys/ubdx/counters" | uniq | xargs)" "copy user splice" "there are counters of the others"
+else
+	skip "a kernel that lacks a mode" "ubdx-lacking.ko was not built"
+fi
+
 finish

@@ -95,7 +95,7 @@ static int parse_recovery(const struct command *self, const struct add_args *a, 
 	*recovery = 0;
 	if (!a->recovery)
 		return -1;
-	for (; *recovery < UBDX_NR_RECOVERY; ++*recovery)
+	for (; ubdx_recovery_name(*recovery); ++*recovery)
 		if (!strcmp(a->recovery, ubdx_recovery_name(*recovery)))
 			return -1;
 	return cli_usage(self, "--recovery must be fail, queue or reissue, not %s", a->recovery);
