@@ -48,8 +48,8 @@ class Figures:
 
     def __init__(self, results: dict, replicates: dict) -> None:
         self.rows = results["rows"]
-        self.per_kib = results["copy_instructions_per_kib"]
         self.means = replicates["rows"]
+        self.per_kib = replicates["copy_instructions_per_kib"]
         self.boots = replicates["replicates"]
         self.comparisons = replicates.get("comparisons", 0)
 
@@ -59,12 +59,16 @@ class Figures:
     def null(self, mode: str, rw: str, depth: int, size: str) -> float:
         return self.cost(f"ubdx-null-{mode}", rw, depth, size)
 
+    def mean(self, row: str, rw: str, depth: int, size: str) -> float:
+        """The same as cost(), of the replicates."""
+        return self.means[row]["cells"][f"rand{rw}.{depth}.{size}"]["above_floor"]
+
     def untouched(self, depth: int) -> list[float]:
         """What the untouched modes cost above the floor at a queue depth, at all sizes."""
-        return [self.cost(row, rw, depth, size) for row, rw, size in UNTOUCHED]
+        return [self.mean(row, rw, depth, size) for row, rw, size in UNTOUCHED]
 
     def copies(self) -> list[float]:
-        return [self.null("copy", "write", 32, size) for size in SIZES]
+        return [self.mean("ubdx-null-copy", "write", 32, size) for size in SIZES]
 
     def against_best(self, depth: int) -> str:
         """How the untouched modes compare with ublk's best at a queue depth, in words."""

@@ -17,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 import figure
-from figure import PANELS, STAGES
+from figure import PANELS, STAGES, TOUCHES
 from results import parse_options, provenance, write_json
 
 NOTE = (
@@ -78,7 +78,7 @@ def collect(raw: Path) -> dict:
     rows = {}
     for name in names:
         mode, touch = name.split(".")
-        rows[name] = {"mode": mode, "touch": touch, "label": f"{mode}, touched: {touch}",
+        rows[name] = {"mode": mode, "touch": touch, "label": f"{mode}, {TOUCHES[touch]}",
                       "cells": read_mode(raw / f"{name}.json")}
     return {"note": NOTE, "unit": "instructions", "kernel": machine["kernel"], "machine": machine, "rows": rows}
 

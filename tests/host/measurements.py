@@ -322,9 +322,12 @@ def test_claims():
     values = dear["rows"]["ubdx-null-map-untouched"]["cells"][CELL]
     values["against_ublk_best"] = 500.0
     assert "significantly more" in raises(summary.Claim, summary.parts, results, dear)
-    sized = copy.deepcopy(results)
+    sized = copy.deepcopy(replicates)
     sized["rows"]["ubdx-null-user-untouched"]["cells"]["randread.32.512k"]["above_floor"] = 9000.0
-    assert "at any size" in raises(summary.Claim, summary.parts, sized, replicates)
+    assert "at any size" in raises(summary.Claim, summary.parts, results, sized)
+    worse = copy.deepcopy(results)
+    worse["rows"]["ubdx-null-map-header"]["cells"]["randwrite.32.4k"]["above_floor"] = 0.0
+    assert "header" in raises(summary.Claim, summary.parts, worse, replicates)
 
 
 def test_significance_is_counted():
