@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Parts of a Markdown file that a program writes: between <!-- NAME: COMMAND --> and <!-- end of NAME -->."""
+"""Parts of a Markdown file that a program writes.
+
+They stand between <!-- NAME: COMMAND --> and <!-- end of NAME -->.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,12 @@ WIDTH = 100
 
 def wrapped(text: str, indent: str = "") -> str:
     """One paragraph, as wide as the docs are; further lines begin with @indent."""
-    return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_long_words=False,
-                         break_on_hyphens=False) + "\n"
+    return (
+        textwrap.fill(
+            text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        )
+        + "\n"
+    )
 
 
 def replaced(document: str, parts: dict[str, str]) -> str:

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What `make run` does: the comparison, beside it the stages, and then more boots with the rows whose
-# payload is left alone. On the counting clock nothing can notice what runs beside it.
+# What `make run` does: the comparison, beside it the stages, and then more boots with the rows
+# whose payload is left alone. On the counting clock nothing can notice what runs beside it.
 
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -30,8 +30,8 @@ stages=''
 echo
 cat "$log"
 ((status == 0)) || exit "$status"
-# One boot moves a cell by some per cent, which is more than these rows differ by, so their means are
-# compared.
+# One boot moves a cell by some per cent, which is more than these rows differ by, so their means
+# are compared.
 echo
 compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch)$' --replicates 12 --results experiments/results/untouched/"$kernel"
 echo "make run: $SECONDS s in all"

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Counts what tests found, and writes that into docs/reliability.md.
 
-    counts.py --record TAP KIND SUFFIX REVISION   count the whole run of KIND's tests whose output is in
-                                                  the folder TAP, in build/test-counts.json (tests/run)
-    counts.py                                     take what was recorded since, and what make fuzz and
-                                                  make test-mutants left, into tests/counts.json, and
-                                                  write docs/reliability.md (make counts)
-    counts.py --check                             exit status 1 if docs/reliability.md isn't what
-                                                  tests/counts.json says
+    counts.py --record TAP KIND SUFFIX REVISION
+        count the whole run of KIND's tests whose output is in the folder TAP, and keep that in
+        build/test-counts.json (tests/run)
+    counts.py
+        take what was recorded since, and the output of make fuzz and make test-mutants, into
+        tests/counts.json, and write docs/reliability.md (make counts)
+    counts.py --check
+        exit status 1 if docs/reliability.md isn't what tests/counts.json says
 
 A run of only some of a kind's tests is not recorded.
 """
@@ -29,8 +30,12 @@ RECORDED = TOP / "build" / "test-counts.json"
 COMMITTED = TOP / "tests" / "counts.json"
 LONGEST = 3
 NAMES = {
-    "unit": "unit tests", "host": "tests on the host", "stable": "Debian's 6.12", "backports": "Debian's newest",
-    "stable-debug": "debug kernel of 6.12", "backports-debug": "debug kernel of the newest",
+    "unit": "unit tests",
+    "host": "tests on the host",
+    "stable": "Debian's 6.12",
+    "backports": "Debian's newest",
+    "stable-debug": "debug kernel of 6.12",
+    "backports-debug": "debug kernel of the newest",
 }
 
 
@@ -61,7 +66,9 @@ def count(tap: Path, kind: str) -> dict:
 def kernel(kind: str) -> str:
     """The kernel that a kind stands for, as the lab has it."""
     path = Path("/lab/kernels", kind.removesuffix("-debug"))
-    version = re.search(r"^version=(.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
+    version = (
+        re.search(r"^version=(.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
+    )
     return version[1] if version else ""
 
 
@@ -69,16 +76,22 @@ def count_fuzz(tap: Path) -> dict:
     text = tap.read_text()
     rounds = [int(steps) for steps in re.findall(r"^# round \d+: (\d+) steps", text, re.MULTILINE)]
     seed = re.search(r"^# seed (\d+)", text, re.MULTILINE)
-    return {"seed": seed[1] if seed else "", "rounds": len(rounds), "steps": sum(rounds),
-            "failed": len(re.findall(r"^not ok", text, re.MULTILINE))}
+    return {
+        "seed": seed[1] if seed else "",
+        "rounds": len(rounds),
+        "steps": sum(rounds),
+        "failed": len(re.findall(r"^not ok", text, re.MULTILINE)),
+    }
 
 
 def count_mutants(tap: Path) -> dict:
     text = tap.read_text()
     seconds = re.search(r"^# (\d+) s$", text, re.MULTILINE)
-    return {"seen": len(re.findall(r"^ok", text, re.MULTILINE)),
-            "survived": re.findall(r"^not ok - ([^:]+):", text, re.MULTILINE),
-            "seconds": int(seconds[1]) if seconds else 0}
+    return {
+        "seen": len(re.findall(r"^ok", text, re.MULTILINE)),
+        "survived": re.findall(r"^not ok - ([^:]+):", text, re.MULTILINE),
+        "seconds": int(seconds[1]) if seconds else 0,
+    }
 
 
 def read(path: Path) -> dict:
@@ -101,12 +114,16 @@ def minutes(seconds: int) -> str:
 
 def runs_table(runs: dict) -> str:
     order = [key for kind in NAMES for key in (kind, f"{kind}-asan") if key in runs]
-    lines = ["| run | tests | checks passed | failed | skipped | minutes, all tests added up | commit |",
-             "|---|--:|--:|--:|--:|--:|---|"]
+    lines = [
+        "| run | tests | checks passed | failed | skipped | minutes, all tests added up | commit |",
+        "|---|--:|--:|--:|--:|--:|---|",
+    ]
     for key in order:
         r = runs[key]
-        lines.append(f"| {run_name(key, r)} | {r['tests']} | {r['passed']} | {r['failed']} | {r['skipped']} | "
-                     f"{minutes(r['seconds'])} | {r['revision']} |")
+        lines.append(
+            f"| {run_name(key, r)} | {r['tests']} | {r['passed']} | {r['failed']} | {r['skipped']} | "
+            f"{minutes(r['seconds'])} | {r['revision']} |"
+        )
     text = "\n".join(lines) + "\n"
     for key in order:
         if runs[key]["failed_tests"]:
@@ -124,12 +141,15 @@ def parts(counts: dict) -> dict[str, str]:
     for key, fuzz in sorted(counts.get("fuzz", {}).items()):
         text += "\n" + wrapped(
             f"`make fuzz`, {NAMES.get(key, key)}: {fuzz['rounds']} rounds, {fuzz['steps']:,} steps, seed "
-            f"{fuzz['seed']}; {fuzz['failed'] or 'no'} failure{'s' if fuzz['failed'] > 1 else ''}.")
+            f"{fuzz['seed']}; {fuzz['failed'] or 'no'} failure{'s' if fuzz['failed'] > 1 else ''}."
+        )
     if mutants := counts.get("mutants"):
         survived = ", ".join(f"`{name}`" for name in mutants["survived"]) or "none"
         total = mutants["seen"] + len(mutants["survived"])
-        text += "\n" + wrapped(f"`make test-mutants`: {total} mutants, {mutants['seen']} seen by their tests; "
-                               f"survived: {survived}; {minutes(mutants['seconds'])} minutes.")
+        text += "\n" + wrapped(
+            f"`make test-mutants`: {total} mutants, {mutants['seen']} seen by their tests; "
+            f"survived: {survived}; {minutes(mutants['seconds'])} minutes."
+        )
     return {"counts": text}
 
 

@@ -2,8 +2,9 @@
 /*
  * ublk-peer: options, and the life of the device.
  *
- * The device is added, started, served, stopped and deleted by one thread: start and stop are submitted on the control
- * ring and end while the queue is being served, which is told of it, and of SIGTERM, by polls on its own ring.
+ * The device is added, started, served, stopped and deleted by one thread: start and stop are
+ * submitted on the control ring and end while the queue is being served, which is told of it, and
+ * of SIGTERM, by polls on its own ring.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -243,8 +244,8 @@ static int open_channel(int id)
 }
 
 /*
- * Serves the device from its start to its stop. A stop that is asked for before the start has ended waits for that end.
- * Returns 0, or the first error.
+ * Serves the device from its start to its stop. A stop that is asked for before the start has ended
+ * waits for that end. Returns 0, or the first error.
  */
 static int serve(struct peer_queue *q, struct peer_ctrl *ctrl, int sigfd)
 {

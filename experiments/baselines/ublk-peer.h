@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ublk-peer: a small ublk server, the peer that ubdx is compared with. It is one thread, which owns everything here.
+ * ublk-peer: a small ublk server, the peer that ubdx is compared with. It is one thread, which owns
+ * everything here.
  *
  *   ublk-peer.c   options, and the life of the device from add to delete
  *   ublk-ctrl.c   control commands on /dev/ublk-control
  *   ublk-queue.c  the queue: takes requests, moves payload as the mode says, answers
  *
- * It serves one device with one queue, as cheaply as ublk's UAPI allows. Kernel headers older than the newest ublk
- * don't name all of that UAPI, so what is newer than 6.12 is declared below.
+ * It serves one device with one queue, as cheaply as ublk's UAPI allows. Kernel headers older than
+ * the newest ublk don't name all of that UAPI, so what is newer than 6.12 is declared below.
  */
 #ifndef UBLK_PEER_H
 #define UBLK_PEER_H

@@ -2,8 +2,9 @@
 /*
  * The queue: one thread, one ring, one system call per batch of requests.
  *
- * A request is its tag. The driver owns a tag while its command is parked and fills descs[tag] before it completes
- * the command; then the tag is ours until answer() gives it back. Nothing here is allocated per request.
+ * A request is its tag. The driver owns a tag while its command is parked and fills descs[tag]
+ * before it completes the command; then the tag is ours until answer() gives it back. Nothing here
+ * is allocated per request.
  *
  *   copy   the driver has copied a WRITE's payload into the tag's buffer, and copies a READ's out of it at the answer
  *   user   the payload stays in the kernel: one pread (WRITE) or pwrite (READ) on the channel moves all of it

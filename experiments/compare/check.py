@@ -70,12 +70,16 @@ def dearer(values: dict, peer: dict) -> bool:
     """Whether a cell of ubdx copy is dearer than ublk copy's, as far as is known."""
     if "against_ublk_copy_95" in values:
         return values["against_ublk_copy_95"][0] > 0
-    return values["instructions"] - peer["instructions"] > max(blur(values, peer), BOOT_PERCENT / 100 * peer["instructions"])
+    return values["instructions"] - peer["instructions"] > max(
+        blur(values, peer), BOOT_PERCENT / 100 * peer["instructions"]
+    )
 
 
 def blur(values: dict, peer: dict) -> float:
     """Instructions by which two cells can differ without a meaning."""
-    return (values["spread_percent"] + peer["spread_percent"]) / 100 * values["instructions"] + jitter(values)
+    return (values["spread_percent"] + peer["spread_percent"]) / 100 * values[
+        "instructions"
+    ] + jitter(values)
 
 
 def jitter(values: dict) -> float:

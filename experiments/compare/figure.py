@@ -18,7 +18,12 @@ import matplotlib
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 from matplotlib.lines import Line2D  # noqa: E402
-from matplotlib.ticker import FuncFormatter, LogLocator, MultipleLocator, NullFormatter  # noqa: E402
+from matplotlib.ticker import (
+    FuncFormatter,
+    LogLocator,
+    MultipleLocator,
+    NullFormatter,
+)  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
@@ -62,8 +67,15 @@ def cost_panel(axes: plt.Axes, results: dict, names: list[str], panel: str) -> N
         if f"{panel}.{size}" not in results["cells"]:
             continue
         costs = [results["rows"][n]["cells"][f"{panel}.{size}"]["above_floor"] for n in names]
-        axes.plot(costs, [i + shift for i in range(len(names))], linestyle="none", marker=marker,
-                  color=colour, markersize=3.2, clip_on=False)
+        axes.plot(
+            costs,
+            [i + shift for i in range(len(names))],
+            linestyle="none",
+            marker=marker,
+            color=colour,
+            markersize=3.2,
+            clip_on=False,
+        )
     axes.set_xscale("log")
     axes.set_title(f"{rw.removeprefix('rand')}, depth {depth}")
     name_lines(axes, [short(name) for name in names])
@@ -77,8 +89,11 @@ def cost_panel(axes: plt.Axes, results: dict, names: list[str], panel: str) -> N
 
 def draw_costs(results: dict, target: str, path: Path) -> None:
     rows = results["rows"].items()
-    names = [n for n, row in rows
-             if row["target"] == target and "cells" in row and not n.endswith(TABLE_ONLY)]
+    names = [
+        n
+        for n, row in rows
+        if row["target"] == target and "cells" in row and not n.endswith(TABLE_ONLY)
+    ]
     panels = list(dict.fromkeys(c.rsplit(".", 1)[0] for c in results["cells"]))
     if not names:
         return
@@ -86,18 +101,33 @@ def draw_costs(results: dict, target: str, path: Path) -> None:
     lines = -(-len(panels) // columns)
     # queue depths below each other, directions side by side
     panels.sort(key=lambda panel: (int(panel.split(".")[1]), panel.startswith("randread")))
-    page, grid = plt.subplots(lines, columns, sharex=True, sharey=True, squeeze=False,
-                              figsize=(COLUMN, lines * (LINE * len(names) + 0.25) + 0.65))
-    for axes in grid.flat[len(panels):]:
+    page, grid = plt.subplots(
+        lines,
+        columns,
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        figsize=(COLUMN, lines * (LINE * len(names) + 0.25) + 0.65),
+    )
+    for axes in grid.flat[len(panels) :]:
         axes.axis("off")
     for axes, panel in zip(grid.flat, panels):
         cost_panel(axes, results, names, panel)
-    page.supxlabel("instructions above null_blk", fontsize=8, y=0.24 / page.get_figheight(),
-                   va="bottom")
-    marks = [Line2D([], [], linestyle="none", marker=marker, color=colour, markersize=3.2,
-                    label=size) for size, (marker, colour) in SIZES.items()]
-    page.legend(handles=marks, loc="lower center", ncol=len(marks), frameon=False,
-                handletextpad=0.1, borderaxespad=0.2)
+    page.supxlabel(
+        "instructions above null_blk", fontsize=8, y=0.24 / page.get_figheight(), va="bottom"
+    )
+    marks = [
+        Line2D([], [], linestyle="none", marker=marker, color=colour, markersize=3.2, label=size)
+        for size, (marker, colour) in SIZES.items()
+    ]
+    page.legend(
+        handles=marks,
+        loc="lower center",
+        ncol=len(marks),
+        frameon=False,
+        handletextpad=0.1,
+        borderaxespad=0.2,
+    )
     page.tight_layout(rect=(0, 0.34 / page.get_figheight(), 1, 1), pad=0.3, w_pad=1.2)
     save_figure(page, path)
     plt.close(page)
@@ -114,11 +144,20 @@ def difference_panel(axes: plt.Axes, results: dict, depth: str, cells: list[str]
             low, high = (end * scale for end in values["against_ublk_best_95"])
             sure = values["against_ublk_best_p_holm"] < LEVEL
             axes.plot([low, high], [i + shift] * 2, color=colour, linewidth=0.9)
-            axes.plot(values["against_ublk_best"] * scale, i + shift, marker=marker, markersize=3.4,
-                      color=colour, markerfacecolor=colour if sure else "white", markeredgewidth=0.8)
+            axes.plot(
+                values["against_ublk_best"] * scale,
+                i + shift,
+                marker=marker,
+                markersize=3.4,
+                color=colour,
+                markerfacecolor=colour if sure else "white",
+                markeredgewidth=0.8,
+            )
     axes.axvline(0, color="#444444", linewidth=0.8, zorder=1)
     axes.set_title(f"queue depth {depth}")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g} %" if value else "0"))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:+g} %" if value else "0")
+    )
     axes.xaxis.set_major_locator(MultipleLocator(2))
     name_lines(axes, [" ".join(c.removeprefix("rand").split(".")[::2]) for c in cells])
 
@@ -127,18 +166,41 @@ def draw_difference(results: dict, path: Path) -> None:
     depths = sorted({c.split(".")[1] for c in results["cells"]}, key=int)
     cells = {d: [c for c in results["cells"] if c.split(".")[1] == d] for d in depths}
     height = LINE * 1.35 * max(map(len, cells.values())) + 1.0
-    page, grid = plt.subplots(1, len(depths), squeeze=False, sharex=True, sharey=True,
-                              figsize=(COLUMN, height))
+    page, grid = plt.subplots(
+        1, len(depths), squeeze=False, sharex=True, sharey=True, figsize=(COLUMN, height)
+    )
     for axes, depth in zip(grid.flat, depths):
         difference_panel(axes, results, depth, cells[depth])
-    page.supxlabel("instructions, relative to ublk's best mode", fontsize=8, y=0.24 / height,
-                   va="bottom")
-    marks = [Line2D([], [], marker=marker, color=colour, markersize=3.4, linewidth=0.9, label=mode)
-             for mode, (marker, colour) in MODES.items()]
-    marks.append(Line2D([], [], linestyle="none", marker="o", color="#444444", markersize=3.4,
-                        markerfacecolor="white", markeredgewidth=0.8, label="not significant"))
-    page.legend(handles=marks, loc="lower center", ncol=len(marks), frameon=False, handlelength=1.4,
-                handletextpad=0.3, columnspacing=0.8, borderaxespad=0.2)
+    page.supxlabel(
+        "instructions, relative to ublk's best mode", fontsize=8, y=0.24 / height, va="bottom"
+    )
+    marks = [
+        Line2D([], [], marker=marker, color=colour, markersize=3.4, linewidth=0.9, label=mode)
+        for mode, (marker, colour) in MODES.items()
+    ]
+    marks.append(
+        Line2D(
+            [],
+            [],
+            linestyle="none",
+            marker="o",
+            color="#444444",
+            markersize=3.4,
+            markerfacecolor="white",
+            markeredgewidth=0.8,
+            label="not significant",
+        )
+    )
+    page.legend(
+        handles=marks,
+        loc="lower center",
+        ncol=len(marks),
+        frameon=False,
+        handlelength=1.4,
+        handletextpad=0.3,
+        columnspacing=0.8,
+        borderaxespad=0.2,
+    )
     page.tight_layout(rect=(0, 0.34 / height, 1, 1), pad=0.3, w_pad=1.2)
     save_figure(page, path)
     plt.close(page)

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The comparison's part in the guest: for each row of rows.tsv, set the device up, give it everyone's limits, run the fio
-# grid on it, take it down. Leaves in $OUT what report.py reads.
+# The comparison's part in the guest: for each row of rows.tsv, set the device up, give it
+# everyone's limits, run the fio grid on it, take it down. Leaves in $OUT what report.py reads.
 #
-# A cell (direction, queue depth, size) is three fio jobs: a and b do N/8 requests each, c does N. Each is bracketed by two
-# stamps taken in the job's own thread, so c less b is the cost of 7N/8 requests without fio's start and end, and a less b
-# tells how well that can be known. No two requests are next to each other, or they would be merged. All jobs of a row are one
-# fio process, after a warm-up that is not counted.
+# A cell (direction, queue depth, size) is three fio jobs: a and b do N/8 requests each, c does N.
+# Each is bracketed by two stamps taken in the job's own thread, so c less b is the cost of 7N/8
+# requests without fio's start and end, and a less b tells how well that can be known. No two
+# requests are next to each other, or they would be merged. All jobs of a row are one fio process,
+# after a warm-up that is not counted.
 
 set -euo pipefail
 shopt -s nullglob

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""From what guest.sh left of each boot to cost per request: reads the stamps, fio's JSON and the limits, and checks them.
+"""Raw data to cost per request: reads what guest.sh left of each boot, and checks it.
 
-A figure is accepted only if every request of the job reached the device as it was sent: fio says how many it sent, the
-device's statistics how many it served, and neither splits nor merges may lie between.
+A figure is accepted only if every request of the job reached the device as it was sent. fio counts
+the requests that it sent; the device's statistics count those that it served, splits and merges.
 
-How well a cost is known has two parts. The resolution is the bracket's own: how much two equal runs differ on the
-floor, where no second task makes the scheduler choose. The spread is how much they differ in the cell itself.
+How precise a cost is has two parts. The resolution is the bracket's own jitter: how much two equal
+runs differ on the floor, where no second task makes the scheduler choose. The spread is how much
+two equal runs of the cell itself differ.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 
 SIZES = {"4k": 4096, "64k": 65536, "512k": 524288}
 SECTOR = 512
-# ublk's ways to serve a request whose payload nobody looks at: what ubdx's untouched modes are held against
+# ublk's ways to serve a request whose payload nobody looks at: what ubdx's untouched modes are held
+# against
 UNTOUCHED_PEERS = ("ublk-null-user-untouched", "ublk-null-auto", "ublk-null-batch")
 TICK_NS = 4_000_000  # what an entry into the idle loop is counted as: a whole tick
 
@@ -88,7 +90,11 @@ def is_untouched(name: str) -> bool:
 
 
 def read_rows(path: Path) -> list[Row]:
-    lines = [line.split("\t") for line in path.read_text().splitlines() if line and not line.startswith("#")]
+    lines = [
+        line.split("\t")
+        for line in path.read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
     return [Row(*fields[:4]) for fields in lines]
 
 
@@ -121,7 +127,14 @@ def check_job(row: str, job: dict, bracket: Stamp) -> int:
     size = SIZES[job["job options"]["bs"]]
     sent = job[direction]["total_ios"]
     wanted = int(job["job options"]["number_ios"])
-    served = (bracket.reads, bracket.read_merges, bracket.read_sectors, bracket.writes, bracket.write_merges, bracket.write_sectors)
+    served = (
+        bracket.reads,
+        bracket.read_merges,
+        bracket.read_sectors,
+        bracket.writes,
+        bracket.write_merges,
+        bracket.write_sectors,
+    )
     moved = (sent, 0, sent * size // SECTOR)
     expected = (0, 0, 0, *moved) if direction == "write" else (*moved, 0, 0, 0)
     if job["error"]:
@@ -129,13 +142,17 @@ def check_job(row: str, job: dict, bracket: Stamp) -> int:
     if sent != wanted:
         raise BadData(f"{row}: {name}: {sent} requests sent, {wanted} wanted")
     if served != expected:
-        raise BadData(f"{row}: {name}: the device served {served}, expected {expected}: requests were split or merged")
+        raise BadData(
+            f"{row}: {name}: the device served {served}, expected {expected}: requests were split or merged"
+        )
     return sent
 
 
 def measure_cell(row: str, cell: str, jobs: dict[str, dict], brackets: dict[str, Stamp]) -> Cell:
     a, b, c = (brackets[f"{cell}.{part}"] for part in "abc")
-    n_a, n_b, n_c = (check_job(row, jobs[f"{cell}.{part}"], brackets[f"{cell}.{part}"]) for part in "abc")
+    n_a, n_b, n_c = (
+        check_job(row, jobs[f"{cell}.{part}"], brackets[f"{cell}.{part}"]) for part in "abc"
+    )
     if n_a != n_b:
         raise BadData(f"{row}: {cell}: the short runs differ in length")
     spent = c.ns - (a.ns + b.ns) / 2
@@ -152,7 +169,11 @@ def measure_cell(row: str, cell: str, jobs: dict[str, dict], brackets: dict[str,
 
 
 def read_table(path: Path, fields: int) -> list[list[str]]:
-    return [line.split("\t", fields - 1) for line in path.read_text().splitlines()] if path.exists() else []
+    return (
+        [line.split("\t", fields - 1) for line in path.read_text().splitlines()]
+        if path.exists()
+        else []
+    )
 
 
 def read_boot(raw: Path, into: Replicate) -> None:
@@ -166,7 +187,9 @@ def read_boot(raw: Path, into: Replicate) -> None:
         if status == "skipped":
             into.skipped[row] = detail
             continue
-        jobs = {job["jobname"]: job for job in json.loads((raw / f"{row}.fio.json").read_text())["jobs"]}
+        jobs = {
+            job["jobname"]: job for job in json.loads((raw / f"{row}.fio.json").read_text())["jobs"]
+        }
         names = sorted({name.rsplit(".", 1)[0] for name in brackets[row]}, key=cell_key)
         into.cells[row] = {cell: measure_cell(row, cell, jobs, brackets[row]) for cell in names}
     into.machines[raw.name] = dict(read_table(raw / "machine", 2))

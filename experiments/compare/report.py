@@ -22,7 +22,19 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 import figure
-from measure import SIZES, UNTOUCHED_PEERS, BadData, Replicate, Row, boots_of, cell_key, fail, is_untouched, read_replicate, read_rows
+from measure import (
+    SIZES,
+    UNTOUCHED_PEERS,
+    BadData,
+    Replicate,
+    Row,
+    boots_of,
+    cell_key,
+    fail,
+    is_untouched,
+    read_replicate,
+    read_rows,
+)
 from inference import LEVEL, holm, paired
 from results import parse_options, provenance, write_json
 
@@ -61,8 +73,14 @@ def against(peer: str, name: str, cell: str, replicates: list[Replicate]) -> np.
 
 def best_peer(cell: str, replicates: list[Replicate]) -> str | None:
     """ublk's cheapest way to leave a payload alone, of those that all replicates have."""
-    measured = [peer for peer in UNTOUCHED_PEERS if all(peer in replicate.cells for replicate in replicates)]
-    return min(measured, key=lambda peer: sum(replicate.cells[peer][cell].cost for replicate in replicates), default=None)
+    measured = [
+        peer for peer in UNTOUCHED_PEERS if all(peer in replicate.cells for replicate in replicates)
+    ]
+    return min(
+        measured,
+        key=lambda peer: sum(replicate.cells[peer][cell].cost for replicate in replicates),
+        default=None,
+    )
 
 
 def against_smaller(
@@ -85,7 +103,9 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
     result: dict = {
         "instructions": round(float(costs.mean()), 1),
         "above_floor": round(float((costs - floors).mean()), 1),
-        "resolution_percent": round(100 * max(r.jitter(floor.name) / c.spent for r, c in zip(replicates, cells)), 3),
+        "resolution_percent": round(
+            100 * max(r.jitter(floor.name) / c.spent for r, c in zip(replicates, cells)), 3
+        ),
         "spread_percent": round(100 * max(c.spread / c.spent for c in cells), 3),
         "idle_percent": round(100 * max(c.idle for c in cells), 3),
         "switches": round(float(np.mean([c.switches for c in cells])), 3),
@@ -97,7 +117,10 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
             result["above_floor_95"] = interval(costs - floors)
         if is_untouched(row.name):
             result["against_smaller_95"] = against_smaller(row.name, floor.name, cell, replicates)
-    peers = {"ublk_copy": reference(row), "ublk_best": best_peer(cell, replicates) if is_untouched(row.name) else None}
+    peers = {
+        "ublk_copy": reference(row),
+        "ublk_best": best_peer(cell, replicates) if is_untouched(row.name) else None,
+    }
     for which, peer in peers.items():
         if peer and peer != row.name and all(peer in replicate.cells for replicate in replicates):
             difference = against(peer, row.name, cell, replicates)
@@ -134,7 +157,10 @@ def collect(rows: list[Row], replicates: list[Replicate]) -> dict:
     floors: dict[str, Row] = {}
     for row in rows:
         floors.setdefault(row.boot, row)
-    cells = sorted({c for replicate in replicates for row in replicate.cells.values() for c in row}, key=cell_key)
+    cells = sorted(
+        {c for replicate in replicates for row in replicate.cells.values() for c in row},
+        key=cell_key,
+    )
     machine = next(iter(replicates[0].machines.values()))
     results: dict[str, dict] = {}
     for row in rows:
@@ -142,7 +168,9 @@ def collect(rows: list[Row], replicates: list[Replicate]) -> dict:
         if any(row.name in replicate.skipped for replicate in replicates):
             entry["skipped"] = replicates[0].skipped[row.name]
         elif all(row.name in replicate.cells for replicate in replicates):
-            entry["cells"] = {cell: cell_result(row, floors[row.boot], cell, replicates) for cell in cells}
+            entry["cells"] = {
+                cell: cell_result(row, floors[row.boot], cell, replicates) for cell in cells
+            }
         else:
             continue
         results[row.name] = entry
@@ -156,7 +184,9 @@ def collect(rows: list[Row], replicates: list[Replicate]) -> dict:
         "floors": {boot: row.name for boot, row in floors.items()},
         "replicates": len(replicates),
         "cells": cells,
-        "copy_instructions_per_kib": calibration(results, "ublk-null-copy", "ublk-null-user-untouched"),
+        "copy_instructions_per_kib": calibration(
+            results, "ublk-null-copy", "ublk-null-user-untouched"
+        ),
         "touch_instructions_per_kib": calibration(results, "ubdx-null-copy-all", "ubdx-null-copy"),
         "rows": results,
     }
@@ -184,7 +214,7 @@ def percent_known(values: dict) -> str:
 
 
 def text_table(results: dict, title: str, only: list[str], *shown: Callable[[dict], str]) -> str:
-    """One line a row and figure that is shown of it, one column a cell; a head of two lines above the sizes."""
+    """A line for each row and each thing @shown of it, a column for each cell."""
     width = max(len(results["rows"][name]["label"]) for name in only)
     groups: dict[str, int] = {}
     for cell in results["cells"]:
@@ -221,7 +251,11 @@ def text_table(results: dict, title: str, only: list[str], *shown: Callable[[dic
 
 def worst(results: dict, field: str) -> tuple[float, str]:
     """The largest value of a field, and where it is."""
-    found = ((c[field], f"{name} {cell}") for name, row in results["rows"].items() for cell, c in row.get("cells", {}).items())
+    found = (
+        (c[field], f"{name} {cell}")
+        for name, row in results["rows"].items()
+        for cell, c in row.get("cells", {}).items()
+    )
     return max(found)
 
 
@@ -229,11 +263,30 @@ def text_report(results: dict) -> str:
     names = list(results["rows"])
     served = [name for name in names if name not in results["floors"].values()]
     parts = [
-        text_table(results, f"Instructions per request, Linux {results['kernel']}, everything included", names, plain("instructions")),
+        text_table(
+            results,
+            f"Instructions per request, Linux {results['kernel']}, everything included",
+            names,
+            plain("instructions"),
+        ),
     ]
     if served:
-        parts.append(text_table(results, "Of these, above the floor: what each way to serve a request costs", served, plain("above_floor")))
-    held = [name for name in served if all("against_ublk_best_95" in cell for cell in results["rows"][name].get("cells", {None: {}}).values())]
+        parts.append(
+            text_table(
+                results,
+                "Of these, above the floor: what each way to serve a request costs",
+                served,
+                plain("above_floor"),
+            )
+        )
+    held = [
+        name
+        for name in served
+        if all(
+            "against_ublk_best_95" in cell
+            for cell in results["rows"][name].get("cells", {None: {}}).values()
+        )
+    ]
     if held:
         title = (
             "Difference to ublk's best mode in that cell, in per cent of it, with its 95 % t interval; "
@@ -268,8 +321,18 @@ def text_report(results: dict) -> str:
 
 
 def write_csv(path: Path, results: dict) -> None:
-    fields = ["instructions", "above_floor", "resolution_percent", "spread_percent", "idle_percent", "switches", "requests", "against_ublk_copy",
-              "against_ublk_best", "against_ublk_best_p_holm"]
+    fields = [
+        "instructions",
+        "above_floor",
+        "resolution_percent",
+        "spread_percent",
+        "idle_percent",
+        "switches",
+        "requests",
+        "against_ublk_copy",
+        "against_ublk_best",
+        "against_ublk_best_p_holm",
+    ]
     with path.open("w", newline="") as f:
         out = csv.writer(f, lineterminator="\n")
         out.writerow(["row", "label", "target", "direction", "depth", "size", *fields])
@@ -284,8 +347,13 @@ def manifest(replicates: list[Replicate], options: argparse.Namespace) -> dict:
     vms = {boot.name: boot for boot in boots_of(options.raw[0])}
     return provenance(options, vms) | {
         "replicates": [
-            {"machines": replicate.machines, "rows": replicate.order, "skipped": replicate.skipped, "limits": replicate.limits,
-             "limits_excepted": replicate.excepted}
+            {
+                "machines": replicate.machines,
+                "rows": replicate.order,
+                "skipped": replicate.skipped,
+                "limits": replicate.limits,
+                "limits_excepted": replicate.excepted,
+            }
             for replicate in replicates
         ],
     }
@@ -296,7 +364,11 @@ def main() -> None:
     try:
         replicates = [read_replicate(raw) for raw in options.raw]
     except (BadData, OSError, KeyError, ValueError) as error:
-        fail(f"the raw data can't be used: {error!r}" if not isinstance(error, BadData) else str(error))
+        fail(
+            f"the raw data can't be used: {error!r}"
+            if not isinstance(error, BadData)
+            else str(error)
+        )
     results = collect(read_rows(Path(__file__).with_name("rows.tsv")), replicates)
     write_json(options.out / "results.json", results)
     write_json(options.out / "manifest.json", manifest(replicates, options))

@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The comparison, from the host: boot the lab's counting clock, run guest.sh there, report. See usage() below.
+# The comparison, from the host: boot the lab's counting clock, run guest.sh there, report. See
+# usage() below.
 #
-# rows.tsv says what is measured in which boot. The boots run side by side: on that clock neither can tell. What is held
-# against each other is always of the same boot. Needs the guest's folder (make guest). Leaves its results and nothing else.
+# rows.tsv says what is measured in which boot. The boots run side by side: on that clock neither
+# can tell. What is held against each other is always of the same boot. Needs the guest's folder
+# (make guest). Leaves its results and nothing else.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -57,7 +59,8 @@ boot() {
 	boot_guest "$2/$1" --seed "$3" -- --boot "$1" --seed "$3" --order "$order" --cells "$cells" --pages "$pages" --rows "${rows:-.}"
 }
 
-# replicate RAW SEED AT_ONCE: start all boots of a replicate, each when fewer than that many are under way.
+# replicate RAW SEED AT_ONCE: start all boots of a replicate, each when fewer than that many are
+# under way.
 replicate() {
 	local raw=$1 seed=$2 at_once=$3 name
 	mkdir "$raw"

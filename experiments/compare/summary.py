@@ -26,8 +26,12 @@ from marked import fill, wrapped  # noqa: E402
 SIZES = ("4k", "64k", "512k")
 KIB = {"4k": 4, "64k": 64, "512k": 512}
 DIRECTIONS = ("write", "read")
-UNTOUCHED = [(f"ubdx-null-{mode}-untouched", rw, size)
-             for mode in ("user", "splice", "map") for rw in DIRECTIONS for size in SIZES]
+UNTOUCHED = [
+    (f"ubdx-null-{mode}-untouched", rw, size)
+    for mode in ("user", "splice", "map")
+    for rw in DIRECTIONS
+    for size in SIZES
+]
 
 
 class Claim(Exception):
@@ -72,9 +76,13 @@ class Figures:
 
     def against_best(self, depth: int) -> str:
         """How the untouched modes compare with ublk's best at a queue depth, in words."""
-        cells = [self.means[row]["cells"][f"rand{rw}.{depth}.{size}"] for row, rw, size in UNTOUCHED]
-        percent = [100 * c["against_ublk_best"] / (c["instructions"] - c["against_ublk_best"])
-                   for c in cells]
+        cells = [
+            self.means[row]["cells"][f"rand{rw}.{depth}.{size}"] for row, rw, size in UNTOUCHED
+        ]
+        percent = [
+            100 * c["against_ublk_best"] / (c["instructions"] - c["against_ublk_best"])
+            for c in cells
+        ]
         sure = [p for c, p in zip(cells, percent) if c["against_ublk_best_p_holm"] < LEVEL]
         lower, higher = sum(p < 0 for p in sure), sum(p > 0 for p in sure)
         claim(not higher, "no untouched mode costs significantly more than ublk's best")
@@ -82,7 +90,9 @@ class Figures:
             span = f"{-max(percent):.1f} % to {-min(percent):.1f} % below ublk's best mode"
         else:
             span = f"between {-min(percent):.1f} % below and {max(percent):.1f} % above ublk's best mode"
-        count = f"lower in {lower} of {len(cells)} cells" if lower else "no cell differs significantly"
+        count = (
+            f"lower in {lower} of {len(cells)} cells" if lower else "no cell differs significantly"
+        )
         return f"{span} ({count}; 95 %, Holm-corrected for {self.comparisons} comparisons)"
 
 
@@ -90,8 +100,10 @@ def finding(f: Figures) -> str:
     deep, copy = f.untouched(32), f.copies()
     claim(max(deep) < 3500, "untouched requests cost the same at any size")
     claim(max(deep) < copy[0] and copy[2] > 20 * max(deep), "copying costs more, at any size")
-    loop = [f.cost(row, "write", 32, "512k")
-            for row in ("loop-dio", "ublk-loop-auto", "ubdx-loop-splice")]
+    loop = [
+        f.cost(row, "write", 32, "512k")
+        for row in ("loop-dio", "ublk-loop-auto", "ubdx-loop-splice")
+    ]
     claim(loop[0] < loop[1] < loop[2] / 2, "ubdx loses where it forwards")
     return wrapped(
         "**A server that never reads the payload should not let the driver copy it.** At queue depth "
@@ -102,7 +114,8 @@ def finding(f: Figures) -> str:
         f"{f.against_best(32)}; at queue depth 1 they are {f.against_best(1)}. Where the server "
         "forwards requests with O_DIRECT, ubdx loses: a WRITE of 512k costs "
         f"{number(loop[2])} at best, ublk with automatic buffer registration {number(loop[1])}, and "
-        f"the kernel's loop driver {number(loop[0])}.")
+        f"the kernel's loop driver {number(loop[0])}."
+    )
 
 
 def scope(f: Figures) -> str:
@@ -111,7 +124,8 @@ def scope(f: Figures) -> str:
         "CPU. ubdx has never run on real hardware. The emulated CPU has no fast `rep movs` (no ERMS, "
         f"no FSRM): that a copy takes {f.per_kib:.0f} instructions per KiB is a property of that CPU. "
         "On most real CPUs a copy is a few instructions, and its cost is memory bandwidth. Cache "
-        "misses, TLB misses and parallelism are not counted.")
+        "misses, TLB misses and parallelism are not counted."
+    )
 
 
 def metadata_only(f: Figures) -> str:
@@ -120,7 +134,8 @@ def metadata_only(f: Figures) -> str:
         f"- **It uses the metadata only**: `user`, `splice` or `map`. At queue depth 32 they cost "
         f"{number(min(deep))} to {number(max(deep))} above the floor at any size. "
         f"`copy` costs {', '.join(map(number, f.copies()))} at {', '.join(SIZES)}, which is "
-        f"{f.per_kib:.0f} instructions per KiB, as for ublk.")
+        f"{f.per_kib:.0f} instructions per KiB, as for ublk."
+    )
 
 
 def shallow(f: Figures) -> str:
@@ -128,39 +143,53 @@ def shallow(f: Figures) -> str:
     return (
         f"- **Queue depth is 1**: any mode that doesn't copy. The two wake-ups and switches of each "
         f"request cost more than anything else: {number(min(cost))} to {number(max(cost))} above the "
-        "floor, and some per cent more or less from boot to boot.")
+        "floor, and some per cent more or less from boot to boot."
+    )
 
 
 def header(f: Figures) -> str:
     user, mapped = (
-        [f.null(f"{mode}-header", "write", 32, size) - f.null(f"{mode}-untouched", "write", 32, size)
-         for size in SIZES]
-        for mode in ("user", "map"))
+        [
+            f.null(f"{mode}-header", "write", 32, size)
+            - f.null(f"{mode}-untouched", "write", 32, size)
+            for size in SIZES
+        ]
+        for mode in ("user", "map")
+    )
     per_page = (mapped[2] - mapped[0]) / (KIB["512k"] - KIB["4k"]) * 4
     claim(max(user) < min(mapped) and max(user) < 2000, "user is the cheapest way to a header")
     return (
         f"- **It reads a header**: `user`, for {number(min(user))} to {number(max(user))} more at any "
         f"size. `map` pays {number(mapped[0])} for the page fault and the unmapping, and "
-        f"{per_page:.0f} for each page of the request.")
+        f"{per_page:.0f} for each page of the request."
+    )
 
 
 def everything(f: Figures) -> str:
     modes = ("copy", "user", "map")
     cells = [(rw, depth, size) for rw in DIRECTIONS for depth in (1, 32) for size in SIZES]
-    best = {cell: min(modes, key=lambda mode, cell=cell: f.null(f"{mode}-all", *cell)) for cell in cells}
+    best = {
+        cell: min(modes, key=lambda mode, cell=cell: f.null(f"{mode}-all", *cell)) for cell in cells
+    }
     wins = [cell for cell in cells if best[cell] == "map"]
-    claim(len(wins) >= 2 and all(rw == "write" and size != "4k" for rw, _, size in wins),
-          "map wins large WRITEs that are read")
+    claim(
+        len(wins) >= 2 and all(rw == "write" and size != "4k" for rw, _, size in wins),
+        "map wins large WRITEs that are read",
+    )
     claim(all(best["write", depth, "512k"] == "map" for depth in (1, 32)), "map wins 512k WRITEs")
     claim(best["read", 32, "512k"] == "user", "user wins READs that are filled")
-    at = {(mode, rw): number(f.null(f"{mode}-all", rw, 32, "512k"))
-          for mode in modes for rw in DIRECTIONS}
+    at = {
+        (mode, rw): number(f.null(f"{mode}-all", rw, 32, "512k"))
+        for mode in modes
+        for rw in DIRECTIONS
+    }
     return (
         "- **It reads all of a WRITE**: `map` from 64k on, because nothing is copied (512k, queue "
         f"depth 32: `map` {at['map', 'write']}, `copy` {at['copy', 'write']}, `user` "
         f"{at['user', 'write']}); `copy` or `user` below. **It fills a READ**: `user` (512k: "
         f"{at['user', 'read']}; `map` {at['map', 'read']}; `copy`, whose buffer is written first, "
-        f"{at['copy', 'read']}).")
+        f"{at['copy', 'read']})."
+    )
 
 
 def forwarding(f: Figures) -> str:
@@ -169,8 +198,10 @@ def forwarding(f: Figures) -> str:
 
     ours = [f"ubdx-loop-{mode}" for mode in ("copy", "user", "map", "splice")]
     for rw in DIRECTIONS:
-        claim(at("ublk-loop-auto", rw) < min(at(row, rw) for row in ours) / 2,
-              "ublk's registration wins at forwarding")
+        claim(
+            at("ublk-loop-auto", rw) < min(at(row, rw) for row in ours) / 2,
+            "ublk's registration wins at forwarding",
+        )
         claim(at("loop-dio", rw) < at("ublk-loop-auto", rw), "the kernel's loop driver wins")
     claim(at(ours[3], "write") < at(ours[0], "write") * 0.7, "splice helps WRITEs")
     claim(at(ours[3], "read") > 2 * at(ours[0], "read"), "splice is bad for READs")
@@ -185,13 +216,17 @@ def forwarding(f: Figures) -> str:
         f"them, {number(at(ours[3], 'read'))}. `splice` is synchronous: its I/O runs in the queue's "
         "thread, one request at a time, so a queue is never deeper than 1 at the backing device. A "
         "clock that counts instructions doesn't show what that costs on slow storage. A RAM disk "
-        "copies in any case: the same order, in smaller proportion.")
+        "copies in any case: the same order, in smaller proportion."
+    )
 
 
 def parts(results: dict, replicates: dict) -> dict[str, str]:
     f = Figures(results, replicates)
     lines = (metadata_only, shallow, header, everything, forwarding)
-    return {"finding": finding(f) + "\n" + scope(f), "modes": "".join(wrapped(line(f), "  ") for line in lines)}
+    return {
+        "finding": finding(f) + "\n" + scope(f),
+        "modes": "".join(wrapped(line(f), "  ") for line in lines),
+    }
 
 
 def main() -> None:
@@ -199,7 +234,9 @@ def main() -> None:
     if len(arguments) not in (2, 3) or arguments[0] in ("-h", "--help"):
         sys.exit(__doc__)
     try:
-        text = parts(*(json.loads(Path(folder, "results.json").read_text()) for folder in arguments[:2]))
+        text = parts(
+            *(json.loads(Path(folder, "results.json").read_text()) for folder in arguments[:2])
+        )
     except Claim as broken:
         sys.exit(f"summary: the figures don't support that {broken}")
     if len(arguments) == 2:

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034 # DEV is for who sources this
 #
-# Devices under test (sourced in the guest). Each kind is a pair of functions: up_KIND ARGUMENTS... makes a device from freshly
-# loaded modules and sets DEV to its name; down_KIND removes all of it again. Each step is tied to the last with &&, as bash's
-# errexit is off in functions whose status is asked for. up_KIND returns 77 where the kernel lacks it.
+# Devices under test (sourced in the guest). Each kind is a pair of functions: up_KIND ARGUMENTS...
+# makes a device from freshly loaded modules and sets DEV to its name; down_KIND removes all of it
+# again. Each step is tied to the last with &&, as bash's errexit is off in functions whose status
+# is asked for. up_KIND returns 77 where the kernel lacks it.
 
 DEV=''
 server=''
@@ -85,8 +86,8 @@ up_ublk_over() {
 
 down_ublk_over() { down_ublk && down_backing; }
 
-# `ubdx add` goes to the background once the device is live, and says where it is. Buffers are there from the start, as the
-# peer's are: faulting them in would be counted as the first requests'.
+# `ubdx add` goes to the background once the device is live, and says where it is. Buffers are there
+# from the start, as the peer's are: faulting them in would be counted as the first requests'.
 ubdx_add() {
 	local path
 	insmod /ubdx/ubdx.ko &&

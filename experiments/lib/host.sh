@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154 # the caller's options
 #
-# What the experiments' run.sh share (sourced on the host, at the top of the tree, with the experiment's name): begin, boot, report, keep;
-# and one_boot, which is all of it where there is one boot and nothing to choose. Else the caller has the options $kernel and $seed. All of a run is in $work until it is complete.
+# What the experiments' run.sh share (sourced on the host, at the top of the tree, with the
+# experiment's name): begin, boot, report, keep; and one_boot, which is all of it where there is one
+# boot and nothing to choose. Else the caller has the options $kernel and $seed. All of a run is in
+# $work until it is complete.
 
 experiment=$1
 work='' running=()
@@ -20,16 +22,18 @@ begin() {
 	trap 'end_boots; rm -rf "$work"' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	# What the guest gets is a part of what is measured: the size of its image alone moves figures by a tenth of a percent. So
-	# it gets what this experiment needs, and nothing that comes and goes.
+	# What the guest gets is a part of what is measured: the size of its image alone moves
+	# figures by a tenth of a percent. So it gets what this experiment needs, and nothing that
+	# comes and goes.
 	mkdir -p "$work/payload"/{bin,experiments}
 	cp "build/guest-$kernel/ubdx.ko" "$work/payload"
 	cp "${@/#/build/guest-$kernel/bin/}" "$work/payload/bin"
 	cp -r "build/guest-$kernel/experiments"/{lib,"$experiment"} "$work/payload/experiments"
 }
 
-# boot_guest OUT OPTION... -- ARGUMENT...: have the experiment's guest.sh run with the arguments on the counting clock; what it
-# leaves comes to OUT. OPTIONs are lab/vm's. For the background, see await_boots.
+# boot_guest OUT OPTION... -- ARGUMENT...: have the experiment's guest.sh run with the arguments on
+# the counting clock; what it leaves comes to OUT. OPTIONs are lab/vm's. For the background, see
+# await_boots.
 boot_guest() {
 	local out=$1
 	local -a options=()
@@ -43,8 +47,8 @@ boot_guest() {
 		"${options[@]}" -- "/ubdx/experiments/$experiment/guest.sh" "$@"
 }
 
-# await_boots [N]: wait until no more than N (0) of the boots whose processes are in $running are left. When one fails there is nothing to
-# wait for: what was measured until then may say why.
+# await_boots [N]: wait until no more than N (0) of the boots whose processes are in $running are
+# left. When one fails there is nothing to wait for: what was measured until then may say why.
 await_boots() {
 	local status=0 ended pid left
 	while ((${#running[@]} > ${1:-0} && !status)); do
@@ -88,7 +92,8 @@ report() {
 	done
 }
 
-# committed FOLDER: the committed results and manifest of that folder, in $work/committed. Fails if there are none.
+# committed FOLDER: the committed results and manifest of that folder, in $work/committed. Fails if
+# there are none.
 committed() {
 	local file
 	mkdir -p "$work/committed"
@@ -115,8 +120,9 @@ keep() {
 	echo "Results, figures and manifest: $results ($SECONDS s)"
 }
 
-# parse_options NAMES OPTION...: the command line. For each of the NAMES there is an option, which sets the variable of that name: to its value if
-# the name ends in =, else to 1. --help is the caller's usage().
+# parse_options NAMES OPTION...: the command line. For each of the NAMES there is an option, which
+# sets the variable of that name: to its value if the name ends in =, else to 1. --help is the
+# caller's usage().
 parse_options() {
 	local names=" $1 " option
 	shift
@@ -151,7 +157,8 @@ one_boot_usage() {
 	END
 }
 
-# one_boot WHAT PROGRAM... -- OPTION...: an experiment that is one boot. WHAT is for its usage, OPTIONs are the command line's.
+# one_boot WHAT PROGRAM... -- OPTION...: an experiment that is one boot. WHAT is for its usage,
+# OPTIONs are the command line's.
 one_boot() {
 	local what=$1 kernel=backports seed=42 results=''
 	local -a programs=()

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# The limits that every device under test shares (sourced in the guest). limits.tsv says which and why.
+# The limits that every device under test shares (sourced in the guest). limits.tsv says which and
+# why.
 
 # limit_of DEV ATTRIBUTE: read one back, in the form that limits.tsv uses.
 limit_of() {
@@ -21,8 +22,9 @@ set_limit() {
 	[[ ! -w $file || $(limit_of "$1" "$2") == "$3" ]] || echo "$3" >"$file" 2>/dev/null || true
 }
 
-# equal_limits TABLE ROW KIND DEV RECORD: give DEV the limits, read all of them back into RECORD (row, attribute, value, verdict),
-# and fail with a line for each that differs from what everyone else has.
+# equal_limits TABLE ROW KIND DEV RECORD: give DEV the limits, read all of them back into RECORD
+# (row, attribute, value, verdict), and fail with a line for each that differs from what everyone
+# else has.
 equal_limits() {
 	local table=$1 row=$2 kind=$3 dev=$4 record=$5
 	local how attribute want found verdict failed=0 e_kind e_attribute e_value

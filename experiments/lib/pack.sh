@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# pack.sh RAW FILE: keep a boot's raw data as FILE (.tar.xz), the same bytes for the same data. `tar -x` undoes it.
+# pack.sh RAW FILE: keep a boot's raw data as FILE (.tar.xz), the same bytes for the same data. `tar
+# -x` undoes it.
 
 set -euo pipefail
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the experiments' reports share: their options, where results come from, how they and figures are written."""
+"""What reports share: options, provenance, and how results and figures are written."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import numpy as np
 PACKAGES = Path("/lab/packages")  # of the lab's root, in which this runs: name, version
 
 COLUMN = 3.3  # inches: the width of a column of a paper, for which figures are drawn
-# The same results give the same bytes. Nothing in a figure is smaller than 8 pt, and PDFs have their
-# fonts embedded as TrueType, which conferences ask for.
+# The same results give the same bytes. Nothing in a figure is smaller than 8 pt, and PDFs have
+# their fonts embedded as TrueType, which conferences ask for.
 STYLE = {
     "svg.hashsalt": "ubdx",
     "svg.fonttype": "path",
@@ -41,7 +41,9 @@ STYLE = {
 
 def parse_options(description: str) -> argparse.Namespace:
     """The command line of a report; its folder is there afterwards."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("raw", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--revision", default="unknown")
@@ -53,14 +55,20 @@ def parse_options(description: str) -> argparse.Namespace:
 
 def version_of(*command: str) -> str:
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True
+        ).stdout.splitlines()[0]
     except (OSError, subprocess.CalledProcessError, IndexError):
         return "unknown"
 
 
 def read_pairs(path: Path) -> dict[str, str] | str:
     """A file with a name and a value a line."""
-    return dict(line.split("\t") for line in path.read_text().splitlines()) if path.exists() else "not recorded"
+    return (
+        dict(line.split("\t") for line in path.read_text().splitlines())
+        if path.exists()
+        else "not recorded"
+    )
 
 
 def provenance(options: argparse.Namespace, boots: dict[str, Path]) -> dict:

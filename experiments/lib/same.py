@@ -3,7 +3,7 @@
 """Says whether two runs had the same inputs, and whether they gave the same figures.
 
     same.py OLD NEW          (folders with results.json and manifest.json)
-    same.py --before OLD     (before a run: does this root have the packages that OLD was made with?)
+    same.py --before OLD     (before a run: are the packages those that made OLD?)
 
 The promise is: the same inputs give the same figures, to the byte. Inputs are what the machine was
 started from (digests of kernel and image), QEMU and its arguments, and the experiment's options.
@@ -39,8 +39,11 @@ def flatten(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 def changes(old: dict, new: dict) -> list[str]:
     """Each key whose value differs, with both values."""
     before, after = (dict(flatten(value)) for value in (old, new))
-    return [f"{key}: {before.get(key, 'none')} -> {after.get(key, 'none')}"
-            for key in {**before, **after} if before.get(key) != after.get(key)]
+    return [
+        f"{key}: {before.get(key, 'none')} -> {after.get(key, 'none')}"
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
+    ]
 
 
 def inputs(manifest: dict, digests: bool) -> dict:
@@ -87,18 +90,28 @@ def verdict(same: bool, changed: list[str], cells: list[tuple[float, str]]) -> t
     else:
         worst = max(cells)
         median = statistics.median(change for change, _ in cells)
-        how = f"differ by {100 * median:.2f} % (median), {100 * worst[0]:.2f} % at most ({worst[1]})"
+        how = (
+            f"differ by {100 * median:.2f} % (median), {100 * worst[0]:.2f} % at most ({worst[1]})"
+        )
     if changed:
-        return 1, f"Inputs differ from those of the committed results, and the figures {how}:{listed(changed)}"
-    return 2, f"Same inputs as the committed results, but the figures {how}: this is a bug of the lab."
+        return (
+            1,
+            f"Inputs differ from those of the committed results, and the figures {how}:{listed(changed)}",
+        )
+    return (
+        2,
+        f"Same inputs as the committed results, but the figures {how}: this is a bug of the lab.",
+    )
 
 
 def before(committed: dict, packages: dict) -> tuple[int, str]:
     """What to expect of a run with these packages."""
     changed = changes(committed.get("packages", {}), packages)
     if changed:
-        return 1, ("Inputs differ from those of the committed results, so the figures will differ "
-                   f"from the committed ones:{listed(changed)}")
+        return 1, (
+            "Inputs differ from those of the committed results, so the figures will differ "
+            f"from the committed ones:{listed(changed)}"
+        )
     return 0, "The lab has the packages that the committed results were made with."
 
 
@@ -111,11 +124,15 @@ def main(arguments: list[str]) -> int:
         sys.exit(__doc__)
     if arguments[0] == "--before":
         lines = PACKAGES.read_text().splitlines()
-        status, text = before(read(arguments[1], "manifest.json"), dict(line.split("\t") for line in lines))
+        status, text = before(
+            read(arguments[1], "manifest.json"), dict(line.split("\t") for line in lines)
+        )
     else:
         same = len({Path(folder, "results.json").read_bytes() for folder in arguments}) == 1
-        manifests, results = ([read(folder, name) for folder in arguments]
-                              for name in ("manifest.json", "results.json"))
+        manifests, results = (
+            [read(folder, name) for folder in arguments]
+            for name in ("manifest.json", "results.json")
+        )
         status, text = verdict(same, input_changes(*manifests), differences(*results))
     print(text)
     return status

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Draws the stages from their results.json alone: where a request's instructions go at queue depth 1.
+"""Draws from results.json alone where a request's instructions go at queue depth 1.
 
     figure.py FOLDER...    (folders with a results.json; the figure goes there, as stages.*)
 """
@@ -21,10 +21,19 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 from results import COLUMN, STYLE, redraw, save_figure, thousands  # noqa: E402
 
 # None of these colours is a mode's in the other figures.
-STAGES = {"publish": "#999999", "deliver": "#e69f00", "move": "#56b4e9", "serve": "#009e73",
-          "release": "#f0e442", "end": "#444444"}
-PANELS = {(op, size): f"{op}, {label}" for size, label in ((4096, "4k"), (524288, "512k"))
-          for op in ("write", "read")}
+STAGES = {
+    "publish": "#999999",
+    "deliver": "#e69f00",
+    "move": "#56b4e9",
+    "serve": "#009e73",
+    "release": "#f0e442",
+    "end": "#444444",
+}
+PANELS = {
+    (op, size): f"{op}, {label}"
+    for size, label in ((4096, "4k"), (524288, "512k"))
+    for op in ("write", "read")
+}
 TOUCHES = {"none": "untouched", "all": "touched"}
 
 
@@ -58,8 +67,18 @@ def draw(results: dict, folder: Path) -> None:
             axes.set_title(title)
         page.supxlabel("instructions a request", fontsize=8, y=0.41 / 4.4, va="bottom")
         handles, names = grid[0][0].get_legend_handles_labels()
-        page.legend(handles, names, loc="lower center", ncol=3, frameon=False, handlelength=1,
-                    handletextpad=0.4, columnspacing=1.2, borderaxespad=0.1, labelspacing=0.3)
+        page.legend(
+            handles,
+            names,
+            loc="lower center",
+            ncol=3,
+            frameon=False,
+            handlelength=1,
+            handletextpad=0.4,
+            columnspacing=1.2,
+            borderaxespad=0.1,
+            labelspacing=0.3,
+        )
         page.tight_layout(rect=(0, 0.52 / 4.4, 1, 1), pad=0.3, w_pad=0.8)
         save_figure(page, folder / "stages")
         plt.close(page)

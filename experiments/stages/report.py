@@ -78,36 +78,64 @@ def collect(raw: Path) -> dict:
     rows = {}
     for name in names:
         mode, touch = name.split(".")
-        rows[name] = {"mode": mode, "touch": touch, "label": f"{mode}, {TOUCHES[touch]}",
-                      "cells": read_mode(raw / f"{name}.json")}
-    return {"note": NOTE, "unit": "instructions", "kernel": machine["kernel"], "machine": machine, "rows": rows}
+        rows[name] = {
+            "mode": mode,
+            "touch": touch,
+            "label": f"{mode}, {TOUCHES[touch]}",
+            "cells": read_mode(raw / f"{name}.json"),
+        }
+    return {
+        "note": NOTE,
+        "unit": "instructions",
+        "kernel": machine["kernel"],
+        "machine": machine,
+        "rows": rows,
+    }
 
 
 def text_report(results: dict) -> str:
     width = max(len(row["label"]) for row in results["rows"].values())
-    lines = ["Mean instructions of a request from stamp to stamp, null target, queue depth 1, "
-             f"Linux {results['kernel']}"]
+    lines = [
+        "Mean instructions of a request from stamp to stamp, null target, queue depth 1, "
+        f"Linux {results['kernel']}"
+    ]
     for (op, size), title in PANELS.items():
-        lines += ["", f"{title:<{width}}" + "".join(f"{stage:>9}" for stage in STAGES) + f"{'total':>10}"]
+        lines += [
+            "",
+            f"{title:<{width}}" + "".join(f"{stage:>9}" for stage in STAGES) + f"{'total':>10}",
+        ]
         lines.append("-" * len(lines[-1]))
         for row in results["rows"].values():
             stages = row["cells"][f"{op}.{size}"]["stages"]
             means = "".join(f"{stages[stage]['mean']:>9.0f}" for stage in STAGES)
             lines.append(f"{row['label']:<{width}}{means}{stages['total']['mean']:>10.0f}")
     lines += ["", *(f"{stage:<8} {meaning}" for stage, meaning in MEANING.items()), ""]
-    lines += ["Counting clock: instructions of one CPU, not nanoseconds, and with what tracing adds.",
-              "deliver and end include a switch between fio and the server wherever there is one."]
+    lines += [
+        "Counting clock: instructions of one CPU, not nanoseconds, and with what tracing adds.",
+        "deliver and end include a switch between fio and the server wherever there is one.",
+    ]
     return "\n".join(lines) + "\n"
 
 
 def write_csv(path: Path, results: dict) -> None:
     with path.open("w", newline="") as f:
         out = csv.writer(f, lineterminator="\n")
-        out.writerow(["mode", "touch", "direction", "size", "stage", "requests", "mean", "p50", "p99"])
+        out.writerow(
+            ["mode", "touch", "direction", "size", "stage", "requests", "mean", "p50", "p99"]
+        )
         for row in results["rows"].values():
             for cell, values in row["cells"].items():
                 for stage, stats in values["stages"].items():
-                    out.writerow([row["mode"], row["touch"], *cell.split("."), stage, values["requests"], *stats.values()])
+                    out.writerow(
+                        [
+                            row["mode"],
+                            row["touch"],
+                            *cell.split("."),
+                            stage,
+                            values["requests"],
+                            *stats.values(),
+                        ]
+                    )
 
 
 def main() -> None:

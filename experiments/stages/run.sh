@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Where a request's cost goes, from the host: boot the lab's counting clock, run guest.sh there, report. Needs the guest's
-# folder (make guest). Leaves its results and nothing else.
+# Where a request's cost goes, from the host: boot the lab's counting clock, run guest.sh there,
+# report. Needs the guest's folder (make guest). Leaves its results and nothing else.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Unit tests of the experiments' Python, as TAP. Each test_ function is one; its docstring says what holds."""
+"""Unit tests of the Python, as TAP. Each test_ function is one; its docstring says what holds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import traceback
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(TOP / folder) for folder in ("tests", "docs", "experiments/lib", "experiments/compare")]
+sys.path[:0] = [
+    str(TOP / folder) for folder in ("tests", "docs", "experiments/lib", "experiments/compare")
+]
 
 import counts  # noqa: E402
 import inference  # noqa: E402
@@ -92,14 +94,24 @@ def stamp(ns: int, writes: int = 0, merges: int = 0, idles: int = 0) -> measure.
 
 
 def job(name: str, n: int, error: int = 0) -> dict:
-    return {"jobname": name, "error": error, "write": {"total_ios": n}, "read": {"total_ios": 0},
-            "job options": {"rw": "randwrite", "bs": "4k", "number_ios": str(n)}}
+    return {
+        "jobname": name,
+        "error": error,
+        "write": {"total_ios": n},
+        "read": {"total_ios": 0},
+        "job options": {"rw": "randwrite", "bs": "4k", "number_ios": str(n)},
+    }
 
 
 def cell(brackets: dict, **errors: int) -> measure.Cell:
     cell_name = "randwrite.1.4k"
-    jobs = {f"{cell_name}.{p}": job(f"{cell_name}.{p}", 80 if p == "c" else 10, errors.get(p, 0)) for p in "abc"}
-    return measure.measure_cell("row", cell_name, jobs, {f"{cell_name}.{p}": b for p, b in brackets.items()})
+    jobs = {
+        f"{cell_name}.{p}": job(f"{cell_name}.{p}", 80 if p == "c" else 10, errors.get(p, 0))
+        for p in "abc"
+    }
+    return measure.measure_cell(
+        "row", cell_name, jobs, {f"{cell_name}.{p}": b for p, b in brackets.items()}
+    )
 
 
 def test_cost():
@@ -113,7 +125,9 @@ def test_split_and_merged():
     """requests that were split or merged on their way, lost or failed are not measured"""
     good = {"a": stamp(1100, 10), "b": stamp(1000, 10), "c": stamp(8050, 80)}
     assert "split or merged" in raises(measure.BadData, cell, good | {"c": stamp(8050, 81)})
-    assert "split or merged" in raises(measure.BadData, cell, good | {"a": stamp(1100, 10, merges=1)})
+    assert "split or merged" in raises(
+        measure.BadData, cell, good | {"a": stamp(1100, 10, merges=1)}
+    )
     assert "error 5" in raises(measure.BadData, lambda: cell(good, b=5))
 
 
@@ -126,30 +140,47 @@ def test_idle():
 # ---- report and check, on made-up boots ----
 
 CELL = "randwrite.32.4k"
-NAMES = ("null_blk", "ublk-null-copy", "ublk-null-user-untouched", "ublk-null-auto", "ublk-null-batch", "ubdx-null-copy",
-         "ubdx-null-user-untouched", "ubdx-null-map-untouched")
+NAMES = (
+    "null_blk",
+    "ublk-null-copy",
+    "ublk-null-user-untouched",
+    "ublk-null-auto",
+    "ublk-null-batch",
+    "ubdx-null-copy",
+    "ubdx-null-user-untouched",
+    "ubdx-null-map-untouched",
+)
 
 
 def boots(costs: dict[str, list[float]]) -> list[measure.Replicate]:
     n = len(next(iter(costs.values())))
     found = []
     for i in range(n):
-        cells = {name: {CELL: measure.Cell(values[i], 1e6, 100, 0, 1, 70)} for name, values in costs.items()}
+        cells = {
+            name: {CELL: measure.Cell(values[i], 1e6, 100, 0, 1, 70)}
+            for name, values in costs.items()
+        }
         machines = {"null": {"kernel": "Linux version 7.3.4", "pages": "small"}}
         found.append(measure.Replicate(machines, {}, {}, {}, list(costs), cells))
     return found
 
 
 def made_up(**changed: list[float]) -> dict:
-    """Results of four boots in which ubdx costs 20 less than ublk's best, but for what is @changed."""
+    """Results of four boots, with ubdx 20 below ublk's best except for what is @changed."""
     luck = [0.0, 30.0, -10.0, 5.0]
-    base = dict.fromkeys(NAMES, 10000.0) | {"null_blk": 7000.0, "ubdx-null-user-untouched": 9980.0,
-                                            "ubdx-null-map-untouched": 9980.0, "ublk-null-auto": 11000.0}
+    base = dict.fromkeys(NAMES, 10000.0) | {
+        "null_blk": 7000.0,
+        "ubdx-null-user-untouched": 9980.0,
+        "ubdx-null-map-untouched": 9980.0,
+        "ublk-null-auto": 11000.0,
+    }
     costs = {name: [cost + x for x in luck] for name, cost in base.items()}
     for i, name in enumerate(("ubdx-null-user-untouched", "ubdx-null-map-untouched")):
         costs[name] = [c + d for c, d in zip(costs[name], (1.0, -1.0, 2.0 * i, 0.0))]
     costs.update({name.replace("_", "-"): values for name, values in changed.items()})
-    rows = [measure.Row(name, "null", "floor" if name == "null_blk" else "null", name) for name in NAMES]
+    rows = [
+        measure.Row(name, "null", "floor" if name == "null_blk" else "null", name) for name in NAMES
+    ]
     return report.collect(rows, boots(costs))
 
 
@@ -160,20 +191,33 @@ def test_pairing():
     low, high = values["against_ublk_best_95"]
     assert values["against_ublk_best"] == -20 and -25 < low < -20 < high < -15
     assert results["comparisons"] == 2
-    assert values["against_ublk_best_p_holm"] >= 2 * values["against_ublk_best_p"] * 0.99 < inference.LEVEL
+    assert (
+        values["against_ublk_best_p_holm"]
+        >= 2 * values["against_ublk_best_p"] * 0.99
+        < inference.LEVEL
+    )
 
 
 def test_best_peer():
     """ublk's best is its cheapest mode on average"""
     results = made_up(ublk_null_batch=[9000.0, 9500.0, 9000.0, 9500.0])
-    assert results["rows"]["ubdx-null-map-untouched"]["cells"][CELL]["ublk_best"] == "ublk-null-batch"
+    assert (
+        results["rows"]["ubdx-null-map-untouched"]["cells"][CELL]["ublk_best"] == "ublk-null-batch"
+    )
 
 
 def test_single_boot():
     """one boot has no interval and no significance"""
-    results = report.collect([measure.Row("null_blk", "null", "floor", ""), measure.Row("ubdx-null-user-untouched", "null", "null", "")],
-                             boots({"null_blk": [1.0], "ubdx-null-user-untouched": [2.0]}))
-    assert "comparisons" not in results and not any("95" in key for key in results["rows"]["ubdx-null-user-untouched"]["cells"][CELL])
+    results = report.collect(
+        [
+            measure.Row("null_blk", "null", "floor", ""),
+            measure.Row("ubdx-null-user-untouched", "null", "null", ""),
+        ],
+        boots({"null_blk": [1.0], "ubdx-null-user-untouched": [2.0]}),
+    )
+    assert "comparisons" not in results and not any(
+        "95" in key for key in results["rows"]["ubdx-null-user-untouched"]["cells"][CELL]
+    )
 
 
 def test_check_passes():
@@ -184,9 +228,14 @@ def test_check_passes():
 def test_check_dearer():
     """check.py sees a mode that costs significantly more than ublk's best, and one that may"""
     dear = [10100.0, 10131.0, 10092.0, 10104.0]
-    assert any("dearer than ublk-null" in line for line in check.untouched(made_up(ubdx_null_map_untouched=dear)))
+    assert any(
+        "dearer than ublk-null" in line
+        for line in check.untouched(made_up(ubdx_null_map_untouched=dear))
+    )
     wild = [9000.0, 11000.0, 9100.0, 10900.0]
-    assert any("known too badly" in line for line in check.untouched(made_up(ubdx_null_map_untouched=wild)))
+    assert any(
+        "known too badly" in line for line in check.untouched(made_up(ubdx_null_map_untouched=wild))
+    )
 
 
 def test_check_copy():
@@ -195,7 +244,11 @@ def test_check_copy():
     assert any("dearer than ublk's" in line for line in check.ubdx(made_up(ubdx_null_copy=dear)))
     one = made_up()
     for name, cost in (("ubdx-null-copy", 10100.0), ("ublk-null-copy", 10000.0)):
-        one["rows"][name]["cells"][CELL] = {"instructions": cost, "spread_percent": 0.1, "resolution_percent": 0.1}
+        one["rows"][name]["cells"][CELL] = {
+            "instructions": cost,
+            "spread_percent": 0.1,
+            "resolution_percent": 0.1,
+        }
     assert list(check.ubdx(one))
     one["rows"]["ubdx-null-copy"]["cells"][CELL]["instructions"] = 10040.0
     assert not list(check.ubdx(one))
@@ -210,7 +263,9 @@ def test_check_quality():
         broken["rows"]["ubdx-null-copy"]["cells"][CELL] = values | {field: bad}
         assert len(list(check.quality(broken))) == 1, field
     ladder = {"kernel": "7.3", "tolerance_percent": 1, "rows": {"ublk-null-copy": {CELL: 9000}}}
-    assert list(check.peers(results, ladder)) and not list(check.peers(results | {"kernel": "6.12.1"}, ladder))
+    assert list(check.peers(results, ladder)) and not list(
+        check.peers(results | {"kernel": "6.12.1"}, ladder)
+    )
 
 
 def test_check_flat():
@@ -219,39 +274,75 @@ def test_check_flat():
 
     def results(low: float) -> dict:
         large = base | {"against_smaller_95": {"4k": [low + 5, low, low + 10]}}
-        return {"rows": {"r": {"cells": {f"randwrite.{depth}.{size}": values for depth in (1, 32)
-                                         for size, values in (("4k", base), ("64k", large))}}}}
+        return {
+            "rows": {
+                "r": {
+                    "cells": {
+                        f"randwrite.{depth}.{size}": values
+                        for depth in (1, 32)
+                        for size, values in (("4k", base), ("64k", large))
+                    }
+                }
+            }
+        }
+
     assert len(list(check.flat(results(21)))) == 1 and not list(check.flat(results(20)))
 
 
 # ---- same ----
 
-MANIFEST = {"qemu": "10", "qemu_arguments": {"null": ["-m", "1"]}, "replicates": [{"seed": 1}], "revision": "a",
-            "inputs": {"null": {"payload": "x"}}, "packages": {"zstd": "1", "fio": "3"}, "tools": {"python": "3"}}
+MANIFEST = {
+    "qemu": "10",
+    "qemu_arguments": {"null": ["-m", "1"]},
+    "replicates": [{"seed": 1}],
+    "revision": "a",
+    "inputs": {"null": {"payload": "x"}},
+    "packages": {"zstd": "1", "fio": "3"},
+    "tools": {"python": "3"},
+}
 
 
 def test_inputs():
     """another revision, tool or unused package is no other input; another image or option is"""
-    assert same.input_changes(MANIFEST, MANIFEST | {"revision": "b", "tools": {}, "packages": {"zstd": "2"}}) == []
+    assert (
+        same.input_changes(
+            MANIFEST, MANIFEST | {"revision": "b", "tools": {}, "packages": {"zstd": "2"}}
+        )
+        == []
+    )
     moved = MANIFEST | {"inputs": {"null": {"payload": "y"}}, "packages": {"zstd": "2", "fio": "3"}}
-    assert same.input_changes(MANIFEST, moved) == ["packages.zstd: 1 -> 2", "inputs.null.payload: x -> y"]
-    assert same.input_changes(MANIFEST, MANIFEST | {"replicates": [{"seed": 2}]}) == ["replicates[0].seed: 1 -> 2"]
+    assert same.input_changes(MANIFEST, moved) == [
+        "packages.zstd: 1 -> 2",
+        "inputs.null.payload: x -> y",
+    ]
+    assert same.input_changes(MANIFEST, MANIFEST | {"replicates": [{"seed": 2}]}) == [
+        "replicates[0].seed: 1 -> 2"
+    ]
 
 
 def test_inputs_without_digests():
     """where no digests were recorded packages stand in for them"""
     old = {key: value for key, value in MANIFEST.items() if key != "inputs"}
     assert same.input_changes(old, MANIFEST) == []
-    assert same.input_changes(old, MANIFEST | {"packages": {"zstd": "2", "fio": "3"}}) == ["packages.zstd: 1 -> 2"]
+    assert same.input_changes(old, MANIFEST | {"packages": {"zstd": "2", "fio": "3"}}) == [
+        "packages.zstd: 1 -> 2"
+    ]
 
 
 def test_verdict():
     """the verdict tells apart: same, same by luck, other inputs, and a bug of the lab"""
     cells = [(0.01, "a"), (0.5, "b"), (0.02, "c")]
-    assert same.verdict(True, [], []) == (0, "Same inputs as the committed results, and the same figures to the byte.")
+    assert same.verdict(True, [], []) == (
+        0,
+        "Same inputs as the committed results, and the same figures to the byte.",
+    )
     assert same.verdict(True, ["x"], [])[0] == 0
     status, text = same.verdict(False, [f"package {i}" for i in range(9)], cells)
-    assert status == 1 and text.startswith("Inputs differ") and "2.00 % (median), 50.00 % at most (b)" in text
+    assert (
+        status == 1
+        and text.startswith("Inputs differ")
+        and "2.00 % (median), 50.00 % at most (b)" in text
+    )
     assert "and 3 more" in text and "package 6" not in text
     assert same.verdict(False, [], cells)[0] == 2
 
@@ -279,21 +370,41 @@ def test_counts():
             (tap / name).write_text(output)
             (tap / f"{name}.end").write_text(f"{status} {seconds}\n")
         found = counts.count(tap, "stable")
-        assert [found[key] for key in ("tests", "passed", "failed", "skipped", "seconds")] == [3, 3, 1, 1, 21], found
+        assert [found[key] for key in ("tests", "passed", "failed", "skipped", "seconds")] == [
+            3,
+            3,
+            1,
+            1,
+            21,
+        ], found
         assert found["failed_tests"] == ["b", "c"] and found["longest"][0] == ("b", 9)
         assert counts.count(tap, "stable-debug")["failed_tests"] == ["d"]
 
 
 def test_counts_text():
     """what is said of a run has its failures and the kernel; other runs' output is counted, too"""
-    run = {"tests": 2, "passed": 5, "failed": 1, "skipped": 0, "seconds": 90, "failed_tests": ["uapi"], "longest": [["uapi", 80]],
-           "kernel": "6.12.1-1", "revision": "abc"}
+    run = {
+        "tests": 2,
+        "passed": 5,
+        "failed": 1,
+        "skipped": 0,
+        "seconds": 90,
+        "failed_tests": ["uapi"],
+        "longest": [["uapi", 80]],
+        "kernel": "6.12.1-1",
+        "revision": "abc",
+    }
     text = counts.parts({"runs": {"stable-debug": run}})["counts"]
-    assert "| debug kernel of 6.12 (6.12.1-1) | 2 | 5 | 1 | 0 | 2 | abc |" in text and "`uapi` (80 s)" in text
+    assert (
+        "| debug kernel of 6.12 (6.12.1-1) | 2 | 5 | 1 | 0 | 2 | abc |" in text
+        and "`uapi` (80 s)" in text
+    )
     assert "Failed, debug kernel of 6.12 (6.12.1-1): `uapi`." in text
     with tempfile.TemporaryDirectory() as folder:
         tap = Path(folder, "t")
-        tap.write_text("# seed 7\n# round 0: 10 steps, 5 a second; 1 s of 9\n# round 1: 20 steps, 5 a second; 2 s of 9\nok 1 - seed 7\n")
+        tap.write_text(
+            "# seed 7\n# round 0: 10 steps, 5 a second; 1 s of 9\n# round 1: 20 steps, 5 a second; 2 s of 9\nok 1 - seed 7\n"
+        )
         assert counts.count_fuzz(tap) == {"seed": "7", "rounds": 2, "steps": 30, "failed": 0}
         tap.write_text("ok - a: t sees it\nnot ok - b: t doesn't see it\n# 600 s\n")
         assert counts.count_mutants(tap) == {"seen": 1, "survived": ["b"], "seconds": 600}
@@ -305,7 +416,9 @@ def test_counts_text():
 def test_generated():
     """README.md and docs/reliability.md say what the committed results and counts say"""
     text = (TOP / "README.md").read_text()
-    assert marked.replaced(text, summary.parts(committed("compare"), committed("untouched"))) == text
+    assert (
+        marked.replaced(text, summary.parts(committed("compare"), committed("untouched"))) == text
+    )
     text = (TOP / "docs" / "reliability.md").read_text()
     assert marked.replaced(text, counts.parts(counts.read(counts.COMMITTED))) == text
 
@@ -333,11 +446,19 @@ def test_claims():
 def test_significance_is_counted():
     """the README counts a cell as lower only if that is significant after correction"""
     results, replicates = committed("compare"), committed("untouched")
-    cells = [row["cells"][c] for name, row in replicates["rows"].items() if measure.is_untouched(name)
-             for c in row["cells"] if c.split(".")[1] == "32"]
+    cells = [
+        row["cells"][c]
+        for name, row in replicates["rows"].items()
+        if measure.is_untouched(name)
+        for c in row["cells"]
+        if c.split(".")[1] == "32"
+    ]
     low = sum(c["against_ublk_best_p_holm"] < 0.05 and c["against_ublk_best"] < 0 for c in cells)
     text = summary.Figures(results, replicates).against_best(32)
-    assert f"lower in {low} of {len(cells)} cells" in text and f"for {replicates['comparisons']} comparisons" in text
+    assert (
+        f"lower in {low} of {len(cells)} cells" in text
+        and f"for {replicates['comparisons']} comparisons" in text
+    )
     for values in cells:
         values["against_ublk_best_p_holm"] = 0.05
     assert "no cell differs" in summary.Figures(results, replicates).against_best(32)
@@ -363,7 +484,9 @@ def again(reporter, folder: Path) -> None:
         finally:
             sys.argv = arguments
         for name in ("results.json", "table.txt", "table.csv"):
-            assert (out / name).read_bytes() == (folder / name).read_bytes(), f"{folder.name}: {name} differs"
+            assert (out / name).read_bytes() == (
+                folder / name
+            ).read_bytes(), f"{folder.name}: {name} differs"
         figures = {path.stem for path in out.glob("*.svg")}
         assert figures and figures == {path.stem for path in folder.glob("*.svg")}, figures
 
@@ -405,7 +528,12 @@ def test_no_empty_panel():
     for name in ("compare", "untouched"):
         seen = []
         figure.save_figure = lambda page, path, seen=seen: seen.append(
-            (path.name, [len(axes.lines) for axes in page.axes if axes.axison], page.get_size_inches()[0]))
+            (
+                path.name,
+                [len(axes.lines) for axes in page.axes if axes.axison],
+                page.get_size_inches()[0],
+            )
+        )
         figure.draw(committed(name), Path("."))
         assert seen, name
         for which, lines, width in seen:
