@@ -7,7 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "trace.h"
+#include "stats.h"
 
 static struct termios before;
 static bool changed;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "trace.h"
+#include "stats.h"
 
 const char *argp_program_version = "ubdx-trace " UBDX_TRACE_VERSION;
 
@@ -25,7 +25,6 @@ enum {
 	OPT_HISTOGRAM,
 	OPT_TIMELINE,
 	OPT_TRACE_FILE,
-	OPT_FLAME,
 	OPT_COST,
 	OPT_CLOCK,
 };
@@ -47,8 +46,6 @@ static const struct argp_option option_list[] = {
 	{ "timeline", OPT_TIMELINE, "N", 0,
 	  "the anatomy of the first N requests that end with every stage seen", 3 },
 	{ "trace-file", OPT_TRACE_FILE, "FILE", 0, "with --timeline: also for Perfetto", 3 },
-	{ "flame", OPT_FLAME, "FILE", 0, "folded stacks of servers, submitters and kernel threads",
-	  3 },
 	{ "cost", OPT_COST, 0, 0, "what our own programs cost, one by one", 3 },
 	{ 0, 0, 0, 0, "How:", 4 },
 	{ "live", OPT_LIVE, 0, 0,
@@ -206,9 +203,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_TRACE_FILE:
 		o->trace_file = arg;
-		break;
-	case OPT_FLAME:
-		o->flame_file = arg;
 		break;
 	case OPT_COST:
 		o->cost = true;

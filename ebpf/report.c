@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "trace.h"
+#include "stats.h"
 
 const char *const interval_names[NR_INTERVALS] = {
 	[I_PUBLISH] = "publish", [I_DELIVER] = "deliver", [I_MOVE] = "move", [I_SERVE] = "serve",
@@ -156,15 +156,15 @@ static const struct {
 	{ "timeline", "requests of a full timeline" },
 	{ "events", "events" },
 	{ "roles", "programs of too many" },
-	{ "samples", "samples" },
-	{ "stacks", "stacks" },
 };
 
 static uint64_t dropped(const struct snapshot *s, unsigned int what)
 {
 	const uint64_t numbers[ARRAY_SIZE(drops)] = {
-		s->classes_dropped, s->anatomies_dropped, snapshot_missed(s),
-		s->roles_dropped,   s->samples_dropped,	  s->stacks_dropped,
+		s->classes_dropped,
+		s->anatomies_dropped,
+		snapshot_missed(s),
+		s->roles_dropped,
 	};
 
 	return numbers[what];
@@ -354,13 +354,6 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 		else
 			fprintf(out, "    %-26s %10s\n", batches[i].name, "-");
 	}
-	for (i = 0; i < s->nr_hardware; i++) {
-		if (s->hardware[i].available)
-			fprintf(out, "    %-26s %10.1f\n", s->hardware[i].name,
-				requests ? (double)s->hardware[i].value / requests : 0);
-		else
-			fprintf(out, "    %-26s %10s\n", s->hardware[i].name, "not here");
-	}
 }
 
 /* What no role had: the time of a CPU that could not be asked at the beginning, until its first switch or softirq. */
@@ -431,7 +424,7 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		fputc('\n', out);
 		text_class(out, &s->classes[i], o);
 	}
-	if (o->sets || s->nr_hardware)
+	if (o->sets)
 		text_events(out, s, o);
 	if (o->sets & SET_CPU)
 		text_cpu(out, s, o);
@@ -529,11 +522,6 @@ static void json_counts(FILE *out, const struct snapshot *s, const struct option
 		else
 			fprintf(out, "null");
 		comma = ",";
-	}
-	fprintf(out, "\n  },\n  \"hardware\": {");
-	for (i = 0, comma = ""; i < s->nr_hardware; i++, comma = ",") {
-		fprintf(out, "%s\n    \"%s\": ", comma, s->hardware[i].name);
-		json_number(out, s->hardware[i].available, s->hardware[i].value);
 	}
 	fprintf(out, "\n  },\n");
 	if (o->sets & SET_CPU) {
@@ -678,9 +666,6 @@ void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
 			csv_whole(out, "event", counted[k].name, "events", all, s->events[k],
 				  is_here(s, counted[k].event));
 	csv_batches(out, s, o);
-	for (i = 0; i < s->nr_hardware; i++)
-		csv_whole(out, "hardware", s->hardware[i].name, "events", all, s->hardware[i].value,
-			  s->hardware[i].available);
 	if (o->sets & SET_CPU)
 		csv_cpu(out, s, o);
 	for (i = 0; i < ARRAY_SIZE(drops); i++)

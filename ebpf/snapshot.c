@@ -188,10 +188,6 @@ int take_snapshot(struct tracer *t, struct snapshot *s)
 	s->classes_dropped = t->skel->bss->classes_dropped;
 	s->anatomies_dropped = t->skel->bss->anatomies_dropped;
 	s->roles_dropped = t->skel->bss->roles_dropped;
-	s->samples_dropped = t->skel->bss->samples_dropped;
-	s->stacks_dropped = t->skel->bss->stacks_dropped;
-	if (t->hardware)
-		s->nr_hardware = hardware_read(t->hardware, s->hardware);
 	return 0;
 }
 
@@ -205,14 +201,10 @@ void since(struct snapshot *s, const struct snapshot *before)
 	s->classes_dropped -= before->classes_dropped;
 	s->anatomies_dropped -= before->anatomies_dropped;
 	s->roles_dropped -= before->roles_dropped;
-	s->samples_dropped -= before->samples_dropped;
-	s->stacks_dropped -= before->stacks_dropped;
 	for (i = 0; i < NR_ROLES; i++)
 		s->time[i] -= before->time[i];
 	for (i = 0; i < NR_EVENTS; i++)
 		s->events[i] -= before->events[i];
-	for (i = 0; i < s->nr_hardware && i < before->nr_hardware; i++)
-		s->hardware[i].value -= before->hardware[i].value;
 	for (i = 0; i < s->nr_classes; i++)
 		for (k = 0; k < before->nr_classes; k++)
 			if (!by_key(&s->classes[i].key, &before->classes[k].key))

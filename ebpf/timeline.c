@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "trace.h"
+#include "stats.h"
 
 struct timeline {
 	const struct options *options;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tracer.h - the state of a running ubdx-trace: what is attached (ubdx-trace.c), and how what that
- * has counted is read (snapshot.c).
+ * tracer.h - the state of a running ubdx-trace. probes.c attaches the programs, snapshot.c reads what
+ * they have counted, ubdx-trace.c runs the loop.
  */
 #ifndef UBDX_EBPF_TRACER_H
 #define UBDX_EBPF_TRACER_H
 
-#include "trace.h"
+#include "stats.h"
 #include "ubdx-trace.skel.h"
 
-/* A program and the event that it is attached to. on_begin and on_sample have none, on_queue has it now and then. */
+/* A program and the event that it is attached to. on_begin has none, on_queue has it now and then. */
 struct probe_kind {
 	const char *program;
 	const char *event;
@@ -27,19 +27,19 @@ struct tracer {
 	struct bpf_link *learning;
 	struct ring_buffer *ring;
 	struct timeline *timeline;
-	struct flame *flame;
-	struct hardware_counters *hardware;
 	int ctl;
 	int stats_fd;
 	int nr_cpus;
 	pid_t command;
 	int command_status;
 	struct snapshot base; /* what had been counted when all was attached: it is of no account */
-	pid_t servers[64];
-	size_t nr_servers;
 };
 
+/* ---- probes.c ---- */
+
 struct bpf_program *probe_program(struct tracer *t, const struct probe_kind *kind);
+int choose_programs(struct tracer *t);
+int attach_programs(struct tracer *t);
 
 /* ---- snapshot.c ---- */
 

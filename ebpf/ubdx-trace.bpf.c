@@ -64,8 +64,6 @@ __s64 anatomies_left;
 __u64 anatomies_dropped;
 __u64 classes_dropped;
 __u64 roles_dropped;
-__u64 samples_dropped;
-__u64 stacks_dropped;
 
 /* ---- maps ---- */
 
@@ -118,20 +116,6 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
 } anatomies SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_STACK_TRACE);
-	__uint(max_entries, 16384);
-	__uint(key_size, sizeof(u32));
-	__uint(value_size, MAX_STACK * sizeof(u64));
-} stacks SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 16384);
-	__type(key, struct sample_key);
-	__type(value, u64);
-} samples SEC(".maps");
 
 /* ---- counting ---- */
 
@@ -634,41 +618,4 @@ SEC("tp_btf/block_rq_complete")
 int BPF_PROG(on_complete, struct request *rq)
 {
 	return count_disk(rq->q->disk, E_BLOCK_COMPLETE);
-}
-
-/* ---- samples ---- */
-
-/* It may have none, as a kernel thread has none in user mode. */
-static __always_inline s32 stack_of(struct bpf_perf_event_data *ctx, u64 flags)
-{
-	long id = bpf_get_stackid(ctx, &stacks, flags);
-
-	/* another one has its place, or all are taken */
-	if (id != -EEXIST && id != -ENOMEM)
-		return id < 0 ? NO_STACK : id;
-	__sync_fetch_and_add(&stacks_dropped, 1);
-	return LOST_STACK;
-}
-
-SEC("perf_event")
-int on_sample(struct bpf_perf_event_data *ctx)
-{
-	struct sample_key key = { .tgid = bpf_get_current_pid_tgid() >> 32 };
-	u64 one = 1, *seen;
-
-	key.role = role_of(bpf_get_current_task_btf());
-	if (key.role == R_IDLE || key.role == R_OTHER)
-		return 0;
-	key.kernel_stack = stack_of(ctx, 0);
-	key.user_stack = stack_of(ctx, BPF_F_USER_STACK);
-	bpf_get_current_comm(key.comm, sizeof(key.comm));
-	seen = bpf_map_lookup_elem(&samples, &key);
-	if (!seen) {
-		if (!bpf_map_update_elem(&samples, &key, &one, BPF_NOEXIST))
-			return 0;
-		/* another CPU may have been first; else it is full */
-		seen = bpf_map_lookup_elem(&samples, &key);
-	}
-	__sync_fetch_and_add(seen ?: &samples_dropped, 1);
-	return 0;
 }

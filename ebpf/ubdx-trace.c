@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx-trace.c - says what the requests of a running device cost, stage by stage, and what they did:
- * attaching, and the loop that reads what ubdx-trace.bpf.c has counted.
+ * ubdx-trace.c - reports what the requests of a running device cost, stage by stage: loading, and the
+ * loop that reads what ubdx-trace.bpf.c has counted.
  *
  * Nothing stays behind: the programs and maps go with this process, however it ends.
  */
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <signal.h>
@@ -39,43 +38,7 @@ int trace_fail(const char *fmt, ...)
 	return EXIT_FAILURE;
 }
 
-/* ---- the programs ---- */
-
-const struct probe_kind probe_list[] = {
-	{ "on_done", "ubdx_done", 0 },
-	{ "on_queue", "ubdx_queue", SET_ROLES },
-	{ "on_fork", "sched_process_fork", SET_ROLES },
-	{ "on_free", "sched_process_free", SET_ROLES },
-	{ "on_switch", "sched_switch", SET_CPU },
-	{ "on_wakeup", "sched_wakeup", SET_CPU },
-	{ "on_softirq", "softirq_entry", SET_CPU },
-	{ "on_softirq_end", "softirq_exit", SET_CPU },
-	{ "on_syscall", "sys_enter", SET_SYSCALLS },
-	{ "on_sqe", "io_uring_submit_req", SET_URING },
-	{ "on_cqe", "io_uring_complete", SET_URING },
-	{ "on_iowq", "io_uring_queue_async_work", SET_URING },
-	{ "on_fault", "page_fault_user", SET_MEMORY },
-	{ "on_kernel_fault", "page_fault_kernel", SET_MEMORY },
-	{ "on_tlb_flush", "tlb_flush", SET_MEMORY },
-	{ "on_bio", "block_bio_queue", SET_BLOCK },
-	{ "on_split", "block_split", SET_BLOCK },
-	{ "on_backmerge", "block_bio_backmerge", SET_BLOCK },
-	{ "on_frontmerge", "block_bio_frontmerge", SET_BLOCK },
-	{ "on_rq_merge", "block_rq_merge", SET_BLOCK },
-	{ "on_insert", "block_rq_insert", SET_BLOCK },
-	{ "on_issue", "block_rq_issue", SET_BLOCK },
-	{ "on_requeue", "block_rq_requeue", SET_BLOCK },
-	{ "on_complete", "block_rq_complete", SET_BLOCK },
-};
-
-const size_t nr_probe_kinds = ARRAY_SIZE(probe_list);
-
-_Static_assert(ARRAY_SIZE(probe_list) <= MAX_PROBES, "room for them in a snapshot");
-
-struct bpf_program *probe_program(struct tracer *t, const struct probe_kind *kind)
-{
-	return bpf_object__find_program_by_name(t->skel->obj, kind->program);
-}
+/* ---- loading ---- */
 
 static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 {
@@ -99,80 +62,6 @@ static int check_kernel(void)
 	return 0;
 }
 
-/* Of UBDX_TRACE_WITHOUT, which is for tests: events that are to be as if they were not there. */
-static bool is_hidden(const char *event)
-{
-	const char *hidden = getenv("UBDX_TRACE_WITHOUT"), *found;
-	size_t length = strlen(event);
-
-	for (found = hidden ? strstr(hidden, event) : NULL; found; found = strstr(found + 1, event))
-		if ((found == hidden || found[-1] == ',') &&
-		    (!found[length] || found[length] == ','))
-			return true;
-	return false;
-}
-
-/* @btf: of the module; that has the kernel's in it. */
-static bool has_event(const struct btf *btf, const char *event)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "btf_trace_%s", event);
-	return !is_hidden(event) && btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
-}
-
-/* Load what is wanted and can be attached, and say in one line what can't. */
-static int choose_by(struct tracer *t, const struct btf *btf)
-{
-	bool softirq = has_event(btf, "softirq_entry") && has_event(btf, "softirq_exit");
-	bool cpu = has_event(btf, "sched_switch");
-	const char *comma = "ubdx-trace: not in this kernel, and what they tell is not here: ";
-	size_t i;
-
-	if (!has_event(btf, "ubdx_done"))
-		return trace_fail(
-			"the module has no event ubdx_done; are it and ubdx-trace of the same version?");
-	for (i = 0; i < nr_probe_kinds; i++) {
-		const struct probe_kind *kind = &probe_list[i];
-		bool here = has_event(btf, kind->event);
-
-		if (kind->set && !(t->sets & kind->set)) {
-			bpf_program__set_autoload(probe_program(t, kind), false);
-			continue;
-		}
-		if (!here) {
-			fprintf(stderr, "%s%s", comma, kind->event);
-			comma = ", ";
-		}
-		/* one is nothing without the other, nor are both without the switches */
-		if (!strncmp(kind->event, "softirq_", 8))
-			here = softirq && cpu;
-		bpf_program__set_autoload(probe_program(t, kind), here);
-	}
-	if (comma[0] == ',')
-		fputc('\n', stderr);
-	t->skel->rodata->want_cpu = t->sets & SET_CPU && cpu;
-	bpf_program__set_autoload(t->skel->progs.on_begin, t->skel->rodata->want_cpu);
-	bpf_program__set_autoload(t->skel->progs.on_sample, t->options->flame_file);
-	return 0;
-}
-
-static int choose_programs(struct tracer *t)
-{
-	struct btf *kernel = btf__load_vmlinux_btf();
-	struct btf *module = kernel ? btf__load_module_btf("ubdx", kernel) : NULL;
-	int ret;
-
-	if (!module)
-		ret = trace_fail("the %s's BTF can't be read: %s", kernel ? "module" : "kernel",
-				 strerror(errno));
-	else
-		ret = choose_by(t, module);
-	btf__free(module);
-	btf__free(kernel);
-	return ret;
-}
-
 /* A name to its end, or that of all disks without a number. */
 static void choose_disks(struct tracer *t)
 {
@@ -194,8 +83,6 @@ static void limit_room(struct tracer *t)
 	if (!room || atoi(room) <= 0)
 		return;
 	bpf_map__set_max_entries(t->skel->maps.roles, atoi(room));
-	bpf_map__set_max_entries(t->skel->maps.samples, atoi(room));
-	bpf_map__set_max_entries(t->skel->maps.stacks, atoi(room));
 }
 
 static int load(struct tracer *t)
@@ -229,38 +116,6 @@ static int load(struct tracer *t)
 	return 0;
 }
 
-/*
- * A CPU tells whose it is when that changes, which can take long. So each is asked once, by a program that runs in the
- * middle of whatever it does. Where that can't be done (before Linux 5.10) its time until the first change is nobody's.
- */
-static void begin(struct tracer *t)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, run, .flags = BPF_F_TEST_RUN_ON_CPU);
-
-	if (!bpf_program__autoload(t->skel->progs.on_begin))
-		return;
-	for (run.cpu = 0; run.cpu < (unsigned int)t->nr_cpus; run.cpu++)
-		bpf_prog_test_run_opts(bpf_program__fd(t->skel->progs.on_begin), &run);
-}
-
-static int attach(struct tracer *t)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
-		struct bpf_program *prog = probe_program(t, &probe_list[i]);
-
-		if (!bpf_program__autoload(prog) || prog == t->skel->progs.on_queue)
-			continue;
-		t->links[i] = bpf_program__attach(prog);
-		if (!t->links[i])
-			return trace_fail("%s can't be attached to: %s", probe_list[i].event,
-					  strerror(errno));
-	}
-	begin(t);
-	return 0;
-}
-
 /* ---- who serves, who submits ---- */
 
 /* Returns false if the one device that is traced is not there any more. */
@@ -271,7 +126,6 @@ static bool find_servers(struct tracer *t)
 	struct ubdx_info info;
 	bool found = false;
 
-	t->nr_servers = 0;
 	while (!(t->options->dev < 0 ? ubdx_ctl_next(t->ctl, id, &info) :
 				       ubdx_ctl_info(t->ctl, id, &info))) {
 		uint32_t tgid = info.server_pid;
@@ -281,8 +135,6 @@ static bool find_servers(struct tracer *t)
 			if (bpf_map_update_elem(bpf_map__fd(t->skel->maps.roles), &tgid, &role,
 						BPF_ANY))
 				__sync_fetch_and_add(&t->skel->bss->roles_dropped, 1);
-			if (t->nr_servers < ARRAY_SIZE(t->servers))
-				t->servers[t->nr_servers++] = tgid;
 		}
 		if (t->options->dev >= 0)
 			break;
@@ -437,8 +289,6 @@ static void watch(struct tracer *t)
 		now = now_ns();
 		/* Others may come later. */
 		learn(t, requests < LEARN_REQUESTS || now >= next);
-		if (t->flame)
-			flame_look(t->flame, bpf_map__fd(t->skel->maps.roles));
 		if (now < next)
 			continue;
 		next = now + SECOND_NS;
@@ -478,18 +328,6 @@ static int finish(struct tracer *t)
 	free(s.classes);
 	if (fflush(stdout) || ferror(stdout))
 		ret = trace_fail("writing the output failed");
-	if (t->flame) {
-		int err;
-
-		flame_look(t->flame, bpf_map__fd(t->skel->maps.roles));
-		err = flame_write(t->flame, bpf_map__fd(t->skel->maps.samples),
-				  bpf_map__fd(t->skel->maps.stacks), o->flame_file);
-
-		if (err)
-			ret = trace_fail("%s can't be written: %s", o->flame_file, strerror(-err));
-		flame_close(t->flame);
-	}
-	hardware_close(t->hardware);
 	return ret;
 }
 
@@ -507,18 +345,11 @@ static int open_views(struct tracer *t)
 		if (!t->ring)
 			return trace_fail("no ring buffer: %s", strerror(errno));
 	}
-	if (o->flame_file) {
-		t->flame = flame_open(bpf_program__fd(t->skel->progs.on_sample));
-		if (!t->flame)
-			return trace_fail("the CPUs can't be sampled: %s", strerror(errno));
-	}
 	if (o->cost) {
 		t->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		if (t->stats_fd < 0)
 			return trace_fail("programs' costs can't be had: %s", strerror(errno));
 	}
-	if (o->sets & SET_CPU)
-		t->hardware = hardware_open(t->servers, t->nr_servers);
 	return 0;
 }
 
@@ -541,7 +372,7 @@ static int run(struct tracer *t)
 	ret = open_views(t);
 	if (ret)
 		return ret;
-	ret = attach(t);
+	ret = attach_programs(t);
 	if (ret)
 		return ret;
 	ret = take_snapshot(t, &t->base);
@@ -581,7 +412,7 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv, &options);
 	tracer.sets = options.sets;
-	if (options.sets || options.flame_file)
+	if (options.sets)
 		tracer.sets |= SET_ROLES;
 	libbpf_set_print(quiet);
 	sigaction(SIGINT, &action, NULL);

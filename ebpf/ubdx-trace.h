@@ -141,20 +141,4 @@ struct anatomy {
 	__u8 page_class;
 };
 
-#define MAX_STACK 64
-
-enum no_stack {
-	NO_STACK = -1,
-	LOST_STACK = -2, /* counted in stacks_dropped */
-};
-
-/* A sample, for --flame. */
-struct sample_key {
-	__u32 role;
-	__u32 tgid;
-	__s32 kernel_stack; /* number of a stack, or enum no_stack */
-	__s32 user_stack;
-	char comm[16];
-};
-
 #endif /* UBDX_TRACE_H */

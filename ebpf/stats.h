@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * trace.h - what the files of ubdx-trace's user half share.
+ * stats.h - what the files of ubdx-trace's user half share.
  */
-#ifndef UBDX_EBPF_TRACE_H
-#define UBDX_EBPF_TRACE_H
+#ifndef UBDX_EBPF_STATS_H
+#define UBDX_EBPF_STATS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,7 +30,7 @@ enum probe_set {
 	SET_URING = 1 << 2, /* SQEs, CQEs, io-wq */
 	SET_MEMORY = 1 << 3, /* page faults, TLB flushes */
 	SET_BLOCK = 1 << 4, /* the block layer's bios and requests */
-	SET_ROLES = 1 << 15, /* who submits: what any of the others needs, and --flame */
+	SET_ROLES = 1 << 15, /* who submits: what any of the others needs */
 	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY | SET_BLOCK,
 };
 
@@ -44,7 +44,6 @@ enum probe_set {
  * @sets:	enum probe_set.
  * @timeline:	whole requests to show one by one, then it ends.
  * @trace_file:	for Perfetto; NULL: none.
- * @flame_file:	folded stacks; NULL: none.
  * @command:	to run, and to trace until it ends; NULL: none.
  * @live:	refresh each second, like top; else only what it all comes to is shown.
  * @clock:	"ns" or "instructions": what the time base is called.
@@ -60,7 +59,6 @@ struct options {
 	unsigned int sets;
 	unsigned int timeline;
 	const char *trace_file;
-	const char *flame_file;
 	char **command;
 	const char *clock;
 	bool live;
@@ -81,15 +79,6 @@ struct class {
 	struct class_key key;
 	struct class_stats stats; /* of all CPUs */
 };
-
-/* One hardware event of the server's threads, in user mode, in the kernel, or both. */
-struct hardware {
-	const char *name;
-	bool available;
-	uint64_t value;
-};
-
-#define MAX_HARDWARE 6
 
 /* What one of our programs costs. */
 struct probe {
@@ -122,10 +111,6 @@ struct snapshot {
 	uint64_t classes_dropped;
 	uint64_t anatomies_dropped;
 	uint64_t roles_dropped;
-	uint64_t samples_dropped;
-	uint64_t stacks_dropped;
-	unsigned int nr_hardware;
-	struct hardware hardware[MAX_HARDWARE];
 	unsigned int nr_probes;
 	struct probe probes[MAX_PROBES];
 };
@@ -160,19 +145,4 @@ int timeline_close(struct timeline *t);
 void live_begin(void);
 bool live_wait(int ms);
 
-/* ---- flame.c: where the CPU was ---- */
-
-struct flame;
-struct flame *flame_open(int program_fd);
-void flame_look(struct flame *f, int roles_fd);
-int flame_write(struct flame *f, int samples_fd, int stacks_fd, const char *path);
-void flame_close(struct flame *f);
-
-/* ---- hardware.c: the CPU's own counters, of the servers' threads ---- */
-
-struct hardware_counters;
-struct hardware_counters *hardware_open(const pid_t *servers, size_t nr_servers);
-unsigned int hardware_read(struct hardware_counters *h, struct hardware *values);
-void hardware_close(struct hardware_counters *h);
-
-#endif /* UBDX_EBPF_TRACE_H */
+#endif /* UBDX_EBPF_STATS_H */
