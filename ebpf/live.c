@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * live.c - the live view's keyboard: q ends it, without Enter where the input is a terminal that is ours.
+ * live.c - the keyboard of the live view: q ends it, without Enter if the input is our terminal.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 static struct termios before;
 static bool changed;
-static bool over; /* nothing more can come */
+static bool over; /* no more input can come */
 
 static void restore(void)
 {
@@ -19,7 +19,7 @@ static void restore(void)
 		tcsetattr(STDIN_FILENO, TCSANOW, &before);
 }
 
-/* A process in the background must neither read from its terminal nor change it. */
+/* A background process must neither read from its terminal nor change its settings. */
 void live_begin(void)
 {
 	struct termios now;
@@ -36,7 +36,7 @@ void live_begin(void)
 	atexit(restore);
 }
 
-/* Wait that long, or until a key is pressed. Was it q? */
+/* Wait up to @ms, or until a key is pressed. Returns true if the key was q. */
 bool live_wait(int ms)
 {
 	struct pollfd input = { .fd = over ? -1 : STDIN_FILENO, .events = POLLIN };

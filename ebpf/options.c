@@ -34,28 +34,28 @@ static const struct argp_option option_list[] = {
 	{ "op", OPT_OP, "OP,...", 0, "read, write, flush, discard, write_zeroes", 1 },
 	{ "mode", OPT_MODE, "MODE,...", 0, "transfer modes", 1 },
 	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes, such as 4K or 64K-1M", 1 },
-	{ 0, 0, 0, 0, "For how long (else until COMMAND ends, or until interrupted):", 2 },
-	{ "duration", OPT_DURATION, "SECONDS", 0, "", 2 },
+	{ 0, 0, 0, 0, "How long (default: until COMMAND ends, or ^C):", 2 },
+	{ "duration", OPT_DURATION, "SECONDS", 0, "stop after SECONDS", 2 },
 	{ "count", OPT_COUNT, "N", 0,
-	  "until at least N requests were seen (those that --op, --mode, --size leave)", 2 },
+	  "stop after N requests (only those that --op, --mode and --size select)", 2 },
 	{ 0, 0, 0, 0, "What:", 3 },
 	{ "events", OPT_EVENTS, "SET,...", 0,
-	  "cpu (switches, wake-ups, who has the CPU; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), block (the block layer's bios and requests), all, none",
+	  "cpu (switches, wake-ups, CPU time; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), block (bios and requests), all, none",
 	  3 },
-	{ "histogram", OPT_HISTOGRAM, 0, 0, "each stage's histogram", 3 },
-	{ "timeline", OPT_TIMELINE, "N", 0,
-	  "the anatomy of the first N requests that end with every stage seen", 3 },
-	{ "trace-file", OPT_TRACE_FILE, "FILE", 0, "with --timeline: also for Perfetto", 3 },
-	{ "cost", OPT_COST, 0, 0, "what our own programs cost, one by one", 3 },
-	{ 0, 0, 0, 0, "How:", 4 },
+	{ "histogram", OPT_HISTOGRAM, 0, 0, "print a histogram of each stage", 3 },
+	{ "timeline", OPT_TIMELINE, "N", 0, "print the stages of the first N complete requests",
+	  3 },
+	{ "trace-file", OPT_TRACE_FILE, "FILE", 0,
+	  "with --timeline: also write a trace for Perfetto", 3 },
+	{ "cost", OPT_COST, 0, 0, "measure each BPF program of this tool", 3 },
+	{ 0, 0, 0, 0, "Output:", 4 },
 	{ "live", OPT_LIVE, 0, 0,
-	  "refresh each second, until q or ^C; so it is on a terminal if no other way and no end is given",
+	  "refresh each second until q or ^C; the default on a terminal without another format or end",
 	  4 },
 	{ "json", OPT_JSON, 0, 0, "print JSON", 4 },
-	{ "csv", OPT_CSV, 0, 0, "print CSV: a line a stage, and one for each of the other numbers",
-	  4 },
+	{ "csv", OPT_CSV, 0, 0, "print CSV: one line per stage and per figure", 4 },
 	{ "clock", OPT_CLOCK, "UNIT", 0,
-	  "what the clock counts: ns, or instructions where UBDX_CLOCK=count says so", 4 },
+	  "unit of the clock: ns, or instructions (the default if UBDX_CLOCK=count)", 4 },
 	{ 0 }
 };
 
@@ -116,7 +116,7 @@ static int set_by_name(const char *name)
 	return -EINVAL;
 }
 
-/* A list of names into a bit set; @bits: the names stand for bits already. */
+/* Parse a list of names into a bit set. @bits: @by_name returns bits, else bit numbers. */
 static void parse_list(struct argp_state *state, const char *what, char *list,
 		       int (*by_name)(const char *), bool bits, uint32_t *set)
 {
@@ -143,7 +143,7 @@ static void parse_device(struct argp_state *state, const char *text, int *dev)
 		digits += 5;
 	*dev = strtol(digits, &end, 10);
 	if (end == digits || *end || *dev < 0)
-		argp_error(state, "%s is no device; ubdxb0 would be one", text);
+		argp_error(state, "%s is not a device name, such as ubdxb0", text);
 }
 
 static uint64_t parse_count(struct argp_state *state, const char *text, uint64_t most)
@@ -154,7 +154,7 @@ static uint64_t parse_count(struct argp_state *state, const char *text, uint64_t
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (*end || errno || !value || value > most || *text == '-')
-		argp_error(state, "%s is no number of requests", text);
+		argp_error(state, "%s is not a number of requests", text);
 	return value;
 }
 
@@ -175,13 +175,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_SIZE:
 		if (parse_range(arg, o))
-			argp_error(state, "--size %s is no size or range, such as 4K or 64K-1M",
+			argp_error(state, "--size %s is not a size or range, such as 4K or 64K-1M",
 				   arg);
 		break;
 	case OPT_DURATION:
 		o->duration = strtod(arg, &end);
 		if (*end || !(o->duration > 0))
-			argp_error(state, "--duration %s is no time in seconds", arg);
+			argp_error(state, "--duration %s is not a time in seconds", arg);
 		break;
 	case OPT_COUNT:
 		o->count = parse_count(state, arg, UINT64_MAX);
@@ -217,7 +217,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			break;
 		}
 		if (o->dev >= 0)
-			argp_error(state, "one device, or none for all of them");
+			argp_error(state, "give one device, or none to trace all");
 		parse_device(state, arg, &o->dev);
 		break;
 	case ARGP_KEY_END:
@@ -225,14 +225,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--trace-file needs --timeline N");
 		if (o->timeline && o->count)
 			argp_error(state,
-				   "--timeline N ends after N requests; --count is another number");
+				   "--timeline N already stops after N requests; drop --count");
 		if (o->json && o->csv)
-			argp_error(state, "--json or --csv");
+			argp_error(state, "give --json or --csv, not both");
 		if (o->live && (o->json || o->csv || o->timeline || o->command))
-			argp_error(state,
-				   "--live is without --json, --csv, --timeline and COMMAND");
+			argp_error(
+				state,
+				"--live can't be combined with --json, --csv, --timeline or COMMAND");
 		if (o->timeline && (o->json || o->csv))
-			argp_error(state, "--timeline prints text; --trace-file is for programs");
+			argp_error(state, "--timeline prints text; use --trace-file for JSON");
 		if (!o->duration && !o->count && !o->timeline && !o->json && !o->csv &&
 		    !o->command && isatty(STDOUT_FILENO))
 			o->live = true;
@@ -247,15 +248,15 @@ static const struct argp parser = {
 	.options = option_list,
 	.parser = parse_option,
 	.args_doc = "[DEVICE] [-- COMMAND...]",
-	.doc = "Show what each request of a ubdx device costs, stage by stage, and what it did. With COMMAND: run it, trace until it "
-	       "ends, and end with its exit status. If enough was seen before (--duration, --count, --timeline) it gets SIGTERM, and "
-	       "the exit status is 0.\v"
-	       "Stages: publish (T0-T1: prepared, handed to the channel), deliver (T1-T2: until the server's task has it), move "
-	       "(T2-T4: payload moved or exposed), serve (T4-T5: the server), release (T5-T6: copied back, unmapped), end (T6-T7). "
-	       "docs/tracing.md has an example.",
+	.doc = "Show the cost of requests on ubdx devices, stage by stage. With COMMAND: run it, trace until it ends, and "
+	       "exit with its status. If --duration, --count or --timeline is reached first, COMMAND gets SIGTERM and the "
+	       "exit status is 0.\v"
+	       "Stages: publish (T0-T1: until the channel has the request), deliver (T1-T2: until the server's task has it), "
+	       "move (T2-T4: payload copied or mapped), serve (T4-T5: the server), release (T5-T6: payload copied back or "
+	       "unmapped), end (T6-T7). docs/tracing.md has an example.",
 };
 
-/* Ends the process if they make no sense. */
+/* Exits with EXIT_USAGE and a message if the options are wrong. */
 void parse_options(int argc, char **argv, struct options *o)
 {
 	argp_err_exit_status = EXIT_USAGE;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * probes.c - the programs of ubdx-trace.bpf.c: which of them are wanted, which of them this kernel
- * has an event for, and attaching them.
+ * probes.c - chooses the programs of ubdx-trace.bpf.c by the options and by the events that the
+ * kernel has, and attaches them.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -48,7 +48,7 @@ struct bpf_program *probe_program(struct tracer *t, const struct probe_kind *kin
 	return bpf_object__find_program_by_name(t->skel->obj, kind->program);
 }
 
-/* Of UBDX_TRACE_WITHOUT, which is for tests: events that are to be as if they were not there. */
+/* UBDX_TRACE_WITHOUT=EVENT,... in the environment hides events, for tests. */
 static bool is_hidden(const char *event)
 {
 	const char *hidden = getenv("UBDX_TRACE_WITHOUT"), *found;
@@ -61,7 +61,7 @@ static bool is_hidden(const char *event)
 	return false;
 }
 
-/* @btf: of the module; that has the kernel's in it. */
+/* @btf: the module's, which includes the kernel's. */
 static bool has_event(const struct btf *btf, const char *event)
 {
 	char name[64];
@@ -70,12 +70,12 @@ static bool has_event(const struct btf *btf, const char *event)
 	return !is_hidden(event) && btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
 }
 
-/* Load what is wanted and can be attached, and say in one line what can't. */
+/* Select the programs to load. Prints one line that names the missing events. */
 static int choose_by(struct tracer *t, const struct btf *btf)
 {
 	bool softirq = has_event(btf, "softirq_entry") && has_event(btf, "softirq_exit");
 	bool cpu = has_event(btf, "sched_switch");
-	const char *comma = "ubdx-trace: not in this kernel, and what they tell is not here: ";
+	const char *comma = "ubdx-trace: this kernel lacks events, whose figures are n/a: ";
 	size_t i;
 
 	if (!has_event(btf, "ubdx_done"))
@@ -93,7 +93,7 @@ static int choose_by(struct tracer *t, const struct btf *btf)
 			fprintf(stderr, "%s%s", comma, kind->event);
 			comma = ", ";
 		}
-		/* one is nothing without the other, nor are both without the switches */
+		/* either needs the other, and both need the switches */
 		if (!strncmp(kind->event, "softirq_", 8))
 			here = softirq && cpu;
 		bpf_program__set_autoload(probe_program(t, kind), here);
@@ -123,8 +123,8 @@ int choose_programs(struct tracer *t)
 }
 
 /*
- * A CPU tells whose it is when that changes, which can take long. So each is asked once, by a program that runs in the
- * middle of whatever it does. Where that can't be done (before Linux 5.10) its time until the first change is nobody's.
+ * A CPU's role becomes known when the role changes, which can take long. So a program runs once on
+ * each CPU to find out. Without that (before Linux 5.10) the time until the first change has no role.
  */
 static void begin(struct tracer *t)
 {

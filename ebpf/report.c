@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * report.c - a snapshot as text, as JSON, or as CSV.
+ * report.c - prints a snapshot as text, JSON or CSV.
  *
- * A percentile comes from a histogram whose buckets are an eighth of their value wide, and is the
- * middle of its bucket; mean values are exact.
+ * A percentile is the middle of a histogram bucket, which is at most 1/8 of its value wide. Means
+ * are exact.
  */
 #include <errno.h>
 #include <string.h>
@@ -29,8 +29,8 @@ const char *const page_class_names[4] = { "none", "small", "large", "slab" };
 
 static const struct {
 	const char *name;
-	const char *event; /* that counts it */
-	unsigned int set; /* enum probe_set that has that */
+	const char *event; /* the tracepoint that counts it */
+	unsigned int set; /* enum probe_set that includes the tracepoint */
 } counted[NR_EVENTS] = {
 	[E_SWITCH] = { "switches", "sched_switch", SET_CPU },
 	[E_SWITCH_SERVER] = { "switches_server", "sched_switch", SET_CPU },
@@ -56,7 +56,7 @@ static const struct {
 	[E_BLOCK_COMPLETE] = { "block_completes", "block_rq_complete", SET_BLOCK },
 };
 
-/* How many requests a server has of each time that it goes to sleep, is woken, or enters the kernel. */
+/* Requests per context switch, wake-up and system call of the server. */
 static const struct {
 	const char *name;
 	enum counted event;
@@ -66,7 +66,7 @@ static const struct {
 	{ "requests_per_syscall", E_SYSCALL_SERVER },
 };
 
-/* What is done to payloads; NR_MOVED: by the driver, in mode copy. */
+/* What happens to payloads. NR_MOVED: bytes that the driver copies in mode copy. */
 static const struct {
 	unsigned int what; /* enum trace_moved */
 	const char *name;
@@ -77,8 +77,8 @@ static const struct {
 	{ M_COPIED, "copied_through_channel", "bytes", "bytes copied through the channel" },
 	{ M_SPLICED, "spliced", "bytes", "bytes spliced" },
 	{ M_MAPPED, "pages_mapped", "pages", "pages mapped" },
-	{ M_FAULTS, "map_faults", "events", "page faults for that" },
-	{ M_ZAPS, "zaps", "events", "times that pages were taken out" },
+	{ M_FAULTS, "map_faults", "events", "page faults in windows" },
+	{ M_ZAPS, "zaps", "events", "window ranges unmapped" },
 };
 
 static const char *const op_names[] = {
@@ -131,7 +131,10 @@ uint64_t snapshot_requests(const struct snapshot *s)
 	return n;
 }
 
-/* Of the traced devices, filtered out or not: events can't be told apart by whose they are, and are shared by all. */
+/*
+ * All requests of the traced devices, also those that --op, --mode and --size leave out: an event
+ * doesn't say which request it was for, so it is divided by all of them.
+ */
 uint64_t snapshot_all(const struct snapshot *s, const struct options *o)
 {
 	return is_filtered(o) ? s->events[E_REQUEST] : snapshot_requests(s) + s->classes_dropped;
@@ -147,15 +150,15 @@ uint64_t snapshot_missed(const struct snapshot *s)
 	return n;
 }
 
-/* What there was no room or no time for. */
+/* What was lost for want of room or time. */
 static const struct {
 	const char *name;
 	const char *text;
 } drops[] = {
-	{ "classes", "requests of too many classes" },
-	{ "timeline", "requests of a full timeline" },
+	{ "classes", "requests beyond the last class" },
+	{ "timeline", "requests beyond the timeline's buffer" },
 	{ "events", "events" },
-	{ "roles", "programs of too many" },
+	{ "roles", "programs beyond the last role" },
 };
 
 static uint64_t dropped(const struct snapshot *s, unsigned int what)
@@ -170,7 +173,7 @@ static uint64_t dropped(const struct snapshot *s, unsigned int what)
 	return numbers[what];
 }
 
-/* Does this kernel have the event, and was it wanted? */
+/* Was the event asked for, and does this kernel have it? */
 static bool is_here(const struct snapshot *s, const char *event)
 {
 	unsigned int i;
@@ -186,7 +189,7 @@ static bool has_role(const struct snapshot *s, enum task_role role)
 	return is_here(s, role == R_SOFTIRQ ? "softirq_entry" : "sched_switch");
 }
 
-/* 0: it is not known, or there was no such event. */
+/* Returns 0 if the event isn't there or never came. */
 static double batch(const struct snapshot *s, const struct options *o, unsigned int i)
 {
 	enum counted event = batches[i].event;
@@ -205,7 +208,7 @@ static uint64_t bucket_start(unsigned int bucket)
 	return octave ? (uint64_t)(HIST_SUB + sub) << (octave - 1) : sub;
 }
 
-/* How many requests' intervals were taken. */
+/* The number of requests whose interval was measured. */
 static uint64_t samples(const struct class_stats *stats, enum trace_interval interval)
 {
 	uint64_t whole = stats->count - stats->incomplete - stats->disordered;
@@ -265,7 +268,7 @@ static void text_histogram(FILE *out, const struct class_stats *stats, enum trac
 	}
 }
 
-/* How often, or how much, what was done to the payloads of a class. */
+/* The total of one kind of movement in a class. */
 static uint64_t moved(const struct class *c, unsigned int what)
 {
 	/* In mode copy the driver copies every payload, once. */
@@ -342,13 +345,13 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 			fprintf(out, "    %-26s %10.3f\n", counted[i].name,
 				requests ? (double)s->events[i] / requests : 0);
 		else
-			fprintf(out, "    %-26s %10s\n", counted[i].name, "not here");
+			fprintf(out, "    %-26s %10s\n", counted[i].name, "n/a");
 	}
 	for (i = 0; i < ARRAY_SIZE(batches); i++) {
 		if (!(o->sets & counted[batches[i].event].set))
 			continue;
 		if (!is_here(s, counted[batches[i].event].event))
-			fprintf(out, "    %-26s %10s\n", batches[i].name, "not here");
+			fprintf(out, "    %-26s %10s\n", batches[i].name, "n/a");
 		else if (s->events[batches[i].event])
 			fprintf(out, "    %-26s %10.3f\n", batches[i].name, batch(s, o, i));
 		else
@@ -356,7 +359,7 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 	}
 }
 
-/* What no role had: the time of a CPU that could not be asked at the beginning, until its first switch or softirq. */
+/* Time without a role: that of a CPU whose first role is unknown, until its first switch. */
 static int64_t remainder_of(const struct snapshot *s)
 {
 	int64_t rest = s->wall;
@@ -379,7 +382,7 @@ static void text_cpu(FILE *out, const struct snapshot *s, const struct options *
 				requests ? (double)s->time[i] / requests : 0,
 				s->wall ? 100.0 * s->time[i] / s->wall : 0);
 		else
-			fprintf(out, "    %-26s %12s\n", role_names[i], "not here");
+			fprintf(out, "    %-26s %12s\n", role_names[i], "n/a");
 	}
 	fprintf(out, "    %-26s %12.1f %6.1f%%\n", "not attributed",
 		requests ? (double)remainder_of(s) / requests : 0,
@@ -401,10 +404,10 @@ static void text_probes(FILE *out, const struct snapshot *s, const struct option
 				p->runs ? (double)p->spent / p->runs : 0,
 				requests ? (double)p->spent / requests : 0);
 		else
-			fprintf(out, "    %-22s %12s\n", p->name, "not here");
+			fprintf(out, "    %-22s %12s\n", p->name, "n/a");
 	}
 	fprintf(out,
-		"    (%s in the programs; calling them and the driver's stamps come on top: docs/tracing.md says how to measure all of it)\n",
+		"    (%s in the programs alone; docs/tracing.md shows how to measure the whole cost of tracing)\n",
 		o->clock);
 }
 
@@ -418,7 +421,7 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		o->clock);
 	if (is_filtered(o))
 		fprintf(out,
-			"of %llu: what is \"per request\" below the stages is so of all of them\n",
+			"of %llu in all, by which the \"per request\" figures below are divided\n",
 			(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fputc('\n', out);
@@ -575,7 +578,7 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	fprintf(out, "}\n}\n");
 }
 
-/* ---- CSV: a line is a stage of a class, what was done to a class's payloads, or a number of the whole trace ---- */
+/* ---- CSV: a line is a stage of a class, a movement of a class, or a figure of the whole trace ---- */
 
 static void csv_class(FILE *out, const char *record, const struct class *c)
 {
@@ -597,7 +600,7 @@ static void csv_stage(FILE *out, const struct class *c, enum trace_interval i, c
 		(unsigned long long)stats->errors);
 }
 
-/* The end of a line: a total, and its share of so many requests. */
+/* The end of a line: a total, and the total per request. */
 static void csv_total(FILE *out, const char *name, const char *unit, uint64_t requests,
 		      int64_t total, bool here)
 {

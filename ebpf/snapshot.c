@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * snapshot.c - reads what the kernel's half has counted so far, of all CPUs.
+ * snapshot.c - reads what the kernel half has counted so far, and adds up the CPUs.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -76,7 +76,7 @@ static int read_classes(struct tracer *t, struct snapshot *s)
 	return 0;
 }
 
-/* Requests that have ended since everything was attached. */
+/* Requests that have ended since the base snapshot. */
 uint64_t requests_so_far(struct tracer *t)
 {
 	struct snapshot s = { 0 };
@@ -91,9 +91,9 @@ uint64_t requests_so_far(struct tracer *t)
 /* ---- CPUs ---- */
 
 /*
- * A CPU's numbers may change while they are copied, and a slice's time then be in them twice, or not at
- * all. `since` is what is copied first: if it is the same the next time, nothing has changed in between.
- * A CPU that never keeps still for so long is taken as it is.
+ * A CPU may change its counters while they are copied; a time slice could then count twice or not
+ * at all. The copy reads `since` first: if the next copy finds it unchanged, the counters were
+ * stable in between. After 100 tries a CPU is taken as it is.
  */
 static int copy_cpus(struct tracer *t, struct cpu_stats *cpus)
 {
@@ -123,7 +123,7 @@ out:
 	return ret;
 }
 
-/* What a role has had so far counts up to now, which is after all that the CPUs say. */
+/* The current role of each CPU is charged up to now, a time after all copies. */
 static int read_cpus(struct tracer *t, struct snapshot *s)
 {
 	struct cpu_stats *cpus = calloc(t->nr_cpus, sizeof(*cpus));
@@ -147,7 +147,7 @@ static int read_cpus(struct tracer *t, struct snapshot *s)
 	return ret;
 }
 
-/* ---- all of it ---- */
+/* ---- snapshots ---- */
 
 static void read_probes(struct tracer *t, struct snapshot *s)
 {
@@ -161,7 +161,7 @@ static void read_probes(struct tracer *t, struct snapshot *s)
 		if (probe_list[i].set && !(t->sets & probe_list[i].set))
 			continue;
 		p->name = probe_list[i].event;
-		/* on_queue is so now and then only */
+		/* on_queue counts as attached, though it is so only at times */
 		p->attached = bpf_program__autoload(probe_program(t, &probe_list[i]));
 		if (p->attached &&
 		    !bpf_prog_get_info_by_fd(bpf_program__fd(probe_program(t, &probe_list[i])),
@@ -174,7 +174,7 @@ static void read_probes(struct tracer *t, struct snapshot *s)
 	}
 }
 
-/* What has been counted from the first attaching on; since() makes it what is shown. */
+/* Read everything counted since loading. since() subtracts an earlier snapshot. */
 int take_snapshot(struct tracer *t, struct snapshot *s)
 {
 	int ret;
@@ -183,7 +183,7 @@ int take_snapshot(struct tracer *t, struct snapshot *s)
 	s->nr_cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	ret = read_cpus(t, s) ?: read_classes(t, s);
 	if (ret)
-		return trace_fail("what was counted can't be read: %s", strerror(-ret));
+		return trace_fail("reading the counters: %s", strerror(-ret));
 	read_probes(t, s);
 	s->classes_dropped = t->skel->bss->classes_dropped;
 	s->anatomies_dropped = t->skel->bss->anatomies_dropped;
@@ -191,7 +191,7 @@ int take_snapshot(struct tracer *t, struct snapshot *s)
 	return 0;
 }
 
-/* Leave in @s what came after @before. */
+/* Subtract @before from @s. */
 void since(struct snapshot *s, const struct snapshot *before)
 {
 	size_t i, k;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * stats.h - what the files of ubdx-trace's user half share.
+ * stats.h - shared by the files of ubdx-trace's user half: options, snapshots, reports.
  */
 #ifndef UBDX_EBPF_STATS_H
 #define UBDX_EBPF_STATS_H
@@ -25,12 +25,12 @@ int trace_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 #define EXIT_USAGE 2
 
 enum probe_set {
-	SET_CPU = 1 << 0, /* context switches, wake-ups, who had the CPU */
+	SET_CPU = 1 << 0, /* context switches, wake-ups, CPU time by role */
 	SET_SYSCALLS = 1 << 1,
 	SET_URING = 1 << 2, /* SQEs, CQEs, io-wq */
 	SET_MEMORY = 1 << 3, /* page faults, TLB flushes */
 	SET_BLOCK = 1 << 4, /* the block layer's bios and requests */
-	SET_ROLES = 1 << 15, /* who submits: what any of the others needs */
+	SET_ROLES = 1 << 15, /* finds submitters; all other sets need it */
 	SET_ALL = SET_CPU | SET_SYSCALLS | SET_URING | SET_MEMORY | SET_BLOCK,
 };
 
@@ -42,11 +42,11 @@ enum probe_set {
  * @duration:	seconds, 0: until interrupted.
  * @count:	requests, 0: any number.
  * @sets:	enum probe_set.
- * @timeline:	whole requests to show one by one, then it ends.
+ * @timeline:	number of complete requests to print one by one before tracing ends.
  * @trace_file:	for Perfetto; NULL: none.
- * @command:	to run, and to trace until it ends; NULL: none.
- * @live:	refresh each second, like top; else only what it all comes to is shown.
- * @clock:	"ns" or "instructions": what the time base is called.
+ * @command:	run it, and trace until it ends; NULL: none.
+ * @live:	refresh each second, like top; otherwise only totals are printed.
+ * @clock:	unit of the clock: "ns" or "instructions".
  */
 struct options {
 	int dev;
@@ -68,35 +68,35 @@ struct options {
 	bool cost;
 };
 
-/* Are some of the devices' requests left out? */
+/* Returns true if --op, --mode or --size leave requests out. */
 bool is_filtered(const struct options *o);
 
 void parse_options(int argc, char **argv, struct options *o);
 
-/* ---- what was seen ---- */
+/* ---- snapshots ---- */
 
 struct class {
 	struct class_key key;
-	struct class_stats stats; /* of all CPUs */
+	struct class_stats stats; /* sum of all CPUs */
 };
 
-/* What one of our programs costs. */
+/* The cost of one of our programs. */
 struct probe {
 	const char *name;
 	bool attached;
 	uint64_t runs;
-	uint64_t missed; /* came while the same program ran on that CPU */
+	uint64_t missed; /* events that came while the program ran on the same CPU */
 	uint64_t spent; /* ns, or instructions; with --cost */
 };
 
 #define MAX_PROBES 32
 
 /**
- * struct snapshot - all of it at one moment, or what came between two moments.
+ * struct snapshot - all counters at one moment, or their differences between two moments.
  * @at:		the moment, CLOCK_MONOTONIC.
- * @seconds:	between the two.
- * @nr_cpus:	that were on.
- * @roles_dropped: times that a program should have been told from others, and there was no room.
+ * @seconds:	between the two moments.
+ * @nr_cpus:	online CPUs.
+ * @roles_dropped: programs that could not be remembered, for want of room.
  * @wall:	time of all CPUs together, in units of the clock.
  */
 struct snapshot {
@@ -119,7 +119,7 @@ uint64_t snapshot_requests(const struct snapshot *s);
 uint64_t snapshot_all(const struct snapshot *s, const struct options *o);
 uint64_t snapshot_missed(const struct snapshot *s);
 
-/* ---- report.c: names, and a snapshot as text, JSON or CSV ---- */
+/* ---- report.c: names, and snapshots as text, JSON or CSV ---- */
 
 extern const char *const interval_names[NR_INTERVALS];
 extern const char *const role_names[NR_ROLES];

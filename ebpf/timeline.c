@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * timeline.c - the anatomy of single requests, as text and as a trace file in the JSON format that
- * Perfetto and chrome://tracing open: one track a tag, one slice a stage.
+ * timeline.c - the stages of single requests, as text and as a trace file in the JSON format that
+ * Perfetto and chrome://tracing read: one track per tag, one slice per stage.
  *
- * They come as they end, which with several under way is another order than that in which they began: they are kept
- * until the trace is over.
+ * Requests arrive in the order in which they end. They are kept until tracing stops, and then
+ * printed in the order in which they began.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct timeline {
 	FILE *trace;
 	bool first_slice;
 	size_t nr;
-	struct anatomy *list; /* as they ended, room for options->timeline */
+	struct anatomy *list; /* in the order of their ends; options->timeline elements */
 };
 
 static const struct {
@@ -30,7 +30,7 @@ static const struct {
 	{ "end", STAMP_RELEASE, STAMP_DONE },
 };
 
-/* NULL, and errno, if the trace file can't be made. */
+/* Returns NULL and sets errno if the trace file can't be created. */
 struct timeline *timeline_open(const struct options *o)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
@@ -48,7 +48,7 @@ struct timeline *timeline_open(const struct options *o)
 	return NULL;
 }
 
-/* The kernel's half sends none but whole ones, and no more than were wanted. */
+/* The kernel half sends complete requests only, and no more than options->timeline. */
 void timeline_add(struct timeline *t, const struct anatomy *a)
 {
 	if (t->nr < t->options->timeline)
@@ -60,7 +60,7 @@ bool timeline_full(const struct timeline *t)
 	return t->nr == t->options->timeline;
 }
 
-/* ---- output, by when they began ---- */
+/* ---- output, in the order in which the requests began ---- */
 
 static int by_start(const void *a, const void *b)
 {
@@ -122,7 +122,7 @@ static void write_trace(struct timeline *t)
 	fprintf(t->trace, "\n]}\n");
 }
 
-/* Print them, and write the trace file. 0, or a negative errno if that could not be written. */
+/* Print the requests and write the trace file. Returns 0, or -errno if it can't be written. */
 int timeline_close(struct timeline *t)
 {
 	size_t i;
@@ -131,7 +131,7 @@ int timeline_close(struct timeline *t)
 	for (i = 0; i < t->nr; i++) {
 		__u64 *stamp = t->list[i].stamp;
 
-		/* The server needn't say when it has read the descriptor. */
+		/* a server need not report when it read the descriptor */
 		if (stamp[STAMP_READ] < stamp[STAMP_MOVE] ||
 		    stamp[STAMP_READ] > stamp[STAMP_COMMIT])
 			stamp[STAMP_READ] = stamp[STAMP_MOVE];

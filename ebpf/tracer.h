@@ -9,7 +9,7 @@
 #include "stats.h"
 #include "ubdx-trace.skel.h"
 
-/* A program and the event that it is attached to. on_begin has none, on_queue has it now and then. */
+/* A program and its event. on_begin has no event; on_queue is attached only at times, see learn(). */
 struct probe_kind {
 	const char *program;
 	const char *event;
@@ -21,7 +21,7 @@ extern const size_t nr_probe_kinds;
 
 struct tracer {
 	const struct options *options;
-	unsigned int sets; /* enum probe_set: those that were asked for, and what they need */
+	unsigned int sets; /* enum probe_set: the sets asked for, and what they depend on */
 	struct ubdx_trace_bpf *skel;
 	struct bpf_link *links[MAX_PROBES];
 	struct bpf_link *learning;
@@ -32,7 +32,7 @@ struct tracer {
 	int nr_cpus;
 	pid_t command;
 	int command_status;
-	struct snapshot base; /* what had been counted when all was attached: it is of no account */
+	struct snapshot base; /* taken once everything was attached; subtracted from later ones */
 };
 
 /* ---- probes.c ---- */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx-trace.bpf.c - the kernel's half of ubdx-trace: turns events into counts, sums and histograms, per
- * CPU, which its other half reads now and then. Only --timeline has records of single requests sent.
+ * ubdx-trace.bpf.c - the kernel half of ubdx-trace. It turns events into counts, sums and
+ * histograms per CPU, which the user half polls. Only --timeline sends records of single requests.
  *
- * A request costs one program, on_done: the driver's event ubdx_done carries all of its stamps.
+ * Each request runs one program, on_done: the driver's event ubdx_done carries all of its stamps.
  */
 #include "vmlinux.h"
 
@@ -17,19 +17,9 @@ char LICENSE[] SEC("license") = "GPL";
 
 #define ENOMEM 12
 #define EEXIST 17
-#define PF_IDLE 0x00000002
 #define PF_KTHREAD 0x00200000
 
-/* enum tlb_flush_reason */
-enum {
-	TLB_ON_SWITCH,
-	TLB_RECEIVED,
-	TLB_LOCAL,
-	TLB_LOCAL_MM,
-	TLB_SENT,
-};
-
-/* Of driver/trace.h; where its members are is found in the module's BTF. */
+/* As in driver/trace.h. CO-RE finds the members' offsets in the module's BTF. */
 struct ubdx_trace_done {
 	int dev;
 	u16 qid;
@@ -46,10 +36,10 @@ struct ubdx_trace_done {
 	u32 moved[NR_MOVED];
 } __attribute__((preserve_access_index));
 
-/* ---- what is wanted ---- */
+/* ---- configuration, set before loading ---- */
 
 const volatile int only_dev = -1;
-/* Disks' names, and which bits of them are asked for: a disk's, or what those of all begin with. */
+/* The traced disk's name and the bits of it to compare: one disk, or the prefix of all of them. */
 const volatile __u64 disk_name[2];
 const volatile __u64 disk_mask[2];
 const volatile __u32 only_ops = ~0;
@@ -67,7 +57,7 @@ __u64 roles_dropped;
 
 /* ---- maps ---- */
 
-/* A class's place in stats. */
+/* A class's index in stats. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_CLASSES);
@@ -84,7 +74,7 @@ struct {
 	__type(value, struct class_stats);
 } stats SEC(".maps");
 
-/* Requests mostly are as the one before: its key, as it was found, and its class's place. */
+/* Cache of the last lookup: most requests are of the same class as the one before. */
 struct latest {
 	u64 what;
 	u32 place;
@@ -156,7 +146,7 @@ static __always_inline u32 bucket_of(u64 v)
 {
 	u32 shift;
 
-	/* the usual ones first */
+	/* the most frequent ones first */
 	if (v < 1 << 13)
 		shift = v < 1 << 8 ? 0 : 5;
 	else if (v < 1 << 18)
@@ -192,7 +182,7 @@ static __always_inline bool in_order(const u64 *t)
 	       t[STAMP_DONE] >= t[STAMP_RELEASE];
 }
 
-/* Returns whether the request has all of its stamps, and in order. */
+/* Returns true if the request has all of its stamps, in order. */
 static __always_inline bool add_request(struct class_stats *stats, const u64 *t)
 {
 	if (!in_order(t)) {
@@ -229,7 +219,7 @@ static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
 	}
 	a = bpf_ringbuf_reserve(&anatomies, sizeof(*a), 0);
 	if (!a) {
-		/* another request has its turn */
+		/* the buffer is full: a later request takes its place in the timeline */
 		__sync_fetch_and_add(&anatomies_left, 1);
 		__sync_fetch_and_add(&anatomies_dropped, 1);
 		return;
@@ -250,7 +240,7 @@ static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
 	bpf_ringbuf_submit(a, 0);
 }
 
-/* Not inlined: few requests need it. The place of a class, or MAX_CLASSES if there is none left. */
+/* The index of a class, or MAX_CLASSES if none is free. Not inlined: few requests need it. */
 static __noinline u32 place_of(u64 what)
 {
 	u32 bytes = what, left, *place, next;
@@ -261,7 +251,7 @@ static __noinline u32 place_of(u64 what)
 		.page_class = what >> 56,
 	};
 
-	/* rounded up, and 1 for 1 */
+	/* rounded up; 1 for one byte */
 	for (left = bytes > 1 ? bytes - 1 : bytes; left; left >>= 1)
 		key.size_log2++;
 	place = bpf_map_lookup_elem(&classes, &key);
@@ -271,7 +261,7 @@ static __noinline u32 place_of(u64 what)
 	if (next >= MAX_CLASSES)
 		return MAX_CLASSES;
 	bpf_map_update_elem(&classes, &key, &next, BPF_NOEXIST);
-	/* another CPU may have been first */
+	/* another CPU may have added it first */
 	place = bpf_map_lookup_elem(&classes, &key);
 	return place ? *place : MAX_CLASSES;
 }
@@ -285,7 +275,7 @@ static __always_inline struct class_stats *class_of(const struct ubdx_trace_done
 
 	if (!last)
 		return NULL;
-	/* at first it is 0, which is a class without a place yet */
+	/* initially 0: a class without an index */
 	if (last->what != what || !what) {
 		last->what = what;
 		last->place = place_of(what);
@@ -300,7 +290,7 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	u32 op, mode, bytes;
 	u64 t[NR_STAMPS];
 
-	/* never so, but newer verifiers want it said */
+	/* can't happen; newer verifiers require the check */
 	if (!done)
 		return 0;
 	op = done->op;
@@ -326,7 +316,7 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	class->bytes += bytes;
 	if (done->error)
 		class->errors++;
-	/* nothing of it in mode copy, whose every byte is copied */
+	/* mode copy counts nothing here: the driver copies each of its bytes */
 	if (mode)
 		for (int i = 0; i < NR_MOVED; i++)
 			class->moved[i] += done->moved[i];
@@ -335,7 +325,7 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	return 0;
 }
 
-/* ---- who ---- */
+/* ---- roles of tasks ---- */
 
 static __always_inline u32 role_of_process(u32 tgid)
 {
@@ -360,7 +350,7 @@ static __always_inline u32 role_of_current(void)
 	return role_of_process(bpf_get_current_pid_tgid() >> 32);
 }
 
-/* The time until now is the present role's; from now on it is @role's. */
+/* Charge the time until now to the current role; @role begins. */
 static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 {
 	u64 now = bpf_ktime_get_ns();
@@ -372,7 +362,7 @@ static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 	cpu->role = role;
 }
 
-/* ---- who submits: those who do, now and then; and their children, among them all of COMMAND's ---- */
+/* ---- submitters: sampled from ubdx_queue; and their children, so all of COMMAND's ---- */
 
 static __always_inline int add_submitter(u32 tgid)
 {
@@ -393,7 +383,7 @@ int BPF_PROG(on_queue, int dev)
 	if (!cpu || !tgid || (only_dev >= 0 && dev != only_dev) ||
 	    (bpf_get_current_task_btf()->flags & PF_KTHREAD))
 		return 0;
-	/* it is whoever was interrupted */
+	/* current is the interrupted task, not the submitter */
 	if (want_cpu && cpu->role == R_SOFTIRQ)
 		return 0;
 	if (!add_submitter(tgid) && want_cpu && cpu->role == R_OTHER)
@@ -409,7 +399,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-/* It is nobody's number now, and will be another's. */
+/* The kernel may reuse this process ID. */
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(on_free, struct task_struct *task)
 {
@@ -420,7 +410,7 @@ int BPF_PROG(on_free, struct task_struct *task)
 	return 0;
 }
 
-/* ---- who has the CPU ---- */
+/* ---- CPU time by role ---- */
 
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
@@ -431,7 +421,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!cpu)
 		return 0;
 	cpu->events[E_SWITCH]++;
-	/* in softirq it can't switch: that is one whose end was not seen */
+	/* a softirq can't switch tasks: the event for its end was missed */
 	role = want_cpu && cpu->since && cpu->role != R_SOFTIRQ ? cpu->role : role_of(prev);
 	if (role == R_SERVER)
 		cpu->events[E_SWITCH_SERVER]++;
@@ -442,7 +432,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	return 0;
 }
 
-/* Run once on every CPU, in the middle of what that does: now it is known whose it is. */
+/* Run once on every CPU when tracing begins: the current task's role is the CPU's first. */
 SEC("raw_tp")
 int on_begin(void *ctx)
 {
@@ -470,7 +460,7 @@ int BPF_PROG(on_softirq_end, unsigned int vector)
 {
 	struct cpu_stats *cpu = this_cpu();
 
-	/* The first that is seen may be the end of one. */
+	/* The first event seen can be the end of a softirq. */
 	if (cpu && cpu->role == R_SOFTIRQ)
 		change_role(cpu, cpu->interrupted);
 	return 0;
@@ -533,7 +523,7 @@ int BPF_PROG(on_fault)
 	return count_server(E_FAULT_SERVER);
 }
 
-/* In the kernel, of user addresses: a copy to or from memory that isn't there yet. */
+/* A fault in kernel mode on a user address: a copy to or from memory that isn't mapped yet. */
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(on_kernel_fault)
 {
@@ -543,11 +533,11 @@ int BPF_PROG(on_kernel_fault)
 SEC("tp_btf/tlb_flush")
 int BPF_PROG(on_tlb_flush, int reason)
 {
-	if (reason == TLB_RECEIVED)
+	if (reason == TLB_REMOTE_SHOOTDOWN)
 		count(E_TLB_RECEIVED);
-	else if (reason == TLB_SENT)
+	else if (reason == TLB_REMOTE_SEND_IPI)
 		count(E_TLB_SENT);
-	else if (reason == TLB_LOCAL || reason == TLB_LOCAL_MM)
+	else if (reason == TLB_LOCAL_SHOOTDOWN || reason == TLB_LOCAL_MM_SHOOTDOWN)
 		count(E_TLB_LOCAL);
 	return 0;
 }

@@ -3,7 +3,7 @@
  * ubdx-trace.c - reports what the requests of a running device cost, stage by stage: loading, and the
  * loop that reads what ubdx-trace.bpf.c has counted.
  *
- * Nothing stays behind: the programs and maps go with this process, however it ends.
+ * The kernel frees programs and maps with this process, however it ends.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,7 +21,7 @@
 #define LEARN_TICK_MS 10
 #define STOP_MS 5000
 #define SECOND_NS 1000000000ULL
-/* So many requests tell who submits; then a tick of each second does. */
+/* on_queue runs until this many requests have ended, and then for one tick of each second. */
 #define LEARN_REQUESTS 64
 
 static volatile sig_atomic_t interrupted;
@@ -47,7 +47,7 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return vfprintf(stderr, fmt, args);
 }
 
-/* 0, or the exit status after saying what is missing. */
+/* Returns 0, or the exit status after it has printed what is missing. */
 static int check_kernel(void)
 {
 	if (access("/sys/module/ubdx", F_OK))
@@ -58,11 +58,11 @@ static int check_kernel(void)
 		return trace_fail("this kernel has no BTF (CONFIG_DEBUG_INFO_BTF)");
 	if (access("/sys/kernel/btf/ubdx", F_OK))
 		return trace_fail(
-			"the module was built without BTF: that needs pahole, and vmlinux beside the kernel's headers");
+			"the module has no BTF; rebuild it with pahole installed and vmlinux beside the kernel headers");
 	return 0;
 }
 
-/* A name to its end, or that of all disks without a number. */
+/* Compare the whole name with its NUL, or only the prefix that all our disks have. */
 static void choose_disks(struct tracer *t)
 {
 	char name[16] = "ubdxb", mask[16] = "";
@@ -75,7 +75,7 @@ static void choose_disks(struct tracer *t)
 	memcpy((void *)t->skel->rodata->disk_mask, mask, sizeof(mask));
 }
 
-/* UBDX_TRACE_ROOM=N: for tests of what is dropped. */
+/* UBDX_TRACE_ROOM=N in the environment makes maps small, for tests of what is dropped. */
 static void limit_room(struct tracer *t)
 {
 	const char *room = getenv("UBDX_TRACE_ROOM");
@@ -92,7 +92,7 @@ static int load(struct tracer *t)
 
 	t->skel = ubdx_trace_bpf__open();
 	if (!t->skel)
-		return trace_fail("the programs can't be opened: %s", strerror(errno));
+		return trace_fail("opening the BPF programs: %s", strerror(errno));
 	t->skel->rodata->only_dev = o->dev;
 	t->skel->rodata->only_ops = o->ops;
 	t->skel->rodata->only_modes = o->modes;
@@ -109,16 +109,16 @@ static int load(struct tracer *t)
 	ret = ubdx_trace_bpf__load(t->skel);
 	if (ret == -EPERM)
 		return trace_fail(
-			"not permitted to load programs; lockdown, or lacking CAP_BPF and CAP_PERFMON");
+			"not permitted to load BPF programs; check lockdown, CAP_BPF and CAP_PERFMON");
 	if (ret)
-		return trace_fail("the programs can't be loaded: %s; UBDX_TRACE_DEBUG=1 says more",
+		return trace_fail("loading the BPF programs: %s; UBDX_TRACE_DEBUG=1 prints details",
 				  strerror(-ret));
 	return 0;
 }
 
-/* ---- who serves, who submits ---- */
+/* ---- servers and submitters ---- */
 
-/* Returns false if the one device that is traced is not there any more. */
+/* Returns false if the traced device is gone. */
 static bool find_servers(struct tracer *t)
 {
 	int id = t->options->dev < 0 ? 0 : t->options->dev;
@@ -165,7 +165,7 @@ static int on_anatomy(void *arg, void *data, size_t size)
 	return 0;
 }
 
-/* @last is the one before, and this one then. */
+/* Print what came since @last, then replace @last. */
 static void show_live(struct tracer *t, struct snapshot *last)
 {
 	struct snapshot now, shown;
@@ -198,7 +198,7 @@ static void wait_tick(struct tracer *t)
 		usleep(ms * 1000);
 }
 
-/* Its end interrupts the wait for the next tick. */
+/* SIGCHLD also interrupts the wait for the next tick. */
 static bool command_ended(struct tracer *t)
 {
 	if (t->command > 0 && waitpid(t->command, &t->command_status, WNOHANG) == t->command)
@@ -219,7 +219,7 @@ static bool enough(struct tracer *t, uint64_t requests)
 	return o->duration && now_ns() - t->base.at >= o->duration * 1e9;
 }
 
-/* While it is made we are a submitter, and so it is one from its first moment on. */
+/* This process is a submitter while it forks, so that the command is one from its start. */
 static int start_command(struct tracer *t)
 {
 	int roles = bpf_map__fd(t->skel->maps.roles);
@@ -235,7 +235,7 @@ static int start_command(struct tracer *t)
 	if (t->command < 0)
 		return trace_fail("fork: %s", strerror(errno));
 	if (!t->command) {
-		/* for a kernel without sched_process_fork */
+		/* needed where the kernel lacks sched_process_fork */
 		us = getpid();
 		bpf_map_update_elem(roles, &us, &role, BPF_ANY);
 		execvp(command[0], command);
@@ -260,8 +260,8 @@ static void stop_command(struct tracer *t)
 }
 
 /*
- * It doesn't stay behind. Returns its exit status, as a shell would say it; but 0 if it was only ended as enough was
- * seen, which is what was asked for.
+ * End the command if it still runs. Returns its exit status as a shell reports it, or 0 if it was
+ * ended only because --duration, --count or --timeline was reached.
  */
 static int end_command(struct tracer *t)
 {
@@ -287,7 +287,7 @@ static void watch(struct tracer *t)
 		if (o->count || requests < LEARN_REQUESTS)
 			requests = requests_so_far(t);
 		now = now_ns();
-		/* Others may come later. */
+		/* new submitters may appear at any time */
 		learn(t, requests < LEARN_REQUESTS || now >= next);
 		if (now < next)
 			continue;
@@ -348,7 +348,7 @@ static int open_views(struct tracer *t)
 	if (o->cost) {
 		t->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		if (t->stats_fd < 0)
-			return trace_fail("programs' costs can't be had: %s", strerror(errno));
+			return trace_fail("enabling BPF run-time statistics: %s", strerror(errno));
 	}
 	return 0;
 }
@@ -367,7 +367,7 @@ static int run(struct tracer *t)
 	if (ret)
 		return ret;
 	if (!find_servers(t))
-		return trace_fail("there is no ubdxb%d; ubdx list shows what there is",
+		return trace_fail("there is no ubdxb%d; ubdx list shows the devices",
 				  t->options->dev);
 	ret = open_views(t);
 	if (ret)
