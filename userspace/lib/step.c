@@ -235,6 +235,12 @@ static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint8_t fits)
 	return NULL;
 }
 
+/* DONE with NO_DATA fits every request; target null is to cost as little as it can. */
+static inline bool ubdx_step_is_no_data(const struct ubdx_step *step)
+{
+	return step->kind == UBDX_STEP_DONE && step->flags == UBDX_STEP_NO_DATA;
+}
+
 /* What is wrong with the target's step; NULL if it fits the request. */
 static inline const char *ubdx_step_misfit(const struct ubdx_io *io)
 {
@@ -301,6 +307,7 @@ static bool ubdx_touch_nothing(struct ubdx_io *io)
 	if (likely(io->done >= io->touch || io->desc->op != UBDX_OP_READ))
 		return false;
 	step->kind = UBDX_STEP_MEM;
+	step->flags = 0;
 	step->addr = (void *)ubdx_zeroes;
 	step->length = io->touch - io->done;
 	if (step->length > UBDX_ZEROES_BYTES)
@@ -323,13 +330,15 @@ static inline int64_t ubdx_io_step(struct ubdx_io *io)
 	ret = target->ops->resolve(target, io->desc, io->done, step);
 	if (unlikely(ret))
 		return ret < 0 ? ret : ubdx_step_refuse(io, "comes with a positive result");
+	if (ubdx_step_is_no_data(step) && !ubdx_touch_nothing(io))
+		return 0;
 	left = ubdx_desc_bytes(io->desc) - io->done;
 	if (step->length > left)
 		step->length = left;
 	misfit = ubdx_step_misfit(io);
 	if (unlikely(misfit))
 		return ubdx_step_refuse(io, misfit);
-	if (step->kind == UBDX_STEP_DONE && !ubdx_touch_nothing(io))
+	if (step->kind == UBDX_STEP_DONE)
 		return 0;
 	return ubdx_step_ops[step->kind].start(io);
 }
