@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Queues are served side by side: each CPU's requests by its own queue, each queue by its own thread, where it was told
-# to run; the shallowest and the deepest queues work; and so do several devices at a time that come and go.
+# to run; the shallowest and the deepest queues work; a slow file has as many requests in flight as the mode can give it; and
+# several devices at a time come and go.
 #
 # lab: --smp 4
 
@@ -111,5 +112,50 @@ churn_side_by_side() {
 
 ok "devices come and go side by side" churn_side_by_side
 is "$(ubdx list --json | jq length)" 0 "and all are gone in the end"
+
+# ---- a slow file: splice has one request of each queue in flight, the other modes have all of them ----
+
+# Each WRITE to it takes 0.3 s.
+modprobe null_blk nr_devices=1 gb=1 bs=4096 irqmode=2 completion_nsec=300000000 hw_queue_depth=64
+echo 2 >/sys/block/nullb0/queue/nomerges
+
+# most_in_flight: the most that the file has at a time while 4 CPUs write 4 blocks each, all at once.
+most_in_flight() {
+	local most=0 now pid
+	echo 2 >"$sys/queue/nomerges"
+	run_fio --name=slow --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=4 --rw=write --bs=4k --numjobs=4 \
+		--cpus_allowed=0-3 --cpus_allowed_policy=split --size=16k --offset_increment=1m &
+	pid=$!
+	while kill -0 $pid 2>/dev/null; do
+		read -r _ now </sys/block/nullb0/inflight
+		((now <= most)) || most=$now
+		read -rt 0.01 <> <(:) || true
+	done
+	wait $pid
+	echo $most
+}
+
+# reaches NUMBER: sooner or later it is as many, however slow the machine.
+reaches() {
+	local round
+	for ((round = 0; round < 10; round++)); do
+		(($(most_in_flight) < $1)) || return 0
+	done
+	return 1
+}
+
+for queues in 1 4; do
+	add --target loop --file /dev/nullb0 --direct --queues $queues --xfer splice
+	most=$(most_in_flight)
+	ok "splice, $queues queues: never more than $queues in flight ($most)" test "$most" -le $queues
+	ok "splice, $queues queues: $queues" reaches $queues
+	del "$dev"
+done
+for mode in copy user map; do
+	add --target loop --file /dev/nullb0 --direct --queues 1 --xfer $mode
+	ok "$mode: 16 in flight from one queue" reaches 16
+	del "$dev"
+done
+rmmod null_blk
 
 finish
