@@ -27,7 +27,9 @@ cp -r /src/{Makefile,LICENSES,driver,ebpf,userspace,strategies} /tmp/tree
 cd /tmp/tree
 ok "without a build, make install says what to do" refuses install "make all" DESTDIR=$dest
 ok "   and so does make dkms" refuses dkms "make tools" DKMS_SOURCES=/tmp/sources
-ok "   and they leave nothing behind" test ! -e $dest -a ! -e /tmp/sources
+by_itself() { ! make -C userspace install O=/tmp/none DESTDIR=$dest >/tmp/out 2>&1 && grep -q "is missing; build it first" /tmp/out; }
+ok "   and so does the library's own" by_itself
+ok "   and they leave nothing behind" test ! -e /tmp/none -a ! -e $dest -a ! -e /tmp/sources
 ok "make all" made all
 made tools --always-make --dry-run >/tmp/out
 is "$(grep -c -e -Wall /tmp/out | grep -vx 0 >/dev/null && echo some) $(grep -c -e -Werror /tmp/out)" "some 0" \

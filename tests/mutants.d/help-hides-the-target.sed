@@ -1,0 +1,3 @@
+# test: cli
+# file: userspace/cli/main.c
+s/"add", "--target NAME \[OPTION...\]"/"add", "[OPTION...]"/

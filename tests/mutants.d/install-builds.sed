@@ -1,0 +1,3 @@
+# test: host:install
+# file: userspace/Makefile
+s/^install:$/install: products/

@@ -1,0 +1,3 @@
+# test: host:install
+# file: userspace/Makefile
+/LDCONFIG) ||/d

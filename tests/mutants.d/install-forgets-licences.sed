@@ -1,0 +1,3 @@
+# test: host:install
+# file: userspace/Makefile
+/LICENSES\/\*\.txt/d

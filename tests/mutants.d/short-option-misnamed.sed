@@ -1,0 +1,3 @@
+# test: cli
+# file: userspace/cli/options.c
+s/^\tif (optopt)$/\tif (false)/
