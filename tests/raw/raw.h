@@ -88,7 +88,7 @@ void *raw_mem(size_t bytes);
 /* Who touches this memory from now on waits for us to provide it, and we won't. True if that failed. */
 bool raw_never_provide(void *mem, size_t bytes);
 bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
-double raw_slow(void); /* what takes a second elsewhere takes so many on this kernel */
-double raw_now(void); /* seconds, for limits: longer ones on a slow kernel */
+double raw_slow(void); /* what takes a second elsewhere takes so many on this machine */
+double raw_now(void); /* seconds, for limits: longer ones on a slow machine */
 
 #endif /* UBDX_RAW_H */

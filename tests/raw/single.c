@@ -40,7 +40,7 @@ void serve_scan(void)
 	struct pollfd fd = { .fd = q.ring.ring_fd, .events = POLLIN };
 	int tag;
 
-	while (poll(&fd, 1, 300) > 0) {
+	while (poll(&fd, 1, 300 * raw_slow()) > 0) {
 		tag = raw_next(&q);
 		if (tag < 0)
 			bail("scan: %s", strerror(-tag));

@@ -20,8 +20,8 @@ finish() {
 
 # ---- waiting ----
 
-# What takes a second elsewhere takes so many on this kernel, see lab/vm.
-readonly SLOW=${SLOW:-1}
+# What takes a second elsewhere takes so many on this machine, see lab/vm. On a slow kernel there is so much less to do.
+readonly SLOW=${SLOW:-1} LESS=$([[ $UBDX_KERNEL == *-debug ]] && echo 4 || echo 1)
 
 # within SECONDS CMD...: the program CMD succeeds, in time.
 within() { timeout $(($1 * SLOW)) "${@:2}"; }
@@ -88,7 +88,7 @@ use() {
 	server=$(<"$sys/ubdx/server_pid")
 }
 
-del() { ubdx del "$@" >/dev/null; }
+del() { settle && ubdx del "$@" >/dev/null; }
 
 # limit NAME: an attribute of the device's queue.
 limit() { cat "$sys/queue/$1"; }
