@@ -1,0 +1,4 @@
+# Target mem discards the page behind what it was told to.
+# test: filesystem-ext4
+# file: userspace/targets/mem.c
+/^\tcase UBDX_OP_DISCARD:/,/return 0;/ s/start + bytes)/start + bytes + 4096)/

@@ -1,0 +1,4 @@
+# ubdx-trace attaches every probe unless told otherwise.
+# test: ubdx-trace-cost
+# file: ebpf/ubdx-trace.c
+s/\.sets = SET_CPU,/.sets = ~0U,/
