@@ -40,17 +40,47 @@ is() {
 	tap_result "$status" "$3" "got '$1', wanted '$2'"
 }
 
-# fails WHAT CMD...: passes if CMD doesn't.
+# fails WHAT STATUS TEXT CMD...: passes if CMD ends with that exit status and prints something like TEXT, a shell pattern.
 fails() {
-	local what=$1
-	shift
-	ok "$what" refused "$@"
+	ok "$1" refused "${@:2}"
 }
 
+# refused STATUS TEXT CMD...: the same, for use within a function. A time limit that CMD came to (124) and a CMD that
+# was not run, or was killed (126 and more), are never what was expected.
 refused() {
-	local status=0
-	"$@" || status=$?
-	((status != 0 && status < 126))
+	local want=$1 text=$2 status=0 output
+	shift 2
+	[[ $want =~ ^[0-9]+$ ]] || { echo "fails takes an exit status, not '$want'"; return 2; }
+	output=$("$@" 2>&1) || status=$?
+	echo "exit status $status, wanted $want and '$text'; it said: $output"
+	# shellcheck disable=SC2053 # a pattern
+	((want > 0 && want < 124 && status == want)) && [[ $output == *$text* ]]
+}
+
+# run_tap WHAT CMD...: each result of CMD, a program that prints TAP, is one of this test. So is its end: its plan has as
+# many as there were, and its exit status says the same as they do.
+run_tap() {
+	local what=$1 line count=0 failed=0 plan='' status=0
+	shift
+	exec {tap_fd}< <(status=0; "$@" 2>&1 || status=$?; echo "exit status $status")
+	while IFS= read -r line <&"$tap_fd"; do
+		case $line in
+		'ok '*)
+			count=$((count + 1))
+			ok "$what: ${line#* - }" true
+			;;
+		'not ok '*)
+			count=$((count + 1)) failed=1
+			ok "$what: ${line#* - }" false
+			;;
+		'1..'*) plan=${line#1..} ;;
+		'exit status '*) status=${line##* } ;;
+		*) echo "# ${line#\# }" ;;
+		esac
+	done
+	exec {tap_fd}<&-
+	is "plan $plan, exit status $status" "plan $count, exit status $failed" "$what: it came to its end"
+	ok "$what: it had something to say" test "$count" -gt 0
 }
 
 skip() {

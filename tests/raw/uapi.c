@@ -33,7 +33,7 @@ static int add_with(void (*change)(struct ubdx_add *add))
 	return ret;
 }
 
-#define REFUSED(want, change)                                \
+#define ADD_RETURNS(want, change)                                \
 	do {                                                 \
 		void fn(struct ubdx_add *add)                \
 		{                                            \
@@ -48,43 +48,43 @@ static void control(void)
 	struct raw raw, other;
 	struct ubdx_set set;
 
-	REFUSED(-EPROTO, add->version = UBDX_VERSION + 1);
-	REFUSED(-EOPNOTSUPP, add->features = 1ULL << 63);
-	REFUSED(-EOPNOTSUPP, add->xfer_modes = 0);
-	REFUSED(-EOPNOTSUPP, add->xfer_modes = 1ULL << 63);
-	REFUSED(-EINVAL, add->reserved = 1);
-	REFUSED(-EINVAL, add->params.reserved[1] = 1);
-	REFUSED(-EINVAL, add->params.reserved0 = 1);
-	REFUSED(-EINVAL, add->params.recovery = UBDX_RECOVERY_REISSUE + 1);
-	REFUSED(-EINVAL, add->id = -2);
-	REFUSED(-EINVAL, add->id = 1 << 30);
-	REFUSED(-EINVAL, add->params.depth = UBDX_MAX_DEPTH + 1);
-	REFUSED(-EINVAL, add->params.nr_queues = 100000);
-	REFUSED(-EINVAL, add->params.max_io_bytes = UBDX_MAX_IO_BYTES + 4096);
-	REFUSED(-EINVAL, add->params.max_io_bytes = 4097);
-	REFUSED(-EINVAL, add->params.logical_block_size = 8192);
-	REFUSED(-EINVAL, add->params.logical_block_size = 513);
-	REFUSED(-EINVAL, add->params.physical_block_size = 256);
-	REFUSED(-EINVAL, add->params.io_min = 100);
-	REFUSED(-EINVAL, add->params.discard_granularity = 3 << 20);
+	ADD_RETURNS(-EPROTO, add->version = UBDX_VERSION + 1);
+	ADD_RETURNS(-EOPNOTSUPP, add->features = 1ULL << 63);
+	ADD_RETURNS(-EOPNOTSUPP, add->xfer_modes = 0);
+	ADD_RETURNS(-EOPNOTSUPP, add->xfer_modes = 1ULL << 63);
+	ADD_RETURNS(-EINVAL, add->reserved = 1);
+	ADD_RETURNS(-EINVAL, add->params.reserved[1] = 1);
+	ADD_RETURNS(-EINVAL, add->params.reserved0 = 1);
+	ADD_RETURNS(-EINVAL, add->params.recovery = UBDX_RECOVERY_REISSUE + 1);
+	ADD_RETURNS(-EINVAL, add->id = -2);
+	ADD_RETURNS(-EINVAL, add->id = 1 << 30);
+	ADD_RETURNS(-EINVAL, add->params.depth = UBDX_MAX_DEPTH + 1);
+	ADD_RETURNS(-EINVAL, add->params.nr_queues = 100000);
+	ADD_RETURNS(-EINVAL, add->params.max_io_bytes = UBDX_MAX_IO_BYTES + 4096);
+	ADD_RETURNS(-EINVAL, add->params.max_io_bytes = 4097);
+	ADD_RETURNS(-EINVAL, add->params.logical_block_size = 8192);
+	ADD_RETURNS(-EINVAL, add->params.logical_block_size = 513);
+	ADD_RETURNS(-EINVAL, add->params.physical_block_size = 256);
+	ADD_RETURNS(-EINVAL, add->params.io_min = 100);
+	ADD_RETURNS(-EINVAL, add->params.discard_granularity = 3 << 20);
 	/* one of any length would come: the block layer doesn't split to less than a physical block */
-	REFUSED(-EINVAL,
+	ADD_RETURNS(-EINVAL,
 		(add->params.physical_block_size = 4096, add->params.max_discard_sectors = 7));
-	REFUSED(-EINVAL, add->params.dma_alignment = 2);
-	REFUSED(-EINVAL, add->params.dma_alignment = 8191);
-	REFUSED(-EINVAL, add->params.max_segments = 65536);
-	REFUSED(-EINVAL, add->params.max_segment_size = 512);
-	REFUSED(-EINVAL, add->params.dev_sectors = 0);
-	REFUSED(-EINVAL, add->params.dev_sectors = ~0ULL);
-	REFUSED(-EINVAL, (add->params.logical_block_size = 4096, add->params.dev_sectors = 9));
-	REFUSED(-EINVAL, add->params.timeout_ms = 999);
-	REFUSED(-EINVAL, add->params.attrs = 1U << 31);
-	REFUSED(-EINVAL, add->params.attrs = UBDX_ATTR_FUA);
-	REFUSED(-EINVAL, add->params.numa_node = 4000);
-	REFUSED(-EINVAL, add->params.numa_node = -2);
-	REFUSED(0, add->params.depth = UBDX_MAX_DEPTH);
-	REFUSED(0, add->params.max_io_bytes = UBDX_MAX_IO_BYTES);
-	REFUSED(0, add->params.logical_block_size = 4096);
+	ADD_RETURNS(-EINVAL, add->params.dma_alignment = 2);
+	ADD_RETURNS(-EINVAL, add->params.dma_alignment = 8191);
+	ADD_RETURNS(-EINVAL, add->params.max_segments = 65536);
+	ADD_RETURNS(-EINVAL, add->params.max_segment_size = 512);
+	ADD_RETURNS(-EINVAL, add->params.dev_sectors = 0);
+	ADD_RETURNS(-EINVAL, add->params.dev_sectors = ~0ULL);
+	ADD_RETURNS(-EINVAL, (add->params.logical_block_size = 4096, add->params.dev_sectors = 9));
+	ADD_RETURNS(-EINVAL, add->params.timeout_ms = 999);
+	ADD_RETURNS(-EINVAL, add->params.attrs = 1U << 31);
+	ADD_RETURNS(-EINVAL, add->params.attrs = UBDX_ATTR_FUA);
+	ADD_RETURNS(-EINVAL, add->params.numa_node = 4000);
+	ADD_RETURNS(-EINVAL, add->params.numa_node = -2);
+	ADD_RETURNS(0, add->params.depth = UBDX_MAX_DEPTH);
+	ADD_RETURNS(0, add->params.max_io_bytes = UBDX_MAX_IO_BYTES);
+	ADD_RETURNS(0, add->params.logical_block_size = 4096);
 
 	raw_defaults(&raw);
 	raw.add.id = 7;

@@ -4,6 +4,7 @@
 # An XFS file system keeps its files: a few thousand, small ones mostly, through umount, mount, changes and checks.
 
 # shellcheck disable=SC2317 # functions are called by ok
+UDEV=1 # as on a user's machine
 . tests/vm/lib.sh
 
 load

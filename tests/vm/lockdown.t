@@ -15,6 +15,10 @@ verified_writes() {
 
 mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || true
 load
+# It can be loaded before: what is refused below is refused for the lockdown.
+ok "an unsigned module is loaded" insmod ubdx_pause.ko
+rmmod ubdx_pause
+mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
 for level in integrity confidentiality; do
 	if [[ ! -e $LEVEL ]]; then
 		skip "$level" "this kernel has no lockdown"
@@ -22,9 +26,13 @@ for level in integrity confidentiality; do
 	fi
 	ok "$level: the kernel is locked down" eval "echo $level >$LEVEL"
 	add --target mem --size 16M
-	ok "$level: a device serves" verified_writes
+	for mode in "${modes[@]}"; do
+		ubdx set --xfer "$mode" "$dev" >/dev/null
+		ok "$level: a device serves in mode $mode" verified_writes
+		ok "$level: it was in that mode" test "$(counted_in "$mode")" -gt 0
+	done
 	ok "$level: its files in sysfs can be read" cat "$sys/ubdx/counters"
 	ok "$level: it is deleted" del "$dev"
-	fails "$level: an unsigned module isn't loaded" insmod ubdx_pause.ko
+	fails "$level: an unsigned module isn't loaded" 1 "could not insert module ubdx_pause.ko: Operation not permitted" insmod ubdx_pause.ko
 done
 finish

@@ -16,6 +16,7 @@ cost() {
 	local short long
 	short=$(bin/metadata "$dev" "$1" $((REQUESTS / 3)))
 	long=$(bin/metadata "$dev" "$1" $REQUESTS)
+	[[ $short =~ ^[0-9]+$ && $long =~ ^[0-9]+$ ]] || { echo "metadata: '$short' '$long'" >&2; return 1; }
 	echo $(((long - short) * 3 / (2 * REQUESTS)))
 }
 

@@ -58,6 +58,6 @@ done
 add --target null --size 64M --queues 2 --depth 64 --max-io 64K --prefault 64K --cpus 2,3
 ok "--cpus: buffers are on the node of those" test "$(pages 1)" -ge 2048
 del "$dev"
-fails "a node that isn't there" ubdx add --target null --size 1M --numa-node 2
+fails "a node that isn't there" 1 "NUMA node 2" ubdx add --target null --size 1M --numa-node 2
 
 finish

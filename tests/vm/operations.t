@@ -88,7 +88,7 @@ umount /tmp/ext4
 
 add --target mem --size 8M --no-discard
 is "$(limit discard_max_bytes)" 0 "--no-discard: there is no discard"
-fails "--no-discard: and none is taken" blkdiscard "$dev"
+fails "--no-discard: and none is taken" 2 "Operation not supported" blkdiscard "$dev"
 counts "--no-discard: zeroes are" write_zeroes 1 $MIB fallocate -p -o 0 -l $MIB "$dev"
 del "$dev"
 

@@ -39,7 +39,7 @@ is "$(modinfo -p ubdx.ko | wc -l)" 7 "and no other"
 # ---- insmod ----
 
 for setting in "${BAD[@]}"; do
-	[[ $setting == queues=3 ]] || fails "insmod refuses $setting" insmod ubdx.ko "$setting"
+	[[ $setting == queues=3 ]] || fails "insmod refuses $setting" 1 "@(Invalid parameters|Numerical result out of range)" insmod ubdx.ko "$setting"
 done
 ok "nothing is loaded by then" gone /sys/module/ubdx
 insmod ubdx.ko queues=2 depth=17 max_io=0x10000 max_devices=2
@@ -51,13 +51,13 @@ add --target null --size 1M
 is "$(ubdx info --json "$dev" | jq -c '[.queues, .depth, .params.max_io_bytes]')" "[2,17,65536]" "a device that doesn't say takes them"
 add --target null --size 1M --queues 1 --depth 5 --max-io 8K
 is "$(ubdx info --json "$dev" | jq -c '[.queues, .depth, .params.max_io_bytes]')" "[1,5,8192]" "one that does doesn't"
-fails "max_devices holds" ubdx add --target null --size 1M
+fails "max_devices holds" 1 "delete a device" ubdx add --target null --size 1M
 is "$(ubdx features --json | jq -c '[.max_devices, .devices]')" "[2,2]" "features shows it"
 echo 3 >"$PARAMETERS/max_devices"
 ok "it can be raised" add --target null --size 1M
 echo 0 >"$PARAMETERS/max_devices"
 is "$(ubdx list --json | jq length)" 3 "lowering it costs no device"
-fails "but none is added" ubdx add --target null --size 1M
+fails "but none is added" 1 "delete a device" ubdx add --target null --size 1M
 del --all
 unload
 
@@ -96,7 +96,7 @@ is "$(mode)" "[copy] user map splice / copy (pinned)" "as is shown"
 is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks moved queues server_pid state xfer xfer_wanted" "the files there are"
 for file in "$sys"/ubdx/*; do
 	ok "${file##*/} can be read" grep -q . "$file"
-	fails "${file##*/} can't be removed" rm "$file"
+	fails "${file##*/} can't be removed" 1 "Operation not permitted" rm "$file"
 done
 is "$(<"$sys/ubdx/state")" live "state"
 is "$(ps -o comm= -p "$(<"$sys/ubdx/server_pid")")" ubdx "server_pid"
@@ -114,8 +114,8 @@ if [[ -e ubdx-lacking.ko ]]; then
 	is "$(mode)" "[copy] user splice / copy" "nor has the device's list"
 	ok "the parameter refuses it" invalid "$PARAMETERS/xfer" map
 	ok "so does the device's file" invalid "$sys/ubdx/xfer" map
-	fails "and ubdx set" ubdx set --xfer map "$dev"
-	fails "and ubdx add" ubdx add --target null --size 1M --xfer map
+	fails "and ubdx set" 1 "ubdx: set: " ubdx set --xfer map "$dev"
+	fails "and ubdx add" 1 "ubdx: add: " ubdx add --target null --size 1M --xfer map
 	for file in "$sys"/ubdx/* "$PARAMETERS"/*; do
 		ok "${file##*/} can be read" grep -q . "$file"
 	done

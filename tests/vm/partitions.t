@@ -5,6 +5,7 @@
 # back, and go with it.
 
 # shellcheck disable=SC2317 # functions are called by ok
+UDEV=1 # as on a user's machine
 . tests/vm/lib.sh
 
 readonly MIB=1048576
@@ -33,9 +34,9 @@ ok "and its partitions appear" until_ok 10 present "$dev"
 is "$(<"$sys/${name}p1/start") $(<"$sys/${name}p1/size") $(<"$sys/${name}p2/start")" "2048 8192 10240" "where it says"
 ok "the first lies in its place" check_place "${dev}p1" $MIB
 ok "so does the second" check_place "${dev}p2" $((5 * MIB))
-fails "none can be written beyond its end" dd if=/dev/zero of="${dev}p1" bs=4k seek=1024 count=1 oflag=direct status=none
+fails "none can be written beyond its end" 1 "No space left on device" dd if=/dev/zero of="${dev}p1" bs=4k seek=1024 count=1 oflag=direct status=none
 exec 9<"${dev}p2"
-fails "a device with an open partition can't be deleted" del "$dev"
+fails "a device with an open partition can't be deleted" 1 "is in use" del "$dev"
 exec 9<&-
 ok "a device with partitions can" del "$dev"
 ok "they go with it" absent "$dev"

@@ -51,8 +51,8 @@ before=$(errors reissued)
 stop_load "handing over: no request fails, no byte is wrong"
 is "$(errors reissued)" "$before" "handing over: none is served twice"
 ok "handing over: the servers before have gone" until_ok 5 test "$(pgrep -xc ubdx)" = 1
-fails "a device that lives is not taken over unasked" recover
-fails "a file that is served already is not served once more" ubdx add --target loop --file /tmp/file
+fails "a device that lives is not taken over unasked" 1 "already has a server; use --live" recover
+fails "a file that is served already is not served once more" 1 "/tmp/file is in use" ubdx add --target loop --file /tmp/file
 del "$dev"
 
 # ---- below a file system ----
@@ -87,10 +87,9 @@ del "$dev"
 truncate -s 16M /tmp/file
 add --target loop --file /tmp/file --recovery queue
 ok "queue: killed while idle the device waits" kill_server
-read_one &
+dd if="$dev" of=/tmp/one bs=4k count=1 iflag=direct status=none &
 reader=$!
-read -rt 0.5 <> <(:) || true
-ok "queue: a request that comes now waits" kill -0 $reader
+ok "queue: a request that comes now waits" until_ok 10 grep -q '^State:.*D' /proc/$reader/status
 ok "queue: another server takes over" recover
 status=0
 wait $reader || status=$?
@@ -110,6 +109,25 @@ wait $reader || status=$?
 is $status 0 "queue: and serves it"
 del "$dev"
 
+# What the server has seen is lost: whoever waits for it gets EIO, and the device goes on.
+add --target loop --file /tmp/file --recovery queue
+fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=32 --rw=randrw --time_based --runtime=300 \
+	--size=4m --eta=never --allow_file_create=0 --output-format=json --output=/tmp/jobs 2>/dev/null &
+jobs=$!
+for ((i = 0; i < 20; i++)); do
+	until_ok 20 held || break
+	kill_server
+	ubdx recover --target loop --file /tmp/file "$dev" || break
+	# the requests on their way are served, and those at the server are lost
+	(($(errors aborted) == 0)) || break
+done
+ok "queue: killed under load, it loses what the server has seen" test "$(errors aborted)" -gt 0
+ok "queue: the job ends" until_ok 20 no_process $jobs
+wait $jobs || true
+is "$(jq -c '[.jobs[].error]' /tmp/jobs)" "[5]" "queue: by EIO"
+ok "queue: and the device serves on" read_one
+del "$dev"
+
 # ---- giving up ----
 
 add --target loop --file /tmp/file --recovery reissue
@@ -118,7 +136,7 @@ fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --r
 jobs=$!
 until_ok 20 held
 ok "giving up: killed under load" kill_server
-fails "giving up: a device that is open is not deleted" ubdx del "$dev"
+fails "giving up: a device that is open is not deleted" 1 "is in use" ubdx del "$dev"
 ok "giving up: nor does that end the waiting" is_state quiesced
 ok "giving up: by force it is" within 20 ubdx del --force "$dev"
 ok "giving up: the jobs end" until_ok 20 no_process $jobs
@@ -130,8 +148,8 @@ ok "nobody uses it: killed" kill_server
 ok "nobody uses it: it is deleted without force" ubdx del "$dev"
 
 add --target loop --file /tmp/file --recovery reissue
-ok "SIGTERM: the server takes the device with it" kill -TERM "$server"
-ok "SIGTERM: it goes" until_ok 10 gone "$dev"
+kill -TERM "$server"
+ok "SIGTERM: the server takes the device with it" until_ok 10 gone "$dev"
 ok "SIGTERM: and lets go of its file" until_ok 10 no_process "$server"
 
 # ---- the next server is another one ----
@@ -155,8 +173,8 @@ del "$dev"
 add --target loop --file /tmp/file --recovery reissue
 kill_server
 truncate -s 8M /tmp/small
-fails "a file that is too small" ubdx recover --target loop --file /tmp/small "$dev"
-fails "a target of another kind" ubdx recover --target mem "$dev"
+fails "a file that is too small" 1 "/tmp/small: *" ubdx recover --target loop --file /tmp/small "$dev"
+fails "a target of another kind" 1 "mem" ubdx recover --target mem "$dev"
 ok "after that it still waits" is_state quiesced
 pids=()
 for round in 1 2 3 4; do
@@ -171,15 +189,15 @@ is $won 1 "of four that want it one gets it"
 ok "and serves it" read_one
 del "$dev"
 
-# refused OPTION...: at once, and the device waits on.
-turned_down() { ! within 10 ubdx recover "$@" "$dev" && is_state quiesced; }
+# turned_down STATUS TEXT OPTION...: at once, for that reason, and the device waits on.
+turned_down() { refused "$1" "$2" within 10 ubdx recover "${@:3}" "$dev" && is_state quiesced; }
 
 add --target loop --file /tmp/file --recovery reissue
 kill_server
-ok "no mode that carries everything" turned_down --target loop --file /tmp/file --offer splice
+ok "no mode that carries everything" turned_down 2 "must include copy or user" --target loop --file /tmp/file --offer splice
 # known to the driver only when the server is ready
 unprivileged() {
-	! within 10 setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin ubdx recover --target loop --file /tmp/file --offer user "$dev" &&
+	refused 1 "starting $name: Operation not supported" within 10 setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin ubdx recover --target loop --file /tmp/file --offer user "$dev" &&
 		is_state quiesced
 }
 ok "nothing but modes that take a server's word, offered by one without privilege" unprivileged
@@ -187,11 +205,16 @@ ok "after that another gets it" ubdx recover --target loop --file /tmp/file "$de
 server=$(<"$sys/ubdx/server_pid")
 truncate -s 8M /tmp/small
 left_alone() { is_state live && [[ $(<"$sys/ubdx/server_pid") == "$server" ]] && kill -0 "$server"; }
-for wrong in "--file /tmp/none" "--file /tmp/small" "--file /tmp/file --cpus 77" "--file /tmp/file --offer splice"; do
+while IFS=: read -r wrong status why; do
 	# shellcheck disable=SC2086 # words
-	fails "handing over with $wrong" ubdx recover --live --target loop $wrong "$dev"
+	fails "handing over with $wrong" "$status" "$why" ubdx recover --live --target loop $wrong "$dev"
 	ok "   leaves the server where it is" left_alone
-done
+done <<-'END'
+	--file /tmp/none:1:/tmp/none: No such file
+	--file /tmp/small:1:/tmp/small: *fit
+	--file /tmp/file --cpus 77:1:CPU 77
+	--file /tmp/file --offer splice:2:must include copy or user
+END
 del "$dev"
 
 # ---- nobody hears of it ----
@@ -213,13 +236,13 @@ for way in reissue queue; do
 	reader=$!
 	ok "$way: a request is at a server that has stopped" until_ok 5 held
 	read -rt 1 <> <(:) || true
-	fails "$way: it can't be handed over" ubdx recover --live --target loop --file /tmp/file "$dev"
+	fails "$way: it can't be handed over" 1 "recover: *" ubdx recover --live --target loop --file /tmp/file "$dev"
 	ok "$way: it is not to wake up when another serves" until_ok 10 no_process "$server"
 	ok "$way: the device waits" until_ok 10 is_state quiesced
 	ok "$way: another server takes over" recover
 	status=0
 	wait $reader || status=$?
-	[[ $way == queue ]] || is $status 0 "$way: the request is served"
+	is $status 0 "$way: the request, which the server had not seen, is served"
 	ok "$way: it serves" read_one
 	del "$dev"
 done
@@ -236,11 +259,11 @@ ok "and is in nobody's way" recover
 ok "who then serves" read_one
 del "$dev"
 
-fails "no such device" ubdx recover --target null 7
-fails "mem can't be recovered" ubdx add --target mem --size 1M --recovery queue
-fails "no such way" ubdx add --target null --size 1M --recovery maybe
+fails "no such device" 1 "no device 7" ubdx recover --target null 7
+fails "mem can't be recovered" 1 "mem" ubdx add --target mem --size 1M --recovery queue
+fails "no such way" 2 "maybe" ubdx add --target null --size 1M --recovery maybe
 add --target null --size 1M
-fails "handing over a device that doesn't recover" ubdx recover --live --target null "$dev"
+fails "handing over a device that doesn't recover" 1 "recover: *" ubdx recover --live --target null "$dev"
 ok "it lives on" is_state live
 ok "and goes when its server does" kill -KILL "$server"
 ok "at once" until_ok 10 gone "$dev"

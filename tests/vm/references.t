@@ -9,18 +9,11 @@
 . tests/vm/lib.sh
 
 mapfile -t modes < <(load && ubdx features --json | jq -r '.driver_xfer_modes[]')
-readonly EACH=$((1000000 / ${#modes[@]} / 2 / SLOW))
+readonly EACH=$((1000000 / ${#modes[@]} / 2 / LESS))
 modprobe null_blk gb=1
 
-# refs_of WHAT: the requests, and how they went, each line a test of ours.
-refs_of() {
-	local line verdict
-	while IFS= read -r line; do
-		[[ $line == *'ok '* ]] || { echo "# $line"; continue; }
-		verdict=${line%% - *}
-		ok "$1: ${line#* - }" test "${verdict% *}" = ok
-	done < <(bin/refs "$dev" $EACH 2>&1)
-}
+# refs_of WHAT: the requests, and how they went.
+refs_of() { run_tap "$1" bin/refs "$dev" $EACH; }
 
 for target in "null --size 1G" "loop --file /dev/nullb0 --direct"; do
 	# shellcheck disable=SC2086 # words

@@ -98,7 +98,7 @@ pieces() {
 	vectored none 12288 5
 	by partial ok "$mode: pieces that cross pages" shifted 512
 	by partial ok "$mode: pieces at a multiple of four" shifted 4
-	fails "$mode: a piece at less than the alignment is refused" shifted 2
+	fails "$mode: a piece at less than the alignment is refused" 1 "Invalid argument" shifted 2
 	del "$dev"
 }
 

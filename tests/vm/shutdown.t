@@ -93,7 +93,7 @@ for way in del kill; do
 	kill) kill -KILL "$server" ;;
 	esac
 	ok "$what: the writer ends" until_ok 20 no_process $writer
-	fails "$what: what is written is not stable" write_stable
+	fails "$what: what is written is not stable" 1 "Input/output error" write_stable
 	exec 8>&-
 	ok "$what: it can be unmounted" within 20 umount /tmp/mnt
 	ok "$what: the module unloads right after" unload_soon

@@ -31,10 +31,11 @@ RANDOM=4
 whens=(fault eager)
 for ((i = 0; i < 1000; i++)); do
 	mode=${modes[RANDOM % ${#modes[@]}]}
-	echo "$mode" >"$PARAMETERS/xfer"
+	echo "$mode" >"$PARAMETERS/xfer" || break
+	[[ $(<"$sys/ubdx/xfer") == *"[$mode]"* ]] || break
 	# Mostly as fast as it goes; now and then long enough for the mode to be in use.
-	echo "${whens[RANDOM % 2]}" >"$PARAMETERS/map_when"
-	((i % 50)) || { n=$(counted_in "$mode") && until_ok 30 used_more "$mode" "$n"; }
+	echo "${whens[RANDOM % 2]}" >"$PARAMETERS/map_when" || break
+	((i % 50)) || { n=$(counted_in "$mode") && until_ok 30 used_more "$mode" "$n"; } || break
 done
 is $i 1000 "a thousand switches"
 for mode in "${modes[@]}"; do
@@ -187,7 +188,7 @@ for mode in "${modes[@]}"; do
 		--verify=crc32c --verify_fatal=1
 	add --target null --size 1M --offer copy
 	is "$(mode_now) $(<"$sys/ubdx/xfer_wanted")" "copy $mode" "it shows the wish for $mode"
-	[[ $mode == copy ]] || fails "and can't be pinned to $mode" ubdx set --xfer "$mode" "$dev"
+	[[ $mode == copy ]] || fails "and can't be pinned to $mode" 1 "doesn't offer transfer mode $mode" ubdx set --xfer "$mode" "$dev"
 	del --all
 	unload
 done

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The driver's trace events: each request has its own, with the right content and its stages in order; they come and go
-# under load, and while nobody listens there is none.
+# under load, and while none is on the driver makes no
+# stamps.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
@@ -97,9 +98,16 @@ is "$(grep -o 'ubdx_[a-z]*: ' /tmp/trace | head -n 7 | tr -d '\n')" \
 
 # ---- nobody listens ----
 
-: >$TRACE/trace
-dd if="$dev" of=/dev/null bs=4k count=16 iflag=direct status=none
-is "$(grep -c ubdx $TRACE/trace || true)" 0 "no event while none is on"
+# A request that came when no event was on has no stamps of that time, although its event is on when it ends.
+in_flight() { [[ $(<"$sys/inflight") != *" 0 "*" 0" ]]; }
+kill -STOP "$server"
+dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none &
+reader=$!
+ok "a request waits for a stopped server" until_ok 10 in_flight
+listen() { kill -CONT "$server" && wait "$reader"; }
+traced ubdx_done -- listen
+is "$(seen "done")" 1 "ubdx_done is on when it ends"
+ok "while no event is on, no stamp is made" grep -q ' t0=0 t1=0 ' /tmp/trace
 
 # ---- on and off under load ----
 

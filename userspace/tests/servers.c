@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * servers.c - one process serves several devices through the library, and they come and go
- * independently. Needs the driver, and is skipped without.
+ * independently. Needs the driver.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -179,7 +179,9 @@ int main(void)
 
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
-		tap_skip_all("no ubdx driver here");
+		tap_ok(false, "the driver's control node can be opened: %s", strerror(-ctl));
+	if (ctl < 0)
+		return tap_done();
 	ubdx_process_prepare(NULL, NULL);
 	ubdx_ctl_features(ctl, &before);
 
