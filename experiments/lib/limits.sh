@@ -42,7 +42,7 @@ equal_limits() {
 			if [[ $found != "${excepted[$attribute]-}" ]]; then
 				verdict=unequal
 				failed=1
-				echo "compare: $row: $attribute of $dev is $found, everyone else has $want" >&2
+				echo "compare: $row: $attribute of $dev is $found, all other devices have $want" >&2
 			fi
 		fi
 		printf '%s\t%s\t%s\t%s\n' "$row" "$attribute" "$found" "$verdict" >>"$record"

@@ -464,6 +464,24 @@ def test_significance_is_counted():
     assert "no cell differs" in summary.Figures(results, replicates).against_best(32)
 
 
+def test_named_tests():
+    """each test that docs/reliability.md names is there"""
+    text = (TOP / "docs" / "reliability.md").read_text()
+    table = text.split("## What is tested")[1].split("\n## ")[0]
+    names = [
+        line.split("|")[2].strip().split("`")[1]
+        for line in table.splitlines()
+        if "`" in line and line[0] == "|"
+    ]
+    assert len(names) > 15, names
+    for name in names:
+        if name.startswith("make "):
+            assert f"\n{name[5:]}: " in (TOP / "Makefile").read_text(), name
+        else:
+            kind, _, test = name.rpartition(":")
+            assert (TOP / "tests" / (kind or "vm") / f"{test}.t").exists(), name
+
+
 def unpacked(folder: Path, into: Path) -> list[Path]:
     raws = []
     for raw in sorted(folder.glob("raw/*.tar.xz")):

@@ -368,8 +368,8 @@ struct ubdx_server;
  * @nr_cpus:	number of @cpus.
  * @log:	takes what happens later; NULL: stderr.
  * @log_arg:	for @log.
- * @touch:	bytes of each payload, from its start, that the server looks at, and makes a checksum of,
- *		though nothing comes of it (struct ubdx_report): what a server would cost that wants to.
+ * @touch:	bytes of each payload, from its start, that the server reads and sums up only to measure
+ *		what payload inspection costs (struct ubdx_report).
  *
  * params.numa_node, if not negative, also places the queues' threads (unless @cpus says where) and
  * their memory.
@@ -406,10 +406,10 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
  * @log:	takes a warning for each thing that was refused; NULL: stderr.
  * @arg:	for @log.
  *
- * A server is on the way of memory reclaim: its allocations must not wait for I/O to its own device
- * (PR_SET_IO_FLUSHER), its memory must not be swapped out (mlockall, for which RLIMIT_MEMLOCK is raised), and it must not be what is
- * killed when there is no memory left (oom_score_adj). Call it before any thread exists, since
- * threads inherit the first.
+ * A server is in the path of memory reclaim: its allocations must not wait for I/O to its own
+ * device (PR_SET_IO_FLUSHER), its memory must not be swapped out (mlockall, which raises
+ * RLIMIT_MEMLOCK first), and the kernel must not pick it when memory runs out (oom_score_adj). Call
+ * this before any thread exists, since threads inherit the first.
  */
 void ubdx_process_prepare(ubdx_log_fn log, void *arg);
 
