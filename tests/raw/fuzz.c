@@ -9,25 +9,84 @@
  *	fuzz --print LOG				what --log LOG has kept of a run, as --replay takes it
  *
  * When the machine dies, what is left is the seed, and the last round that was printed: it was in the next.
- * A file of steps has one a line, "ACTOR ACTION DRAW", as the log prints them; what follows a # is for the
- * reader. It says which action, so it stays valid when the tables change.
+ * A file of steps has one a line, "ACTOR ROLE/ACTION DRAW", as the log prints them; what follows a # is for
+ * the reader. It says which action, so it stays valid when the tables change. Each step must work, or the
+ * replay fails; a "?" after DRAW marks one that need not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <ucontext.h>
+#include <unistd.h>
 
 #include "fuzz.h"
 #include "tap.h"
 
-const struct role *const fuzz_roles[] = { &fuzz_server, &fuzz_control, &fuzz_client, NULL };
+const struct role *const fuzz_roles[] = { &fuzz_server, &fuzz_control, &fuzz_client,
+					  &fuzz_heir,	&fuzz_witness, NULL };
+
+/* ---- faults ---- */
+
+__thread sigjmp_buf fuzz_after_fault;
+__thread volatile bool fuzz_touching;
+
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	extern char __executable_start, etext;
+	uintptr_t pc = ((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
+	uintptr_t start = (uintptr_t)&__executable_start;
+
+	if (fuzz_touching && (sig == SIGSEGV || sig == SIGBUS))
+		siglongjmp(fuzz_after_fault, 1);
+	broken("process %d died of its own fault: signal %d (%s) at pc %lx (%s%lx), address %p",
+	       getpid(), sig, sigabbrev_np(sig), pc,
+	       pc >= start && pc < (uintptr_t)&etext ? "fuzz+" : "elsewhere ", pc - start,
+	       info->si_addr);
+	/* and die of it: the instruction is run again, or it was sent */
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+void fuzz_catch_faults(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS };
+	struct sigaction catch = { .sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &catch, NULL);
+}
 
 /* ---- what an actor does ---- */
+
+bool fuzz_rehearses;
+
+static bool still_to_work(const struct role *role, unsigned int i)
+{
+	return role->actions[i].fn && !fuzz_has_worked(role, i);
+}
+
+/* One that has not worked yet, or any. */
+static unsigned int rehearse_action(struct actor *a, unsigned int any)
+{
+	unsigned int nr = 0, i, at;
+
+	for (i = 0; a->role->actions[i].name; i++)
+		nr += still_to_work(a->role, i);
+	if (!nr)
+		return any;
+	at = below(a, nr);
+	for (i = 0;; i++)
+		if (still_to_work(a->role, i) && at-- == 0)
+			return i;
+}
 
 static unsigned int choose_action(struct actor *a)
 {
@@ -38,28 +97,37 @@ static unsigned int choose_action(struct actor *a)
 	at = below(a, total);
 	for (i = 0; at >= a->role->actions[i].weight; i++)
 		at -= a->role->actions[i].weight;
-	return i;
+	return fuzz_rehearses && chance(a, 50) ? rehearse_action(a, i) : i;
 }
 
+/* A round's first actors have one role each, so that there is one of each; the others' come by chance. */
 const struct role *fuzz_role_of(uint64_t seed, unsigned int number)
 {
 	struct rng rng = { rng_seed(seed, number, ~0ULL) };
 	unsigned int total = 0, i, at;
 
-	for (i = 0; fuzz_roles[i]; i++)
+	for (i = 0; fuzz_roles[i]; i++) {
+		if (number % FUZZ_ACTORS_PER_ROUND == i)
+			return fuzz_roles[i];
 		total += fuzz_roles[i]->weight;
+	}
+	if (fuzz_rehearses)
+		return fuzz_roles[number % FUZZ_ACTORS_PER_ROUND % i];
 	at = rng_below(&rng, total);
 	for (i = 0; at >= fuzz_roles[i]->weight; i++)
 		at -= fuzz_roles[i]->weight;
 	return fuzz_roles[i];
 }
 
-const struct action *fuzz_find_action(const char *name, const struct role **role)
+const struct action *fuzz_find_action(const char *role_name, const char *name,
+				      const struct role **role)
 {
 	const struct action *action;
 	unsigned int i;
 
 	for (i = 0; fuzz_roles[i]; i++) {
+		if (strcmp(fuzz_roles[i]->name, role_name))
+			continue;
 		for (action = fuzz_roles[i]->actions; action->name; action++) {
 			if (!strcmp(action->name, name)) {
 				*role = fuzz_roles[i];
@@ -83,6 +151,7 @@ void fuzz_act(uint64_t seed, unsigned int number, unsigned int steps)
 	struct actor a = { .number = number, .role = fuzz_role_of(seed, number) };
 	unsigned int step;
 
+	fuzz_catch_faults();
 	if (a.role->init)
 		a.role->init(&a);
 	for (step = 0; !steps || step < steps; step++) {
@@ -140,6 +209,21 @@ static uint64_t any_seed(void)
 	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
 		bail("getrandom");
 	return seed;
+}
+
+static void rounds(const struct fuzz_plan *plan)
+{
+	bool good;
+
+	/* a round that is had again needs none of this */
+	if (!plan->rounds &&
+	    !ok(fuzz_rehearse(plan), "seed %" PRIu64 ": each kind of step works", plan->seed))
+		return;
+	good = fuzz_rounds(plan);
+	fuzz_log_table();
+	if (ok(good, "seed %" PRIu64 ": rounds %u ...", plan->seed, plan->first_round) &&
+	    !plan->rounds)
+		ok(fuzz_log_worked(true, true), "each kind of step worked often enough");
 }
 
 int main(int argc, char **argv)
@@ -202,15 +286,14 @@ int main(int argc, char **argv)
 	if (!fuzz_prepare(&plan))
 		bail("module");
 	for (i = 0; i < nr_replays; i++)
-		ok(fuzz_replay(&plan, replays[i]), "%s", replays[i]);
+		if (!ok(fuzz_replay(&plan, replays[i]), "%s", replays[i]))
+			return done();
 	if (nr_actors) {
 		good = fuzz_alone(&plan, actors, nr_actors, steps);
 		fuzz_log_tail(~0U);
 		ok(good, "seed %" PRIu64 ": %u actors, %u steps each", plan.seed, nr_actors, steps);
 	} else if (plan.rounds || plan.seconds) {
-		good = fuzz_rounds(&plan);
-		fuzz_log_table();
-		ok(good, "seed %" PRIu64 ": rounds %u ...", plan.seed, plan.first_round);
+		rounds(&plan);
 	}
 	return done();
 }

@@ -15,8 +15,6 @@
 #include <linux/blkpg.h>
 #include <linux/fs.h>
 #include <poll.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -34,18 +32,11 @@ static int fd = -1; /* the device that is open */
 static uint64_t size; /* its */
 static char *mem;
 static struct io_uring ring;
-static sigjmp_buf after_fault;
-
-static void on_fault(int sig)
-{
-	siglongjmp(after_fault, 1);
-}
 
 static void init(struct actor *a)
 {
 	mem = mmap(NULL, MEM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	io_uring_queue_init(BATCH, &ring, 0);
-	signal(SIGBUS, on_fault);
 }
 
 static void look(struct actor *a, const char *what, const void *data, size_t bytes)
@@ -107,8 +98,10 @@ static bool ready(struct actor *a)
 
 static void act_close(struct actor *a)
 {
-	if (fd >= 0)
+	if (fd >= 0) {
 		close(fd);
+		worked(a);
+	}
 	fd = -1;
 }
 
@@ -215,7 +208,8 @@ static void act_map(struct actor *a)
 	p = mmap(NULL, bytes, write ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, at);
 	if (p == MAP_FAILED)
 		return;
-	if (!sigsetjmp(after_fault, 1)) {
+	fuzz_touching = true;
+	if (!sigsetjmp(fuzz_after_fault, 1)) {
 		for (i = 0; i < bytes; i += 4096) {
 			if (write)
 				p[i] = 1;
@@ -225,6 +219,7 @@ static void act_map(struct actor *a)
 		msync((void *)p, bytes, below(a, 2) ? MS_SYNC : MS_ASYNC);
 		worked(a);
 	}
+	fuzz_touching = false;
 	munmap((void *)p, bytes);
 }
 
@@ -346,10 +341,12 @@ static void act_ioctl(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "open", 3, act_open },      { "close", 1, act_close },    { "read", 20, act_read },
-	{ "write", 20, act_write },   { "batch", 20, act_batch },   { "mapping", 4, act_map },
-	{ "splice", 5, act_splice },  { "sync", 5, act_sync },	    { "discard", 5, act_discard },
-	{ "blkioctl", 5, act_ioctl }, { "canary", 10, act_canary }, {},
+	{ "open", 3, act_open, 110 },	   { "close", 1, act_close, 130 },
+	{ "read", 20, act_read, 70 },	   { "write", 20, act_write, 30 },
+	{ "batch", 20, act_batch, 80 },	   { "mapping", 4, act_map, 70 },
+	{ "splice", 5, act_splice, 70 },   { "sync", 5, act_sync, 120 },
+	{ "discard", 5, act_discard, 13 }, { "blkioctl", 5, act_ioctl, 80 },
+	{ "canary", 10, act_canary, 130 }, {},
 };
 
 const struct role fuzz_client = { .name = "client", .weight = 4, .init = init, .actions = actions };

@@ -106,10 +106,16 @@ void fuzz_reap(struct queue *q, unsigned int ms)
 	struct __kernel_timespec soon = { .tv_nsec = ms * 1000000L };
 	struct io_uring_cqe *cqe;
 	unsigned int head, nr = 0;
+	int ret;
 
-	if (!q->has_ring)
+	/* where nothing can be waited for, a server that doesn't wait does nothing else */
+	if (!q->has_ring) {
+		poll(NULL, 0, ms);
 		return;
-	io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, &soon, NULL);
+	}
+	ret = io_uring_submit_and_wait_timeout(&q->ring, &cqe, 1, &soon, NULL);
+	if (ret < 0 && ret != -ETIME)
+		poll(NULL, 0, ms);
 	io_uring_for_each_cqe(&q->ring, head, cqe)
 	{
 		nr++;
@@ -117,10 +123,24 @@ void fuzz_reap(struct queue *q, unsigned int ms)
 			broken("io_uring read from or wrote to a channel: %d", cqe->res);
 		if (cqe->res == -ENODEV)
 			q->s->gone = true;
+		else if (cqe->user_data >= q->depth || cqe->res)
+			q->nr_answers++;
+		if (cqe->user_data == ACCESS && cqe->res > 0)
+			q->nr_reached++;
 		if (cqe->user_data < q->depth && cqe->res == 0 && q->nr_held < MAX_HELD)
 			q->held[q->nr_held++] = cqe->user_data;
 	}
 	io_uring_cq_advance(&q->ring, nr);
+}
+
+/* Submit what is to be refused: the step worked if the kernel says anything about it. */
+void fuzz_try(struct actor *a, struct queue *q, unsigned int ms)
+{
+	unsigned int before = q->nr_answers;
+
+	fuzz_reap(q, ms);
+	if (q->nr_answers != before)
+		worked(a);
 }
 
 /* As a good server would answer. Without descriptors it has to guess. */
@@ -261,7 +281,7 @@ void act_attach(struct actor *a)
 	if (!q)
 		return;
 	fuzz_attach(q, qid);
-	fuzz_reap(q, 0);
+	fuzz_try(a, q, 0);
 }
 
 void act_fetch(struct actor *a)
@@ -274,7 +294,7 @@ void act_fetch(struct actor *a)
 	tag = chance(a, 70) ? below(a, q->depth) : edge(a);
 	args(a, "tag %u", tag);
 	fuzz_fetch(q, chance(a, 80) ? q->qid : edge(a), tag, edge(a));
-	fuzz_reap(q, 0);
+	fuzz_try(a, q, 0);
 }
 
 /* Any bits in any fields, on the channel or on something else. */
@@ -304,7 +324,7 @@ void act_sqe(struct actor *a)
 		args(a, "op %x flags %x; ", sqe->cmd_op, sqe->flags);
 	}
 	if (q)
-		fuzz_reap(q, 1);
+		fuzz_try(a, q, 1);
 }
 
 /* Other operations on the channel: it is no file that has data. */
@@ -332,7 +352,7 @@ void act_opcode(struct actor *a)
 	args(a, "opcode %u off %llx", sqe->opcode, sqe->off);
 	if (sqe->opcode == IORING_OP_POLL_ADD) /* the mask */
 		sqe->user_data = NO_TAG;
-	fuzz_reap(q, 1);
+	fuzz_try(a, q, 1);
 }
 
 void act_cancel(struct actor *a)
@@ -349,7 +369,7 @@ void act_cancel(struct actor *a)
 		io_uring_prep_cancel_fd(sqe, q->s->chan, IORING_ASYNC_CANCEL_ALL);
 	sqe->user_data = NO_TAG;
 	args(a, "flags %x", sqe->cancel_flags);
-	fuzz_reap(q, 1);
+	fuzz_try(a, q, 1);
 }
 
 /* The right commands from a ring, or also a thread, that has no right to them. */
@@ -395,6 +415,8 @@ void act_stranger(struct actor *a)
 		stranger_main(&x);
 	else if (!pthread_create(&id, NULL, stranger_main, &x))
 		pthread_join(id, NULL);
+	if (x.nr_answers)
+		worked(a);
 }
 
 /* On this queue's ring, for the other device's channel. */
@@ -413,5 +435,5 @@ void act_foreign(struct actor *a)
 	fuzz_commit(&x, fuzz_right(q, below(a, q->depth)));
 	fuzz_fetch(&x, x.qid, below(a, q->depth), 0);
 	q->ring = x.ring; /* liburing keeps its place in the queue there */
-	fuzz_reap(q, 1);
+	fuzz_try(a, q, 1);
 }

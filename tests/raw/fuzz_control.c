@@ -98,10 +98,18 @@ static void act_add(struct actor *a)
 
 static void act_ctl(struct actor *a)
 {
-	static const unsigned int cmds[] = { UBDX_IOC_START, UBDX_IOC_STOP, UBDX_IOC_DEL };
+	static const unsigned int cmds[] = { UBDX_IOC_START, UBDX_IOC_STOP, UBDX_IOC_DEL,
+					     UBDX_IOC_QUIESCE };
 	struct ubdx_ctl arg = { .id = some_id(a), .flags = below(a, 2) };
 	unsigned int cmd = PICK(a, cmds);
 
+	/* honest devices are to live for a while */
+	if (arg.id >= FUZZ_IDS && chance(a, 80))
+		arg.id = below(a, FUZZ_IDS);
+	if (cmd == UBDX_IOC_QUIESCE && chance(a, 80))
+		arg.flags = 0;
+	if (chance(a, 10))
+		arg.xfer_modes = edge(a);
 	if (chance(a, 10))
 		spoil(a, &arg, sizeof(arg));
 	args(a, "%x id %d flags %x", cmd, arg.id, arg.flags);
@@ -137,9 +145,9 @@ static void act_ioctl(struct actor *a)
 	unsigned int size = chance(a, 50) ? below(a, 1 << 14) : below(a, 256);
 	unsigned int dir = below(a, 4);
 	unsigned long cmd = _IOC(dir, 0xBD, nr, size);
-	static const unsigned long known[] = { UBDX_IOC_FEATURES, UBDX_IOC_ADD, UBDX_IOC_START,
-					       UBDX_IOC_STOP,	  UBDX_IOC_DEL, UBDX_IOC_INFO,
-					       UBDX_IOC_SET };
+	static const unsigned long known[] = { UBDX_IOC_FEATURES, UBDX_IOC_ADD,	   UBDX_IOC_START,
+					       UBDX_IOC_STOP,	  UBDX_IOC_DEL,	   UBDX_IOC_INFO,
+					       UBDX_IOC_SET,	  UBDX_IOC_QUIESCE };
 	uint64_t arg;
 
 	if (chance(a, 50))
@@ -160,7 +168,7 @@ static int open_node(struct actor *a, int flags)
 {
 	char path[32];
 
-	snprintf(path, sizeof(path), "/dev/ubdxc%d", below(a, FUZZ_IDS));
+	snprintf(path, sizeof(path), "/dev/ubdxc%d", below(a, FUZZ_IDS + FUZZ_HONEST));
 	args(a, "%s flags %x", path, flags);
 	return open(path, flags | O_CLOEXEC);
 }
@@ -195,6 +203,7 @@ static void act_position(struct actor *a)
 	args(a, " %u at %lx", what, at);
 	if (fd < 0)
 		return;
+	worked(a);
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK)) {
 		close(fd);
 		return;
@@ -301,7 +310,8 @@ static void act_sysfs(struct actor *a)
 		{ "queue/discard_max_bytes", { "0", "4096", "1048576" } },
 		{ "uevent", { "add", "change" } },
 	};
-	unsigned int i = below(a, ARRAY_SIZE(files)), id = below(a, FUZZ_IDS), v = below(a, 4);
+	unsigned int i = below(a, ARRAY_SIZE(files)), id = below(a, FUZZ_IDS + FUZZ_HONEST);
+	unsigned int v = below(a, 4);
 	const char *value = files[i].values[v] ?: files[i].values[0];
 	char path[96];
 
@@ -314,7 +324,7 @@ static void act_attributes(struct actor *a)
 {
 	static const char *const names[] = { "state",	 "server_pid", "xfer",	"xfer_wanted",
 					     "counters", "errors",     "queues" };
-	unsigned int id = below(a, FUZZ_IDS), i;
+	unsigned int id = below(a, FUZZ_IDS + FUZZ_HONEST), i;
 	char path[96], text[4096];
 
 	args(a, "%u", id);
@@ -340,17 +350,17 @@ static void act_trace(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "info", 20, act_info },
-	{ "add", 5, act_add },
-	{ "ctl", 4, act_ctl },
-	{ "set", 10, act_set },
-	{ "ioctl", 20, act_ioctl },
-	{ "steal", 3, act_steal },
-	{ "position", 20, act_position },
-	{ "parameter", 5, act_parameter },
-	{ "sysfs", 10, act_sysfs },
-	{ "attributes", 10, act_attributes },
-	{ "trace", 1, act_trace },
+	{ "info", 20, act_info, 160 },
+	{ "add", 5, act_add, 50 },
+	{ "ctl", 4, act_ctl, 50 },
+	{ "set", 10, act_set, 50 },
+	{ "ioctl", 20, act_ioctl, 15 },
+	{ "steal", 3, act_steal, 30 },
+	{ "position", 20, act_position, 120 },
+	{ "parameter", 5, act_parameter, 60 },
+	{ "sysfs", 10, act_sysfs, 40 },
+	{ "attributes", 10, act_attributes, 50 },
+	{ "trace", 1, act_trace, 180 },
 	{},
 };
 

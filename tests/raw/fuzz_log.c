@@ -61,14 +61,15 @@ uint64_t rng_edge(struct rng *rng)
 /* ---- the log ---- */
 
 #define RECORDS (1U << 14)
-#define MAX_ROLES 4
+#define MAX_ROLES 8
 #define MAX_ACTIONS 64
 
 struct record {
 	uint64_t draw;
 	uint32_t actor;
 	uint32_t step;
-	char action[16];
+	bool worked;
+	char action[24]; /* ROLE/ACTION */
 	char args[96];
 };
 
@@ -113,7 +114,8 @@ struct record *fuzz_log_begin(struct actor *a, const char *action, unsigned int 
 	r->draw = draw;
 	r->actor = a->number;
 	r->step = step;
-	snprintf(r->action, sizeof(r->action), "%s", action);
+	snprintf(r->action, sizeof(r->action), "%s/%s", a->role->name, action);
+	r->worked = false;
 	r->args[0] = '\0';
 	atomic_fetch_add(&the_log->count[role_index(a->role)][a->action].done, 1);
 	current = r;
@@ -132,13 +134,38 @@ void args(struct actor *a, const char *fmt, ...)
 
 void worked(struct actor *a)
 {
+	if (a->record->worked)
+		return;
+	a->record->worked = true;
 	atomic_fetch_add(&the_log->count[role_index(a->role)][a->action].worked, 1);
 }
 
+void fuzz_note(const struct role *role, const char *name, bool good)
+{
+	unsigned int i = 0;
+
+	while (strcmp(role->actions[i].name, name))
+		i++;
+	atomic_fetch_add(&the_log->count[role_index(role)][i].done, 1);
+	if (good)
+		atomic_fetch_add(&the_log->count[role_index(role)][i].worked, 1);
+}
+
+bool fuzz_step_worked(const struct actor *a)
+{
+	return a->record->worked;
+}
+
+bool fuzz_has_worked(const struct role *role, unsigned int action)
+{
+	return the_log->count[role_index(role)][action].worked;
+}
+
+/* As --replay takes it; a step that did nothing is marked, since it need not do anything again. */
 static int format(char *text, size_t bytes, const struct record *r)
 {
-	return snprintf(text, bytes, "%u %.15s %016" PRIx64 " # step %u: %.95s", r->actor,
-			r->action, r->draw, r->step, r->args);
+	return snprintf(text, bytes, "%u %.23s %016" PRIx64 "%s # step %u: %.95s", r->actor,
+			r->action, r->draw, r->worked ? "" : " ?", r->step, r->args);
 }
 
 void broken(const char *fmt, ...)
@@ -166,6 +193,11 @@ unsigned long fuzz_log_count(void)
 	return the_log->next;
 }
 
+void fuzz_log_forget(void)
+{
+	memset(the_log->count, 0, sizeof(the_log->count));
+}
+
 void fuzz_log_table(void)
 {
 	const struct action *action;
@@ -176,6 +208,34 @@ void fuzz_log_table(void)
 			printf("# %-8s %-16s %8lu times, %8lu worked\n", fuzz_roles[role]->name,
 			       action->name, the_log->count[role][i].done,
 			       the_log->count[role][i].worked);
+}
+
+/* So many are expected at the least where a floor counts: fewer say nothing. */
+#define ENOUGH 30
+
+static bool worked_enough(unsigned int role, unsigned int i, bool floors, bool say)
+{
+	const struct action *action = &fuzz_roles[role]->actions[i];
+	unsigned long done = the_log->count[role][i].done, good = the_log->count[role][i].worked;
+	unsigned long least = floors ? done * action->floor / 1000 : 1;
+
+	if (floors && least < ENOUGH)
+		return true;
+	if (good < least && say)
+		printf("# %s/%s: %lu times, %lu worked, less than %lu\n", fuzz_roles[role]->name,
+		       action->name, done, good, least);
+	return good >= least;
+}
+
+bool fuzz_log_worked(bool floors, bool say)
+{
+	unsigned int role, i;
+	bool good = true;
+
+	for (role = 0; fuzz_roles[role]; role++)
+		for (i = 0; fuzz_roles[role]->actions[i].name; i++)
+			good &= worked_enough(role, i, floors, say);
+	return good;
 }
 
 void fuzz_log_tail(unsigned int records)

@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -107,11 +105,16 @@ uint64_t fuzz_buffer(struct queue *q, unsigned int tag, unsigned int bad, struct
 
 void *fuzz_area(struct actor *a)
 {
-	return area_at(below(a, NR_AREAS)) + below(a, AREA_BYTES);
+	unsigned int area = below(a, NR_AREAS);
+
+	/* an actor that touches that one does nothing more */
+	if (area == NEVER && !chance(a, 10))
+		area = GOOD;
+	return area_at(area) + below(a, AREA_BYTES);
 }
 
 /* The file is our own block device: to touch the memory is to send a request to this very task. */
-static void map_own_device(struct actor *a)
+static bool map_own_device(struct actor *a)
 {
 	struct server *s = &PICK(a, fuzz_servers);
 	char path[32];
@@ -120,9 +123,10 @@ static void map_own_device(struct actor *a)
 	snprintf(path, sizeof(path), "/dev/ubdxb%d", s->add.id);
 	fd = s->chan < 0 ? -1 : open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
-		return;
+		return false;
 	map_area(SHARED, PROT_READ | PROT_WRITE, fd);
 	close(fd);
+	return true;
 }
 
 /* Change one of the areas, whatever uses it. */
@@ -135,17 +139,18 @@ void act_memory(struct actor *a)
 	int prot = below(a, 8), advice = PICK(a, advices);
 	char *p = area_at(area) + below(a, 64) * 4096;
 	size_t bytes = (1 + below(a, 64)) * 4096;
+	bool done = true;
 
 	args(a, "area %u: %u", area, what);
 	switch (what) {
 	case 0:
-		mprotect(p, bytes, prot);
+		done = !mprotect(p, bytes, prot);
 		break;
 	case 1:
-		madvise(p, bytes, advice);
+		done = !madvise(p, bytes, advice);
 		break;
 	case 2:
-		munmap(p, bytes);
+		done = !munmap(p, bytes);
 		break;
 	case 3: /* good again */
 	case 4:
@@ -157,9 +162,11 @@ void act_memory(struct actor *a)
 			broken("ftruncate: %s", strerror(errno));
 		break;
 	default:
-		map_own_device(a);
+		done = map_own_device(a);
 		break;
 	}
+	if (done)
+		worked(a);
 }
 
 /* ---- descriptors ---- */
@@ -181,36 +188,20 @@ void fuzz_unmap_desc(struct queue *q)
 	q->desc = NULL;
 }
 
-/* Another thread may fault meanwhile: it is to die of it. */
-static __thread sigjmp_buf after_fault;
-static __thread volatile bool touching;
-
-static void on_fault(int sig)
-{
-	if (!touching)
-		_exit(128 + sig);
-	siglongjmp(after_fault, 1);
-}
-
 /* Read there, or write, whether it can be or not. Returns whether it could. */
 bool fuzz_touch(volatile char *p, bool write)
 {
-	struct sigaction catch = { .sa_handler = on_fault, .sa_flags = SA_NODEFER }, segv, bus;
 	volatile bool done = false;
 
-	sigaction(SIGSEGV, &catch, &segv);
-	sigaction(SIGBUS, &catch, &bus);
-	touching = true;
-	if (!sigsetjmp(after_fault, 1)) {
+	fuzz_touching = true;
+	if (!sigsetjmp(fuzz_after_fault, 1)) {
 		if (write)
 			*p = 1;
 		else
 			(void)*p;
 		done = true;
 	}
-	touching = false;
-	sigaction(SIGSEGV, &segv, NULL);
-	sigaction(SIGBUS, &bus, NULL);
+	fuzz_touching = false;
 	return done;
 }
 
@@ -288,7 +279,6 @@ static void map_desc(struct actor *a, struct queue *q)
 	args(a, ": prot %d flags %x offset %lx bytes %zu", prot, kind, offset, bytes);
 	if (p == MAP_FAILED)
 		return;
-	worked(a);
 	if (prot & PROT_EXEC || (prot & PROT_WRITE && !may_be_written(offset)))
 		broken("offset %lx was mapped with protection %d", offset, prot);
 	munmap(p, chance(a, 50) ? bytes : 4096);
@@ -313,6 +303,7 @@ void act_desc(struct actor *a)
 	if (!p)
 		return;
 	args(a, "%u", what);
+	worked(a);
 	switch (what) {
 	case 0:
 		map_desc(a, &q);

@@ -12,17 +12,30 @@
 
 #include "fuzz_server.h"
 
-/* Where a request's payload is, mostly of one that the server has. */
-static uint64_t some_position(struct actor *a, struct queue *q)
+/* A tag whose request the server has, mostly one that is a READ or a WRITE, and not to be copied. */
+static unsigned int some_tag(struct actor *a, struct queue *q, unsigned int op)
 {
-	unsigned int tag;
+	unsigned int i, tag = below(a, q->depth);
 
-	fuzz_reap(q, 2);
-	tag = q->nr_held ? q->held[below(a, q->nr_held)] : below(a, q->depth);
+	fuzz_reap(q, fuzz_rehearses ? 20 : 2);
+	if (q->nr_held)
+		tag = q->held[below(a, q->nr_held)];
+	for (i = 0; q->desc && i < q->nr_held && chance(a, 95); i++)
+		if (q->desc[q->held[i]].op == op && q->desc[q->held[i]].xfer != UBDX_XFER_COPY)
+			return q->held[i];
+	return tag;
+}
+
+/* Where a request's payload is. */
+static uint64_t some_position(struct actor *a, struct queue *q, unsigned int op)
+{
+	unsigned int tag = some_tag(a, q, op), bytes;
+
 	if (!q->desc || chance(a, 20))
 		return edge(a);
+	bytes = chance(a, 70) ? q->desc[tag].nr_sectors * 512 : q->s->add.params.max_io_bytes;
 	return ubdx_pos(q->qid, tag, q->desc[tag].seq + chance(a, 10),
-			below(a, q->s->add.params.max_io_bytes));
+			bytes && chance(a, 70) ? below(a, bytes) : 0);
 }
 
 /* Reads and writes of the payload, in whatever mode the request has. */
@@ -32,15 +45,17 @@ void act_access(struct actor *a)
 						 IORING_OP_WRITEV };
 	static struct iovec iov[2];
 	struct queue *q = fuzz_some_queue(a);
-	uint64_t at = q ? some_position(a, q) : 0;
+	unsigned int way = below(a, ARRAY_SIZE(opcodes));
+	/* the server reads what is written */
+	uint64_t at = q ? some_position(a, q, way % 2 ? UBDX_OP_READ : UBDX_OP_WRITE) : 0;
 	struct io_uring_sqe *sqe = q ? fuzz_sqe(q) : NULL;
-	unsigned int i;
+	unsigned int before, i;
 
 	if (!sqe)
 		return;
 	for (i = 0; i < ARRAY_SIZE(iov); i++)
 		iov[i] = (struct iovec){ fuzz_area(a), below(a, 65536) };
-	sqe->opcode = PICK(a, opcodes);
+	sqe->opcode = opcodes[way];
 	sqe->fd = q->s->chan;
 	sqe->off = at;
 	if (sqe->opcode == IORING_OP_READ || sqe->opcode == IORING_OP_WRITE) {
@@ -50,11 +65,14 @@ void act_access(struct actor *a)
 		sqe->addr = (uintptr_t)iov;
 		sqe->len = ARRAY_SIZE(iov);
 	}
-	sqe->user_data = NO_TAG;
+	sqe->user_data = ACCESS;
 	if (chance(a, 30))
 		sqe->flags = IOSQE_ASYNC;
 	args(a, "opcode %u off %llx", sqe->opcode, sqe->off);
+	before = q->nr_reached;
 	fuzz_reap(q, 1);
+	if (q->nr_reached != before)
+		worked(a);
 }
 
 /* Into a pipe and out of it, or left in it for a while. */
@@ -70,7 +88,7 @@ void act_splice(struct actor *a)
 
 	if (!q || (!pipe[1] && pipe2(pipe, O_CLOEXEC | O_NONBLOCK)))
 		return;
-	at = some_position(a, q);
+	at = some_position(a, q, what == 3 ? UBDX_OP_READ : UBDX_OP_WRITE);
 	args(a, "%u at %lx", what, at);
 	switch (what) {
 	case 0:

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz_round.c - the supervisor: start actors, disturb them, and then want everything back: each process
- * ends, each device can be deleted, no node is left, the module unloads, the kernel has not complained,
- * and memory has not grown.
+ * ends, and none of its own fault, each device can be deleted, no node is left, the module unloads, the
+ * kernel has not complained, and memory has not grown.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,12 +29,13 @@
 #include "raw.h"
 #include "tap.h"
 
-#define ACTORS 10 /* at a time */
+#define ACTORS 12 /* at a time */
+#define REHEARSAL 60 /* seconds at most */
+#define REHEARSAL_ROUND 4000001U /* odd: see fuzz_trusts() */
 #define PATIENCE \
 	25 /* seconds for anything to end; the kernel's own hung-task limit is a little more */
 #define MEMORY_LIMIT \
-	65536 /* KiB that may be in use at the end beyond what was after WARM_UP rounds */
-#define WARM_UP 5
+	65536 /* KiB that may be in use at the end beyond what was after the first rounds */
 
 static bool complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -97,11 +99,40 @@ static bool kmsg_clean(void)
 
 /* ---- processes ---- */
 
+/*
+ * An actor ends because it was killed, by us or by the driver, or as one of its steps says. (SIGHUP is the
+ * kernel's to a stopped process whose parent is gone.) Where it was otherwise, fuzz_catch_faults() may
+ * have said more.
+ */
+void fuzz_judge(pid_t pid, int status)
+{
+	if (WIFEXITED(status) ? WEXITSTATUS(status) == 0 :
+				WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGHUP)
+		return;
+	if (WIFEXITED(status))
+		broken("process %d died of its own fault: status %d", pid, WEXITSTATUS(status));
+	else
+		broken("process %d died of its own fault: signal %d", pid, WTERMSIG(status));
+}
+
+/* One that has ended, or 0: none has, or -1: there is none. */
+static pid_t reap_one(void)
+{
+	int status;
+	pid_t pid = waitpid(-1, &status, WNOHANG);
+
+	if (pid > 0)
+		fuzz_judge(pid, status);
+	return pid;
+}
+
 static bool all_reaped(void)
 {
-	while (waitpid(-1, NULL, WNOHANG) > 0)
+	pid_t pid;
+
+	while ((pid = reap_one()) > 0)
 		;
-	return errno == ECHILD;
+	return pid < 0;
 }
 
 /* Where the processes are that don't end. */
@@ -142,21 +173,34 @@ static bool run_apart(int (*fn)(void), const char *what)
 
 /* ---- what must be left: nothing ---- */
 
-static int delete_devices(void)
+/* Call @cmd for each device below @ids, or only those that wait for a server. */
+static int force_devices(unsigned long cmd, bool only_waiting, int ids)
 {
 	int fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 	struct ubdx_info info = { .flags = UBDX_INFO_NEXT };
 
 	if (fd < 0)
 		return 1;
-	while (!ioctl(fd, UBDX_IOC_INFO, &info)) {
+	while (!ioctl(fd, UBDX_IOC_INFO, &info) && info.id < ids) {
 		struct ubdx_ctl ctl = { .id = info.id, .flags = UBDX_CTL_FORCE };
 
-		if (ioctl(fd, UBDX_IOC_DEL, &ctl) && errno != ENODEV)
-			return 2;
+		if (!only_waiting || info.state == UBDX_S_QUIESCED)
+			if (ioctl(fd, cmd, &ctl) && errno != ENODEV)
+				return 2;
 		info = (struct ubdx_info){ .id = info.id + 1, .flags = UBDX_INFO_NEXT };
 	}
-	return errno != ENODEV;
+	return 0;
+}
+
+static int delete_devices(void)
+{
+	return force_devices(UBDX_IOC_DEL, false, INT_MAX);
+}
+
+/* Requests of a device without a server wait, and clients that were killed wait with them. */
+static int stop_waiting(void)
+{
+	return force_devices(UBDX_IOC_STOP, true, INT_MAX);
 }
 
 static bool nothing_left(void)
@@ -189,21 +233,38 @@ static int unload(void)
 static bool load(const struct fuzz_plan *plan)
 {
 	int fd = open(plan->module, O_RDONLY | O_CLOEXEC), ret;
+	char params[32];
 
 	if (fd < 0)
 		return complain("%s: %s", plan->module, strerror(errno));
-	ret = syscall(SYS_finit_module, fd, "max_devices=12", 0);
+	snprintf(params, sizeof(params), "max_devices=%u", FUZZ_MAX_DEVICES);
+	ret = syscall(SYS_finit_module, fd, params, 0);
 	close(fd);
 	return !ret || complain("insmod: %s", strerror(errno));
+}
+
+/* All processes have been killed: they end, once nobody of them waits for a server. */
+static bool all_end(void)
+{
+	double end = raw_now() + PATIENCE;
+
+	while (!all_reaped()) {
+		if (raw_now() > end) {
+			show_stuck();
+			return complain("killed processes don't end");
+		}
+		if (!run_apart(stop_waiting, "stopping devices that wait"))
+			return false;
+		poll(NULL, 0, 5);
+	}
+	return true;
 }
 
 /* Everything back, and the module loaded anew. @delete: else the module's exit has to. */
 static bool clean_up(const struct fuzz_plan *plan, bool delete)
 {
-	if (!until(all_reaped)) {
-		show_stuck();
-		return complain("killed processes don't end");
-	}
+	if (!all_end())
+		return false;
 	if (delete && !run_apart(delete_devices, "deleting the devices"))
 		return false;
 	if (!run_apart(unload, "unloading the module"))
@@ -293,13 +354,26 @@ static unsigned int reap(void)
 	unsigned int i, left = 0;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+	while ((pid = reap_one()) > 0)
 		for (i = 0; i < ACTORS; i++)
 			if (seats[i].pid == pid)
 				seats[i].pid = 0;
 	for (i = 0; i < ACTORS; i++)
 		left += !!seats[i].pid;
 	return left;
+}
+
+/*
+ * Hostile devices seldom find another server, and then nobody has anything to do: now and then give up
+ * those that wait. In a process of its own, as it may have to wait itself. Honest devices have heirs.
+ */
+static void give_up_some(double *next)
+{
+	if (raw_now() < *next)
+		return;
+	*next = raw_now() + 0.5;
+	if (!fork())
+		_exit(force_devices(UBDX_IOC_STOP, true, FUZZ_IDS) && false);
 }
 
 static void disturb(struct rng *rng)
@@ -325,7 +399,7 @@ static void disturb(struct rng *rng)
 static bool round_run(const struct fuzz_plan *plan, unsigned int round)
 {
 	struct rng rng = { rng_seed(plan->seed, round, ~1ULL) };
-	double end = raw_now() + 2 + rng_below(&rng, 3000) / 1000.0;
+	double end = raw_now() + 2 + rng_below(&rng, 3000) / 1000.0, give_up = 0;
 	unsigned int first = round * FUZZ_ACTORS_PER_ROUND, i, ending;
 
 	while (raw_now() < end && !fuzz_broken()) {
@@ -334,6 +408,7 @@ static bool round_run(const struct fuzz_plan *plan, unsigned int round)
 				seat_start(&seats[i], plan, first + nr_groups, 0);
 		poll(NULL, 0, rng_below(&rng, 50));
 		disturb(&rng);
+		give_up_some(&give_up);
 		reap();
 	}
 	ending = rng_below(&rng, 3);
@@ -344,11 +419,47 @@ static bool round_run(const struct fuzz_plan *plan, unsigned int round)
 	return clean_up(plan, ending == 1);
 }
 
+/* Until each action has worked. Actors that are stuck have to go: once a second, one of them. */
+bool fuzz_rehearse(const struct fuzz_plan *plan)
+{
+	double start = raw_now(), end = start + REHEARSAL, give_up = 0, change = start;
+	struct rng rng = { plan->seed };
+	unsigned int i;
+
+	fuzz_rehearses = true;
+	while (raw_now() < end && !fuzz_broken() && !fuzz_log_worked(false, false)) {
+		for (i = 0; i < ACTORS; i++)
+			if (!seats[i].pid && nr_groups < FUZZ_ACTORS_PER_ROUND)
+				seat_start(&seats[i], plan,
+					   REHEARSAL_ROUND * FUZZ_ACTORS_PER_ROUND + nr_groups, 0);
+		poll(NULL, 0, 10);
+		give_up_some(&give_up);
+		if (raw_now() > change) {
+			struct seat *seat = &seats[rng_below(&rng, ACTORS)];
+
+			change = raw_now() + 0.5;
+			if (seat->pid)
+				kill(-seat->pid, SIGKILL);
+		}
+		reap();
+	}
+	fuzz_rehearses = false;
+	printf("# rehearsal: %lu steps in %.1f s\n", fuzz_log_count(), raw_now() - start);
+	kill_all();
+	if (clean_up(plan, true) && fuzz_log_worked(false, true)) {
+		fuzz_log_forget();
+		return true;
+	}
+	fuzz_log_tail(~0U);
+	return false;
+}
+
 bool fuzz_prepare(const struct fuzz_plan *plan)
 {
 	struct rlimit none = { 0, 0 }, space = { 1UL << 30, 1UL << 30 };
 
 	kmsg_open();
+	fuzz_recovery_prepare();
 	/* Orphans come to us, so that nothing is missed; actors dump no core, and don't use up memory. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setrlimit(RLIMIT_CORE, &none);
@@ -359,7 +470,7 @@ bool fuzz_prepare(const struct fuzz_plan *plan)
 bool fuzz_rounds(const struct fuzz_plan *plan)
 {
 	time_t start = time(NULL); /* a user's seconds, on any kernel */
-	long before = 0, after;
+	long before = memory_used(), after; /* a rehearsal was before that */
 	unsigned int round;
 
 	printf("# seed %" PRIu64 "\n", plan->seed);
@@ -373,18 +484,13 @@ bool fuzz_rounds(const struct fuzz_plan *plan)
 			return complain("seed %" PRIu64 ", round %u", plan->seed,
 					plan->first_round + round);
 		}
-		if (round + 1 == WARM_UP)
-			before = memory_used();
 		steps = fuzz_log_count() - steps;
 		printf("# round %u: %lu steps, %.0f a second; %.0f s of %.0f\n",
 		       plan->first_round + round, steps, steps / (raw_now() - now),
 		       difftime(time(NULL), start), plan->seconds);
 	}
-	if (round <= WARM_UP)
-		return true;
 	after = memory_used();
-	printf("# memory in use, KiB: %ld after %u rounds, %ld after %u\n", before, WARM_UP, after,
-	       round);
+	printf("# memory in use, KiB: %ld at first, %ld after %u rounds\n", before, after, round);
 	return after - before < MEMORY_LIMIT || complain("memory is missing");
 }
 
@@ -409,12 +515,13 @@ struct step {
 	const struct role *role;
 	const struct action *action;
 	uint64_t draw;
+	bool must_work;
 };
 
 static bool parse_steps(const char *path, struct step **steps, unsigned int *nr)
 {
 	FILE *f = fopen(path, "r");
-	char line[256], name[32];
+	char line[256], role[32], name[32], mark[2];
 
 	*steps = NULL;
 	*nr = 0;
@@ -422,12 +529,16 @@ static bool parse_steps(const char *path, struct step **steps, unsigned int *nr)
 		return complain("%s: %s", path, strerror(errno));
 	while (fgets(line, sizeof(line), f)) {
 		struct step step;
+		int nr_words;
 
 		*strchrnul(line, '#') = '\0';
 		if (!line[strspn(line, " \t\n")])
 			continue;
-		if (sscanf(line, "%u %31s %" SCNx64, &step.actor, name, &step.draw) != 3 ||
-		    !(step.action = fuzz_find_action(name, &step.role))) {
+		nr_words = sscanf(line, "%u %31[^/]/%31s %" SCNx64 " %1[?]", &step.actor, role,
+				  name, &step.draw, mark);
+		step.must_work = nr_words == 4;
+		step.action = nr_words < 4 ? NULL : fuzz_find_action(role, name, &step.role);
+		if (!step.action) {
 			fclose(f);
 			return complain("%s: %s: not a step", path, line);
 		}
@@ -452,6 +563,7 @@ static void replay_actor(const struct step *steps, unsigned int nr, unsigned int
 	struct actor a = { .number = steps[first].actor, .role = steps[first].role };
 	unsigned int i;
 
+	fuzz_catch_faults();
 	if (a.role->init)
 		a.role->init(&a);
 	for (i = first; i < nr; i++) {
@@ -462,6 +574,8 @@ static void replay_actor(const struct step *steps, unsigned int nr, unsigned int
 		while (*turn < i && raw_now() < end)
 			poll(NULL, 0, 1);
 		fuzz_step(&a, steps[i].action, i, steps[i].draw);
+		if (steps[i].must_work && !fuzz_step_worked(&a))
+			broken("the step did nothing");
 		if (*turn < i + 1)
 			*turn = i + 1;
 	}
@@ -493,6 +607,8 @@ bool fuzz_replay(const struct fuzz_plan *plan, const char *path)
 	}
 	while (reap() && raw_now() < end)
 		poll(NULL, 0, 5);
+	if (*turn < nr)
+		broken("only %u of %u steps were taken", *turn, nr);
 	kill_all();
 	free(steps);
 	munmap(turn, sizeof(*turn));

@@ -115,21 +115,18 @@ static void add_random(struct ubdx_add *add, struct rng *rng, bool trusted)
 			.max_segments = rng_below(rng, 2) * (1 + rng_below(rng, 200)),
 			.attrs = rng_below(rng, 4) ? 0 : rng_below(rng, UBDX_ATTR_ALL + 1),
 			.numa_node = -1,
+			.recovery = rng_below(rng, 2) * rng_below(rng, UBDX_RECOVERY_REISSUE + 1),
 		},
 	};
 }
 
-/* In place of what has that number. Returns the channel, or -errno. */
-static int add_and_open(struct server *s)
+/* Returns the channel, or -errno. */
+static int open_channel(const struct server *s)
 {
 	unsigned int tries;
 	char path[32];
 	int fd;
 
-	if (ioctl(s->ctl, UBDX_IOC_ADD, &s->add) &&
-	    (errno != EEXIST || control(s, UBDX_IOC_DEL, UBDX_CTL_FORCE) ||
-	     ioctl(s->ctl, UBDX_IOC_ADD, &s->add)))
-		return -errno;
 	snprintf(path, sizeof(path), "/dev/ubdxc%d", s->add.id);
 	for (tries = 0; tries < 20; tries++) {
 		fd = open(path, O_RDWR | O_CLOEXEC);
@@ -140,13 +137,54 @@ static int add_and_open(struct server *s)
 	return fd < 0 ? -errno : fd;
 }
 
+/* In place of what has that number. Returns the channel, or -errno. */
+static int add_and_open(struct server *s)
+{
+	if (ioctl(s->ctl, UBDX_IOC_ADD, &s->add) &&
+	    (errno != EEXIST || control(s, UBDX_IOC_DEL, UBDX_CTL_FORCE) ||
+	     ioctl(s->ctl, UBDX_IOC_ADD, &s->add)))
+		return -errno;
+	return open_channel(s);
+}
+
+/* Of the device whose channel is open: from the queues to START. Offers @xfer_modes there. */
+static int start(struct actor *a, struct server *s, uint64_t xfer_modes)
+{
+	struct ubdx_ctl ctl = { .id = s->add.id, .xfer_modes = xfer_modes };
+	unsigned int i, tries;
+	int ret = -EAGAIN;
+
+	s->leave = s->gone = false;
+	s->nr_queues = s->add.params.nr_queues;
+	for (i = 0; i < s->nr_queues; i++) {
+		struct queue *q = &s->q[i];
+
+		*q = (struct queue){ .s = s,
+				     .qid = i,
+				     .depth = s->add.params.depth,
+				     .threaded = chance(a, fuzz_rehearses ? 10 : 60) };
+		q->rng.state = rng_next(&a->rng);
+		if (!q->threaded || pthread_create(&q->thread, NULL, queue_thread, q)) {
+			q->threaded = false;
+			queue_start(q, &a->rng);
+		}
+	}
+	for (tries = 0; tries < 20 && ret == -EAGAIN; tries++) {
+		ret = ioctl(s->ctl, UBDX_IOC_START, &ctl) ? -errno : 0;
+		if (ret == -EAGAIN)
+			poll(NULL, 0, 2);
+	}
+	args(a, ", %d; ", ret);
+	return ret;
+}
+
 /* Everything from ADD to START. Other actors are at it too, so any of it can fail. */
 static int setup(struct actor *a, struct server *s)
 {
 	struct ubdx_set set = { .xfer = below(a, FUZZ_NR_XFER) };
-	unsigned int i, tries;
-	int ret;
 
+	if (fuzz_rehearses && chance(a, 50))
+		set.xfer = UBDX_XFER_SPLICE; /* which has most to rehearse */
 	server_end(s, &a->rng);
 	add_random(&s->add, &a->rng, fuzz_trusts(a));
 	args(a, "id %d queues %u depth %u", s->add.id, s->add.params.nr_queues,
@@ -157,33 +195,49 @@ static int setup(struct actor *a, struct server *s)
 		return s->chan;
 	set.id = s->add.id;
 	ioctl(s->ctl, UBDX_IOC_SET, &set);
-	s->leave = s->gone = false;
-	s->nr_queues = s->add.params.nr_queues;
-	for (i = 0; i < s->nr_queues; i++) {
-		struct queue *q = &s->q[i];
-
-		*q = (struct queue){
-			.s = s, .qid = i, .depth = s->add.params.depth, .threaded = chance(a, 60)
-		};
-		q->rng.state = rng_next(&a->rng);
-		if (!q->threaded || pthread_create(&q->thread, NULL, queue_thread, q)) {
-			q->threaded = false;
-			queue_start(q, &a->rng);
-		}
-	}
-	for (tries = 0; tries < 20; tries++) {
-		ret = control(s, UBDX_IOC_START, 0);
-		if (ret != -EAGAIN)
-			break;
-		poll(NULL, 0, 2);
-	}
-	args(a, ", %d; ", ret);
-	return ret;
+	return start(a, s, 0);
 }
 
 static void act_setup(struct actor *a)
 {
 	if (!setup(a, &PICK(a, fuzz_servers)))
+		worked(a);
+}
+
+/* A device that waits for a server, from a number on. Returns whether there is one. */
+static bool find_waiting(struct server *s, int from)
+{
+	struct ubdx_info info = { .id = from, .flags = UBDX_INFO_NEXT };
+
+	while (!ioctl(s->ctl, UBDX_IOC_INFO, &info) && info.id < FUZZ_IDS) {
+		if (info.state == UBDX_S_QUIESCED) {
+			s->add = (struct ubdx_add){ .id = info.id,
+						    .xfer_modes = info.xfer_modes,
+						    .params = info.params };
+			return true;
+		}
+		info = (struct ubdx_info){ .id = info.id + 1, .flags = UBDX_INFO_NEXT };
+	}
+	return false;
+}
+
+/* Become the next server of a device that waits for one, and offer what one likes. */
+static void act_succeed(struct actor *a)
+{
+	static const uint64_t offers[] = { 0, 0, 1 << UBDX_XFER_COPY, 1 << UBDX_XFER_USER,
+					   1 << UBDX_XFER_MAP };
+	struct server *s = &PICK(a, fuzz_servers);
+	uint64_t offer = fuzz_trusts(a) ? PICK(a, offers) : 0;
+	int from = below(a, FUZZ_IDS);
+
+	server_end(s, &a->rng);
+	if (!find_waiting(s, from) && !find_waiting(s, 0))
+		return;
+	args(a, "id %d queues %u depth %u", s->add.id, s->add.params.nr_queues,
+	     s->add.params.depth);
+	s->chan = s->add.params.nr_queues <= MAX_QUEUES ? open_channel(s) : -1;
+	args(a, ": %d", s->chan);
+	if (s->chan >= 0 && !start(a, s, offer))
 		worked(a);
 }
 
@@ -223,6 +277,8 @@ static void act_ring(struct actor *a)
 
 	if (!q)
 		return;
+	if (q->has_ring)
+		worked(a);
 	fuzz_ring_end(q);
 	if (chance(a, 50))
 		fuzz_ring_start(q, &a->rng);
@@ -230,12 +286,17 @@ static void act_ring(struct actor *a)
 
 static void act_leave(struct actor *a)
 {
-	server_end(&PICK(a, fuzz_servers), &a->rng);
+	struct server *s = &PICK(a, fuzz_servers);
+
+	if (s->chan >= 0)
+		worked(a);
+	server_end(s, &a->rng);
 }
 
 static void act_control(struct actor *a)
 {
-	static const unsigned long cmds[] = { UBDX_IOC_START, UBDX_IOC_STOP, UBDX_IOC_DEL };
+	static const unsigned long cmds[] = { UBDX_IOC_START, UBDX_IOC_STOP, UBDX_IOC_DEL,
+					      UBDX_IOC_QUIESCE };
 	struct server *s = &PICK(a, fuzz_servers);
 	unsigned long cmd = PICK(a, cmds);
 	int ret;
@@ -267,7 +328,8 @@ static void act_pass(struct actor *a)
 	cmsg->cmsg_type = SCM_RIGHTS;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(cmsg), &s->chan, sizeof(int));
-	sendmsg(pair[0], &msg, 0);
+	if (sendmsg(pair[0], &msg, 0) == 1)
+		worked(a);
 	close(pair[0]);
 	if (chance(a, 90))
 		close(pair[1]);
@@ -279,13 +341,19 @@ static void act_fork(struct actor *a)
 	struct queue *q = fuzz_some_queue(a);
 	unsigned int what = below(a, 3);
 	struct ubdx_commit right;
+	pid_t pid;
 
 	args(a, "%u", what);
 	if (!q)
 		return;
 	right = fuzz_right(q, below(a, q->depth));
-	if (nr_children > 3 || fork()) {
+	if (nr_children > 3)
+		return;
+	pid = fork();
+	if (pid) {
 		nr_children++;
+		if (pid > 0)
+			worked(a);
 		return;
 	}
 	if (what == 1) {
@@ -313,6 +381,7 @@ static void act_exec(struct actor *a)
 		if (q->has_ring)
 			fcntl(q->ring.ring_fd, F_SETFD, 0);
 	}
+	worked(a);
 	execl("/proc/self/exe", "fuzz", "--idle", NULL);
 }
 
@@ -328,29 +397,18 @@ static void init(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "setup", 2, act_setup },
-	{ "serve", 60, act_serve },
-	{ "commit", 40, act_commit },
-	{ "more", 3, act_more },
-	{ "attach", 2, act_attach },
-	{ "fetch", 4, act_fetch },
-	{ "sqe", 8, act_sqe },
-	{ "opcode", 5, act_opcode },
-	{ "cancel", 2, act_cancel },
-	{ "stranger", 5, act_stranger },
-	{ "foreign", 4, act_foreign },
-	{ "ring", 2, act_ring },
-	{ "leave", 1, act_leave },
-	{ "control", 1, act_control },
-	{ "pass", 2, act_pass },
-	{ "fork", 2, act_fork },
-	{ "exec", 1, act_exec },
-	{ "desc", 10, act_desc },
-	{ "memory", 6, act_memory },
-	{ "access", 12, act_access },
-	{ "splice", 12, act_splice },
-	{ "window", 8, act_window },
-	{},
+	{ "setup", 2, act_setup, 140 },	      { "succeed", 2, act_succeed, 18 },
+	{ "serve", 60, act_serve, 20 },	      { "commit", 40, act_commit, 20 },
+	{ "more", 3, act_more, 20 },	      { "attach", 2, act_attach, 100 },
+	{ "fetch", 4, act_fetch, 90 },	      { "sqe", 8, act_sqe, 100 },
+	{ "opcode", 5, act_opcode, 90 },      { "cancel", 2, act_cancel, 100 },
+	{ "stranger", 5, act_stranger, 120 }, { "foreign", 4, act_foreign, 30 },
+	{ "ring", 2, act_ring, 110 },	      { "leave", 1, act_leave, 140 },
+	{ "control", 1, act_control, 50 },    { "pass", 2, act_pass, 150 },
+	{ "fork", 2, act_fork, 110 },	      { "exec", 1, act_exec, 60 },
+	{ "desc", 10, act_desc, 110 },	      { "memory", 6, act_memory, 170 },
+	{ "access", 12, act_access, 1 },      { "splice", 12, act_splice, 1 },
+	{ "window", 8, act_window, 120 },     {},
 };
 
-const struct role fuzz_server = { .name = "server", .weight = 4, .init = init, .actions = actions };
+const struct role fuzz_server = { .name = "server", .weight = 5, .init = init, .actions = actions };

@@ -16,6 +16,7 @@
 /* user_data of what isn't a tag's command */
 #define NO_TAG 0x10000
 #define MUST_FAIL 0x10001
+#define ACCESS 0x10002 /* to a payload: its result is a number of bytes */
 
 struct queue {
 	struct server *s;
@@ -26,6 +27,8 @@ struct queue {
 	size_t desc_bytes;
 	uint16_t held[MAX_HELD]; /* tags that are with us */
 	unsigned int nr_held;
+	unsigned int nr_answers; /* from the kernel, to what wasn't a FETCH of a good server */
+	unsigned int nr_reached; /* accesses that moved bytes */
 	pthread_t thread;
 	struct rng rng; /* the thread's */
 };
@@ -54,6 +57,7 @@ void fuzz_fetch(struct queue *q, unsigned int qid, unsigned int tag, uint64_t ad
 struct io_uring_sqe *fuzz_commit(struct queue *q, struct ubdx_commit commit);
 /* Submit, wait a moment, and note which tags have come to us. */
 void fuzz_reap(struct queue *q, unsigned int ms);
+void fuzz_try(struct actor *a, struct queue *q, unsigned int ms);
 /* The answer of a good server. */
 struct ubdx_commit fuzz_right(struct queue *q, unsigned int tag);
 /* Give it to all. Returns how many there were. */

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * fuzz_witness.c - the clients of honest devices, which hold the driver to what it promises of recovery.
+ *
+ * A *witness* is the client. It writes whole units, each time with a new version, and reads them again:
+ *	- a WRITE that succeeded is read back, whatever has happened to servers meanwhile. One that
+ *	  failed leaves any mixture of the versions since the last that succeeded;
+ *	- on a device with UBDX_RECOVERY_REISSUE no request fails as long as the device is there;
+ *	- on one with UBDX_RECOVERY_QUEUE no server sees a WRITE that another has seen.
+ * A witness locks the units it works on (fcntl(2), so that the kernel unlocks them when it dies, and
+ * that is not before its I/O has ended).
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "fuzz_recovery.h"
+#include "raw.h"
+
+#define MOST 32 /* units at once: some requests of the honest devices */
+
+static int devices[FUZZ_HONEST];
+static uint64_t (*mem)[WORDS];
+
+struct place {
+	struct store *store;
+	unsigned int nr, unit, n; /* on device nr: n units from there on */
+	int fd;
+};
+
+static void witness_init(struct actor *a)
+{
+	unsigned int i;
+
+	for (i = 0; i < FUZZ_HONEST; i++)
+		devices[i] = -1;
+	mem = mmap(NULL, MOST * UNIT, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static bool is_there(int fd)
+{
+	uint64_t bytes;
+
+	return !ioctl(fd, BLKGETSIZE64, &bytes) && bytes == UNITS * UNIT;
+}
+
+static int device(unsigned int nr)
+{
+	char path[32];
+
+	if (devices[nr] >= 0 && is_there(devices[nr]))
+		return devices[nr];
+	if (devices[nr] >= 0)
+		close(devices[nr]);
+	snprintf(path, sizeof(path), "/dev/ubdxb%u", FUZZ_IDS + nr);
+	devices[nr] = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (devices[nr] >= 0 && is_there(devices[nr]))
+		return devices[nr];
+	poll(NULL, 0, 2); /* there is none yet */
+	return -1;
+}
+
+static bool lock(const struct place *p, bool on)
+{
+	struct flock lock = { .l_type = on ? F_WRLCK : F_UNLCK,
+			      .l_whence = SEEK_SET,
+			      .l_start = p->nr * UNITS + p->unit,
+			      .l_len = p->n };
+
+	return !fcntl(store_locks, F_SETLK, &lock);
+}
+
+/* Some units that nobody else works on; false: there are none now. */
+static bool take_place(struct actor *a, struct place *p)
+{
+	p->nr = below(a, FUZZ_HONEST);
+	p->store = &stores[p->nr];
+	p->unit = below(a, UNITS);
+	p->n = 1 + below(a, UNITS - p->unit < MOST ? UNITS - p->unit : MOST);
+	args(a, "device %u unit %u + %u", p->nr, p->unit, p->n);
+	p->fd = device(p->nr);
+	return p->fd >= 0 && lock(p, true);
+}
+
+/* Is the device, whose request has failed, about to go? Only then it may. */
+static void judge_failure(const struct place *p, const char *what, int error)
+{
+	double end = raw_now() + 5;
+
+	if (store_recovery[p->nr] != UBDX_RECOVERY_REISSUE)
+		return;
+	while (is_there(p->fd)) {
+		if (raw_now() > end) {
+			broken("a %s failed, errno %d, on a device that reissues, and is there",
+			       what, error);
+			return;
+		}
+		poll(NULL, 0, 10);
+	}
+}
+
+static void act_write(struct actor *a)
+{
+	unsigned int era, version = 0, i, k;
+	struct place p;
+	ssize_t n;
+
+	if (!take_place(a, &p))
+		return;
+	for (i = 0; i < p.n; i++)
+		if (p.store->unit[p.unit + i].tried > version)
+			version = p.store->unit[p.unit + i].tried;
+	version++;
+	for (i = 0; i < p.n; i++) {
+		p.store->unit[p.unit + i].tried = version;
+		for (k = 0; k < WORDS; k++)
+			mem[i][k] = word_of(version, p.unit + i, k);
+	}
+	era = p.store->era;
+	n = pwrite(p.fd, mem, p.n * UNIT, p.unit * UNIT);
+	args(a, " version %u: %zd", version, n);
+	if (n < 0)
+		judge_failure(&p, "WRITE", errno);
+	for (i = 0; n > 0 && i < n / UNIT; i++)
+		p.store->unit[p.unit + i].acked = version;
+	if (n == p.n * UNIT)
+		worked(a);
+	if (p.store->era != era)
+		fuzz_note(&fuzz_witness, "outlive", n == p.n * UNIT);
+	lock(&p, false);
+}
+
+/* Any mixture of the versions that there may be, each word in its place. */
+static void check_unit(const struct place *p, unsigned int i)
+{
+	unsigned int unit = p->unit + i, k;
+	unsigned int acked = p->store->unit[unit].acked, tried = p->store->unit[unit].tried;
+
+	for (k = 0; k < WORDS; k++) {
+		unsigned int version = mem[i][k] >> 32;
+
+		if (version < acked || version > tried || mem[i][k] != word_of(version, unit, k)) {
+			broken("unit %u, word %u is %lx; version %u was written, %u tried", unit, k,
+			       mem[i][k], acked, tried);
+			return;
+		}
+	}
+}
+
+static void act_verify(struct actor *a)
+{
+	struct place p;
+	unsigned int i;
+	ssize_t n;
+
+	if (!take_place(a, &p))
+		return;
+	n = pread(p.fd, mem, p.n * UNIT, p.unit * UNIT);
+	args(a, ": %zd", n);
+	if (n < 0)
+		judge_failure(&p, "READ", errno);
+	for (i = 0; n > 0 && i < n / UNIT; i++)
+		check_unit(&p, i);
+	if (n == p.n * UNIT)
+		worked(a);
+	lock(&p, false);
+}
+
+static void act_flush(struct actor *a)
+{
+	unsigned int nr = below(a, FUZZ_HONEST);
+	int fd = device(nr);
+
+	args(a, "device %u", nr);
+	if (fd >= 0 && !fsync(fd))
+		worked(a);
+}
+
+static const struct action witness_actions[] = {
+	{ "write", 10, act_write, 100 },
+	{ "verify", 8, act_verify, 90 },
+	{ "flush", 1, act_flush, 120 },
+	{ "outlive", 0, NULL, 180 },
+	{},
+};
+
+const struct role fuzz_witness = { .name = "witness",
+				   .weight = 2,
+				   .init = witness_init,
+				   .actions = witness_actions };
