@@ -145,8 +145,8 @@ static ssize_t errors_show(struct device *device, struct device_attribute *attr,
 		stale += sq ? atomic64_read(&sq->stale) : 0;
 	}
 	rcu_read_unlock();
-	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\nreissued %llu\n",
-			  sum.failed, sum.aborted, stale, sum.reissued);
+	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\nreissued %llu\n", sum.failed,
+			  sum.aborted, stale, sum.reissued);
 }
 static DEVICE_ATTR_RO(errors);
 

@@ -341,12 +341,12 @@ static void act_ioctl(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "open", 3, act_open, 110 },	   { "close", 1, act_close, 130 },
-	{ "read", 20, act_read, 70 },	   { "write", 20, act_write, 30 },
-	{ "batch", 20, act_batch, 80 },	   { "mapping", 4, act_map, 70 },
-	{ "splice", 5, act_splice, 70 },   { "sync", 5, act_sync, 120 },
-	{ "discard", 5, act_discard, 13 }, { "blkioctl", 5, act_ioctl, 80 },
-	{ "canary", 10, act_canary, 130 }, {},
+	{ "open", 3, act_open, 55 },	  { "close", 1, act_close, 65 },
+	{ "read", 20, act_read, 35 },	  { "write", 20, act_write, 15 },
+	{ "batch", 20, act_batch, 40 },	  { "mapping", 4, act_map, 35 },
+	{ "splice", 5, act_splice, 35 },  { "sync", 5, act_sync, 60 },
+	{ "discard", 5, act_discard, 6 }, { "blkioctl", 5, act_ioctl, 40 },
+	{ "canary", 10, act_canary, 65 }, {},
 };
 
 const struct role fuzz_client = { .name = "client", .weight = 4, .init = init, .actions = actions };

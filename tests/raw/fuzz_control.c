@@ -100,7 +100,7 @@ static void act_ctl(struct actor *a)
 {
 	static const unsigned int cmds[] = { UBDX_IOC_START, UBDX_IOC_STOP, UBDX_IOC_DEL,
 					     UBDX_IOC_QUIESCE };
-	struct ubdx_ctl arg = { .id = some_id(a), .flags = below(a, 2) };
+	struct ubdx_ctl arg = { .id = some_id(a), .flags = below(a, chance(a, 70) ? 2 : 16) };
 	unsigned int cmd = PICK(a, cmds);
 
 	/* honest devices are to live for a while */
@@ -350,17 +350,17 @@ static void act_trace(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "info", 20, act_info, 160 },
-	{ "add", 5, act_add, 50 },
-	{ "ctl", 4, act_ctl, 50 },
-	{ "set", 10, act_set, 50 },
-	{ "ioctl", 20, act_ioctl, 15 },
-	{ "steal", 3, act_steal, 30 },
-	{ "position", 20, act_position, 120 },
-	{ "parameter", 5, act_parameter, 60 },
-	{ "sysfs", 10, act_sysfs, 40 },
-	{ "attributes", 10, act_attributes, 50 },
-	{ "trace", 1, act_trace, 180 },
+	{ "info", 20, act_info, 80 },
+	{ "add", 5, act_add, 25 },
+	{ "ctl", 4, act_ctl, 25 },
+	{ "set", 10, act_set, 25 },
+	{ "ioctl", 20, act_ioctl, 7 },
+	{ "steal", 3, act_steal, 15 },
+	{ "position", 20, act_position, 60 },
+	{ "parameter", 5, act_parameter, 30 },
+	{ "sysfs", 10, act_sysfs, 20 },
+	{ "attributes", 10, act_attributes, 25 },
+	{ "trace", 1, act_trace, 90 },
 	{},
 };
 

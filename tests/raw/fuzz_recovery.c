@@ -8,6 +8,10 @@
  * what the last one wrote. Heirs also hand devices over, race each other for one, and end one now and
  * then; the other roles disturb them.
  *
+ * A server knows that it must not write any more: when a later one has started, and it runs all the
+ * same, the driver has broken its promise. This goes for one device; who adds another in place of one
+ * that was deleted waits for the servers of that to end.
+ *
  * What the devices hold is looked at by fuzz_witness.c.
  */
 #define _GNU_SOURCE
@@ -66,6 +70,7 @@ struct reign {
 	bool hand_over; /* a device that has a server */
 	uint64_t offer;
 	uint32_t xfer;
+	unsigned int era; /* its number: store->opened */
 	int report; /* to the heir: result of START, and then a number when the fate strikes */
 	struct actor *a;
 	struct raw raw;
@@ -154,6 +159,15 @@ static void see(const struct reign *r, const struct ubdx_desc *desc, const uint6
 	}
 }
 
+static void check_era(const struct reign *r)
+{
+	unsigned int started = stores[r->nr].started;
+
+	if (started > r->era)
+		broken("server %u of device %u still runs, and server %u has started", r->era,
+		       r->nr, started);
+}
+
 static int32_t serve(struct raw_queue *q, const struct ubdx_desc *where, char *buf)
 {
 	struct reign *r = this_reign;
@@ -176,6 +190,7 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *where, char *b
 		return -EIO;
 	}
 	if (write) {
+		check_era(r);
 		if (mode->take && mode->take(q, &desc, buf, bytes))
 			return -EIO;
 		ret = check_payload(&desc, (uint64_t *)buf);
@@ -189,6 +204,7 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *where, char *b
 	memcpy(write ? data : buf, write ? buf : data, half);
 	if (strikes && r->when == 1)
 		meet_fate(q);
+	check_era(r);
 	memcpy((write ? data : buf) + half, (write ? buf : data) + half, bytes - half);
 	if (!write && mode->give && mode->give(q, &desc, buf, bytes))
 		return -EIO;
@@ -212,6 +228,22 @@ static void *queue_main(void *arg)
 
 /* ---- how it gets the device ---- */
 
+/* Returns whether it is had; another process that has it the other way may keep it for a while. */
+static bool lock_servers(const struct reign *r, short type)
+{
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = SERVERS_LOCK + r->nr, .l_len = 1
+	};
+	double end = raw_now() + 5;
+
+	while (fcntl(store_locks, F_SETLK, &lock)) {
+		if (raw_now() > end)
+			return false;
+		poll(NULL, 0, 2);
+	}
+	return true;
+}
+
 static int add(struct reign *r)
 {
 	struct ubdx_set set = { .id = r->raw.add.id, .xfer = r->xfer };
@@ -227,8 +259,13 @@ static int add(struct reign *r)
 	r->raw.add.params.attrs = r->nr ? 0 : UBDX_ATTR_WRITE_CACHE;
 	ret = raw_add(&r->raw);
 	fuzz_note(&fuzz_heir, "add", !ret);
+	if (ret)
+		return ret;
 	ioctl(r->raw.ctl, UBDX_IOC_SET, &set);
-	return ret;
+	/* the servers of the device that was there before write to the same store */
+	if (!lock_servers(r, F_WRLCK))
+		return -EDEADLK;
+	return lock_servers(r, F_RDLCK) ? 0 : -EDEADLK;
 }
 
 static bool is_ours(const struct ubdx_info *info)
@@ -278,7 +315,18 @@ static int open_channel(struct reign *r)
 	if (ret)
 		return ret;
 	r->raw.add.params = info.params;
+	r->era = atomic_fetch_add(&stores[r->nr].opened, 1) + 1;
 	return info.state == UBDX_S_QUIESCED ? 1 : 0;
+}
+
+/* The last to start is the one with the highest number, also if it comes here first. */
+static void has_started(struct reign *r)
+{
+	unsigned int last = stores[r->nr].started;
+
+	while (last < r->era &&
+	       !atomic_compare_exchange_weak(&stores[r->nr].started, &last, r->era))
+		;
 }
 
 static int start(struct reign *r)
@@ -308,7 +356,7 @@ static int start(struct reign *r)
 	if (recovers)
 		fuzz_note(&fuzz_heir, "recover", !ret);
 	if (!ret)
-		atomic_fetch_add(&stores[r->nr].era, 1);
+		has_started(r);
 	return ret;
 }
 
@@ -317,11 +365,12 @@ static void __attribute__((noreturn)) reign(struct reign *r)
 	int ret;
 
 	this_reign = r;
+	lock_servers(r, F_RDLCK);
 	ret = start(r);
 	say(ret);
 	if (ret)
 		_exit(0);
-	poll(NULL, 0, r->limit_ms);
+	poll(NULL, 0, r->limit_ms * raw_slow());
 	/* no request came to it, and none in time: it goes all the same */
 	if (r->left > 0 || r->fate == STAY)
 		_exit(0);
@@ -515,21 +564,21 @@ static void act_end(struct actor *a)
 }
 
 static const struct action heir_actions[] = {
-	[STAY] = { "stay", 8, act_reign, 70 },
-	[KILLED] = { "killed", 8, act_reign, 50 },
-	[EXITS] = { "exits", 4, act_reign, 40 },
-	[CLOSES_RING] = { "closes-ring", 4, act_reign, 40 },
-	[CLOSES_CHANNEL] = { "closes-channel", 2, act_reign, 40 },
-	[THREAD_EXITS] = { "thread-exits", 2, act_reign, 40 },
-	[LATE] = { "late", 2, act_reign, 40 },
-	[ORPHANS] = { "orphans", 2, act_reign, 40 },
-	{ "rivals", 6, act_rivals, 150 },
-	{ "quiesce", 6, act_quiesce, 110 },
-	{ "race", 4, act_race, 100 },
-	{ "end", 1, act_end, 200 },
-	{ "add", 0, NULL, 180 },
-	{ "recover", 0, NULL, 200 },
-	{ "hand-over", 0, NULL, 110 },
+	[STAY] = { "stay", 8, act_reign, 35 },
+	[KILLED] = { "killed", 8, act_reign, 25 },
+	[EXITS] = { "exits", 4, act_reign, 20 },
+	[CLOSES_RING] = { "closes-ring", 4, act_reign, 20 },
+	[CLOSES_CHANNEL] = { "closes-channel", 2, act_reign, 20 },
+	[THREAD_EXITS] = { "thread-exits", 2, act_reign, 20 },
+	[LATE] = { "late", 6, act_reign, 20 },
+	[ORPHANS] = { "orphans", 2, act_reign, 20 },
+	{ "rivals", 6, act_rivals, 75 },
+	{ "quiesce", 6, act_quiesce, 55 },
+	{ "race", 4, act_race, 50 },
+	{ "end", 1, act_end, 100 },
+	{ "add", 0, NULL, 90 },
+	{ "recover", 0, NULL, 100 },
+	{ "hand-over", 0, NULL, 55 },
 	{},
 };
 

@@ -19,12 +19,18 @@ struct store {
 	struct {
 		atomic_uint acked, tried, seen;
 	} unit[UNITS];
-	atomic_uint era; /* servers that have started */
+	/* Servers that have opened the channel, and which of them was the last to START. */
+	atomic_uint opened, started;
 };
 
 extern struct store *stores; /* [FUZZ_HONEST] */
 extern const uint32_t store_recovery[FUZZ_HONEST]; /* enum ubdx_recovery */
-extern int store_locks; /* a file: its byte nr * UNITS + unit is that unit's lock, see fcntl(2) */
+/*
+ * A file to lock, see fcntl(2): byte nr * UNITS + unit is that unit's lock; SERVERS_LOCK + nr is held for
+ * reading by each server of a device for as long as it lives.
+ */
+extern int store_locks;
+#define SERVERS_LOCK 0x10000
 
 /* What a unit's word is after a WRITE of that version; 0: it was never written. */
 static inline uint64_t word_of(unsigned int version, unsigned int unit, unsigned int i)

@@ -299,12 +299,17 @@ static void act_control(struct actor *a)
 					      UBDX_IOC_QUIESCE };
 	struct server *s = &PICK(a, fuzz_servers);
 	unsigned long cmd = PICK(a, cmds);
+	bool on_channel = chance(a, 40);
+	struct ubdx_ctl ctl = {};
 	int ret;
 
 	if (s->chan < 0)
 		return;
-	ret = control(s, cmd, chance(a, 50) ? UBDX_CTL_FORCE : 0);
-	args(a, "%lx: %d", cmd, ret);
+	/* any flag that there is or may be, also on the channel */
+	ctl.id = s->add.id;
+	ctl.flags = below(a, chance(a, 70) ? 2 : 16);
+	ret = ioctl(on_channel ? s->chan : s->ctl, cmd, &ctl) ? -errno : 0;
+	args(a, "%lx flags %x%s: %d", cmd, ctl.flags, on_channel ? " channel" : "", ret);
 	if (!ret)
 		worked(a);
 }
@@ -397,18 +402,18 @@ static void init(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "setup", 2, act_setup, 140 },	      { "succeed", 2, act_succeed, 18 },
-	{ "serve", 60, act_serve, 20 },	      { "commit", 40, act_commit, 20 },
-	{ "more", 3, act_more, 20 },	      { "attach", 2, act_attach, 100 },
-	{ "fetch", 4, act_fetch, 90 },	      { "sqe", 8, act_sqe, 100 },
-	{ "opcode", 5, act_opcode, 90 },      { "cancel", 2, act_cancel, 100 },
-	{ "stranger", 5, act_stranger, 120 }, { "foreign", 4, act_foreign, 30 },
-	{ "ring", 2, act_ring, 110 },	      { "leave", 1, act_leave, 140 },
-	{ "control", 1, act_control, 50 },    { "pass", 2, act_pass, 150 },
-	{ "fork", 2, act_fork, 110 },	      { "exec", 1, act_exec, 60 },
-	{ "desc", 10, act_desc, 110 },	      { "memory", 6, act_memory, 170 },
-	{ "access", 12, act_access, 1 },      { "splice", 12, act_splice, 1 },
-	{ "window", 8, act_window, 120 },     {},
+	{ "setup", 2, act_setup, 70 },	     { "succeed", 2, act_succeed, 9 },
+	{ "serve", 60, act_serve, 10 },	     { "commit", 40, act_commit, 10 },
+	{ "more", 3, act_more, 10 },	     { "attach", 2, act_attach, 50 },
+	{ "fetch", 4, act_fetch, 45 },	     { "sqe", 8, act_sqe, 50 },
+	{ "opcode", 5, act_opcode, 45 },     { "cancel", 2, act_cancel, 50 },
+	{ "stranger", 5, act_stranger, 60 }, { "foreign", 4, act_foreign, 15 },
+	{ "ring", 2, act_ring, 55 },	     { "leave", 1, act_leave, 70 },
+	{ "control", 1, act_control, 25 },   { "pass", 2, act_pass, 75 },
+	{ "fork", 2, act_fork, 55 },	     { "exec", 1, act_exec, 30 },
+	{ "desc", 10, act_desc, 55 },	     { "memory", 6, act_memory, 85 },
+	{ "access", 12, act_access, 1 },     { "splice", 12, act_splice, 1 },
+	{ "window", 8, act_window, 60 },     {},
 };
 
 const struct role fuzz_server = { .name = "server", .weight = 5, .init = init, .actions = actions };

@@ -62,7 +62,7 @@ static int device(unsigned int nr)
 	devices[nr] = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (devices[nr] >= 0 && is_there(devices[nr]))
 		return devices[nr];
-	poll(NULL, 0, 2); /* there is none yet */
+	poll(NULL, 0, 20 * raw_slow()); /* there is none yet */
 	return -1;
 }
 
@@ -107,7 +107,7 @@ static void judge_failure(const struct place *p, const char *what, int error)
 
 static void act_write(struct actor *a)
 {
-	unsigned int era, version = 0, i, k;
+	unsigned int started, version = 0, i, k;
 	struct place p;
 	ssize_t n;
 
@@ -122,7 +122,7 @@ static void act_write(struct actor *a)
 		for (k = 0; k < WORDS; k++)
 			mem[i][k] = word_of(version, p.unit + i, k);
 	}
-	era = p.store->era;
+	started = p.store->started;
 	n = pwrite(p.fd, mem, p.n * UNIT, p.unit * UNIT);
 	args(a, " version %u: %zd", version, n);
 	if (n < 0)
@@ -131,7 +131,7 @@ static void act_write(struct actor *a)
 		p.store->unit[p.unit + i].acked = version;
 	if (n == p.n * UNIT)
 		worked(a);
-	if (p.store->era != era)
+	if (p.store->started != started)
 		fuzz_note(&fuzz_witness, "outlive", n == p.n * UNIT);
 	lock(&p, false);
 }
@@ -183,10 +183,10 @@ static void act_flush(struct actor *a)
 }
 
 static const struct action witness_actions[] = {
-	{ "write", 10, act_write, 100 },
-	{ "verify", 8, act_verify, 90 },
-	{ "flush", 1, act_flush, 120 },
-	{ "outlive", 0, NULL, 180 },
+	{ "write", 10, act_write, 10 },
+	{ "verify", 8, act_verify, 10 },
+	{ "flush", 1, act_flush, 60 },
+	{ "outlive", 0, NULL, 90 },
 	{},
 };
 

@@ -1,0 +1,3 @@
+# test: fuzz
+# file: driver/recovery.c
+/^int ubdx_dev_quiesce/,/^}/s/ubdx_server_kill(dev->srv);/;/

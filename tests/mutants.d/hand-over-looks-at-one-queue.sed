@@ -1,0 +1,3 @@
+# test: fuzz
+# file: driver/recovery.c
+s/for (i = 0; i < dev->params.nr_queues; i++)/for (i = 0; i < 1; i++)/
