@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # fuzz.t [OPTION...]: whatever hostile servers, callers and clients do, chosen by chance, the driver holds: see
-# tests/raw/fuzz.c, which has the options. Without one: each bug that was found once, again (tests/regress/), and then
-# $FUZZ_SECONDS of $FUZZ_SEED.
+# tests/raw/fuzz.c, which has the options. Without one: each bug that was found once, again (tests/regress/), then
+# a rehearsal, in which each kind of step has to work, and then $FUZZ_SECONDS of $FUZZ_SEED.
 #
 # The kernel is not to clear the memory that it gives out, so that what is in it by mistake can be seen.
 #
