@@ -8,10 +8,12 @@
  *	fuzz ... --replay FILE				the steps in FILE, one after the other
  *	fuzz --print LOG				what --log LOG has kept of a run, as --replay takes it
  *
- * When the machine dies, what is left is the seed, and the last round that was printed: it was in the next.
- * A file of steps has one a line, "ACTOR ROLE/ACTION DRAW", as the log prints them; what follows a # is for
- * the reader. It says which action, so it stays valid when the tables change. Each step must work, or the
- * replay fails; a "?" after DRAW marks one that need not.
+ * When the machine dies, what is left is the seed, and the last round that was printed: it was in
+ * the next.
+ *
+ * A file of steps has one a line, "ACTOR ROLE/ACTION DRAW", as the log prints them; what
+ * follows a # is for the reader. It says which action, so it stays valid when the tables change.
+ * Each step must work, or the replay fails; a "?" after DRAW marks one that need not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -100,7 +102,10 @@ static unsigned int choose_action(struct actor *a)
 	return fuzz_rehearses && chance(a, 50) ? rehearse_action(a, i) : i;
 }
 
-/* A round's first actors have one role each, so that there is one of each; the others' come by chance. */
+/*
+ * A round's first actors have one role each, so that there is one of each; the others' come by
+ * chance.
+ */
 const struct role *fuzz_role_of(uint64_t seed, unsigned int number)
 {
 	struct rng rng = { rng_seed(seed, number, ~0ULL) };
@@ -270,7 +275,7 @@ int main(int argc, char **argv)
 				bail("%s: %s", optarg, strerror(errno));
 			fuzz_log_tail(~0U);
 			return 0;
-		case IDLE: /* what a server has become by exec: it has the files open, for a while */
+		case IDLE: /* a server after exec(3): it has the files open for a while */
 			poll(NULL, 0, 300);
 			return 0;
 		default:

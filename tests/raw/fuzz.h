@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fuzz.h - a seeded fuzzer of everything that the driver takes from userspace. See fuzz.c for how to run it.
+ * fuzz.h - a seeded fuzzer of everything that the driver takes from userspace. See fuzz.c for how
+ * to run it.
  *
- * It runs in rounds. In a round some *actors*, each a process group of its own, work on the same few
- * devices; a supervisor kills, stops and replaces them, and then wants everything back (fuzz_round.c).
- * An actor has a *role* (fuzz_server.c, fuzz_control.c, fuzz_client.c) and does one *action* of its role
+ * It runs in rounds. In a round some *actors*, each a process group of its own, work on the same
+ * few devices; a supervisor kills, stops and replaces them, and then wants everything back
+ * (fuzz_round.c). An actor has a *role* (fuzz_server.c, fuzz_control.c, fuzz_client.c; and on
+ * devices with honest servers fuzz_recovery.c, fuzz_witness.c) and does one *action* of its role
  * after the other. A new action is a function and an entry in its role's table.
  *
- * Which action a step is, and each of its arguments, comes from a generator that is seeded by (seed, actor,
- * step) and by nothing else. So an actor that is run again does the same things, and so does a single
- * step, given its generator's state, which is in the log. What can't be had again is how the actors'
- * steps interleave, nor what the kernel answered to them.
+ * Which action a step is, and each of its arguments, comes from a generator that is seeded by
+ * (seed, actor, step) and by nothing else. So an actor that is run again does the same things, and
+ * so does a single step, given its generator's state, which is in the log. What can't be had again
+ * is how the actors' steps interleave, nor what the kernel answered to them.
  */
 #ifndef UBDX_FUZZ_H
 #define UBDX_FUZZ_H
@@ -58,8 +60,8 @@ struct actor {
 };
 
 /*
- * In every other round servers offer the modes in which they are believed to have filled what they say of
- * a READ. Ours lie, so clients then find there what was in that memory before.
+ * In every other round servers offer the modes in which they are believed to have filled what they
+ * say of a READ. Ours lie, so clients then find there what was in that memory before.
  */
 static inline bool fuzz_trusts(const struct actor *a)
 {
@@ -71,8 +73,8 @@ struct action {
 	unsigned int weight;
 	void (*fn)(struct actor *a); /* NULL: see fuzz_note() */
 	/*
-	 * Of a thousand steps at least so many work, over a long run. Far below what was measured: the
-	 * test must not fail by luck, and must fail when an action does nothing any more.
+	 * Of a thousand steps at least so many work, over a long run. Far below what was measured:
+	 * the test must not fail by luck, and must fail when an action does nothing any more.
 	 */
 	unsigned int floor;
 };
@@ -106,8 +108,8 @@ static inline uint64_t edge(struct actor *a)
 #define PICK(a, array) ((array)[below(a, ARRAY_SIZE(array))])
 
 /*
- * In a *rehearsal* nobody is disturbed, and half of an actor's steps are actions that have not worked
- * yet. It ends when each action of each role has worked.
+ * In a *rehearsal* half of an actor's steps are actions that have not worked yet, and servers get
+ * what these need. It ends when each action of each role has worked.
  */
 extern bool fuzz_rehearses;
 
@@ -120,9 +122,9 @@ const struct action *fuzz_find_action(const char *role_name, const char *name,
 				      const struct role **role);
 
 /*
- * A process of the fuzzer that dies of a signal has a bug, or has met one of the driver. It says where:
- * see broken(). Touching memory that may not be there is the exception: set fuzz_touching, and the thread
- * continues at fuzz_after_fault.
+ * A process of the fuzzer that dies of a signal has a bug, or has met one of the driver. It says
+ * where: see broken(). Touching memory that may not be there is the exception: set fuzz_touching,
+ * and the thread continues at fuzz_after_fault.
  */
 void fuzz_catch_faults(void);
 extern __thread sigjmp_buf fuzz_after_fault;
@@ -137,8 +139,8 @@ struct record *fuzz_log_begin(struct actor *a, const char *action, unsigned int 
 /* What the step does, for a reader. */
 void args(struct actor *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
- * The step did what it is there for: an honest one succeeded, a hostile one was refused or ignored by
- * the kernel, after it was tried where it could do harm. Counted once a step; see struct action.
+ * The step did what it is there for: an honest one succeeded, a hostile one was refused or ignored
+ * by the kernel, after it was tried where it could do harm. Counted once a step; see struct action.
  */
 void worked(struct actor *a);
 bool fuzz_step_worked(const struct actor *a);

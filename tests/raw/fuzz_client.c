@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_client.c - the fuzzer's users of the block devices: reads and writes of all kinds and shapes, and the
- * ioctls that a block device has.
+ * fuzz_client.c - the fuzzer's users of the block devices: reads and writes of all kinds and
+ * shapes, and the ioctls that a block device has.
  *
- * What a client reads must come from the device's server, which never knows FUZZ_CANARY. Memory that a
- * request failed to fill can hold it, though: act_canary() fills memory with it and gives that
- * back, for the kernel to use for something else. (The kernel must not clear what it allocates:
- * init_on_alloc=0.)
+ * What a client reads must come from the device's server, which never knows FUZZ_CANARY. Memory
+ * that a request failed to fill can hold it, though: act_canary() fills memory with it and gives
+ * that back, for the kernel to use for something else. (The kernel must not clear what it
+ * allocates: init_on_alloc=0.)
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -247,8 +247,8 @@ static void act_splice(struct actor *a)
 /* ---- memory that isn't the device's ---- */
 
 /*
- * Leave it all over free memory, and have a part of that used for the device's page cache. By way of a
- * pipe, whose pages come from where a block device's come from, as those of processes don't.
+ * Leave it all over free memory, and have a part of that used for the device's page cache. By way
+ * of a pipe, whose pages come from where a block device's come from, as those of processes don't.
  */
 static void act_canary(struct actor *a)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_command.c - what the fuzzer's servers put on their rings: the commands of a good one, answers of every
- * wrong kind, commands from who has no right to them, and operations that a channel doesn't have.
+ * fuzz_command.c - what the fuzzer's servers put on their rings: the commands of a good one,
+ * answers of every wrong kind, commands from who has no right to them, and operations that a
+ * channel doesn't have.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -192,7 +193,9 @@ void act_serve(struct actor *a)
 		worked(a);
 }
 
-/* One answer that is wrong in one way, and then mostly the right one, so that the device lives on. */
+/*
+ * One answer that is wrong in one way, and then mostly the right one, so that the device lives on.
+ */
 void act_commit(struct actor *a)
 {
 	static const int32_t results[] = {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_control.c - the fuzzer's callers of everything around the data path: control ioctls with right and
- * wrong arguments, channels of other people's devices, positions in files that have none, sysfs, module
- * parameters and trace events.
+ * fuzz_control.c - the fuzzer's callers of everything around the data path: control ioctls with
+ * right and wrong arguments, channels of other people's devices, positions in files that have none,
+ * sysfs, module parameters and trace events.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -188,7 +188,9 @@ static void act_steal(struct actor *a)
 	close(fd);
 }
 
-/* Reads, writes, splices and the like at any position of a control or channel file. All must fail. */
+/*
+ * Reads, writes, splices and the like at any position of a control or channel file. All must fail.
+ */
 static void act_position(struct actor *a)
 {
 	int fd = chance(a, 50) ? open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC) :

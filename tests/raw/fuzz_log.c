@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_log.c - the fuzzer's chance, and its log: a ring of the last steps in shared memory, which is a
- * file if it is to outlive the run, and counters. Written without a lock by every actor, any of which may
- * be killed at any time, so a record can be half of one; a reader sees nonsense then, nothing worse.
+ * fuzz_log.c - the fuzzer's chance, and its log: a ring of the last steps in shared memory, which
+ * is a file if it is to outlive the run, and counters. Written without a lock by every actor, any
+ * of which may be killed at any time, so a record can be half of one; a reader sees nonsense then,
+ * nothing worse.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_memory.c - what the fuzzer's servers do with memory: buffers of every kind that a FETCH can name,
- * which change while requests use them, and the mapping of the descriptors, which must stay as it is.
+ * fuzz_memory.c - what the fuzzer's servers do with memory: buffers of every kind that a FETCH can
+ * name, which change while requests use them, and the mapping of the descriptors, which must stay
+ * as it is.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -238,7 +239,10 @@ static void write_desc(struct actor *a, char *p)
 		broken("descriptors were written to by %s", ways[way]);
 }
 
-/* To have the kernel hold on to the pages. It can't: they have no struct page to hold, by VM_PFNMAP. */
+/*
+ * To have the kernel hold on to the pages. It can't: they have no struct page to hold, by
+ * VM_PFNMAP.
+ */
 static void pin_desc(struct actor *a, struct queue *q, char *p)
 {
 	struct iovec iov = { p, 4096 };
@@ -284,7 +288,10 @@ static void map_desc(struct actor *a, struct queue *q)
 	munmap(p, chance(a, 50) ? bytes : 4096);
 }
 
-/* Most of it is done to a second mapping, as without the first this would be a server that only guesses. */
+/*
+ * Most of it is done to a second mapping, as without the first this would be a server that only
+ * guesses.
+ */
 void act_desc(struct actor *a)
 {
 	static const int advices[] = { MADV_DONTNEED,	   MADV_REMOVE,		MADV_DOFORK,

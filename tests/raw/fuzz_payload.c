@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_payload.c - the fuzzer's servers reach for payloads: by reads and writes of the channel, through pipes and in
- * windows, of requests that they have, had, or never had.
+ * fuzz_payload.c - the fuzzer's servers reach for payloads: by reads and writes of the channel,
+ * through pipes and in windows, of requests that they have, had, or never had.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -12,7 +12,9 @@
 
 #include "fuzz_server.h"
 
-/* A tag whose request the server has, mostly one that is a READ or a WRITE, and not to be copied. */
+/*
+ * A tag whose request the server has, mostly one that is a READ or a WRITE, and not to be copied.
+ */
 static unsigned int some_tag(struct actor *a, struct queue *q, unsigned int op)
 {
 	unsigned int i, tag = below(a, q->depth);
@@ -152,7 +154,10 @@ void act_window(struct actor *a)
 		munmap(p, chance(a, 80) ? bytes : bytes / 2);
 }
 
-/* Before a request is answered: move some of its payload, as its mode has it, and maybe not all the way. */
+/*
+ * Before a request is answered: move some of its payload, as its mode has it, and maybe not all the
+ * way.
+ */
 void fuzz_reach(struct queue *q, unsigned int tag, struct rng *rng)
 {
 	static __thread char mem[65536];

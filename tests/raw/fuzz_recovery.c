@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_recovery.c - devices that outlive their servers, which are honest: they keep what is written, and
- * die in every way there is. Numbers FUZZ_IDS and above.
+ * fuzz_recovery.c - devices that outlive their servers, which are honest: they keep what is
+ * written, and die in every way there is. Numbers FUZZ_IDS and above.
  *
- * A *heir* starts one server after the other, each a child that meets its *fate* at some request. The
- * device's contents are in memory that all of them share (struct store), so that the next server has
- * what the last one wrote. Heirs also hand devices over, race each other for one, and end one now and
- * then; the other roles disturb them.
+ * A *heir* starts one server after the other, each a child that meets its *fate* at some request.
+ * The device's contents are in memory that all of them share (struct store), so that the next
+ * server has what the last one wrote. Heirs also hand devices over, race each other for one, and
+ * end one now and then; the other roles disturb them.
  *
  * A server knows that it must not write any more: when a later one has started, and it runs all the
- * same, the driver has broken its promise. This goes for one device; who adds another in place of one
- * that was deleted waits for the servers of that to end.
+ * same, the driver has broken its promise. This goes for one device; who adds another in place of
+ * one that was deleted waits for the servers of that to end.
  *
  * What the devices hold is looked at by fuzz_witness.c.
  */
@@ -124,7 +124,9 @@ static void meet_fate(struct raw_queue *q)
 	}
 }
 
-/* A server that was declared dead may find zeroes in a window. Its answer counts for nothing then. */
+/*
+ * A server that was declared dead may find zeroes in a window. Its answer counts for nothing then.
+ */
 static int check_payload(const struct ubdx_desc *desc, const uint64_t *words)
 {
 	unsigned int unit = desc->sector / 8, n = desc->nr_sectors / 8, i, k;
@@ -374,7 +376,9 @@ static void __attribute__((noreturn)) reign(struct reign *r)
 	/* no request came to it, and none in time: it goes all the same */
 	if (r->left > 0 || r->fate == STAY)
 		_exit(0);
-	/* what is out of the way of its own accord, or is to be killed, by the driver or the heir */
+	/*
+	 * what is out of the way of its own accord, or is to be killed, by the driver or the heir
+	 */
 	poll(NULL, 0, 3 * TIMEOUT_MS * raw_slow());
 	_exit(0);
 }
@@ -440,7 +444,9 @@ static int listen_to(int report, unsigned int ms)
 	return read(report, &what, sizeof(what)) == sizeof(what) ? what : -EPIPE;
 }
 
-/* One server, until it has met its fate, or nobody came. The next may be there before it is gone. */
+/*
+ * One server, until it has met its fate, or nobody came. The next may be there before it is gone.
+ */
 static void act_reign(struct actor *a)
 {
 	struct reign r;
@@ -550,7 +556,9 @@ static void act_race(struct actor *a)
 	close(fd);
 }
 
-/* The end of a device, whatever it has. Its next server starts it anew, with what the last one had. */
+/*
+ * The end of a device, whatever it has. Its next server starts it anew, with what the last one had.
+ */
 static void act_end(struct actor *a)
 {
 	struct ubdx_ctl ctl = { .id = some_device(a), .flags = UBDX_CTL_FORCE };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fuzz_recovery.h - what honest devices hold: shared by their servers (fuzz_recovery.c) and by those who look
- * (fuzz_witness.c).
+ * fuzz_recovery.h - what honest devices hold: shared by their servers (fuzz_recovery.c) and by
+ * those who look (fuzz_witness.c).
  */
 #ifndef UBDX_FUZZ_RECOVERY_H
 #define UBDX_FUZZ_RECOVERY_H
@@ -10,7 +10,9 @@
 
 #define UNIT 4096UL
 #define WORDS (UNIT / 8)
-/* A size that no other device of the fuzzer has: by it a witness knows that this is an honest one. */
+/*
+ * A size that no other device of the fuzzer has: by it a witness knows that this is an honest one.
+ */
 #define UNITS 131U
 
 struct store {
@@ -26,8 +28,8 @@ struct store {
 extern struct store *stores; /* [FUZZ_HONEST] */
 extern const uint32_t store_recovery[FUZZ_HONEST]; /* enum ubdx_recovery */
 /*
- * A file to lock, see fcntl(2): byte nr * UNITS + unit is that unit's lock; SERVERS_LOCK + nr is held for
- * reading by each server of a device for as long as it lives.
+ * A file to lock, see fcntl(2): byte nr * UNITS + unit is that unit's lock; SERVERS_LOCK + nr is
+ * held for reading by each server of a device for as long as it lives.
  */
 extern int store_locks;
 #define SERVERS_LOCK 0x10000

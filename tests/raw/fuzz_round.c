@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_round.c - the supervisor: start actors, disturb them, and then want everything back: each process
- * ends, and none of its own fault, each device can be deleted, no node is left, the module unloads, the
- * kernel has not complained, and memory has not grown.
+ * fuzz_round.c - the supervisor: start actors, disturb them, and then want everything back: each
+ * process ends, and none of its own fault, each device can be deleted, no node is left, the module
+ * unloads, the kernel has not complained, and memory has not grown.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -76,7 +76,9 @@ static void kmsg_open(void)
 	lseek(kmsg, 0, SEEK_END);
 }
 
-/* Short of lab/vm's list, which has the last word: this is to know at once in which round it was. */
+/*
+ * Short of lab/vm's list, which has the last word: this is to know at once in which round it was.
+ */
 static bool kmsg_clean(void)
 {
 	static const char *const words[] = { "WARNING:",    "BUG",    "UBSAN:", "KASAN:",
@@ -100,9 +102,9 @@ static bool kmsg_clean(void)
 /* ---- processes ---- */
 
 /*
- * An actor ends because it was killed, by us or by the driver, or as one of its steps says. (SIGHUP is the
- * kernel's to a stopped process whose parent is gone.) Where it was otherwise, fuzz_catch_faults() may
- * have said more.
+ * An actor ends because it was killed, by us or by the driver, or as one of its steps says. (SIGHUP
+ * is the kernel's to a stopped process whose parent is gone.) Where it was otherwise,
+ * fuzz_catch_faults() may have said more.
  */
 void fuzz_judge(pid_t pid, int status)
 {
@@ -364,8 +366,9 @@ static unsigned int reap(void)
 }
 
 /*
- * Hostile devices seldom find another server, and then nobody has anything to do: now and then give up
- * those that wait. In a process of its own, as it may have to wait itself. Honest devices have heirs.
+ * Hostile devices seldom find another server, and then nobody has anything to do: now and then give
+ * up those that wait. In a process of its own, as it may have to wait itself. Honest devices have
+ * heirs.
  */
 static void give_up_some(double *next)
 {
@@ -460,7 +463,10 @@ bool fuzz_prepare(const struct fuzz_plan *plan)
 
 	kmsg_open();
 	fuzz_recovery_prepare();
-	/* Orphans come to us, so that nothing is missed; actors dump no core, and don't use up memory. */
+	/*
+	 * Orphans come to us, so that nothing is missed; actors dump no core, and don't use up
+	 * memory.
+	 */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setrlimit(RLIMIT_CORE, &none);
 	setrlimit(RLIMIT_AS, &space);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_server.c - the fuzzer's servers, and how they come and go. Each has up to two devices, on which it does
- * what a server does, in any order, and all that one must not do. What it puts on its rings is in
- * fuzz_command.c, what it does to its memory in fuzz_memory.c.
+ * fuzz_server.c - the fuzzer's servers, and how they come and go. Each has up to two devices, on
+ * which it does what a server does, in any order, and all that one must not do. What it puts on its
+ * rings is in fuzz_command.c, what it does to its memory in fuzz_memory.c.
  *
- * A queue may be served by a thread of its own (queue_thread()); then nobody else touches its struct queue.
+ * A queue may be served by a thread of its own (queue_thread()); then nobody else touches its
+ * struct queue.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,7 +45,9 @@ static void queue_end(struct queue *q)
 	fuzz_unmap_desc(q);
 }
 
-/* A queue's thread: good for a while, and then it leaves, or closes the ring, or does nothing more. */
+/*
+ * A queue's thread: good for a while, and then it leaves, or closes the ring, or does nothing more.
+ */
 static void *queue_thread(void *arg)
 {
 	struct queue *q = arg;
@@ -340,7 +343,9 @@ static void act_pass(struct actor *a)
 		close(pair[1]);
 }
 
-/* A child has it all as well, but for the mappings: it stays, or uses what it has, or ends at once. */
+/*
+ * A child has it all as well, but for the mappings: it stays, or uses what it has, or ends at once.
+ */
 static void act_fork(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a);

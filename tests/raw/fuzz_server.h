@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fuzz_server.h - what fuzz_server.c, fuzz_command.c, fuzz_payload.c and fuzz_memory.c share: a server's devices and queues.
+ * fuzz_server.h - what fuzz_server.c, fuzz_command.c, fuzz_payload.c and fuzz_memory.c share: a
+ * server's devices and queues.
  */
 #ifndef UBDX_FUZZ_SERVER_H
 #define UBDX_FUZZ_SERVER_H

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_witness.c - the clients of honest devices, which hold the driver to what it promises of recovery.
+ * fuzz_witness.c - the clients of honest devices, which hold the driver to what it promises of
+ * recovery.
  *
- * A *witness* is the client. It writes whole units, each time with a new version, and reads them again:
+ * A *witness* is the client. It writes whole units, each time with a new version, and reads them
+ * again:
  *	- a WRITE that succeeded is read back, whatever has happened to servers meanwhile. One that
  *	  failed leaves any mixture of the versions since the last that succeeded;
  *	- on a device with UBDX_RECOVERY_REISSUE no request fails as long as the device is there;
  *	- on one with UBDX_RECOVERY_QUEUE no server sees a WRITE that another has seen.
- * A witness locks the units it works on (fcntl(2), so that the kernel unlocks them when it dies, and
- * that is not before its I/O has ended).
+ * A witness locks the units it works on (fcntl(2), so that the kernel unlocks them when it dies,
+ * and that is not before its I/O has ended).
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz.t [OPTION...]: whatever hostile servers, callers and clients do, chosen by chance, the driver holds: see
-# tests/raw/fuzz.c, which has the options. Without one: each bug that was found once, again (tests/regress/), then
-# a rehearsal, in which each kind of step has to work, and then $FUZZ_SECONDS of $FUZZ_SEED.
+# fuzz.t [OPTION...]: whatever hostile servers, callers and clients do, chosen by chance, the driver
+# holds: see tests/raw/fuzz.c, which has the options. Without one: each bug that was found once, again
+# (tests/regress/), then a rehearsal, in which each kind of step has to work, and then $FUZZ_SECONDS
+# of $FUZZ_SEED.
 #
-# The kernel is not to clear the memory that it gives out, so that what is in it by mistake can be seen.
+# The kernel is not to clear the memory that it gives out, so that mistakes show what was in it.
 #
 # lab: --append init_on_alloc=0
 
