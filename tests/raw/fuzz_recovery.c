@@ -408,10 +408,10 @@ static void draw_reign(struct actor *a, struct reign *r, enum fate fate)
 		.fate = fate,
 		.when = below(a, 3),
 		.limit_ms = fuzz_rehearses ? 2000 : 100 + below(a, 400),
-		.hand_over = chance(a, 60),
+		.hand_over = chance(a, fuzz_rehearses ? 100 : 60),
 		.offer = PICK(a, offers),
 		.xfer = below(a, RAW_NR_XFER),
-		.left = 1 + below(a, 60),
+		.left = 1 + below(a, fuzz_rehearses ? 3 : 60),
 		.a = a,
 	};
 	raw_defaults(&r->raw);
@@ -466,7 +466,7 @@ static void act_reign(struct actor *a)
 	args(a, ", %d", fate);
 	if (fate == 1)
 		worked(a);
-	if (chance(a, 50)) /* until the end of it */
+	if (!fuzz_rehearses && chance(a, 50)) /* until the end of it */
 		listen_to(report, 4000);
 	close(report);
 	close(r.raw.ctl);

@@ -30,7 +30,7 @@
 #include "tap.h"
 
 #define ACTORS 12 /* at a time */
-#define REHEARSAL 60 /* seconds at most */
+#define REHEARSAL 120 /* seconds at most */
 #define REHEARSAL_ROUND 4000001U /* odd: see fuzz_trusts() */
 #define PATIENCE \
 	25 /* seconds for anything to end; the kernel's own hung-task limit is a little more */
