@@ -54,12 +54,12 @@ int cmd_set(const struct command *self, int argc, char **argv)
 
 /* ---- del ---- */
 
-/* How long a server may take to exit after its device is gone. */
+/* How long to wait for the server to exit after its device is gone. */
 #define EXIT_WAIT_MS 5000
 
 /*
- * A descriptor for the process that serves device @id, if that is the likes of us, whose only
- * purpose is that device; else -1.
+ * A descriptor for the process that serves device @id, if it runs this program: then the device is
+ * its only purpose. Else -1.
  */
 static int open_server(int ctl, int id)
 {
@@ -77,7 +77,7 @@ static int open_server(int ctl, int id)
 	return syscall(SYS_pidfd_open, info.server_pid, 0);
 }
 
-/* So that whoever has seen the command end can unload the module. */
+/* A caller may unload the module as soon as the command has ended. */
 static void await_exit(int server)
 {
 	struct pollfd fd = { .fd = server, .events = POLLIN };

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * daemon.c - how a server leaves the terminal. It forks first, before anything of the driver is
- * opened, since a device belongs to the address space that opened it. Until the device is live, the
- * server writes to the terminal and the command waits for its report; then the server lets go of
- * both.
+ * daemon.c - move a server to the background. The command forks before it opens the driver, because
+ * a device belongs to the address space that opened its channel. Until the device is live, the server
+ * writes to the terminal and the command waits for its report; then the server releases both.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -79,7 +78,7 @@ int daemon_wait(pid_t child, int reader, struct report *report)
 }
 
 /**
- * daemon_detach() - the server: let go of the terminal and of the working directory.
+ * daemon_detach() - the server: release the terminal and the working directory.
  */
 void daemon_detach(void)
 {
@@ -95,8 +94,8 @@ void daemon_detach(void)
 }
 
 /**
- * daemon_log() - a ubdx_log_fn for after that: syslog, or where nobody listens there, the kernel's
- * log.
+ * daemon_log() - a ubdx_log_fn for a server in the background: to syslog, or if no daemon listens
+ * there, to the kernel's log.
  */
 void daemon_log(void *arg, int priority, const char *text)
 {

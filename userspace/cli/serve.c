@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * serve.c - the life of a server process, for the commands that start one: add, recover.
+ * serve.c - run a server process, for the commands that start one: add, recover.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,7 +22,7 @@ static int print_added(const struct command *self, bool json, int id)
 	return show_device(self, id, true);
 }
 
-/* Nobody was told of a new device, so nobody would delete it. */
+/* The command could not print the new device's name, so its user would not delete it. */
 static void take_back(int id)
 {
 	int ctl = ubdx_ctl_open();
@@ -53,7 +53,7 @@ static void log_stderr(void *arg, int priority, const char *text)
 	fprintf(stderr, "ubdx: %s\n", text);
 }
 
-/* The library's messages go where ours do now. */
+/* Log the library's messages where the command logs its own at the moment. */
 static void log_current(void *arg, int priority, const char *text)
 {
 	const struct serving *s = arg;
@@ -77,7 +77,7 @@ static void log_now(struct serving *s)
 		s->log(NULL, LOG_WARNING, line);
 }
 
-/* Blocked before there are threads, so that none of them gets any. */
+/* Block the signals before there are threads, so that no thread gets one. */
 static int open_signals(void)
 {
 	sigset_t signals;
@@ -95,7 +95,7 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 {
 	int ret;
 
-	/* The likeliest reasons to fail come first, so that they are all that is said. */
+	/* The likeliest errors come first, so that no warning precedes them. */
 	ret = ubdx_ctl_open();
 	if (ret < 0)
 		return ret;

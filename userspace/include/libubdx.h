@@ -4,20 +4,19 @@
  *
  * Three parts:
  *
- *   control  thin wrappers of the ioctls on /dev/ubdx-control: what exists, what it is like,
- *            delete it.
- *   target   what stands behind a device: maps a request's metadata to steps, see struct
- *            ubdx_target_ops. `null`, `mem` and `loop` come with the library; bring your own.
- *   server   adds a device for a target and serves it, one thread and one io_uring a queue. The
- *            payload is moved by the strategy of the mode that each request carries; a target
- *            has no part in it.
+ *   control  thin wrappers of the ioctls on /dev/ubdx-control: list, describe, delete devices.
+ *   target   the storage behind a device: maps a request's metadata to steps, see struct
+ *            ubdx_target_ops. `null`, `mem` and `loop` come with the library; a program can bring
+ *            its own.
+ *   server   adds a device for a target and serves it, with one thread and one io_uring for each
+ *            queue. The library moves the payload, by the strategy of the request's transfer mode;
+ *            the target has no part in it.
  *
- * Errors: a function that can fail returns a negative errno, and ubdx_errmsg() a sentence that says
- * what was tried, why it failed, and often what to do.
+ * Errors: a function that can fail returns a negative errno. ubdx_errmsg() then returns a sentence
+ * that says what was tried, why it failed, and often what to do.
  *
- * Threads: control and target functions may be called from any thread. A struct ubdx_server belongs
- * to whoever started it; ubdx_server_stop() may be called from any thread that isn't one of its
- * queues'.
+ * Threads: any thread may call control and target functions. The caller that started a struct
+ * ubdx_server owns it; any thread but those of its queues may call ubdx_server_stop().
  */
 #ifndef LIBUBDX_H
 #define LIBUBDX_H
@@ -40,13 +39,13 @@ const char *ubdx_lib_version(void);
 /**
  * ubdx_errmsg() - the sentence for the last failure in the calling thread.
  *
- * Return: text without a newline, owned by the library, good until the thread's next failing call;
- * never NULL.
+ * Return: text without a newline, never NULL. The library owns it; it is valid until the thread's
+ * next failing call.
  */
 const char *ubdx_errmsg(void);
 
 /**
- * ubdx_fail() - set what ubdx_errmsg() returns; for targets that are not the library's.
+ * ubdx_fail() - set the text that ubdx_errmsg() returns; for targets outside the library.
  * @err: negative errno.
  * @fmt: as for printf(3); %m is the text of @err.
  *
@@ -55,12 +54,12 @@ const char *ubdx_errmsg(void);
 int ubdx_fail(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
- * typedef ubdx_log_fn - takes messages about a running server.
- * @arg:	the caller's.
+ * typedef ubdx_log_fn - receives messages about a running server.
+ * @arg:	the caller's argument.
  * @priority:	as for syslog(3): LOG_ERR, LOG_WARNING, LOG_INFO.
  * @text:	one line without a newline; valid during the call.
  *
- * Called from any thread of the server.
+ * Any thread of the server may call it.
  */
 typedef void (*ubdx_log_fn)(void *arg, int priority, const char *text);
 
@@ -94,20 +93,20 @@ const char *ubdx_recovery_name(unsigned int recovery);
 /* ---- control ---- */
 
 /**
- * ubdx_ctl_open() - open the control node; where its mode only lets the caller look, for that.
+ * ubdx_ctl_open() - open the control node, read-only if the caller may not write it.
  *
  * Return: a descriptor that the caller closes, or a negative errno.
  */
 int ubdx_ctl_open(void);
 
 /*
- * The functions below are the ioctls of the UAPI header, where arguments and errors are described. @ctl is
- * ubdx_ctl_open()'s and stays the caller's. A call that a signal interrupts is made again. Each returns 0 or
- * the ioctl's negative errno, with ubdx_errmsg() saying it in words.
+ * The functions below are the ioctls of the UAPI header, which describes their arguments and errors.
+ * @ctl comes from ubdx_ctl_open(); the caller keeps it. A call that a signal interrupts is repeated.
+ * Each returns 0 or the ioctl's negative errno, which ubdx_errmsg() explains.
  */
 
 /**
- * ubdx_ctl_features() - what the driver can do.
+ * ubdx_ctl_features() - the features and limits of the driver.
  */
 int ubdx_ctl_features(int ctl, struct ubdx_features *features);
 
@@ -124,7 +123,8 @@ int ubdx_ctl_add(int ctl, struct ubdx_add *add);
 int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes);
 
 /**
- * ubdx_ctl_quiesce() - UBDX_IOC_QUIESCE: have the device's server finish, and let it go.
+ * ubdx_ctl_quiesce() - UBDX_IOC_QUIESCE: detach the device's server once it has answered its
+ * requests.
  */
 int ubdx_ctl_quiesce(int ctl, int id);
 
@@ -248,15 +248,14 @@ struct ubdx_target {
 	(1U << 3) /* not to be served, only to see whether it could: takes no hold of the file */
 
 /**
- * struct ubdx_target_config - what the administrator wants of a target.
+ * struct ubdx_target_config - what the administrator asks of a target.
  * @size:	sizeof(struct ubdx_target_config), so that the struct can grow.
- * @path:	what it stands on, or NULL; borrowed during open.
+ * @path:	the file or device behind it, or NULL; borrowed during open.
  * @bytes:	capacity; 0: that of @path.
  * @flags:	UBDX_TARGET_*.
- * @write_cache: 1: tell the block layer of a volatile cache, so that it sends FLUSHes; 0: there is
- *		none, and each write must be stable before it ends; -1: what is right for the
- *		target.
- * @fua:	1: take FUA writes; 0: have the block layer flush after them; -1: what is right.
+ * @write_cache: 1: advertise a volatile write cache, so that the block layer sends FLUSHes; 0:
+ *		advertise none: each write is stable before it ends; -1: the target's default.
+ * @fua:	1: advertise FUA; 0: the block layer sends write + flush; -1: the target's default.
  * @wait_ms:	how long to wait for another server to let go of the file.
  */
 struct ubdx_target_config {
@@ -270,7 +269,7 @@ struct ubdx_target_config {
 };
 
 /**
- * ubdx_target_config_init() - a config that asks for nothing in particular.
+ * ubdx_target_config_init() - a config with all defaults.
  */
 static inline void ubdx_target_config_init(struct ubdx_target_config *config)
 {
@@ -283,8 +282,8 @@ static inline void ubdx_target_config_init(struct ubdx_target_config *config)
 /**
  * struct ubdx_target_ops - a kind of target.
  *
- * A target turns a request's metadata into steps and never touches its payload; how the payload
- * moves is none of its business.
+ * A target turns a request's metadata into steps. It never touches the payload, and does not depend
+ * on the transfer mode.
  */
 struct ubdx_target_ops {
 	const char *name;
@@ -294,11 +293,11 @@ struct ubdx_target_ops {
 	/**
 	 * @open: acquire what the target needs, set @target->priv and files.
 	 *
-	 * @params comes with what the caller asked for, zero where it has no wish; the target fills
-	 * in dev_sectors, attrs and the limits that it knows better than the driver's defaults, and
-	 * refuses what it can't do.
+	 * @params has the caller's wishes, zero where there is none. The target fills in
+	 * dev_sectors, attrs and the limits for which the driver's defaults are wrong. It refuses
+	 * wishes that it can't fulfil.
 	 *
-	 * Return: 0, or the result of ubdx_fail(); nothing may be left acquired then.
+	 * Return: 0, or the result of ubdx_fail() with nothing acquired.
 	 */
 	int (*open)(struct ubdx_target *target, const struct ubdx_target_config *config,
 		    struct ubdx_params *params);
@@ -336,16 +335,17 @@ const struct ubdx_target_ops *ubdx_target_get(unsigned int index);
 
 /**
  * ubdx_target_open() - open a target.
- * @ops:	which; must outlive the target.
- * @config:	what is wanted of it.
- * @params:	in: what is wanted of the device, zero for no wish; out: what to add it with.
- * @target:	out: to be closed with ubdx_target_close(), after the server.
+ * @ops:	kind of target; must outlive the target.
+ * @config:	what the administrator asks of it.
+ * @params:	in: the caller's wishes for the device, zero where there is none; out: the parameters
+ *		to add the device with.
+ * @target:	out: the target. Close it with ubdx_target_close(), after the server.
  */
 int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target_config *config,
 		     struct ubdx_params *params, struct ubdx_target **target);
 
 /**
- * ubdx_target_close() - close a target that no server uses any more. NULL is fine.
+ * ubdx_target_close() - close a target that no server uses any more; NULL is allowed.
  */
 void ubdx_target_close(struct ubdx_target *target);
 
@@ -403,7 +403,7 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
 
 /**
  * ubdx_process_prepare() - make the calling process fit to serve block devices.
- * @log:	takes a warning for each thing that was refused; NULL: stderr.
+ * @log:	receives a warning for each step that the kernel refused; NULL: stderr.
  * @arg:	for @log.
  *
  * A server is in the path of memory reclaim: its allocations must not wait for I/O to its own
@@ -460,8 +460,8 @@ int ubdx_server_id(const struct ubdx_server *server);
 const struct ubdx_params *ubdx_server_params(const struct ubdx_server *server);
 
 /**
- * ubdx_server_fd() - a descriptor that becomes readable for poll(2) when the device is gone, by
- * whoever's doing, and all its queues have left. Owned by the server.
+ * ubdx_server_fd() - a descriptor that poll(2) reports readable when the device is gone, for whatever
+ * reason, and all its queues have left. The server owns it.
  */
 int ubdx_server_fd(const struct ubdx_server *server);
 
@@ -477,7 +477,7 @@ int ubdx_server_fd(const struct ubdx_server *server);
 int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 
 /**
- * ubdx_server_free() - wait for the queues to leave and release everything. NULL is fine.
+ * ubdx_server_free() - wait for the queues to leave, and free the server; NULL is allowed.
  *
  * A device that is still being served is deleted, with force. One that the driver has declared dead
  * stays, for the administrator to see.

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * control.c - the ioctls on the control node, and the names of what they report.
- *
- * No state: the caller owns the descriptor, the driver everything else.
+ * control.c - the ioctls on the control node, and the names of what they report. There is no state:
+ * the caller owns the descriptor.
  */
 #include <errno.h>
 #include <fcntl.h>
