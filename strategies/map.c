@@ -4,8 +4,8 @@
  * channel, and is used in place. The driver maps its pages when the server first touches them, or a
  * system call of the server.
  *
- * Direct I/O from a window fails with EFAULT. After the first such failure of a file, the payload of
- * that file's steps takes the path of mode `user`.
+ * Direct I/O from a window fails with EFAULT. After the first such failure of a file, the payload
+ * of that file's steps takes the path of mode `user`.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -108,14 +108,14 @@ static cold void ubdx_pipe_drain(struct ubdx_queue *q, char *buf, size_t bytes)
 
 	while (read(p->out, buf, bytes) > 0)
 		;
-	/* The pages of a request that is gone can't even be read. The next request opens a new pipe. */
+	/* Pages of a request that is gone can't be read. The next request opens a new pipe. */
 	if (errno != EAGAIN)
 		ubdx_pipe_close(p);
 }
 
 /*
- * Move payload from one file to the other; the pipe is open. Moves less than @length if less is to be
- * had, and fails only if it could move nothing.
+ * Move payload from one file to the other; the pipe is open. Moves less than @length if less is to
+ * be had, and fails only if it could move nothing.
  */
 static int64_t ubdx_pipe_pass(struct ubdx_io *io, int from, off_t from_pos, int to, off_t to_pos,
 			      size_t length)
@@ -161,7 +161,7 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 	io->path = UBDX_PATH_USER;
 	if (step->kind == UBDX_STEP_MEM || unlikely(!ubdx_pipe_ready(io->q)))
 		return ubdx_user_move(io);
-	/* The server looks at this much of a READ, so it must be in memory. In blocks, for direct I/O. */
+	/* What the server looks at of a READ must be in memory. In blocks, for direct I/O. */
 	if (unlikely(!write && io->done < io->touch)) {
 		uint64_t length = ubdx_round_up(io->touch - io->done, UBDX_SPLICE_BLOCK);
 

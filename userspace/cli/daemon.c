@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * daemon.c - move a server to the background. The command forks before it opens the driver, because
- * a device belongs to the address space that opened its channel. Until the device is live, the server
- * writes to the terminal and the command waits for its report; then the server releases both.
+ * a device belongs to the address space that opened its channel. Until the device is live, the
+ * server writes to the terminal and the command waits for its report; then the server releases
+ * both.
  */
 #include <errno.h>
 #include <fcntl.h>

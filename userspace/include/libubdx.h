@@ -100,7 +100,8 @@ const char *ubdx_recovery_name(unsigned int recovery);
 int ubdx_ctl_open(void);
 
 /*
- * The functions below are the ioctls of the UAPI header, which describes their arguments and errors.
+ * The functions below are the ioctls of the UAPI header, which describes their arguments and
+ * errors.
  * @ctl comes from ubdx_ctl_open(); the caller keeps it. A call that a signal interrupts is repeated.
  * Each returns 0 or the ioctl's negative errno, which ubdx_errmsg() explains.
  */
@@ -161,7 +162,8 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
 
 /*
  * What to do next for a request. The library checks each step against the request. A step that does
- * not fit is an error of the target: the library logs it, and the request fails with EIO. These fit:
+ * not fit is an error of the target: the library logs it, and the request fails with EIO. These
+ * fit:
  *
  *	READ		FILE, MEM; DONE with NO_DATA
  *	WRITE		FILE, also with DSYNC; MEM; DONE with NO_DATA
@@ -173,9 +175,9 @@ enum ubdx_step_kind {
 	/*
 	 * The request has succeeded, nothing is left to do. A target that says so for a READ or
 	 * WRITE has not moved the rest of its payload: that is an error without UBDX_STEP_NO_DATA.
-	 * The library does not fill the rest of a READ with zeroes, because that would cost a target
-	 * such as null more than the rest of the request. A target whose device reads as zeroes
-	 * somewhere has a MEM step with zeroes of its own.
+	 * The library does not fill the rest of a READ with zeroes, because that would cost a
+	 * target such as null more than the rest of the request. A target whose device reads as
+	 * zeroes somewhere has a MEM step with zeroes of its own.
 	 */
 	UBDX_STEP_DONE,
 	/* (file, offset, length) is where a WRITE's payload goes, or a READ's comes from. */
@@ -186,7 +188,7 @@ enum ubdx_step_kind {
 	UBDX_STEP_SYNC,
 	/* Deallocate (file, offset, length). What reads return afterwards is up to the file. */
 	UBDX_STEP_PUNCH,
-	/* Make (file, offset, length) read as zeroes; with UBDX_STEP_UNMAP by deallocating it, too. */
+	/* Make (file, offset, length) read as zeroes; with UNMAP it may be deallocated. */
 	UBDX_STEP_ZERO,
 	UBDX_NR_STEPS,
 };
@@ -196,9 +198,9 @@ enum ubdx_step_kind {
 #define UBDX_STEP_UNMAP (1U << 1) /* ZERO: may deallocate */
 #define UBDX_STEP_BLOCK (1U << 2) /* PUNCH: the file is a block device */
 /*
- * DONE: the rest of the payload is not moved. A WRITE's is forgotten, a READ returns whatever is in its
- * pages: in mode copy an earlier payload of the same server, in the other modes what the pages held
- * before. This is for targets whose data nobody wants; it is ignored if there is no payload.
+ * DONE: the rest of the payload is not moved. A WRITE's is forgotten, a READ returns whatever is in
+ * its pages: in mode copy an earlier payload of the same server, in the other modes what the pages
+ * held before. This is for targets whose data nobody wants; it is ignored if there is no payload.
  */
 #define UBDX_STEP_NO_DATA (1U << 3)
 
@@ -209,8 +211,8 @@ enum ubdx_step_kind {
  * @file:	FILE, SYNC, PUNCH, ZERO: index into struct ubdx_target.files, below its nr_files.
  * @reserved:	zero.
  * @offset:	FILE, PUNCH, ZERO: bytes from the start of the file.
- * @length:	FILE, MEM, PUNCH, ZERO: bytes, not 0. What exceeds the rest of the request is cut off, so
- *		a target may return all of an extent.
+ * @length:	FILE, MEM, PUNCH, ZERO: bytes, not 0. What exceeds the rest of the request is cut
+ *		off, so a target may return all of an extent.
  * @addr:	MEM: address, not NULL.
  */
 struct ubdx_step {
@@ -337,8 +339,8 @@ const struct ubdx_target_ops *ubdx_target_get(unsigned int index);
  * ubdx_target_open() - open a target.
  * @ops:	kind of target; must outlive the target.
  * @config:	what the administrator asks of it.
- * @params:	in: the caller's wishes for the device, zero where there is none; out: the parameters
- *		to add the device with.
+ * @params:	in: the caller's wishes for the device, zero where there is none; out: the
+ *		parameters to add the device with.
  * @target:	out: the target. Close it with ubdx_target_close(), after the server.
  */
 int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target_config *config,

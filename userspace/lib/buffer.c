@@ -44,7 +44,7 @@ int ubdx_bufs_init(struct ubdx_queue *q, size_t prefault)
 	q->bufs = bufs;
 	/* A child must not cause copies of pages that the kernel has pinned. */
 	madvise(q->bufs, ubdx_bufs_bytes(q), MADV_DONTFORK);
-	/* A huge page would make the starts of all the buffers that it spans resident as a whole. */
+	/* A huge page would make all the buffers that it spans resident as a whole. */
 	if (prefault < q->max_io_bytes)
 		madvise(q->bufs, ubdx_bufs_bytes(q), MADV_NOHUGEPAGE);
 
@@ -70,8 +70,8 @@ void ubdx_bufs_exit(struct ubdx_queue *q)
 
 /*
  * Register the first @bytes of the tag's buffer with the ring, so that I/O need not pin its pages
- * each time. This also makes them resident, so it is done when a request first needs them. I/O works
- * without it, at a higher cost.
+ * each time. This also makes them resident, so it is done when a request first needs them. I/O
+ * works without it, at a higher cost.
  */
 static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 {

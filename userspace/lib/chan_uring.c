@@ -106,8 +106,8 @@ void ubdx_chan_flush(struct ubdx_queue *q)
 }
 
 /*
- * How long after its stamp the descriptor is read. Requests that are found together count as read at
- * the same time. Never 0, which means "not measured".
+ * How long after its stamp the descriptor is read. Requests that are found together count as read
+ * at the same time. Never 0, which means "not measured".
  */
 static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *desc)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * lib.h - what all files of the library share, its targets and strategies included, and its users do
- * not see.
+ * lib.h - what all files of the library share, its targets and strategies included, and its users
+ * do not see.
  */
 #ifndef UBDX_LIB_H
 #define UBDX_LIB_H

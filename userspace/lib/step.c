@@ -4,8 +4,8 @@
  * the request, and takes it. Steps that move payload are the strategy's; the others are done here.
  *
  * ubdx_io_begin() starts a request, ubdx_io_resume() continues it after an SQE. Both return the
- * request's result, or UBDX_ASYNC while an SQE is under way; queue.c commits the result. They run in
- * the queue's thread.
+ * request's result, or UBDX_ASYNC while an SQE is under way; queue.c commits the result. They run
+ * in the queue's thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -297,8 +297,8 @@ static int32_t ubdx_io_served(const struct ubdx_io *io)
 }
 
 /*
- * The target has no data for a READ. If the server is to look at its payload all the same (touch.c),
- * that much of it becomes zeroes, by a step of its own: then true.
+ * The target has no data for a READ. If the server is to look at its payload all the same
+ * (touch.c), that much of it becomes zeroes, by a step of its own: then true.
  */
 static bool ubdx_touch_nothing(struct ubdx_io *io)
 {

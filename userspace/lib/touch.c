@@ -4,8 +4,8 @@
  * This shows in each mode what it costs a server to look at a header or at the whole payload.
  *
  * A request's sum is the sum of its 64-bit words, so it can be computed in parts, times a number
- * that depends on the request's sector. A queue's sum is the sum over its requests, in any order. So
- * the same requests with the same content give the same sum in every mode.
+ * that depends on the request's sector. A queue's sum is the sum over its requests, in any order.
+ * So the same requests with the same content give the same sum in every mode.
  */
 #include <endian.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 /*
  * steps.c - a request goes through its target's steps to the right result: extents, short
  * transfers, errors, zeroing by any method, and steps that do not fit the request. The channel is
- * replaced by one that brings a single request and takes its answer; queue, ring, strategy and files
- * are real.
+ * replaced by one that brings a single request and takes its answer; queue, ring, strategy and
+ * files are real.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -390,7 +390,7 @@ static bool fits(uint8_t op, uint32_t kind, uint32_t flags)
 	return kind != UBDX_STEP_DONE || op > UBDX_OP_WRITE || flags & UBDX_STEP_NO_DATA;
 }
 
-/* The step that was set up is refused: EIO, a message that has @text in it, and the file is left alone. */
+/* The step in @lie is refused: EIO, a message that has @text in it, and the file is unchanged. */
 static bool refuses(struct ubdx_queue *q, uint8_t op, uint32_t desc_flags, const char *text)
 {
 	static char now[MAX_IO];
