@@ -27,7 +27,7 @@ cp -r /src/{Makefile,LICENSES,driver,ebpf,userspace,strategies} /tmp/tree
 cd /tmp/tree
 ok "without a build, make install says what to do" refuses install "make all" DESTDIR=$dest
 ok "   and so does make dkms" refuses dkms "make tools" DKMS_SOURCES=/tmp/sources
-by_itself() { ! make -C userspace install O=/tmp/none DESTDIR=$dest >/tmp/out 2>&1 && grep -q "is missing; build it first" /tmp/out; }
+by_itself() { ! make -C userspace install O=/tmp/none DESTDIR="$dest" >/tmp/out 2>&1 && grep -q "is missing; build it first" /tmp/out; }
 ok "   and so does the library's own" by_itself
 ok "   and they leave nothing behind" test ! -e /tmp/none -a ! -e $dest -a ! -e /tmp/sources
 ok "make all" made all
@@ -37,7 +37,7 @@ is "$(grep -c -e -Wall /tmp/out | grep -vx 0 >/dev/null && echo some) $(grep -c 
 tree >/tmp/before
 ok "make install" made install DESTDIR=$dest
 tree | cmp -s /tmp/before - && status=same || status=changed
-is $status same "   builds nothing, and leaves the tree as it was"
+is "$status" same "   builds nothing, and leaves the tree as it was"
 # the kernel's build may compress it
 module=$(echo $dest/lib/modules/"$abi"/updates/ubdx.ko*)
 ok "the module is where modules of that kernel are" test -s "$module"

@@ -132,7 +132,7 @@ most_in_flight() {
 		read -rt 0.01 <> <(:) || true
 	done
 	wait $pid
-	echo $most
+	echo "$most"
 }
 
 # reaches NUMBER: sooner or later it is as many, however slow the machine.
