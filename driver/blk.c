@@ -1,19 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * blk.c - the block device in front: requests come in by queue_rq(s), and time out. end.c ends them.
+ * blk.c - the block device in front: requests come in by queue_rq(s). end.c ends them.
  */
 #include <linux/blkdev.h>
 
 #include "chan.h"
 #include "stage.h"
 #include "xfer.h"
-
-/*
- * blk-mq looks at requests that are under way this often (io_timeout in sysfs), so that a request
- * at a task that has exited doesn't wait for the whole of the device's I/O timeout, which is
- * counted here.
- */
-#define UBDX_TIMEOUT_TICK HZ
 
 /* enum ubdx_op of a request's operation, plus one; 0: not served. */
 static const u8 ubdx_ops[REQ_OP_LAST] = {
@@ -41,7 +34,7 @@ static __always_inline bool ubdx_sq_alive(struct ubdx_server_queue *sq)
 {
 	if (unlikely(!sq || READ_ONCE(sq->dead)))
 		return false;
-	if (unlikely(READ_ONCE(sq->task->flags) & PF_EXITING)) {
+	if (unlikely(ubdx_task_exits(sq->task))) {
 		ubdx_server_fail(sq->srv);
 		return false;
 	}
@@ -129,45 +122,6 @@ static void ubdx_queue_rqs(struct rq_list *list)
 	}
 }
 
-/*
- * A request is out for long. If nobody will ever answer it, or it is out for too long, the server
- * has failed, and the abort ends this request like all others; until then it stays where it is. What
- * the server's tasks have claimed, or are users of, they let go of soon. Where that is still so a
- * while after the abort, as when memory is so short that they get none for a page table, only killing
- * them helps.
- */
-static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
-{
-	struct ubdx_queue *q = rq->mq_hctx->driver_data;
-	struct ubdx_server_queue *sq;
-	int tag = READ_ONCE(rq->tag);
-	enum ubdx_slot_state state;
-	unsigned long served;
-	u32 age;
-
-	rcu_read_lock();
-	sq = smp_load_acquire(&q->sq); /* and when it came, see ubdx_set_sq() */
-	/* tag < 0: being requeued with an elevator, not at the server */
-	if (!sq || tag < 0)
-		goto unlock;
-
-	/* Its server is another one, gone, which for some reason can't let go of it. */
-	age = ubdx_slot_age(&q->slots[tag]);
-	served = jiffies - sq->started;
-	if (age > served)
-		goto unlock;
-	state = ubdx_slot_state(&q->slots[tag]);
-	if (READ_ONCE(sq->dead) && age > UBDX_TIMEOUT_TICK &&
-	    ubdx_late(q, age - UBDX_TIMEOUT_TICK) &&
-	    (state == UBDX_SLOT_CLAIMED || state == UBDX_SLOT_ENDING))
-		ubdx_server_kill(sq->srv);
-	if (ubdx_late(q, age) || READ_ONCE(sq->task->flags) & PF_EXITING)
-		ubdx_server_fail(sq->srv);
-unlock:
-	rcu_read_unlock();
-	return BLK_EH_RESET_TIMER;
-}
-
 static int ubdx_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int index)
 {
 	struct ubdx_dev *dev = data;
@@ -176,6 +130,15 @@ static int ubdx_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int i
 	q->ops = dev->params.attrs & UBDX_ATTR_READ_ONLY ? ubdx_ops_read_only : ubdx_ops;
 	hctx->driver_data = q;
 	return 0;
+}
+
+/*
+ * A request's timer has expired, after queue/io_timeout. The tick (tick.c), which knows that limit,
+ * too, judges the server; the timer just starts again.
+ */
+static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
+{
+	return BLK_EH_RESET_TIMER;
 }
 
 static const struct blk_mq_ops ubdx_mq_ops = {
@@ -193,7 +156,7 @@ int ubdx_tag_set_init(struct ubdx_dev *dev)
 	set->nr_hw_queues = dev->params.nr_queues;
 	set->queue_depth = dev->params.depth;
 	set->numa_node = dev->params.numa_node;
-	set->timeout = UBDX_TIMEOUT_TICK;
+	set->timeout = msecs_to_jiffies(dev->params.timeout_ms);
 	/*
 	 * With an elevator there is no queue_rqs. Who wants one can still set it. And a CPU that goes
 	 * offline must not wait, with the hotplug lock held, for requests that only a process can end:

@@ -181,7 +181,7 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 	/* in the order in which they came */
 	if (list && list->next)
 		list = llist_reverse_order(list);
-	if (unlikely(cancel || current != sq->task || (current->flags & PF_EXITING) ||
+	if (unlikely(cancel || current != sq->task || ubdx_task_exits(current) ||
 		     fatal_signal_pending(current))) {
 		ubdx_server_fail(sq->srv);
 		llist_for_each_entry_safe(t, next, list, pending)

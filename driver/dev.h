@@ -47,6 +47,7 @@
 #include <linux/llist.h>
 #include <linux/mmu_notifier.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -168,6 +169,7 @@ struct ubdx_server_queue {
 	struct llist_head pending ____cacheline_aligned_in_smp;
 	/* committed, to be ended together; see ubdx_join_batch() */
 	struct io_comp_batch batch ____cacheline_aligned_in_smp;
+	u32 batch_start; /* of its first request, as slot->start */
 	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
 	/* trace records of the requests in the batch; owned like the batch */
 	unsigned int nr_done;
@@ -209,6 +211,8 @@ struct ubdx_dev {
 	bool recovers; /* without a server requests wait; cleared by STOP. READ_ONCE */
 	bool quiesced; /* by us; dev->lock */
 	struct work_struct scan_work;
+	struct delayed_work tick; /* while LIVE, see tick.c */
+	struct request_queue *queue; /* the disk's; set before the first request, never cleared */
 	struct blk_mq_tag_set tag_set;
 	struct ubdx_params params;
 
@@ -221,12 +225,6 @@ struct ubdx_dev {
 	struct ubdx_queue **queues;
 	struct ubdx_counts __percpu *counts;
 };
-
-/* Has the request been out for longer than the server may keep it? */
-static inline bool ubdx_late(const struct ubdx_queue *q, u32 age)
-{
-	return age >= msecs_to_jiffies(q->dev->params.timeout_ms);
-}
 
 /**
  * ubdx_slot_pass - pass a request on, unless its server is dead.
@@ -298,6 +296,24 @@ void ubdx_server_fail(struct ubdx_server *srv);
 void ubdx_server_kill(struct ubdx_server *srv);
 void ubdx_server_put(struct ubdx_server *srv);
 void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info);
+
+/* ---- tick.c: is the server alive, and in time? ---- */
+
+/*
+ * Is the task in do_exit()? It never serves again. PF_POSTCOREDUMP is set first thing there;
+ * PF_EXITING comes later, after a wait for the task's I/O.
+ */
+static inline bool ubdx_task_exits(const struct task_struct *task)
+{
+	return READ_ONCE(task->flags) & PF_POSTCOREDUMP;
+}
+
+bool ubdx_is_late(const struct ubdx_queue *q, const struct ubdx_slot *slot);
+void ubdx_tick_init_dev(struct ubdx_dev *dev);
+void ubdx_tick_start(struct ubdx_dev *dev);
+void ubdx_tick_stop(struct ubdx_dev *dev);
+int ubdx_tick_init(void);
+void ubdx_tick_exit(void);
 
 /* ---- blk.c: the block device ---- */
 

@@ -310,6 +310,7 @@ static struct ubdx_dev *ubdx_dev_alloc(int id, const struct ubdx_add *add)
 	mutex_init(&dev->lock);
 	spin_lock_init(&dev->state_lock);
 	ubdx_scan_init_dev(dev);
+	ubdx_tick_init_dev(dev);
 	dev->id = id;
 	dev->chan = &ubdx_chan_uring;
 	dev->params = add->params;
@@ -400,7 +401,6 @@ void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		if (srv)
 			srv->queues[i]->started = jiffies;
-		/* with what is above: the timeout handler looks at both */
 		smp_store_release(&dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
 	}
 }
@@ -438,12 +438,15 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
 	get_device(&dev->device); /* the disk's; a disk that isn't added doesn't drop it */
+	dev->queue = disk->queue;
 	ubdx_set_sq(dev, dev->srv);
+	ubdx_tick_start(dev);
 	/* before anybody can see it and send requests */
 	WRITE_ONCE(dev->recovers, ubdx_dev_may_recover(dev));
 	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
 	if (ret) {
 		WRITE_ONCE(dev->recovers, false);
+		ubdx_tick_stop(dev);
 		ubdx_set_sq(dev, NULL);
 		put_disk(disk);
 		ubdx_dev_put(dev);
@@ -509,8 +512,10 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state)
 	}
 	if (srv)
 		ubdx_server_abort(srv);
-	if (disk)
+	if (disk) {
+		ubdx_tick_stop(dev);
 		ubdx_set_sq(dev, NULL);
+	}
 	ubdx_set_state(dev, state, NULL, NULL);
 	if (disk)
 		put_disk(disk);
@@ -685,9 +690,12 @@ int __init ubdx_dev_init(void)
 	ret = ubdx_scan_init();
 	if (ret)
 		goto destroy_wq;
-	ret = class_register(&ubdx_chan_class);
+	ret = ubdx_tick_init();
 	if (ret)
 		goto exit_scan;
+	ret = class_register(&ubdx_chan_class);
+	if (ret)
+		goto exit_tick;
 	ret = alloc_chrdev_region(&ubdx_chan_devt, 0, UBDX_MINORS, "ubdx-chan");
 	if (ret)
 		goto unregister_class;
@@ -695,6 +703,8 @@ int __init ubdx_dev_init(void)
 
 unregister_class:
 	class_unregister(&ubdx_chan_class);
+exit_tick:
+	ubdx_tick_exit();
 exit_scan:
 	ubdx_scan_exit();
 destroy_wq:
@@ -713,6 +723,7 @@ void ubdx_dev_exit(void)
 	}
 	flush_workqueue(ubdx_wq);
 	wait_var_event(&ubdx_nr_unreleased, !atomic_read(&ubdx_nr_unreleased));
+	ubdx_tick_exit();
 	ubdx_scan_exit();
 	destroy_workqueue(ubdx_wq);
 	unregister_chrdev_region(ubdx_chan_devt, UBDX_MINORS);

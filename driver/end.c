@@ -45,6 +45,9 @@ static __always_inline bool ubdx_join_batch(struct ubdx_server_queue *sq, struct
 		return false;
 	if (done && sq->nr_done == ARRAY_SIZE(sq->done))
 		return false;
+	/* the tick reads it if the list isn't empty */
+	if (rq_list_empty(&sq->batch.req_list))
+		WRITE_ONCE(sq->batch_start, sq->q->slots[rq->tag].start);
 	if (!blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch))
 		return false;
 	if (done)
@@ -194,7 +197,7 @@ void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_resul
  */
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered)
 {
-	bool late = ubdx_late(q, ubdx_slot_age(slot));
+	bool late = ubdx_is_late(q, slot);
 
 	if (READ_ONCE(q->dev->recovers) &&
 	    (!delivered || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)) {

@@ -9,7 +9,7 @@
  * quiesce the queue, under dev->lock, just ends the trying. STOP clears it first: from then on
  * requests without a server fail, so that del_gendisk() comes to its end.
  *
- * q->sq is changed with no queue_rq under way. Who looks at it otherwise (the timeout handler, sysfs)
+ * q->sq is changed with no queue_rq under way, and without a tick. Whoever reads it otherwise (sysfs)
  * is in an RCU read-side critical section, and the ubdx_server is put a grace period after q->sq was
  * cleared, or after del_gendisk() has seen to it that nobody looks.
  */
@@ -46,6 +46,7 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 	lockdep_assert_held(&dev->lock);
 
 	ubdx_hold_requests(dev);
+	ubdx_tick_stop(dev);
 	ubdx_set_sq(dev, NULL);
 	synchronize_rcu();
 	ubdx_set_state(dev, UBDX_S_QUIESCED, NULL, dev->disk);
@@ -69,6 +70,7 @@ int ubdx_dev_resume(struct ubdx_dev *dev)
 		return ret;
 	ubdx_set_sq(dev, dev->srv);
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, dev->disk);
+	ubdx_tick_start(dev);
 	ubdx_release_requests(dev);
 	ubdx_scan_start(dev);
 	return 0;

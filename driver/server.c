@@ -10,8 +10,8 @@
  *	  somebody who was passed the descriptor holds the file open;
  *	- the cancellation of a parked command: its ring is torn down;
  *	- the last close of the file;
- *	- a queue's task that is exiting, seen by queue_rq and by the timeout handler;
- *	- a request that is out for longer than the I/O timeout.
+ *	- a queue's task that exits, seen by queue_rq, or is being killed, seen by the tick;
+ *	- a request that is out for longer than the I/O timeout, seen by the tick.
  * Each of them calls ubdx_server_fail(), which only schedules ubdx_server_abort_work().
  */
 #include <linux/file.h>

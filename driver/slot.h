@@ -125,10 +125,11 @@ static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
 	return atomic64_read(&slot->word) & UBDX_SLOT_STATE;
 }
 
-/* IDLE to QUEUED. The caller has filled in the slot. */
+/* IDLE to QUEUED. The caller has filled in the slot. Release: the tick reads the state, then the start. */
 static inline void ubdx_slot_begin(struct ubdx_slot *slot)
 {
-	atomic64_set(&slot->word, ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
+	atomic64_set_release(&slot->word,
+			     ubdx_slot_word(ubdx_slot_seq(slot) + 1, UBDX_SLOT_QUEUED));
 }
 
 /**

@@ -28,9 +28,10 @@
  *
  * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
  * the I/O timeout, the driver ends every request with an error and takes the block
- * device away. The end of the process and of the ring are noticed at once; a task's exit when there
- * is a request to serve, within about two seconds; anything else by the timeout, also that the
- * server is stuck in a page fault of its buffer.
+ * device away. The driver notices the end of the process and of the ring at once; that a queue's
+ * task exits or is being killed, also where its storage holds it up in the kernel, within about two
+ * seconds; anything else by the timeout, also that the server is stuck in a page fault of its
+ * buffer. Time in which user space is frozen (suspend, hibernation) doesn't count.
  *
  * open(2) of the channel: -EACCES, -EINTR as above; -EBUSY the device has a server; -ENODEV it was stopped;
  * -ENOMEM. mmap(2): -EPERM not the server, or a protection that isn't allowed; -EINVAL an offset or a length that
@@ -368,8 +369,10 @@ enum ubdx_recovery {
  * @max_io_bytes:	the longest request; a multiple of 4096, UBDX_MIN_IO_BYTES …
  *		UBDX_MAX_IO_BYTES;
  *			0: the module's default.
- * @timeout_ms:		how long the server may keep a request, 1000 …; 0: 30 s. After that the
- *			server is taken for dead.
+ * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 …; 0: 30 s.
+ *			After that, give or take a second, the server is declared dead. The disk's
+ *			queue/io_timeout starts with it; a smaller number there shortens it, a
+ *			larger one doesn't prolong it.
  * @logical_block_size:	512, 1024, 2048 or 4096; 0: 512.
  * @physical_block_size: power of two, at least the logical one; 0: 4096.
  * @io_min:		preferred minimum I/O size in bytes; 0: the physical block.

@@ -1,3 +1,3 @@
 # test: death
-# file: driver/blk.c
-s/PF_EXITING/0/
+# file: driver/dev.h
+s/& PF_POSTCOREDUMP/\& 0/

@@ -1,3 +1,3 @@
 # test: death-matrix
-# file: driver/blk.c
-/enum blk_eh_timer_return ubdx_timeout/,/^}/s/ubdx_server_kill(.*/;/
+# file: driver/tick.c
+s/ubdx_server_kill(sq->srv);/;/
