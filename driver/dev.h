@@ -158,7 +158,7 @@ struct ubdx_server_queue {
 	struct task_struct *task; /* bound by ATTACH; holds a reference */
 	void *ctx; /* its io_uring, for comparison only */
 	struct io_uring_cmd *attached; /* parked as long as the ring lives; taken by xchg */
-	bool dead;
+	bool dead; /* the server has failed; the abort follows */
 	unsigned long started; /* jiffies; older requests are another's */
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
 	unsigned int desc_order;

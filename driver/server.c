@@ -12,7 +12,8 @@
  *	- the last close of the file;
  *	- a queue's task that exits, seen by queue_rq, or is being killed, seen by the tick;
  *	- a request that is out for longer than the I/O timeout, seen by the tick.
- * Each of them calls ubdx_server_fail(), which only schedules ubdx_server_abort_work().
+ * Each of them calls ubdx_server_fail(), which declares the server dead: from then on no request is
+ * published, and ubdx_server_abort_work(), which it schedules, ends those that are out.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -97,6 +98,18 @@ void ubdx_server_put(struct ubdx_server *srv)
 	kref_put(&srv->ref, ubdx_server_free);
 }
 
+/*
+ * From now on nothing is published, see ubdx_sq_alive(). An abort waits until nobody is left that
+ * has not seen it.
+ */
+static void ubdx_server_declare_dead(struct ubdx_server *srv)
+{
+	unsigned int i;
+
+	for (i = 0; i < srv->nr_queues; i++)
+		WRITE_ONCE(srv->queues[i]->dead, true);
+}
+
 /**
  * ubdx_server_abort - end every request that this server has, and every command it has parked.
  * @srv:	server.
@@ -112,8 +125,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	if (srv->aborted)
 		goto unlock;
 
-	for (i = 0; i < srv->nr_queues; i++)
-		WRITE_ONCE(srv->queues[i]->dead, true);
+	ubdx_server_declare_dead(srv);
 	/*
 	 * Wait, by RCU, for every queue_rq and every commit's end that may not have seen it. New
 	 * ones need not be kept out meanwhile, so the queues are not quiesced, which START could
@@ -185,6 +197,9 @@ static void ubdx_server_abort_work(struct work_struct *work)
 /* This server has failed or left. Any context; the caller makes sure that @srv exists. */
 void ubdx_server_fail(struct ubdx_server *srv)
 {
+	/* once: there may be thousands of queues, and callers come for each request */
+	if (!READ_ONCE(srv->queues[srv->nr_queues - 1]->dead))
+		ubdx_server_declare_dead(srv);
 	kref_get(&srv->ref);
 	if (!queue_work(ubdx_wq, &srv->abort_work))
 		ubdx_server_put(srv);

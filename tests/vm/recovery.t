@@ -41,6 +41,8 @@ done
 stop_load "reissue: no request fails, no byte is wrong"
 is "$(errors failed) $(errors aborted)" "0 0" "reissue: none was ended without an answer"
 ok "reissue: some were given to another server" test "$(errors reissued)" -gt 0
+# two jobs of 16 requests
+ok "reissue: each at most once a kill" test "$(errors reissued)" -le $((6 * 2 * 16))
 
 start_load
 for round in 1 2 3 4 5 6 7 8; do
