@@ -213,6 +213,7 @@ struct ubdx_dev {
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
 	struct request_queue *queue; /* the disk's; set before the first request, never cleared */
+	struct mm_struct *former; /* of a failed server, until it is known to be gone; mmgrab */
 	struct blk_mq_tag_set tag_set;
 	struct ubdx_params params;
 
@@ -276,6 +277,9 @@ void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_ser
 /* ---- recovery.c: from one server to the next ---- */
 
 void ubdx_dev_detach(struct ubdx_dev *dev);
+void ubdx_dev_oust(struct ubdx_dev *dev);
+bool ubdx_dev_has_former(struct ubdx_dev *dev);
+void ubdx_dev_forget_former(struct ubdx_dev *dev);
 int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
 void ubdx_dev_give_up(struct ubdx_dev *dev);

@@ -14,6 +14,7 @@
 #include <linux/delay.h>
 #include <linux/idr.h>
 #include <linux/nodemask.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/wait_bit.h>
 
@@ -266,6 +267,7 @@ static void ubdx_dev_release(struct device *device)
 	if (dev->tag_set.tags)
 		blk_mq_free_tag_set(&dev->tag_set);
 	ubdx_queues_free(dev);
+	ubdx_dev_forget_former(dev);
 	mutex_destroy(&dev->lock);
 	kfree(dev);
 	if (atomic_dec_and_test(&ubdx_nr_unreleased))
@@ -401,6 +403,7 @@ void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		if (srv)
 			srv->queues[i]->started = jiffies;
+		/* with what is above */
 		smp_store_release(&dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
 	}
 }
@@ -457,26 +460,34 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	return 0;
 }
 
-/**
- * ubdx_dev_start - a server takes up its work: the caller, who has fetched every tag.
- * @dev:	device.
- * @xfer_modes:	if QUIESCED: the modes it offers, or 0.
- */
-int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
+/* May the caller START? -ETIME: not yet, a former server isn't quite gone. */
+static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
+{
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->state == UBDX_S_LIVE)
+		return -EBUSY;
+	if (dev->state == UBDX_S_DEAD)
+		return -ENODEV;
+	/* dev->srv can change without dev->lock, but only from NULL */
+	ret = ubdx_server_ready(READ_ONCE(dev->srv));
+	if (ret)
+		return ret;
+	if (xfer_modes && dev->state != UBDX_S_QUIESCED)
+		return -EINVAL;
+	return ubdx_dev_has_former(dev) ? -ETIME : 0;
+}
+
+static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
 	u64 offered;
 	int ret;
 
 	mutex_lock(&dev->lock);
 	offered = dev->xfer_offered;
-	if (dev->state == UBDX_S_LIVE)
-		ret = -EBUSY;
-	else if (dev->state == UBDX_S_DEAD)
-		ret = -ENODEV;
-	else /* dev->srv can change without dev->lock, but only from NULL */
-		ret = ubdx_server_ready(READ_ONCE(dev->srv));
-	if (!ret && xfer_modes && dev->state != UBDX_S_QUIESCED)
-		ret = -EINVAL;
+	ret = ubdx_dev_may_start(dev, xfer_modes);
 	if (!ret)
 		ret = ubdx_xfer_offer(dev, xfer_modes, dev->srv->trusted);
 	if (!ret) {
@@ -487,6 +498,29 @@ int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
 	}
 	mutex_unlock(&dev->lock);
 	return ret;
+}
+
+/* How long START waits for a former server's end. */
+#define UBDX_FORMER_WAIT (10 * HZ)
+
+/**
+ * ubdx_dev_start - a server takes up its work: the caller, who has fetched every tag.
+ * @dev:	device.
+ * @xfer_modes:	if QUIESCED: the modes it offers, or 0.
+ */
+int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
+{
+	unsigned long end = jiffies + UBDX_FORMER_WAIT;
+	int ret;
+
+	for (;;) {
+		ret = ubdx_dev_try_start(dev, xfer_modes);
+		if (ret != -ETIME || time_after(jiffies, end))
+			return ret;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		msleep(20);
+	}
 }
 
 /*
@@ -664,7 +698,7 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 			 * to start has nothing to write.
 			 */
 			if (dev->queues[0]->sq == srv->queues[0])
-				ubdx_server_kill(srv);
+				ubdx_dev_oust(dev);
 			ubdx_dev_detach(dev);
 		} else {
 			if (dev->disk) {

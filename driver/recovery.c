@@ -15,6 +15,7 @@
  */
 #include <linux/blk-mq.h>
 #include <linux/delay.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include "xfer.h"
@@ -33,6 +34,46 @@ static void ubdx_release_requests(struct ubdx_dev *dev)
 		return;
 	dev->quiesced = false;
 	blk_mq_unquiesce_queue(dev->disk->queue);
+}
+
+/**
+ * ubdx_dev_oust - the device's server has failed, and must not write when another does.
+ * @dev:	device, which recovers. Has a server, which has served. dev->lock is held.
+ *
+ * It is killed, if it still lives, and no other START succeeds before its memory is gone.
+ */
+void ubdx_dev_oust(struct ubdx_dev *dev)
+{
+	lockdep_assert_held(&dev->lock);
+
+	ubdx_server_kill(dev->srv);
+	ubdx_dev_forget_former(dev);
+	mmgrab(dev->srv->mm);
+	dev->former = dev->srv->mm;
+}
+
+void ubdx_dev_forget_former(struct ubdx_dev *dev)
+{
+	if (dev->former)
+		mmdrop(dev->former);
+	dev->former = NULL;
+}
+
+/**
+ * ubdx_dev_has_former - may a server that was ousted still do something?
+ * @dev:	device. dev->lock is held.
+ *
+ * A task drops its memory, exit_mm(), after its last instruction in user space, and after its
+ * io_uring's workers have ended. What its other I/O may still write is the target's affair; see
+ * docs/design.md, "Late writes".
+ */
+bool ubdx_dev_has_former(struct ubdx_dev *dev)
+{
+	lockdep_assert_held(&dev->lock);
+
+	if (dev->former && !atomic_read(&dev->former->mm_users))
+		ubdx_dev_forget_former(dev);
+	return dev->former;
 }
 
 /**
@@ -131,7 +172,7 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 	if (READ_ONCE(dev->srv->queues[0]->dead)) {
 		/* unless it was a forced STOP, it must not write when another serves */
 		if (READ_ONCE(dev->recovers))
-			ubdx_server_kill(dev->srv);
+			ubdx_dev_oust(dev);
 		ret = -ENXIO;
 	}
 	ubdx_server_abort(dev->srv);

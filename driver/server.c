@@ -147,40 +147,41 @@ unlock:
 	mutex_unlock(&srv->abort_lock);
 }
 
-/*
- * Kill that task's process, of which any thread may be left, unless it has executed another program since:
- * then it is not the server any more.
- */
-static void ubdx_process_kill(const struct ubdx_server *srv, struct task_struct *task)
+/* All threads of a process have one mm, but those that have let go of it already. */
+static bool ubdx_process_has_mm(struct task_struct *process, const struct mm_struct *mm)
 {
 	struct task_struct *thread;
+	struct mm_struct *its;
 
-	for_each_thread(task, thread) {
-		if (READ_ONCE(thread->mm) == srv->mm) {
-			kill_pid(task_tgid(task), SIGKILL, 1);
-			break;
-		}
+	for_each_thread(process, thread) {
+		its = READ_ONCE(thread->mm);
+		if (its)
+			return its == mm;
 	}
+	return false;
 }
 
 /**
  * ubdx_server_kill - what still lives of a server must not go on.
- * @srv:	server; its queues' tasks may belong to another process than the one that opened the
- *		channel, with which that shares its memory.
+ * @srv:	server.
+ *
+ * Kills every process that has the server's memory: the one that opened the channel, those that its
+ * queues' tasks belong to, and any other that was cloned with CLONE_VM, since each may write to the
+ * server's storage. A process that has executed another program is not the server any more. A
+ * process that exits, or dumps core, is left to that: it doesn't return to user space. A clone()
+ * under way fails, or its child is found: its parent gets the signal before the list's end is
+ * reached.
  */
 void ubdx_server_kill(struct ubdx_server *srv)
 {
-	struct task_struct *task;
-	unsigned int i;
+	struct task_struct *process;
 
 	rcu_read_lock();
-	task = pid_task(srv->tgid, PIDTYPE_TGID);
-	if (task)
-		ubdx_process_kill(srv, task);
-	for (i = 0; i < srv->nr_queues; i++) {
-		task = READ_ONCE(srv->queues[i]->task);
-		if (task)
-			ubdx_process_kill(srv, task);
+	for_each_process(process) {
+		if (process->flags & PF_KTHREAD || !ubdx_process_has_mm(process, srv->mm) ||
+		    READ_ONCE(process->signal->flags) & SIGNAL_GROUP_EXIT)
+			continue;
+		kill_pid(task_tgid(process), SIGKILL, 1);
 	}
 	rcu_read_unlock();
 }

@@ -344,8 +344,9 @@ struct ubdx_commit {
  * What becomes of the device when its server is gone, in whatever way. Unless it is UBDX_RECOVERY_FAIL
  * the device is QUIESCED then: new requests wait, with no limit, until another server has opened the
  * channel, fetched every tag and called START, or until the device is stopped by force. A server whose
- * process still lives (too late with an answer, ring closed, queue's thread gone) is killed, lest it
- * write to its storage when another does.
+ * process still lives (too late with an answer, ring closed, queue's thread gone) is killed, with
+ * every process that shares its memory, lest it write to its storage when another does. START of the
+ * next one waits until that memory is gone.
  *
  * UBDX_RECOVERY_FAIL: the block device goes; requests fail with EIO.
  * UBDX_RECOVERY_QUEUE: requests that the server has seen and not answered fail with EIO, since nobody
@@ -550,7 +551,9 @@ struct ubdx_set {
  * START: from the server, with every tag of every queue fetched.
  * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM not the
  * server; -EBUSY started already; -EAGAIN not every tag is fetched, or a partition
- * scan that began under another server waits, and the caller lacks CAP_SYS_ADMIN; -ENXIO the server has failed; -EOPNOTSUPP it offers no mode that the driver has.
+ * scan that began under another server waits, and the caller lacks CAP_SYS_ADMIN; -ENXIO the server
+ * has failed; -ETIME a server before it, which failed and was killed, still isn't gone after ten
+ * seconds: try again; -EINTR; -EOPNOTSUPP it offers no mode that the driver has.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*

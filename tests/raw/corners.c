@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * corners.c - what a reader of the driver was suspicious of: rings of every kind, commands from where they don't come
- * from, servers that are not one process, and deletions that meet others who wait.
+ * from, servers that are not one process, servers that follow others, and deletions that meet others who wait.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -367,6 +367,114 @@ static void server_without_a_leader(void)
 	deleted_under(&reader, &raw);
 }
 
+/* ---- the next server ---- */
+
+/* What a server that fails and its successor's process share. */
+struct failing {
+	char path[32]; /* of a device whose READs are held */
+	atomic_int ready, go;
+	atomic_int clone; /* the pid of who shares the server's memory */
+};
+
+static struct failing *failing;
+
+/* In nobody's thread group, with the server's memory, and where no signal reaches it. */
+static int held_up(void *arg)
+{
+	int fd = open(failing->path, O_RDONLY | O_DIRECT);
+
+	if (pread(fd, arg, 4096, AT) < 0)
+		return 1;
+	for (;;)
+		pause();
+}
+
+static void failing_process(void)
+{
+	static struct raw_server s;
+	char *stack = raw_mem(1 << 20);
+
+	raw_defaults(&s.raw);
+	s.raw.add.id = 8;
+	s.raw.add.params.recovery = UBDX_RECOVERY_QUEUE;
+	raw_server_start(&s, answer);
+	atomic_store(&failing->ready, 1);
+	until(&failing->go, 30);
+	atomic_store(&failing->clone,
+		     clone(held_up, stack + (1 << 20), CLONE_VM | SIGCHLD, stack));
+	for (;;)
+		pause();
+}
+
+struct starter {
+	pthread_t thread;
+	struct raw *raw;
+	int ret;
+	atomic_int ended;
+};
+
+static void *starter_main(void *arg)
+{
+	struct starter *s = arg;
+
+	s->ret = raw_ctl(s->raw, UBDX_IOC_START, 0);
+	atomic_store(&s->ended, 1);
+	return NULL;
+}
+
+/* It must not write to the storage that the next server writes to. */
+static void shares_memory_with_the_dead(void)
+{
+	struct raw raw = { .path = "/dev/ubdxb8", .add = { .id = 8, .params.depth = 16 } };
+	struct starter starter = { .raw = &raw };
+	struct raw_server storage;
+	struct raw_queue q;
+	double end;
+	pid_t pid;
+	int ret;
+
+	failing = mmap(NULL, sizeof(*failing), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = fork();
+	if (pid == 0)
+		failing_process();
+	if (!until(&failing->ready, 10))
+		bail("a server that is to fail");
+	raw_defaults(&storage.raw);
+	raw_server_start(&storage, answer);
+	close(raw_bdev(&storage.raw, O_RDONLY));
+	atomic_store(&holds, true);
+	atomic_store(&held, 0);
+	strcpy(failing->path, storage.raw.path);
+	atomic_store(&failing->go, 1);
+	if (!until(&held, 10))
+		bail("no request of the clone");
+
+	kill(pid, SIGKILL);
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	is(state_without_server(&raw, 15), UBDX_S_QUIESCED,
+	   "a server is killed, and a clone with its memory is held up: the device waits");
+	end = raw_now() + 5;
+	while ((ret = raw_open(&raw)) == -EBUSY && raw_now() < end)
+		poll(NULL, 0, 10);
+	is(ret ?: raw_queue_init(&raw, &q, 0) ?: raw_fetch_all(&q), 0, "   another gets ready");
+	pthread_create(&starter.thread, NULL, starter_main, &starter);
+	poll(NULL, 0, 500);
+	ok(!starter.ended, "   but can't START while the clone is there");
+	atomic_store(&holds, false);
+	raw_server_stop(&storage);
+	pthread_join(starter.thread, NULL);
+	is(starter.ret, 0, "   and can after its end");
+	ok(killed(failing->clone), "   the clone was killed");
+	ok(killed(pid), "   and so was the server");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
+	raw_queue_exit(&q);
+	close(raw.chan);
+	close(raw.ctl);
+	munmap(failing, sizeof(*failing));
+}
+
 /* ---- deletions that meet others ---- */
 
 struct caller {
@@ -671,5 +779,6 @@ int main(void)
 	forced_while_deleting();
 	two_processes();
 	after_a_hand_over();
+	shares_memory_with_the_dead();
 	return done();
 }

@@ -181,6 +181,11 @@ int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes)
 
 	if (ret == -EBUSY)
 		return ubdx_fail(ret, "ubdxb%d was started already", id);
+	if (ret == -ETIME)
+		return ubdx_fail(
+			ret,
+			"the server of ubdxb%d that failed was killed, but is not gone yet; its storage may hold it up",
+			id);
 	return ret;
 }
 

@@ -1,3 +1,0 @@
-# test: corners
-# file: driver/server.c
-/^void ubdx_server_kill/,/^}/s/i < srv->nr_queues/i < 0/
