@@ -192,6 +192,7 @@ struct ubdx_server {
 	struct mutex abort_lock;
 	bool aborted;
 	bool bound; /* to the device, by its open */
+	unsigned long busy; /* jiffies of its open, or its last START */
 	bool trusted; /* its opener has CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);

@@ -477,6 +477,7 @@ static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 		return ret;
 	if (xfer_modes && dev->state != UBDX_S_QUIESCED)
 		return -EINVAL;
+	WRITE_ONCE(dev->srv->busy, jiffies);
 	return ubdx_dev_has_former(dev) ? -ETIME : 0;
 }
 

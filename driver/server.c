@@ -279,8 +279,12 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		ret = dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
 	} else if (dev->srv) {
 		ret = -EBUSY;
+		/* One that doesn't come to START must not keep the device from others for ever. */
+		if (time_after(jiffies, READ_ONCE(dev->srv->busy) + UBDX_START_SECONDS * HZ))
+			ubdx_server_fail(dev->srv);
 	} else {
 		kref_get(&srv->ref);
+		srv->busy = jiffies;
 		dev->srv = srv;
 		WRITE_ONCE(srv->bound, true);
 	}

@@ -33,7 +33,11 @@
  * seconds; anything else by the timeout, also that the server is stuck in a page fault of its
  * buffer. Time in which user space is frozen (suspend, hibernation) doesn't count.
  *
- * open(2) of the channel: -EACCES, -EINTR as above; -EBUSY the device has a server; -ENODEV it was stopped;
+ * A server that opens the channel and doesn't call START keeps the device from others for
+ * UBDX_START_SECONDS. The next open after that is -EBUSY too, but lets that server go (its commands
+ * complete with -ENODEV), and a later open succeeds.
+ *
+ * open(2) of the channel: -EACCES, -EINTR as above; -EBUSY the device has a server, see above; -ENODEV it was stopped;
  * -ENOMEM. mmap(2): -EPERM not the server, or a protection that isn't allowed; -EINVAL an offset or a length that
  * isn't one of those described here; -ENOMEM. An unknown ioctl is -ENOTTY, an unknown command -EINVAL.
  *
@@ -53,6 +57,9 @@
 #define UBDX_CONTROL_NAME "ubdx-control"
 
 #define UBDX_SECTOR_SHIFT 9
+
+/* After its open, or its last try, a server has so long for (the next) START. */
+#define UBDX_START_SECONDS 10
 
 /* Hard bounds, the same on every kernel; module parameters can lower some of them. */
 #define UBDX_MAX_DEPTH 4096

@@ -400,8 +400,7 @@ static void failing_process(void)
 	raw_server_start(&s, answer);
 	atomic_store(&failing->ready, 1);
 	until(&failing->go, 30);
-	atomic_store(&failing->clone,
-		     clone(held_up, stack + (1 << 20), CLONE_VM | SIGCHLD, stack));
+	atomic_store(&failing->clone, clone(held_up, stack + (1 << 20), CLONE_VM | SIGCHLD, stack));
 	for (;;)
 		pause();
 }
@@ -473,6 +472,46 @@ static void shares_memory_with_the_dead(void)
 	close(raw.chan);
 	close(raw.ctl);
 	munmap(failing, sizeof(*failing));
+}
+
+/* Opens the channel, and never calls START. */
+static struct raw idler;
+static double idle_since;
+static struct raw_queue idlers_queue;
+
+static void idler_begins(void)
+{
+	struct raw second;
+
+	raw_defaults(&idler);
+	if (raw_add(&idler) || raw_open(&idler) || raw_queue_init(&idler, &idlers_queue, 0) ||
+	    raw_fetch_all(&idlers_queue))
+		bail("a server that doesn't START");
+	idle_since = raw_now() * raw_slow();
+	second = idler;
+	is(raw_open(&second), -EBUSY, "a server that doesn't START keeps a second one out");
+	is(raw_open(&second), -EBUSY, "   for a while");
+}
+
+static void idler_ends(void)
+{
+	double wait = idle_since + UBDX_START_SECONDS - raw_now() * raw_slow();
+	struct raw second = idler;
+	double end;
+	int ret;
+
+	if (wait > 0)
+		poll(NULL, 0, wait * 1000 + 100);
+	end = raw_now() + 10;
+	while ((ret = raw_open(&second)) == -EBUSY && raw_now() < end)
+		poll(NULL, 0, 10);
+	is(ret, 0, "a server that didn't START is let go for a second one");
+	is(raw_next(&idlers_queue), -ENODEV, "   and learns that");
+	raw_queue_exit(&idlers_queue);
+	close(idler.chan);
+	is(raw_ctl(&second, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
+	close(second.chan);
+	close(second.ctl);
 }
 
 /* ---- deletions that meet others ---- */
@@ -768,6 +807,7 @@ static void waits_for_its_batch(void)
 
 int main(void)
 {
+	idler_begins();
 	serves_itself(true);
 	serves_itself(false);
 	waits_for_its_batch();
@@ -780,5 +820,6 @@ int main(void)
 	two_processes();
 	after_a_hand_over();
 	shares_memory_with_the_dead();
+	idler_ends();
 	return done();
 }

@@ -1,0 +1,3 @@
+# test: corners
+# file: driver/server.c
+s/UBDX_START_SECONDS \* HZ/3600UL * HZ/
