@@ -19,8 +19,8 @@ ends_in() {
 	read_one 2>/tmp/err &
 	reader=$!
 	# not by timeout(1), which would wait for it, too
-	until_ok $(($1 + 5)) no_process $reader || return 1
-	wait $reader || status=$?
+	until_ok $(($1 + 5)) no_process "$reader" || return 1
+	wait "$reader" || status=$?
 	took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
 	echo "status $status after $took ms: $(</tmp/err)"
 	((status == 1 && took > $1 * SLOW * 1000 - 500)) && grep -q 'Connection timed out' /tmp/err
@@ -105,7 +105,7 @@ not_live() { ! is_state live; }
 # Mode splice writes in the queue's own thread, which then doesn't get as far as to exit.
 for way in fail queue; do
 	[[ $way == fail ]] && mode=copy || mode=splice
-	add --target loop --file /tmp/mnt/file --timeout $((300 * SLOW)) --recovery $way --xfer $mode
+	add --target loop --file /tmp/mnt/file --timeout $((300 * SLOW)) --recovery $way --xfer "$mode"
 	fsfreeze -f /tmp/mnt
 	dd if=/dev/zero of="$dev" bs=4k count=1 oflag=direct status=none 2>/tmp/err &
 	writer=$!
@@ -127,5 +127,49 @@ for way in fail queue; do
 done
 ok "umount" until_ok 10 umount /tmp/mnt
 del "$below"
+
+# ---- killed with the namespace in which its device is mounted ----
+
+# in_a_container CMD...: in a mount namespace, serve /tmp/file, mount it, write, then CMD. Nothing but the server stays.
+in_a_container() {
+	rm -f /tmp/added
+	# shellcheck disable=SC2016 # it is the other shell's
+	unshare --mount --propagation private bash -c '
+		ubdx add --foreground --target loop --file /tmp/file --recovery queue >/tmp/added 2>/tmp/err &
+		server=$!
+		until [[ -s /tmp/added ]]; do kill -0 $server; read -rt 0.05 <> <(:) || true; done
+		mkfs.ext4 -q "$(</tmp/added)"
+		mount "$(</tmp/added)" /tmp/mnt
+		echo kept >/tmp/mnt/file
+		eval "$1"' -- "$*" &
+	container=$!
+	until_ok 30 test -s /tmp/added
+	use "$(</tmp/added)"
+}
+# Also if the shell hasn't yet looked.
+ended() { ! kill -0 "$1" || grep -q '^State:.Z' "/proc/$1/status"; }
+recovered() { ubdx recover --target loop --file /tmp/file "$dev"; }
+holds_file() {
+	mount "$dev" /tmp/mnt
+	[[ $(</tmp/mnt/file) == kept ]]
+	umount /tmp/mnt
+}
+truncate -s 16M /tmp/file
+
+in_a_container true
+ok "a container ends, and leaves its server" until_ok 20 ended $container
+kill -KILL "$server"
+ok "   which is killed: its device waits for another" until_ok 10 is_state quiesced
+ok "   another takes over" recovered
+ok "   the device has what was written" holds_file
+del "$dev"
+
+# shellcheck disable=SC2016 # it is the other shell's
+in_a_container 'sync; echo kept >>/tmp/mnt/file; kill -KILL $server'
+ok "a container's server is killed: its device waits for another" until_ok 20 is_state quiesced
+ok "   another takes over while the container's end waits for it" recovered
+ok "   and the container ends" until_ok 10 ended $container
+ok "   a clean file system is left" fsck.ext4 -fn "$dev"
+del "$dev"
 
 finish

@@ -163,6 +163,10 @@ int daemon_wait(pid_t child, int reader, struct report *report);
 void daemon_detach(void);
 void daemon_log(void *arg, int priority, const char *text);
 
+/* ---- mounts.c ---- */
+
+void mounts_leave(void);
+
 /* ---- server_args.c ---- */
 
 /**

@@ -103,6 +103,7 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 	ret = s->open_target(s);
 	if (ret)
 		return ret;
+	mounts_leave();
 	ubdx_process_prepare(log_later, s);
 	s->opts.params = s->params;
 	s->opts.log = log_current;
