@@ -8,9 +8,9 @@
  * server has what the last one wrote. Heirs also hand devices over, race each other for one, and
  * end one now and then; the other roles disturb them.
  *
- * A server knows that it must not write any more: when a later one has started, and it runs all the
- * same, the driver has broken its promise. This goes for one device; who adds another in place of
- * one that was deleted waits for the servers of that to end.
+ * When a later server of the same device has started, the driver has ended this one: a server that
+ * still runs then says so. Two devices that follow each other under one number are another matter:
+ * the heir that adds the second waits until the first one's servers have ended.
  *
  * What the devices hold is looked at by fuzz_witness.c.
  */

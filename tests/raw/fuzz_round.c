@@ -375,8 +375,10 @@ static void give_up_some(double *next)
 	if (raw_now() < *next)
 		return;
 	*next = raw_now() + 0.5;
-	if (!fork())
-		_exit(force_devices(UBDX_IOC_STOP, true, FUZZ_IDS) && false);
+	if (!fork()) {
+		force_devices(UBDX_IOC_STOP, true, FUZZ_IDS);
+		_exit(0);
+	}
 }
 
 static void disturb(struct rng *rng)

@@ -33,7 +33,7 @@ static int add_with(void (*change)(struct ubdx_add *add))
 	return ret;
 }
 
-#define ADD_RETURNS(want, change)                                \
+#define ADD_RETURNS(want, change)                            \
 	do {                                                 \
 		void fn(struct ubdx_add *add)                \
 		{                                            \
@@ -69,7 +69,7 @@ static void control(void)
 	ADD_RETURNS(-EINVAL, add->params.discard_granularity = 3 << 20);
 	/* one of any length would come: the block layer doesn't split to less than a physical block */
 	ADD_RETURNS(-EINVAL,
-		(add->params.physical_block_size = 4096, add->params.max_discard_sectors = 7));
+		    (add->params.physical_block_size = 4096, add->params.max_discard_sectors = 7));
 	ADD_RETURNS(-EINVAL, add->params.dma_alignment = 2);
 	ADD_RETURNS(-EINVAL, add->params.dma_alignment = 8191);
 	ADD_RETURNS(-EINVAL, add->params.max_segments = 65536);
