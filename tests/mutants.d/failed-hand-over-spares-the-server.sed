@@ -1,4 +1,4 @@
 # test: fuzz
 # seconds: 120
 # file: driver/recovery.c
-/^int ubdx_dev_quiesce/,/^}/s/ubdx_server_kill(dev->srv);/;/
+/^int ubdx_dev_quiesce/,/^}/s/ubdx_dev_oust(dev);/;/
