@@ -172,14 +172,6 @@ static void ubdx_free_disk(struct gendisk *disk)
 	ubdx_dev_put(disk->private_data);
 }
 
-/* Under open_mutex, as STOP's look at who has it open. */
-static int ubdx_disk_open(struct gendisk *disk, blk_mode_t mode)
-{
-	struct ubdx_dev *dev = disk->private_data;
-
-	return dev->closing ? -ENXIO : 0;
-}
-
 /* BLKROSET. A read-only device stays so; another one's flag is the block layer's. */
 static int ubdx_disk_set_read_only(struct block_device *bdev, bool ro)
 {
@@ -191,6 +183,7 @@ static int ubdx_disk_set_read_only(struct block_device *bdev, bool ro)
 static const struct block_device_operations ubdx_disk_fops = {
 	.owner = THIS_MODULE,
 	.open = ubdx_disk_open,
+	.release = ubdx_disk_release,
 	.set_read_only = ubdx_disk_set_read_only,
 	.free_disk = ubdx_free_disk,
 };

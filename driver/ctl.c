@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ctl.c - /dev/ubdx-control: the ioctls that add, start, stop, delete, list and set devices. Each
- * copies its argument in once, checks what is reserved, and works on the copy. Who may write to the
- * node may do all of it, who may only read it may look; its mode is 0600 unless the administrator
- * changes it.
+ * ctl.c - the ioctls: on /dev/ubdx-control those that add, start, stop, delete, list and set
+ * devices, on a channel those by which a server stops and deletes its own device. Each copies its
+ * argument in once, checks what is reserved, and works on the copy. A caller that may write to the control node
+ * may do all of it, one that may only read it may look; the node's mode is 0600 unless the
+ * administrator changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>
@@ -44,32 +45,55 @@ static long ubdx_ctl_add(void __user *arg)
 		return PTR_ERR(dev);
 	if (copy_to_user(arg, &add, sizeof(add))) {
 		/* Nobody would know its number. */
-		ubdx_dev_del(dev, true, NULL);
+		ubdx_dev_stop(dev, &(struct ubdx_stop){ UBDX_CTL_FORCE, .del = true });
 		ret = -EFAULT;
 	}
 	ubdx_dev_put(dev);
 	return ret;
 }
 
+static bool ubdx_is_stop(unsigned int cmd)
+{
+	return cmd == UBDX_IOC_STOP || cmd == UBDX_IOC_DEL;
+}
+
+/* STOP and DEL: what the argument says of the way. */
+static int ubdx_stop_parse(unsigned int cmd, const struct ubdx_ctl *ctl, struct ubdx_stop *how)
+{
+	u32 known = UBDX_CTL_FORCE | UBDX_CTL_IN_USE;
+
+	if (cmd == UBDX_IOC_DEL)
+		known |= UBDX_CTL_LAST_CLOSE;
+	if (ctl->flags & ~known || hweight32(ctl->flags) > 1)
+		return -EINVAL;
+	if (ctl->timeout_ms && ctl->flags != UBDX_CTL_IN_USE)
+		return -EINVAL;
+	*how = (struct ubdx_stop){
+		.flags = ctl->flags,
+		.timeout_ms = min(ctl->timeout_ms, (u64)UBDX_MAX_TIMEOUT_MS),
+		.del = cmd == UBDX_IOC_DEL,
+	};
+	return 0;
+}
+
 static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 {
-	const struct mm_struct *owner;
+	struct ubdx_stop how;
 	struct ubdx_ctl ctl;
 	struct ubdx_dev *dev;
-	bool force;
-	int ret;
+	int ret = 0;
 
 	if (copy_from_user(&ctl, arg, sizeof(ctl)))
 		return -EFAULT;
-	if (ctl.flags & ~(UBDX_CTL_FORCE | UBDX_CTL_OWN) ||
-	    (ctl.flags && cmd != UBDX_IOC_STOP && cmd != UBDX_IOC_DEL) ||
-	    (ctl.xfer_modes && cmd != UBDX_IOC_START))
-		return -EINVAL;
+	if (ubdx_is_stop(cmd))
+		ret = ubdx_stop_parse(cmd, &ctl, &how);
+	else if (ctl.flags || (ctl.xfer_modes && cmd != UBDX_IOC_START))
+		ret = -EINVAL;
+	if (ret)
+		return ret;
 	dev = ubdx_dev_get(ctl.id, false);
 	if (!dev)
 		return -ENODEV;
-	force = ctl.flags & UBDX_CTL_FORCE;
-	owner = ctl.flags & UBDX_CTL_OWN ? current->mm : NULL;
 	switch (cmd) {
 	case UBDX_IOC_START:
 		ret = ubdx_dev_start(dev, ctl.xfer_modes);
@@ -77,15 +101,32 @@ static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 	case UBDX_IOC_QUIESCE:
 		ret = ubdx_dev_quiesce(dev);
 		break;
-	case UBDX_IOC_STOP:
-		ret = ubdx_dev_stop(dev, force, owner);
-		break;
 	default:
-		ret = ubdx_dev_del(dev, force, owner);
+		ret = ubdx_dev_stop(dev, &how);
 		break;
 	}
 	ubdx_dev_put(dev);
 	return ret;
+}
+
+/* STOP and DEL on the channel: the device is the caller's own by construction. */
+long ubdx_chan_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
+{
+	struct ubdx_server *srv = file->private_data;
+	struct ubdx_stop how;
+	struct ubdx_ctl ctl;
+	int ret;
+
+	if (!ubdx_is_stop(cmd))
+		return -ENOTTY;
+	if (current->mm != srv->mm)
+		return -EPERM;
+	if (copy_from_user(&ctl, (void __user *)argp, sizeof(ctl)))
+		return -EFAULT;
+	ret = ubdx_stop_parse(cmd, &ctl, &how);
+	if (ret)
+		return ret;
+	return ctl.id == srv->dev->id ? ubdx_server_stop(srv, &how) : -EINVAL;
 }
 
 static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
@@ -104,6 +145,10 @@ static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
 	if (dev->disk) {
 		info->disk_major = MAJOR(disk_devt(dev->disk));
 		info->disk_minor = MINOR(disk_devt(dev->disk));
+		if (READ_ONCE(dev->stopping) || READ_ONCE(dev->closing))
+			info->status |= UBDX_INFO_STOPPING;
+		if (READ_ONCE(dev->scanning))
+			info->status |= UBDX_INFO_SCANNING;
 	}
 	spin_unlock(&dev->state_lock);
 
@@ -122,8 +167,7 @@ static long ubdx_ctl_info(void __user *arg)
 
 	if (copy_from_user(&info, arg, sizeof(info)))
 		return -EFAULT;
-	if (info.flags & ~UBDX_INFO_NEXT || info.reserved0 ||
-	    memchr_inv(info.reserved, 0, sizeof(info.reserved)))
+	if (info.flags & ~UBDX_INFO_NEXT || memchr_inv(info.reserved, 0, sizeof(info.reserved)))
 		return -EINVAL;
 	dev = ubdx_dev_get(info.id, info.flags & UBDX_INFO_NEXT);
 	if (!dev)

@@ -193,6 +193,7 @@ struct ubdx_server {
 	bool aborted;
 	bool bound; /* to the device, by its open */
 	unsigned long busy; /* jiffies of its open, or its last START */
+	bool quits; /* it stops its own device by force, see ubdx_server_stop(). READ_ONCE */
 	bool trusted; /* its opener has CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
@@ -208,13 +209,16 @@ struct ubdx_dev {
 	enum ubdx_state state;
 	struct ubdx_server *srv;
 	struct gendisk *disk; /* while LIVE or QUIESCED */
-	bool closing; /* refuses opens; the disk's open_mutex */
+	bool closing; /* refuses opens; the disk's open_mutex, see stop.c */
+	bool stopping; /* to be deleted at the last close; the same */
+	bool scanning; /* the partition scan after START isn't over. READ_ONCE */
 	bool recovers; /* without a server requests wait; cleared by STOP. READ_ONCE */
 	bool quiesced; /* by us; dev->lock */
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
 	struct request_queue *queue; /* the disk's; set before the first request, never cleared */
 	struct mm_struct *former; /* of a failed server, until it is known to be gone; mmgrab */
+	struct work_struct close_work; /* holds a reference while it is queued or runs */
 	struct blk_mq_tag_set tag_set;
 	struct ubdx_params params;
 
@@ -227,6 +231,9 @@ struct ubdx_dev {
 	struct ubdx_queue **queues;
 	struct ubdx_counts __percpu *counts;
 };
+
+/* Of all limits that user space sets. */
+#define UBDX_MAX_TIMEOUT_MS (24 * 3600 * 1000)
 
 /**
  * ubdx_slot_pass - pass a request on, unless its server is dead.
@@ -255,6 +262,8 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *sq, struct ubdx_slot
 
 /* Aborts. They need no I/O, and nothing that does may be in their way. */
 extern struct workqueue_struct *ubdx_wq;
+/* What waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes. */
+extern struct workqueue_struct *ubdx_io_wq;
 
 struct ubdx_dev *ubdx_dev_get(int id, bool next);
 static inline void ubdx_dev_put(struct ubdx_dev *dev)
@@ -263,9 +272,8 @@ static inline void ubdx_dev_put(struct ubdx_dev *dev)
 }
 struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add);
 int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes);
-int ubdx_dev_stop(struct ubdx_dev *dev, bool force, const struct mm_struct *owner);
-int ubdx_dev_del(struct ubdx_dev *dev, bool force, const struct mm_struct *owner);
-void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv);
+bool ubdx_dev_hide(struct ubdx_dev *dev);
+void ubdx_dev_forget(struct ubdx_dev *dev);
 unsigned int ubdx_dev_count(void);
 void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev));
 int ubdx_dev_init(void);
@@ -274,6 +282,22 @@ void ubdx_dev_exit(void);
 void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv);
 void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
 		    struct gendisk *disk);
+
+/* ---- stop.c: how a block device goes ---- */
+
+/* How to stop a device: @flags and @timeout_ms of struct ubdx_ctl, and whether to delete it. */
+struct ubdx_stop {
+	u32 flags;
+	u32 timeout_ms;
+	bool del;
+};
+
+int ubdx_dev_stop(struct ubdx_dev *dev, const struct ubdx_stop *how);
+int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how);
+void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv);
+int ubdx_disk_open(struct gendisk *disk, blk_mode_t mode);
+void ubdx_disk_release(struct gendisk *disk);
+void ubdx_close_work(struct work_struct *work);
 
 /* ---- recovery.c: from one server to the next ---- */
 
@@ -290,8 +314,6 @@ void ubdx_dev_give_up(struct ubdx_dev *dev);
 void ubdx_scan_init_dev(struct ubdx_dev *dev);
 void ubdx_scan_start(struct ubdx_dev *dev);
 int ubdx_scan_forbid(struct ubdx_dev *dev);
-int ubdx_scan_init(void);
-void ubdx_scan_exit(void);
 
 /* ---- server.c: the process behind /dev/ubdxcN ---- */
 
@@ -361,6 +383,7 @@ extern unsigned int ubdx_default_queues, ubdx_default_depth, ubdx_default_max_io
 
 /* ---- ctl.c ---- */
 
+long ubdx_chan_ioctl(struct file *file, unsigned int cmd, unsigned long argp);
 int ubdx_ctl_init(void);
 void ubdx_ctl_exit(void);
 

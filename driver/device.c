@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * device.c - the table of devices, and a device's life from ADD to its last reference.
+ * device.c - the table of devices, and a device's life from ADD to its last reference; stop.c has STOP
+ * and DEL.
  *
  * A device's memory, its queues and its tag set outlive everybody who can still reach them: each
  * open channel, the disk and the table hold a reference. The module's exit deletes what is in the
  * table and then waits until the last device is gone, since its release function is ours.
  *
- * dev->lock serialises START, STOP, DEL and the end of a server. It is held while del_gendisk()
- * waits for I/O; what ends I/O, ubdx_server_abort(), never takes it. Who only wants to know, or to
- * open the channel, takes state_lock.
+ * dev->lock serialises START, STOP, DEL (stop.c) and the end of a server. It is held while
+ * del_gendisk() waits for I/O; what ends I/O, ubdx_server_abort(), never takes it. A caller that only
+ * wants to know, or to open the channel, takes state_lock.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -24,6 +25,7 @@
 #define UBDX_MINORS (1U << MINORBITS)
 
 struct workqueue_struct *ubdx_wq;
+struct workqueue_struct *ubdx_io_wq;
 
 static DEFINE_IDR(ubdx_devs);
 static DEFINE_MUTEX(ubdx_devs_lock); /* ubdx_devs, ubdx_nr_devs */
@@ -98,8 +100,8 @@ static int ubdx_dev_reserve(int id)
 	return ret;
 }
 
-/* Out of the table, though its number stays taken. Returns false if somebody else was first. */
-static bool ubdx_dev_hide(struct ubdx_dev *dev)
+/* Out of the table, though its number stays taken. Returns false if another caller was first. */
+bool ubdx_dev_hide(struct ubdx_dev *dev)
 {
 	bool mine;
 
@@ -165,7 +167,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 	    p->max_io_bytes > UBDX_MAX_IO_BYTES || p->max_io_bytes % UBDX_MIN_IO_BYTES)
 		return -EINVAL;
 	/* jiffies arithmetic, and no device that hangs for ever */
-	if (p->timeout_ms < 1000 || p->timeout_ms > 24 * 3600 * 1000)
+	if (p->timeout_ms < 1000 || p->timeout_ms > UBDX_MAX_TIMEOUT_MS)
 		return -EINVAL;
 	if (!ubdx_power_of_two_in(p->logical_block_size, SECTOR_SIZE, 4096) ||
 	    !ubdx_power_of_two_in(p->physical_block_size, p->logical_block_size, 1U << 20))
@@ -274,7 +276,7 @@ static void ubdx_dev_release(struct device *device)
 		wake_up_var(&ubdx_nr_unreleased);
 }
 
-/* ---- ADD, START, STOP, DEL ---- */
+/* ---- ADD, START, the end of DEL ---- */
 
 static int ubdx_dev_publish(struct ubdx_dev *dev)
 {
@@ -313,6 +315,7 @@ static struct ubdx_dev *ubdx_dev_alloc(int id, const struct ubdx_add *add)
 	spin_lock_init(&dev->state_lock);
 	ubdx_scan_init_dev(dev);
 	ubdx_tick_init_dev(dev);
+	INIT_WORK(&dev->close_work, ubdx_close_work);
 	dev->id = id;
 	dev->chan = &ubdx_chan_uring;
 	dev->params = add->params;
@@ -486,7 +489,9 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 	u64 offered;
 	int ret;
 
-	mutex_lock(&dev->lock);
+	ret = mutex_lock_killable(&dev->lock);
+	if (ret)
+		return ret;
 	offered = dev->xfer_offered;
 	ret = ubdx_dev_may_start(dev, xfer_modes);
 	if (!ret)
@@ -524,193 +529,15 @@ int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
 	}
 }
 
-/*
- * Take the disk away if there is one, and let go of the server. I/O must be able to end: served, or
- * aborted. @state is what the device is after it.
- */
-static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state)
-{
-	struct gendisk *disk = dev->disk;
-	struct ubdx_server *srv;
-
-	lockdep_assert_held(&dev->lock);
-
-	/* Nobody can become the server until this is through: DEAD, or it still has one. */
-	spin_lock(&dev->state_lock);
-	srv = dev->srv;
-	dev->state = state;
-	spin_unlock(&dev->state_lock);
-
-	if (disk) {
-		del_gendisk(disk);
-		cancel_work_sync(&dev->scan_work);
-	}
-	if (srv)
-		ubdx_server_abort(srv);
-	if (disk) {
-		ubdx_tick_stop(dev);
-		ubdx_set_sq(dev, NULL);
-	}
-	ubdx_set_state(dev, state, NULL, NULL);
-	if (disk)
-		put_disk(disk);
-	if (srv)
-		ubdx_server_put(srv);
-}
-
-/*
- * Whoever holds a disk's open_mutex may be waiting for I/O. That ends, unless it waits for another
- * server, which may be never; the one that there is may be gone at any time.
- */
-static bool ubdx_dev_lock_opens(struct ubdx_dev *dev)
-{
-	while (!mutex_trylock(&dev->disk->open_mutex)) {
-		if (dev->quiesced || (READ_ONCE(dev->recovers) &&
-				      (!dev->srv || READ_ONCE(dev->srv->queues[0]->dead))))
-			return false;
-		msleep(20);
-	}
-	return true;
-}
-
-/* Is this the server's memory, or NULL, with which nobody asks? */
-static bool ubdx_dev_is_of(const struct ubdx_dev *dev, const struct mm_struct *owner)
-{
-	return !owner || (dev->srv && dev->srv->mm == owner);
-}
-
-static int ubdx_dev_stop_locked(struct ubdx_dev *dev, bool force)
-{
-	struct gendisk *disk = dev->disk;
-
-	lockdep_assert_held(&dev->lock);
-
-	/*
-	 * First of all: open_mutex may be held by somebody who waits for I/O, the partition scan
-	 * say.
-	 */
-	if (disk && force)
-		ubdx_dev_give_up(dev);
-	if (disk) {
-		/* ubdx_disk_open() looks at it under the same mutex */
-		if (!ubdx_dev_lock_opens(dev))
-			return -EBUSY;
-		dev->closing = force || !disk_openers(disk);
-		mutex_unlock(&disk->open_mutex);
-		if (!dev->closing)
-			return -EBUSY;
-	}
-	if (disk && (force || dev->quiesced)) {
-		ubdx_dev_give_up(dev);
-		blk_mark_disk_dead(disk);
-	}
-	/* A server that dies from now on isn't waited for: del_gendisk() must come to its end. */
-	WRITE_ONCE(dev->recovers, false);
-	ubdx_dev_take_down(dev, UBDX_S_DEAD);
-	return 0;
-}
-
-/*
- * By force requests fail, and that now: whoever holds dev->lock may be waiting for the server to
- * answer them, in a hand-over or in another STOP.
- */
-static int ubdx_dev_cut_short(struct ubdx_dev *dev, const struct mm_struct *owner)
-{
-	struct ubdx_server *srv;
-
-	spin_lock(&dev->state_lock);
-	if (!ubdx_dev_is_of(dev, owner)) {
-		spin_unlock(&dev->state_lock);
-		return -EPERM;
-	}
-	WRITE_ONCE(dev->recovers, false);
-	srv = dev->srv;
-	if (srv)
-		kref_get(&srv->ref);
-	spin_unlock(&dev->state_lock);
-	if (srv) {
-		ubdx_server_abort(srv);
-		ubdx_server_put(srv);
-	}
-	return 0;
-}
-
 /**
- * ubdx_dev_stop - take the block device away.
- * @dev:	device.
- * @force:	also while it is open.
- * @owner:	if not NULL: only if it is this memory's process that serves it, else -EPERM.
+ * ubdx_dev_forget - the end of DEL: the channel's node goes, the number is free again.
+ * @dev:	device, hidden by the caller.
  */
-int ubdx_dev_stop(struct ubdx_dev *dev, bool force, const struct mm_struct *owner)
+void ubdx_dev_forget(struct ubdx_dev *dev)
 {
-	int ret = force ? ubdx_dev_cut_short(dev, owner) : 0;
-
-	if (ret)
-		return ret;
-	mutex_lock(&dev->lock);
-	/* With force it was found so above; since then its server may have been let go, or even replaced. */
-	if (ubdx_dev_is_of(dev, owner) || (force && !dev->srv)) {
-		ret = ubdx_dev_stop_locked(dev, force);
-	} else {
-		ret = -EPERM;
-		if (force && dev->disk)
-			WRITE_ONCE(dev->recovers, ubdx_dev_may_recover(dev));
-	}
-	mutex_unlock(&dev->lock);
-	return ret;
-}
-
-/**
- * ubdx_dev_del - STOP, and out of the table.
- * @dev:	device; the caller keeps its own reference.
- * @force:	also while the block device is open.
- * @owner:	as for ubdx_dev_stop().
- *
- * A server that still has the channel open keeps the memory, and nothing else. Returns -EBUSY and -EPERM
- * as STOP does, -ENODEV if somebody else deletes it.
- */
-int ubdx_dev_del(struct ubdx_dev *dev, bool force, const struct mm_struct *owner)
-{
-	int ret = ubdx_dev_stop(dev, force, owner);
-
-	if (ret)
-		return ret;
-	if (!ubdx_dev_hide(dev))
-		return -ENODEV;
 	cdev_device_del(&dev->cdev, &dev->device);
 	ubdx_dev_unreserve(dev->id);
 	ubdx_dev_put(dev);
-	return 0;
-}
-
-/*
- * The server has been aborted. If it was this device's, the disk goes, or waits; if not yet LIVE,
- * another may come.
- */
-void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
-{
-	mutex_lock(&dev->lock);
-	if (dev->srv == srv) {
-		if (dev->disk)
-			pr_warn("ubdx: ubdxb%d: server %d is gone\n", dev->id, pid_nr(srv->tgid));
-		if (dev->recovers) {
-			/*
-			 * Where it only stumbled it must not write when another does. One that has yet
-			 * to start has nothing to write.
-			 */
-			if (dev->queues[0]->sq == srv->queues[0])
-				ubdx_dev_oust(dev);
-			ubdx_dev_detach(dev);
-		} else {
-			if (dev->disk) {
-				/* a forced STOP may be on its way to a device that waits */
-				ubdx_dev_give_up(dev);
-				blk_mark_disk_dead(dev->disk);
-			}
-			ubdx_dev_take_down(dev, dev->disk ? UBDX_S_DEAD : dev->state);
-		}
-	}
-	mutex_unlock(&dev->lock);
 }
 
 /* ---- module ---- */
@@ -722,12 +549,13 @@ int __init ubdx_dev_init(void)
 	ubdx_wq = alloc_workqueue("ubdx", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!ubdx_wq)
 		return -ENOMEM;
-	ret = ubdx_scan_init();
-	if (ret)
+	ret = -ENOMEM;
+	ubdx_io_wq = alloc_workqueue("ubdx-io", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!ubdx_io_wq)
 		goto destroy_wq;
 	ret = ubdx_tick_init();
 	if (ret)
-		goto exit_scan;
+		goto destroy_io_wq;
 	ret = class_register(&ubdx_chan_class);
 	if (ret)
 		goto exit_tick;
@@ -740,8 +568,8 @@ unregister_class:
 	class_unregister(&ubdx_chan_class);
 exit_tick:
 	ubdx_tick_exit();
-exit_scan:
-	ubdx_scan_exit();
+destroy_io_wq:
+	destroy_workqueue(ubdx_io_wq);
 destroy_wq:
 	destroy_workqueue(ubdx_wq);
 	return ret;
@@ -753,13 +581,13 @@ void ubdx_dev_exit(void)
 	struct ubdx_dev *dev;
 
 	while ((dev = ubdx_dev_get(0, true))) {
-		ubdx_dev_del(dev, true, NULL);
+		ubdx_dev_stop(dev, &(struct ubdx_stop){ UBDX_CTL_FORCE, .del = true });
 		ubdx_dev_put(dev);
 	}
 	flush_workqueue(ubdx_wq);
 	wait_var_event(&ubdx_nr_unreleased, !atomic_read(&ubdx_nr_unreleased));
 	ubdx_tick_exit();
-	ubdx_scan_exit();
+	destroy_workqueue(ubdx_io_wq);
 	destroy_workqueue(ubdx_wq);
 	unregister_chrdev_region(ubdx_chan_devt, UBDX_MINORS);
 	class_unregister(&ubdx_chan_class);

@@ -151,15 +151,23 @@ static int ubdx_wait_idle(const struct ubdx_dev *dev)
  * ubdx_dev_quiesce - hand over: let the server answer what it has, and let it go.
  * @dev:	device.
  *
- * Returns 0, -ENODEV if it isn't LIVE, -EOPNOTSUPP if it doesn't recover, -ETIME, -EINTR; -ENXIO if the server
+ * Returns 0, -ENODEV if it isn't LIVE, -ESHUTDOWN if it is being stopped, -EOPNOTSUPP if it doesn't
+ * recover, -ETIME, -EINTR; -ENXIO if the server
  * failed meanwhile: the device is QUIESCED then, too, but not by its server's doing.
  */
 int ubdx_dev_quiesce(struct ubdx_dev *dev)
 {
 	int ret;
 
-	mutex_lock(&dev->lock);
-	ret = dev->state != UBDX_S_LIVE ? -ENODEV : !dev->recovers ? -EOPNOTSUPP : 0;
+	ret = mutex_lock_killable(&dev->lock);
+	if (ret)
+		return ret;
+	if (dev->state != UBDX_S_LIVE)
+		ret = -ENODEV;
+	else if (dev->stopping)
+		ret = -ESHUTDOWN;
+	else if (!dev->recovers)
+		ret = -EOPNOTSUPP;
 	if (ret)
 		goto unlock;
 	ubdx_hold_requests(dev);
@@ -170,10 +178,15 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 	}
 	/* It may have failed since, so that requests were aborted. Then this was no hand-over. */
 	if (READ_ONCE(dev->srv->queues[0]->dead)) {
+		ret = -ENXIO;
+		/* its own forced STOP waits for dev->lock, and takes the device away */
+		if (READ_ONCE(dev->srv->quits)) {
+			ubdx_release_requests(dev);
+			goto unlock;
+		}
 		/* unless it was a forced STOP, it must not write when another serves */
 		if (READ_ONCE(dev->recovers))
 			ubdx_dev_oust(dev);
-		ret = -ENXIO;
 	}
 	ubdx_server_abort(dev->srv);
 	ubdx_dev_detach(dev);

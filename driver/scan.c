@@ -19,8 +19,6 @@
 #define UBDX_SCAN_TRIES 100
 #define UBDX_SCAN_WAIT_MS 10
 
-static struct workqueue_struct *ubdx_scan_wq;
-
 static bool ubdx_dev_is_trusted(struct ubdx_dev *dev)
 {
 	bool trusted;
@@ -43,6 +41,7 @@ static void ubdx_scan_work(struct work_struct *work)
 		bdev_disk_changed(disk, false);
 	}
 	mutex_unlock(&disk->open_mutex);
+	WRITE_ONCE(dev->scanning, false);
 }
 
 void ubdx_scan_init_dev(struct ubdx_dev *dev)
@@ -58,8 +57,10 @@ void ubdx_scan_start(struct ubdx_dev *dev)
 {
 	lockdep_assert_held(&dev->lock);
 
-	if (dev->srv->trusted && test_bit(GD_SUPPRESS_PART_SCAN, &dev->disk->state))
-		queue_work(ubdx_scan_wq, &dev->scan_work);
+	if (!dev->srv->trusted || !test_bit(GD_SUPPRESS_PART_SCAN, &dev->disk->state))
+		return;
+	WRITE_ONCE(dev->scanning, true);
+	queue_work(ubdx_io_wq, &dev->scan_work);
 }
 
 /**
@@ -86,16 +87,4 @@ int ubdx_scan_forbid(struct ubdx_dev *dev)
 		msleep(UBDX_SCAN_WAIT_MS);
 	}
 	return -EAGAIN;
-}
-
-int __init ubdx_scan_init(void)
-{
-	/* Flushed while a disk is taken away, so that must not need memory. */
-	ubdx_scan_wq = alloc_workqueue("ubdx-scan", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	return ubdx_scan_wq ? 0 : -ENOMEM;
-}
-
-void ubdx_scan_exit(void)
-{
-	destroy_workqueue(ubdx_scan_wq);
 }

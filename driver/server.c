@@ -392,5 +392,7 @@ const struct file_operations ubdx_server_fops = {
 	.splice_read = ubdx_splice_read,
 	.splice_write = iter_file_splice_write,
 	.uring_cmd = ubdx_server_uring_cmd,
+	.unlocked_ioctl = ubdx_chan_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
 };

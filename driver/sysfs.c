@@ -53,6 +53,15 @@ static ssize_t state_show(struct device *device, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(state);
 
+/* 1: it is to be deleted at its last close, or is being removed right now. */
+static ssize_t stopping_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_dev *dev = to_ubdx(device);
+
+	return sysfs_emit(buf, "%d\n", READ_ONCE(dev->stopping) || READ_ONCE(dev->closing));
+}
+static DEVICE_ATTR_RO(stopping);
+
 static ssize_t server_pid_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_server_queue *sq;
@@ -205,11 +214,17 @@ static ssize_t moved_show(struct device *device, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(moved);
 
-static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	&dev_attr_server_pid.attr,
-					       &dev_attr_xfer.attr,	&dev_attr_xfer_wanted.attr,
-					       &dev_attr_counters.attr, &dev_attr_errors.attr,
-					       &dev_attr_queues.attr,	&dev_attr_fallbacks.attr,
-					       &dev_attr_moved.attr,	NULL };
+static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,
+					       &dev_attr_stopping.attr,
+					       &dev_attr_server_pid.attr,
+					       &dev_attr_xfer.attr,
+					       &dev_attr_xfer_wanted.attr,
+					       &dev_attr_counters.attr,
+					       &dev_attr_errors.attr,
+					       &dev_attr_queues.attr,
+					       &dev_attr_fallbacks.attr,
+					       &dev_attr_moved.attr,
+					       NULL };
 
 static const struct attribute_group ubdx_disk_group = {
 	.name = "ubdx",

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "std_fds.h"
 #include "tracer.h"
 
 #define TICK_MS 100
@@ -410,6 +411,7 @@ int main(int argc, char **argv)
 	struct sigaction action = { .sa_handler = on_signal };
 	int ret;
 
+	std_fds_open();
 	parse_options(argc, argv, &options);
 	tracer.sets = options.sets;
 	if (options.sets)

@@ -473,23 +473,44 @@ struct ubdx_add {
 
 /**
  * struct ubdx_ctl - UBDX_IOC_START, _STOP, _DEL and _QUIESCE, in.
- * @id:		device.
- * @flags:	for STOP and DEL, else zero.
- *		UBDX_CTL_FORCE: also while the block device is open; requests in flight fail with EIO. Without
- *		it an open device is -EBUSY.
- *		UBDX_CTL_OWN: only if the caller's process (its memory) serves the device, else -EPERM. A server
- *		that leaves says so: by its number alone it might meet a device that is another's by now.
+ * @id:		device. STOP and DEL on a channel: its device, else -EINVAL.
+ * @flags:	for STOP and DEL: 0 or one of UBDX_CTL_*. Else zero.
  * @xfer_modes:	START of a QUIESCED device: the modes that its new server offers, as at ADD; 0: those
  *		that the last one did. Else zero.
+ * @timeout_ms:	UBDX_CTL_IN_USE: after so long the rest is done as by UBDX_CTL_FORCE; 0: no limit. The
+ *		same place as @xfer_modes. Else zero.
  */
 struct ubdx_ctl {
 	__s32 id;
 	__u32 flags;
-	__u64 xfer_modes;
+	union {
+		__u64 xfer_modes;
+		__u64 timeout_ms;
+	};
 };
 
+/*
+ * The ways to STOP or DEL. A device "is open" while the block device or one of its partitions is, by
+ * a program or by a mounted file system.
+ *
+ * 0: only a device that isn't open; else -EBUSY.
+ *
+ * UBDX_CTL_FORCE: also while it is open, and at once. Requests that the server has not answered, and
+ * dirty pages, are lost: their users get EIO. It cuts all other ways short.
+ *
+ * UBDX_CTL_IN_USE: also while it is open, in good order. New opens fail, file systems on the device
+ * and its page cache are written back through the server, file systems shut down, then the block
+ * device goes. -EBUSY if the device is open and has no server (UBDX_S_QUIESCED). Should the server
+ * fail meanwhile, what is left is lost.
+ *
+ * UBDX_CTL_LAST_CLOSE: DEL only. A device that is open is marked, which UBDX_IOC_INFO shows
+ * (UBDX_INFO_STOPPING), and the call returns -EINPROGRESS. It is served as before, also new opens, and
+ * deleted at the last close. It does not recover any more (enum ubdx_recovery): if the server fails,
+ * the device is dead. -EBUSY if the device is open and has no server.
+ */
 #define UBDX_CTL_FORCE (1U << 0)
-#define UBDX_CTL_OWN (1U << 1)
+#define UBDX_CTL_IN_USE (1U << 1)
+#define UBDX_CTL_LAST_CLOSE (1U << 2)
 
 /* struct ubdx_info.state */
 enum ubdx_state {
@@ -509,6 +530,8 @@ enum ubdx_state {
  * @xfer:	the mode new requests take.
  * @xfer_pinned: 1: set for this device; 0: follows the module parameter.
  * @xfer_wanted: the mode last asked for (differs from @xfer where the server doesn't offer it).
+ * @status:	out: UBDX_INFO_STOPPING: to be deleted at the last close, or being removed;
+ *		UBDX_INFO_SCANNING: the partition scan that follows the first START isn't over.
  * @disk_major:	with @disk_minor the block device's number; 0:0 when there is none (neither LIVE nor QUIESCED).
  * @xfer_modes:	offered by the server and the driver.
  * @params:	as in force.
@@ -526,7 +549,7 @@ struct ubdx_info {
 	__u32 xfer_wanted;
 	__u32 disk_major;
 	__u32 disk_minor;
-	__u32 reserved0;
+	__u32 status;
 	__u64 xfer_modes;
 	struct ubdx_params params;
 	__u64 touched_bytes;
@@ -535,6 +558,10 @@ struct ubdx_info {
 };
 
 #define UBDX_INFO_NEXT (1U << 0)
+
+/* struct ubdx_info.status */
+#define UBDX_INFO_STOPPING (1U << 0)
+#define UBDX_INFO_SCANNING (1U << 1)
 
 /**
  * struct ubdx_set - UBDX_IOC_SET, in.
@@ -564,12 +591,17 @@ struct ubdx_set {
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
- * STOP: take the block device away; dirty pages are written back through the server first, unless
- * forced. Parked commands complete with -ENODEV. Must not be called from a queue's task.
- * Errors: -ENODEV; -EBUSY it is open; -EPERM with UBDX_CTL_OWN.
+ * STOP: take the block device away, see UBDX_CTL_*. Unless by force, dirty pages are written back
+ * through the server first. Parked commands complete with -ENODEV. Must not be called from a queue's
+ * task. On the channel it is the server's own device, whatever has become of its number: -EPERM for a
+ * process that has not opened the channel, -ENODEV if the caller isn't the device's server any more.
+ * Errors: -ENODEV; -EINVAL; -EBUSY it is open; -EINTR.
  */
 #define UBDX_IOC_STOP _IOW(0xBD, 0x03, struct ubdx_ctl)
-/* DEL: STOP if needed, then forget the device. Errors: as STOP. */
+/*
+ * DEL: STOP if needed, then forget the device. On the channel as STOP. Errors: as STOP, and
+ * -EINPROGRESS with UBDX_CTL_LAST_CLOSE.
+ */
 #define UBDX_IOC_DEL _IOW(0xBD, 0x04, struct ubdx_ctl)
 #define UBDX_IOC_INFO _IOWR(0xBD, 0x05, struct ubdx_info)
 #define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
@@ -577,7 +609,8 @@ struct ubdx_set {
  * QUIESCE: the first half of handing a device over to another server. New requests wait; when the
  * server has answered all that it has (for which it gets the I/O timeout) it is told that the device
  * is gone, and the device is QUIESCED. No request fails, and none is served twice.
- * Errors: -ENODEV it isn't LIVE; -EOPNOTSUPP its recovery is UBDX_RECOVERY_FAIL; -ETIME the server
+ * Errors: -ENODEV it isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery is
+ * UBDX_RECOVERY_FAIL; -ETIME the server
  * hasn't answered, and stays; -ENXIO it failed meanwhile: the device is QUIESCED, but requests may have been
  * aborted (enum ubdx_recovery); -EINTR.
  */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <linux/fs.h>
 
+#include "std_fds.h"
 #include "ublk-peer.h"
 
 #define EXIT_USAGE 2
@@ -293,12 +294,15 @@ int main(int argc, char **argv)
 	int backing, cdev, sigfd, ret;
 	sigset_t stop;
 
+	std_fds_open();
 	parse_options(argc, argv, &opt);
 	sigemptyset(&stop);
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 	sigfd = signalfd(-1, &stop, SFD_CLOEXEC);
+	if (sigfd < 0)
+		fail(1, "signalfd: %s", strerror(errno));
 	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 
 	backing = open_backing(&opt);

@@ -1,3 +1,3 @@
 # test: corners
-# file: driver/device.c
-s/int ret = force ? ubdx_dev_cut_short(dev, owner) : 0;/int ret = 0;/
+# file: driver/stop.c
+/^int ubdx_dev_stop(/,/^}/s/ubdx_dev_cut_short(dev);/;/

@@ -99,6 +99,13 @@ int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags)
 	return ioctl(raw->ctl, cmd, &ctl) < 0 ? -errno : 0;
 }
 
+int raw_own(const struct raw *raw, unsigned long cmd, unsigned int flags)
+{
+	struct ubdx_ctl ctl = { .id = raw->add.id, .flags = flags };
+
+	return ioctl(raw->chan, cmd, &ctl) < 0 ? -errno : 0;
+}
+
 int raw_info(const struct raw *raw, struct ubdx_info *info)
 {
 	*info = (struct ubdx_info){ .id = raw->add.id };

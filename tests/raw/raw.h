@@ -49,6 +49,7 @@ void raw_defaults(struct raw *raw);
 int raw_add(struct raw *raw);
 int raw_open(struct raw *raw);
 int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags);
+int raw_own(const struct raw *raw, unsigned long cmd, unsigned int flags); /* on the channel */
 int raw_info(const struct raw *raw, struct ubdx_info *info);
 
 int raw_queue_init(struct raw *raw, struct raw_queue *q, unsigned int qid);

@@ -47,6 +47,7 @@ static void control(void)
 	struct ubdx_features features;
 	struct raw raw, other;
 	struct ubdx_set set;
+	struct ubdx_ctl ctl;
 
 	ADD_RETURNS(-EPROTO, add->version = UBDX_VERSION + 1);
 	ADD_RETURNS(-EOPNOTSUPP, add->features = 1ULL << 63);
@@ -96,7 +97,14 @@ static void control(void)
 	is(ioctl(raw.ctl, UBDX_IOC_FEATURES, &features) ?: (int)features.nr_devices, 1,
 	   "FEATURES counts the devices");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EPERM, "START without a server is refused");
-	is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_OWN << 1), -EINVAL, "an unknown flag is refused");
+	is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_LAST_CLOSE << 1), -EINVAL,
+	   "an unknown flag is refused");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE | UBDX_CTL_IN_USE), -EINVAL,
+	   "and so are two at once");
+	is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_LAST_CLOSE), -EINVAL, "STOP with a flag of DEL");
+	ctl = (struct ubdx_ctl){ .id = 7, .flags = UBDX_CTL_FORCE, .timeout_ms = 1 };
+	is(ioctl(raw.ctl, UBDX_IOC_DEL, &ctl) < 0 ? -errno : 0, -EINVAL,
+	   "DEL with a limit where there is none");
 	set = (struct ubdx_set){ .id = 7, .xfer = 77 };
 	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) < 0 ? -errno : 0, -EINVAL,
 	   "SET of an unknown mode is refused");
@@ -132,6 +140,7 @@ static void *other_thread(void *arg)
 
 static void ownership(void)
 {
+	struct ubdx_ctl ctl;
 	struct other_task task;
 	struct raw_queue q, q2;
 	struct raw raw;
@@ -172,9 +181,18 @@ static void ownership(void)
 	is(raw_fetch(&q, 0, 0, q.buf, 0, 0), -EINPROGRESS, "FETCH is parked");
 	is(raw_fetch(&q, 0, 0, q.buf, 0, 0), -EBUSY, "a second FETCH of the tag");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EAGAIN, "START before every tag is fetched");
-	is(raw_ctl(&raw, UBDX_IOC_START, UBDX_CTL_OWN), -EINVAL, "START with a flag of DEL");
+	is(raw_ctl(&raw, UBDX_IOC_START, UBDX_CTL_IN_USE), -EINVAL, "START with a flag of DEL");
 	is(raw_ctl(&raw, UBDX_IOC_QUIESCE, UBDX_CTL_FORCE), -EINVAL, "QUIESCE with a flag of DEL");
-	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_OWN << 1), -EINVAL, "DEL with an unknown flag");
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_LAST_CLOSE << 1), -EINVAL,
+	   "DEL with an unknown flag");
+	is(raw_own(&raw, UBDX_IOC_DEL, UBDX_CTL_LAST_CLOSE << 1), -EINVAL,
+	   "the same on the channel");
+	is(raw_own(&raw, UBDX_IOC_START, 0), -ENOTTY, "START on the channel");
+	ctl = (struct ubdx_ctl){ .id = raw.add.id + 1 };
+	is(ioctl(raw.chan, UBDX_IOC_DEL, &ctl) < 0 ? -errno : 0, -EINVAL,
+	   "DEL on the channel of another number");
+	is(ioctl(raw.chan, UBDX_IOC_DEL, (void *)8) < 0 ? -errno : 0, -EFAULT,
+	   "an argument on the channel that isn't there");
 
 	q2 = q;
 	io_uring_queue_init(8, &q2.ring, 0);
@@ -196,9 +214,9 @@ static void ownership(void)
 		_exit((task.ret == -EPERM) | (map == MAP_FAILED && errno == EPERM) << 1 |
 		      (raw_ctl(&raw, UBDX_IOC_START, 0) == -EPERM) << 2 |
 		      (raw_attach(&q2, 0, 0) == -EPERM) << 3 |
-		      (raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_OWN) == -EPERM &&
-		       raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_OWN | UBDX_CTL_FORCE) == -EPERM &&
-		       raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_OWN) == -EPERM)
+		      (raw_own(&raw, UBDX_IOC_DEL, 0) == -EPERM &&
+		       raw_own(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE) == -EPERM &&
+		       raw_own(&raw, UBDX_IOC_STOP, 0) == -EPERM)
 			      << 4);
 	}
 	wait(&status);
@@ -217,8 +235,8 @@ static void ownership(void)
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "START when every tag is fetched");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), -EBUSY, "a second START");
 
-	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE | UBDX_CTL_OWN), 0,
-	   "a forced DEL, by who serves it");
+	is(raw_own(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "a forced DEL on the channel");
+	is(raw_own(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), -ENODEV, "a second one");
 	for (tag = 0; tag < q.depth + 1 && raw_next(&q) == -ENODEV; tag++)
 		;
 	is(tag, q.depth + 1, "and every parked command, ATTACH's too, comes back with ENODEV");

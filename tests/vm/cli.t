@@ -98,11 +98,16 @@ fault "info: there is no device 7" info 7
 fault "set: *no device 7" set --xfer copy 7
 fault "del: *no device 7" del 7
 echo 1 >"$PARAMETERS/max_devices"
-fault "add: *delete a device*" add --target null --size 1M
+fault "add: *delete a device*/max_devices*" add --target null --size 1M
 echo 64 >"$PARAMETERS/max_devices"
 exec 8<"$dev"
 fault "del: *is in use*--force*" del "$dev"
 exec 8<&-
+if [[ -e /proc/sys/kernel/io_uring_disabled ]]; then
+	echo 2 >/proc/sys/kernel/io_uring_disabled
+	fault "add: *io_uring*kernel.io_uring_disabled*" add --target null --size 1M
+	echo 0 >/proc/sys/kernel/io_uring_disabled
+fi
 
 usage "no command given"
 usage "unknown command frobnicate" frobnicate
@@ -151,6 +156,8 @@ usage "set: unknown transfer mode teleport" set --xfer teleport 5
 usage "del: name a device, or --all" del
 usage "del: name a device, or --all" del --all 5
 usage "del: 5x is not a device*" del 5x
+usage "del: --in-use and --force exclude each other" del --in-use --force 5
+usage "del: --timeout needs --in-use" del --timeout 5 5
 
 ok "1: nowhere to write to" refuses 1 "list: writing the output failed" bash -c 'ubdx list --json >/dev/full'
 is "$(ubdx list --json | jq -c '[.[].id, .[].state]')" '[5,"live"]' "after all this the device is there"
@@ -191,7 +198,7 @@ json() {
 
 modes=$(ubdx features --json | jq -c .driver_xfer_modes)
 readonly modes
-readonly BRIEF='.id == 5 and .device == "/dev/ubdxb5" and .state == "live" and .size == 1048576 and .queues == 1 and
+readonly BRIEF='.id == 5 and .device == "/dev/ubdxb5" and .state == "live" and .stopping == false and .size == 1048576 and .queues == 1 and
 	.depth == 8 and .xfer == "copy" and .server_pid > 1'
 readonly FULL="$BRIEF"' and .xfer_wanted == "copy" and .xfer_modes == $modes and .params.max_io_bytes == 524288 and
 	.params.logical_block_size == 512 and .params.read_only == false and 
@@ -253,9 +260,49 @@ for signal in INT HUP; do
 done
 add --target mem --size 1M --depth 8
 exec 8<"$dev"
-ok "SIGTERM ends it even if the device is open" stops TERM
+kill -TERM "$server"
+is_stopping() { [[ $(<"$sys/ubdx/stopping") == 1 ]]; }
+ok "if the device is open it is stopping" until_ok 10 is_stopping
+is "$(dd bs=4k count=1 iflag=direct status=none <&8 | wc -c)" 4096 "and is served"
+ok "a second SIGTERM ends it" stops TERM
 is "$(wc -c <&8)" 0 "who had it open reads nothing any more"
 exec 8<&-
+
+# ticks PID: CPU time used
+ticks() {
+	local -a stat
+	read -r -a stat <"/proc/$1/stat"
+	echo $((stat[13] + stat[14]))
+}
+is_idle() {
+	local before
+	before=$(ticks "$server")
+	read -rt 1 <> <(:) || true
+	(($(ticks "$server") - before < 30))
+}
+
+# closed CMD...: CMD with some descriptors closed, as cron and systemd may do
+closed_in() { "$@" <&-; }
+closed_out() { "$@" >&-; }
+closed_err() { "$@" 2>&-; }
+closed_in_err() { "$@" <&- 2>&-; }
+closed_all() { "$@" <&- >&- 2>&-; }
+for which in in out err in_err all; do
+	ok "with closed descriptors ($which) a device is added" closed_$which ubdx add --target mem --size 1M --depth 8
+	use /dev/ubdxb0
+	is "$(readlink "/proc/$server/fd/"{0,1,2} | tr '\n' ' ')" "/dev/null /dev/null /dev/null " "$which: its server has /dev/null there"
+	ok "$which: and is idle" is_idle
+	ok "$which: and ends on SIGTERM" stops TERM
+done
+ubdx add --foreground --target mem --size 1M --depth 8 <&- 2>&- >/tmp/out &
+ok "--foreground with closed descriptors" until_ok 10 grep -qx /dev/ubdxb0 /tmp/out
+use /dev/ubdxb0
+ok "is idle" is_idle
+ok "and ends on SIGTERM" stops TERM
+
+add --target mem --size 1M --depth 8
+is "$(head -c 1 "/proc/$server/cmdline")" "@" "its name says that it serves what may be the root file system"
+del 0
 
 ubdx add --foreground --target mem --size 1M --depth 8 >/tmp/out 2>/tmp/err &
 pid=$!
@@ -286,6 +333,25 @@ fault "add: *0*taken*" add --target null --size 1M --id 0
 ok "until it is deleted" ubdx del 0
 ok "and no longer" json '. == []' ubdx list --json
 
+# ---- the same file again ----
+
+truncate -s 1M /tmp/backing
+add --target loop --file /tmp/backing --depth 8 --id 4
+before=$(everything)
+fault "add: *4 is taken*" add --target loop --file /tmp/backing --id 4
+del 4
+# A server that was killed has the file until it is gone.
+exec 7</tmp/backing
+flock 7
+ubdx add --target loop --file /tmp/backing --depth 8 >/tmp/out 2>/tmp/err 7<&- &
+pid=$!
+read -rt 0.5 <> <(:) || true
+exec 7<&-
+status=0
+wait $pid || status=$?
+is "$status $(cat /tmp/out /tmp/err)" "0 /dev/ubdxb0" "add waits for a file that is let go of"
+del 0
+
 # ---- del ----
 
 write_to_old() { dd if=/dev/zero bs=4k count=1 status=none >&8; }
@@ -295,6 +361,29 @@ exec 8<>"$dev"
 before=$(everything)
 fault "del: *is in use*" del 0
 ok "a device that was not deleted goes on" dd if=/dev/zero of="$dev" bs=4k count=4 oflag=direct status=none
+# udev opens what is new, for a moment
+ubdx del 0 8<&- &
+pid=$!
+read -rt 0.5 <> <(:) || true
+ok "del tries again while it is open" kill -0 $pid
+exec 8<&-
+status=0
+wait $pid || status=$?
+is $status 0 "until it is closed"
+
+add --target loop --file /tmp/backing --depth 8 --recovery queue
+exec 8<>"$dev"
+kill -KILL "$server"
+quiesced() { [[ $(<"$sys/ubdx/state") == quiesced ]]; }
+until_ok 10 quiesced
+before=$(everything)
+fault "del: ubdxb0 has no server*recover*--force" del 0
+fault "del: ubdxb0 has no server*recover*--force" del --in-use 0
+ok "del --in-use --timeout ends" ubdx del --in-use --timeout 1 0
+exec 8>&-
+
+add --target mem --size 1M --depth 8
+exec 8<>"$dev"
 ok "--force deletes an open device" ubdx del --force 0
 ok "its node is gone" gone "$dev"
 fails "who had it open can't write any more" 1 "@(Input/output error|No space left on device|No such device*)" write_to_old

@@ -43,7 +43,7 @@ ok "they go with it" absent "$dev"
 
 # Not add(), which has the table read again.
 dev=$(ubdx add --target loop --file /tmp/file)
-ok "they are back when it is" until_ok 10 present "$dev"
+ok "they are back when it is: add waits for them" present "$dev"
 ok "also when read again" blockdev --rereadpt "$dev"
 ok "with their content" cmp -n 65536 -i 65536:$((5 * MIB + 65536)) "${dev}p2" /tmp/file
 exec 9<"${dev}p2"

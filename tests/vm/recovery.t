@@ -138,7 +138,7 @@ fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --r
 jobs=$!
 until_ok 20 held
 ok "giving up: killed under load" kill_server
-fails "giving up: a device that is open is not deleted" 1 "is in use" ubdx del "$dev"
+fails "giving up: a device that is open is not deleted" 1 "has no server" ubdx del "$dev"
 ok "giving up: nor does that end the waiting" is_state quiesced
 ok "giving up: by force it is" within 20 ubdx del --force "$dev"
 ok "giving up: the jobs end" until_ok 20 no_process $jobs

@@ -3,7 +3,7 @@
 #
 # Under full load a device can be deleted by force, its server killed or stopped, and the module unloaded right after:
 # every request ends, with EIO if it was not served, nothing hangs, and nothing stays. The same below a mounted file
-# system with dirty data.
+# system with dirty data. In good order, by a signal or del --in-use, nothing of that is lost, in any mode.
 #
 # lab: --smp 4
 
@@ -99,9 +99,91 @@ for way in del kill; do
 	ok "$what: the module unloads right after" unload_soon
 done
 
-# ---- a server that is late to leave ----
+# ---- in good order, below a file system ----
 
 load
+head -c 4M /dev/urandom >/tmp/payload
+mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
+is $((${#modes[@]} > 1)) 1 "there are modes"
+
+new_file_system() {
+	rm -f /tmp/disk
+	truncate -s 48M /tmp/disk
+	add --target loop --file /tmp/disk --queues 2 --xfer "$1"
+	mkfs.ext4 -q "$dev"
+	mount "$dev" /tmp/mnt
+	cp /tmp/payload /tmp/mnt/before
+}
+
+stopping() { [[ $(<"$sys/ubdx/stopping") == 1 ]]; }
+said() { dmesg | grep -q "ubdx\[$server\]: ubdxb0 $1"; }
+# As the next boot would: the journal of a file system that was shut down is replayed, for which the status is 1.
+check() {
+	local status=0
+	e2fsck -fp /tmp/disk || status=$?
+	((status <= 1)) && e2fsck -fn /tmp/disk
+}
+
+# kept FILE...: they are there, by another server
+kept() {
+	local file
+	add --target loop --file /tmp/disk
+	mount -o ro "$dev" /tmp/mnt
+	for file; do cmp "/tmp/mnt/$file" /tmp/payload || return; done
+	umount /tmp/mnt
+	del "$dev"
+}
+
+for mode in "${modes[@]}"; do
+	new_file_system "$mode"
+	kill -TERM "$server"
+	ok "$mode, SIGTERM: it is stopping" until_ok 10 stopping
+	read -r -a line < <(ubdx list | tail -n 1)
+	is "${line[1]} $(ubdx info --json 0 | jq -c '[.state, .stopping]')" 'stopping ["live",true]' \
+		"$mode, SIGTERM: which is shown"
+	ok "$mode, SIGTERM: and said" until_ok 10 said "is in use: serving it until"
+	ok "$mode, SIGTERM: it is served" cp /tmp/payload /tmp/mnt/after
+	ok "$mode, SIGTERM: it can be unmounted" within 20 umount /tmp/mnt
+	ok "$mode, SIGTERM: then the device goes" until_ok 10 gone "$sys"
+	ok "$mode, SIGTERM: and its server" until_ok 10 no_process "$server"
+	ok "$mode, SIGTERM: the file system is whole" check
+	ok "$mode, SIGTERM: what was written is there" kept before after
+
+	new_file_system "$mode"
+	ok "$mode, --in-use: the command succeeds" within 60 ubdx del --in-use "$dev"
+	ok "$mode, --in-use: the device is gone" gone "$sys"
+	fails "$mode, --in-use: and the file system shut down" 1 "touch: " touch /tmp/mnt/after
+	umount /tmp/mnt
+	ok "$mode, --in-use: the file system is whole" check
+	ok "$mode, --in-use: what was written is there" kept before
+done
+
+# Both at once, as systemd sends them at the end of a session. Of two the lower number comes first.
+new_file_system copy
+kill -STOP "$server"
+kill -HUP "$server"
+kill -TERM "$server"
+kill -CONT "$server"
+ok "SIGHUP and SIGTERM: it is stopping" until_ok 10 stopping
+kill -HUP "$server"
+ok "and SIGHUP again: it is served" cp /tmp/payload /tmp/mnt/after
+sync /tmp/mnt/after
+kill -TERM "$server"
+ok "a second SIGTERM: the device goes" until_ok 10 gone "$sys"
+ok "and its server" until_ok 10 no_process "$server"
+ok "which is said" said "was in use; deleted by force"
+umount /tmp/mnt
+ok "what was stable is there" kept after
+
+# A server that doesn't answer while all is written back.
+new_file_system copy
+kill -STOP "$server"
+ok "--in-use --timeout: it ends by force" within 20 ubdx del --in-use --timeout 1 "$dev"
+umount /tmp/mnt
+kill -KILL "$server"
+
+# ---- a server that is late to leave ----
+
 add --target mem --size 1M --depth 4
 late=$server
 kill -STOP "$late"

@@ -2,8 +2,10 @@
 /*
  * add.c - the command `add`: add a device and serve it.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -126,6 +128,8 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 	config->bytes = a->size;
 	config->write_cache = a->write_cache;
 	config->fua = a->fua;
+	/* `ubdx del` doesn't wait for a server that was killed: it has forgotten which that was. */
+	config->wait_ms = FILE_WAIT_MS;
 	if (a->server.direct)
 		config->flags |= UBDX_TARGET_DIRECT;
 	if (a->read_only)
@@ -134,13 +138,36 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 		config->flags |= UBDX_TARGET_NO_DISCARD;
 }
 
+/* Before the target is opened, which may be in use because this very device stands on it. */
+static int check_number(const struct add_args *a)
+{
+	struct ubdx_info info;
+	int ret, ctl;
+
+	if (a->id == OPTION_UNSET)
+		return 0;
+	ctl = ubdx_ctl_open();
+	if (ctl < 0)
+		return ctl;
+	ret = ubdx_ctl_info(ctl, a->id, &info);
+	close(ctl);
+	if (ret)
+		return 0; /* ADD says it, if it is more than that the number is free */
+	return ubdx_fail(-EEXIST,
+			 "device number %d is taken; choose another one, or delete ubdxb%d",
+			 info.id, info.id);
+}
+
 /* Runs in the server's process. */
 static int open_target(struct serving *s)
 {
 	const struct add_args *a = s->args;
 	struct ubdx_target_config config;
 	uint32_t recovery = s->params.recovery;
+	int ret = check_number(a);
 
+	if (ret)
+		return ret;
 	fill_target_config(a, &config);
 	fill_params(a, &s->params);
 	s->params.recovery = recovery;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -89,7 +90,23 @@ static void await_exit(int server)
 }
 
 /*
+ * A device that has just appeared, or been closed after a write, is open for a moment: udev looks what
+ * is on it.
+ */
+#define IN_USE_WAIT_MS 5000
+#define IN_USE_POLL_MS 20
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/*
  * Where the deletions go on, and what they report.
+ * @patience_until: on CLOCK_MONOTONIC, in ms.
  * @result: exit status so far: that of the first failure.
  */
 struct deletion {
@@ -97,6 +114,8 @@ struct deletion {
 	struct output *output;
 	int ctl;
 	unsigned int flags;
+	uint64_t timeout_ms;
+	int64_t patience_until;
 	int result;
 };
 
@@ -106,10 +125,39 @@ static void del_failed(struct deletion *d, int status)
 		d->result = status;
 }
 
+static int del_patiently(const struct deletion *d, int id)
+{
+	int64_t until = d->timeout_ms ? now_ms() + (int64_t)d->timeout_ms : d->patience_until;
+	int ret;
+
+	while ((ret = ubdx_ctl_del(d->ctl, id, d->flags, d->timeout_ms)) == -EBUSY &&
+	       now_ms() < until)
+		poll(NULL, 0, IN_USE_POLL_MS);
+	/* It has no server that could write what is dirty. */
+	if (ret == -EBUSY && d->timeout_ms)
+		ret = ubdx_ctl_del(d->ctl, id, UBDX_CTL_FORCE, 0);
+	return ret;
+}
+
+static int del_refused(const struct deletion *d, int id)
+{
+	struct ubdx_info info;
+
+	if (!ubdx_ctl_info(d->ctl, id, &info) && info.state == UBDX_S_QUIESCED)
+		return cli_fail(
+			d->self,
+			"ubdxb%d has no server, and requests to it wait, be they a program's "
+			"or the partition scan's; recover it first, or use --force",
+			id);
+	return cli_fail(d->self,
+			"ubdxb%d is in use; unmount or close it first, or use --in-use or --force",
+			id);
+}
+
 static void del_one(struct deletion *d, int id)
 {
 	int server = open_server(d->ctl, id);
-	int ret = ubdx_ctl_del(d->ctl, id, d->flags);
+	int ret = del_patiently(d, id);
 
 	if (!ret) {
 		await_exit(server);
@@ -119,13 +167,7 @@ static void del_one(struct deletion *d, int id)
 	}
 	if (server >= 0)
 		close(server);
-	if (ret == -EBUSY)
-		del_failed(d, cli_fail(d->self,
-				       "ubdxb%d is in use; unmount or close it first, "
-				       "or use --force",
-				       id));
-	else
-		del_failed(d, cli_lib_fail(d->self));
+	del_failed(d, ret == -EBUSY ? del_refused(d, id) : cli_lib_fail(d->self));
 }
 
 static void del_all(struct deletion *d)
@@ -143,11 +185,16 @@ static void del_all(struct deletion *d)
 
 int cmd_del(const struct command *self, int argc, char **argv)
 {
-	int all = 0, force = 0, json = 0, first, i, id, ret;
+	int all = 0, in_use = 0, force = 0, json = 0, first, i, id, ret;
+	uint64_t timeout = OPTION_UNSET;
 	const struct option_def options[] = {
 		OPTION_SET("all", &all, 1, "delete all devices"),
+		OPTION_SET("in-use", &in_use, UBDX_CTL_IN_USE,
+			   "delete even if in use; write dirty data back first"),
+		{ "timeout", OPTION_NUMBER, &timeout, 1, 86400, "SECONDS",
+		  "with --in-use: use force after that time (no limit)" },
 		OPTION_SET("force", &force, UBDX_CTL_FORCE,
-			   "delete even if in use; I/O in flight fails"),
+			   "delete even if in use, at once; what is not written is lost"),
 		OPTION_JSON(&json),
 		{ 0 },
 	};
@@ -159,13 +206,19 @@ int cmd_del(const struct command *self, int argc, char **argv)
 		return ret;
 	if (all ? first < argc : first == argc)
 		return cli_usage(self, "name a device, or --all");
+	if (in_use && force)
+		return cli_usage(self, "--in-use and --force exclude each other");
+	if (timeout != OPTION_UNSET && !in_use)
+		return cli_usage(self, "--timeout needs --in-use");
 	for (i = first; i < argc; i++)
 		if ((ret = options_device(self, argv[i], &id)) >= 0)
 			return ret;
 	d.ctl = ubdx_ctl_open();
 	if (d.ctl < 0)
 		return cli_lib_fail(self);
-	d.flags = force;
+	d.flags = in_use | force;
+	d.timeout_ms = timeout == OPTION_UNSET ? 0 : timeout * 1000;
+	d.patience_until = now_ms() + IN_USE_WAIT_MS;
 	output.json = json;
 
 	if (json) {

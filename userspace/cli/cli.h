@@ -158,6 +158,9 @@ struct report {
 	char text[256];
 };
 
+/* How long a server that was killed may take to let go of the file. */
+#define FILE_WAIT_MS 10000
+
 int daemon_fork(int *reporter);
 int daemon_wait(pid_t child, int reader, struct report *report);
 void daemon_detach(void);
@@ -230,6 +233,7 @@ int server_args_apply(const struct command *self, const struct server_args *a,
  * @args:	for @open_target.
  * @log:	where messages go: stderr, later maybe the system's log.
  * @reporter:	where the command waits for a report; -1 in the foreground.
+ * @asked:	SIGTERM or SIGINT has come: the next one means force.
  * @warnings:	to be said only if there is nothing worse to say.
  */
 struct serving {
@@ -242,6 +246,7 @@ struct serving {
 	struct ubdx_server_opts opts;
 	struct ubdx_params params;
 	ubdx_log_fn log;
+	bool asked;
 	int reporter;
 	char warnings[512];
 };

@@ -43,6 +43,9 @@ int daemon_fork(int *fd)
 		return pid;
 
 	setsid();
+	/* A server that a mounted file system needs; see https://systemd.io/ROOT_STORAGE_DAEMONS */
+	if (*program_invocation_name)
+		*program_invocation_name = '@';
 	/* Whatever the caller had open, a lock maybe, is none of the server's business. */
 	if (dup2(*fd, STDERR_FILENO + 1) >= 0) {
 		*fd = STDERR_FILENO + 1;

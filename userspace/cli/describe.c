@@ -53,6 +53,7 @@ void describe_brief(struct output *o, const struct ubdx_info *info)
 	output_number(o, "id", info->id);
 	output_string(o, "device", path);
 	output_string(o, "state", ubdx_state_name(info->state));
+	output_bool(o, "stopping", info->status & UBDX_INFO_STOPPING);
 	output_number(o, "size", info->params.dev_sectors << UBDX_SECTOR_SHIFT);
 	output_number(o, "queues", info->params.nr_queues);
 	output_number(o, "depth", info->params.depth);

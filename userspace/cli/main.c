@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "std_fds.h"
 
 static const struct command commands[] = {
 	{ "add", "--target NAME [OPTION...]", "Add a block device and serve it in the background",
@@ -63,6 +64,7 @@ int main(int argc, char **argv)
 {
 	const char *name = argv[1];
 
+	std_fds_open();
 	if (argc < 2)
 		return cli_usage(NULL, "no command given");
 	if (!strcmp(name, "help") && argc == 3)

@@ -10,9 +10,6 @@
 
 #include "cli.h"
 
-/* How long to wait until the last server has released the file. */
-#define FILE_WAIT_MS 10000
-
 struct recover_args {
 	struct server_args server;
 	int id, live;

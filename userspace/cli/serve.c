@@ -29,7 +29,7 @@ static void take_back(int id)
 
 	if (ctl < 0)
 		return;
-	ubdx_ctl_del(ctl, id, UBDX_CTL_FORCE);
+	ubdx_ctl_del(ctl, id, UBDX_CTL_FORCE, 0);
 	close(ctl);
 }
 
@@ -153,19 +153,32 @@ static int report_failure(struct serving *s, int err)
 }
 
 /*
- * Whoever ends a server wants it gone, and would kill it next: so a device that is in use is taken
- * away by force. What is then in flight, or not yet written back, is lost with EIO, in good order.
+ * Like SIGTERM at a shutdown or the end of a session, before file systems are unmounted: a device
+ * that is in use is served until the last close. The second signal means force. SIGHUP never does:
+ * systemd sends it together with SIGTERM.
  */
-static void stop(struct serving *s, struct ubdx_server *server)
+static void stop(struct serving *s, struct ubdx_server *server, unsigned int signal)
 {
-	char text[64];
+	bool asks = signal != SIGHUP;
+	bool force = s->asked && asks;
+	char text[192];
+	int ret;
 
-	if (ubdx_server_stop(server, 0) != -EBUSY)
+	s->asked |= asks;
+	ret = ubdx_server_stop(server, force ? UBDX_CTL_FORCE : UBDX_CTL_LAST_CLOSE);
+	if (ret == -EINPROGRESS)
+		snprintf(text, sizeof(text),
+			 "ubdxb%d is in use: serving it until it is closed or unmounted; a second "
+			 "SIGTERM deletes it at once, and loses what is not yet written",
+			 ubdx_server_id(server));
+	else if (force && !ret)
+		snprintf(text, sizeof(text), "ubdxb%d was in use; deleted by force",
+			 ubdx_server_id(server));
+	else if (ret && ret != -ENODEV)
+		snprintf(text, sizeof(text), "stopping: %s", ubdx_errmsg());
+	else
 		return;
-	snprintf(text, sizeof(text), "ubdxb%d is in use; taking it away by force",
-		 ubdx_server_id(server));
 	s->log(NULL, LOG_WARNING, text);
-	ubdx_server_stop(server, UBDX_CTL_FORCE);
 }
 
 /* Until the device is gone: deleted by somebody, or by us on a signal. */
@@ -183,7 +196,7 @@ static void wait_for_end(struct serving *s, struct ubdx_server *server, int sign
 		if (fds[0].revents)
 			return;
 		if (fds[1].revents && read(signals, &signal, sizeof(signal)) == sizeof(signal))
-			stop(s, server);
+			stop(s, server, signal.ssi_signo);
 	}
 }
 
@@ -192,6 +205,8 @@ static int serve(struct serving *s)
 	int ret, signals = open_signals();
 	struct ubdx_server *server;
 
+	if (signals < 0)
+		return report_failure(s, ubdx_fail(-errno, "asking for signals: %m"));
 	ret = start_server(s, &server);
 	if (ret)
 		return report_failure(s, ret);

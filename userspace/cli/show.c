@@ -30,12 +30,14 @@ static void print_size(char *text, size_t size, uint64_t bytes)
 static void list_line(const struct ubdx_info *info)
 {
 	const char *xfer = ubdx_xfer_name(info->xfer);
+	const char *state = info->status & UBDX_INFO_STOPPING ? "stopping" :
+								ubdx_state_name(info->state);
 	char name[32], size[32];
 
 	snprintf(name, sizeof(name), "ubdxb%d", info->id);
 	print_size(size, sizeof(size), info->params.dev_sectors << UBDX_SECTOR_SHIFT);
-	printf("%-10s %-8s %8s %7u %6u  %-8s %d\n", name, ubdx_state_name(info->state), size,
-	       info->params.nr_queues, info->params.depth, xfer ? xfer : "?", info->server_pid);
+	printf("%-10s %-8s %8s %7u %6u  %-8s %d\n", name, state, size, info->params.nr_queues,
+	       info->params.depth, xfer ? xfer : "?", info->server_pid);
 }
 
 static int list(const struct command *self, int ctl, struct output *o)

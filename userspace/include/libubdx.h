@@ -131,15 +131,16 @@ int ubdx_ctl_quiesce(int ctl, int id);
 
 /**
  * ubdx_ctl_stop() - UBDX_IOC_STOP: take the block device away, keep the device.
- * @flags: UBDX_CTL_*.
+ * @flags: 0 or one of UBDX_CTL_*.
+ * @timeout_ms: UBDX_CTL_IN_USE: then by force; 0: no limit.
  */
-int ubdx_ctl_stop(int ctl, int id, unsigned int flags);
+int ubdx_ctl_stop(int ctl, int id, unsigned int flags, uint64_t timeout_ms);
 
 /**
  * ubdx_ctl_del() - UBDX_IOC_DEL: stop if needed and forget the device.
- * @flags: UBDX_CTL_*.
+ * @flags, @timeout_ms: as for that.
  */
-int ubdx_ctl_del(int ctl, int id, unsigned int flags);
+int ubdx_ctl_del(int ctl, int id, unsigned int flags, uint64_t timeout_ms);
 
 /**
  * ubdx_ctl_info() - describe device @id.
@@ -421,8 +422,8 @@ void ubdx_process_prepare(ubdx_log_fn log, void *arg);
  * @opts:	how; borrowed during the call.
  * @server:	out: to be freed with ubdx_server_free().
  *
- * When it returns 0, the device is live and its node is in /dev. When it fails, no device is left
- * behind. Signals are the caller's: the queues' threads block them all.
+ * When it returns 0, the device is live, its node is in /dev and its partitions are known. When it
+ * fails, no device is left behind. Signals are the caller's: the queues' threads block them all.
  */
 int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 		      struct ubdx_server **server);
@@ -469,12 +470,15 @@ int ubdx_server_fd(const struct ubdx_server *server);
 
 /**
  * ubdx_server_stop() - delete the device; its queues serve until the last request and then leave.
- * @flags:	0, or UBDX_CTL_FORCE: also while the block device is open.
+ * @flags:	0: unless the block device is open; UBDX_CTL_LAST_CLOSE: now, or when it is closed for
+ *		the last time; UBDX_CTL_IN_USE: also while it is open, in good order; UBDX_CTL_FORCE:
+ *		at once. See struct ubdx_ctl.
  *
- * Only a device that this server serves: not one that another has taken over, or that has got its number. Call it
- * from the process that started the server.
+ * Only a device that this server serves: not one that another has taken over, or that has got its
+ * number. Call it from the process that started the server.
  *
- * Return: 0; -EBUSY it is open, and goes on being served; -ENODEV it is gone, or not this server's any more.
+ * Return: 0; -EBUSY it is open, and goes on being served; -EINPROGRESS the same, until the last close;
+ * -ENODEV it is gone, or not this server's any more.
  */
 int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 

@@ -132,8 +132,9 @@ static int ubdx_add_failed(int ret, const struct ubdx_add *add)
 				 "ubdxb%d",
 				 add->id, add->id);
 	case -ENOSPC:
-		return ubdx_fail(ret, "no device number left; delete a device, or load the module "
-				      "with a higher limit");
+		return ubdx_fail(ret,
+				 "there are as many devices as the module allows; delete a device, "
+				 "or raise /sys/module/ubdx/parameters/max_devices");
 	case -EPROTO:
 		return ubdx_fail(ret,
 				 "the driver doesn't speak version %u of the interface; "
@@ -156,15 +157,17 @@ int ubdx_ctl_add(int ctl, struct ubdx_add *add)
 }
 
 /* START, STOP and DEL share their argument and most of their errors. */
-static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing, int id,
-			   unsigned int flags, uint64_t xfer_modes)
+static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing,
+			   const struct ubdx_ctl *arg)
 {
-	struct ubdx_ctl arg = { .id = id, .flags = flags, .xfer_modes = xfer_modes };
-	int ret = ubdx_ioctl(ctl, request, &arg);
+	int id = arg->id, ret = ubdx_ioctl(ctl, request, (void *)arg);
 
 	switch (ret) {
 	case 0:
 		return 0;
+	case -EINPROGRESS:
+		return ubdx_fail(ret, "ubdxb%d is in use, and will be deleted when it is closed",
+				 id);
 	case -ENODEV:
 		return ubdx_fail(ret, "there is no device %d", id);
 	case -EBUSY:
@@ -177,7 +180,8 @@ static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing, in
 
 int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes)
 {
-	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_START, "starting", id, 0, xfer_modes);
+	const struct ubdx_ctl arg = { .id = id, .xfer_modes = xfer_modes };
+	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_START, "starting", &arg);
 
 	if (ret == -EBUSY)
 		return ubdx_fail(ret, "ubdxb%d was started already", id);
@@ -189,22 +193,29 @@ int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes)
 	return ret;
 }
 
-int ubdx_ctl_stop(int ctl, int id, unsigned int flags)
+int ubdx_ctl_stop(int ctl, int id, unsigned int flags, uint64_t timeout_ms)
 {
-	return ubdx_ctl_simple(ctl, UBDX_IOC_STOP, "stopping", id, flags, 0);
+	const struct ubdx_ctl arg = { .id = id, .flags = flags, .timeout_ms = timeout_ms };
+
+	return ubdx_ctl_simple(ctl, UBDX_IOC_STOP, "stopping", &arg);
 }
 
-int ubdx_ctl_del(int ctl, int id, unsigned int flags)
+int ubdx_ctl_del(int ctl, int id, unsigned int flags, uint64_t timeout_ms)
 {
-	return ubdx_ctl_simple(ctl, UBDX_IOC_DEL, "deleting", id, flags, 0);
+	const struct ubdx_ctl arg = { .id = id, .flags = flags, .timeout_ms = timeout_ms };
+
+	return ubdx_ctl_simple(ctl, UBDX_IOC_DEL, "deleting", &arg);
 }
 
 int ubdx_ctl_quiesce(int ctl, int id)
 {
-	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_QUIESCE, "handing over", id, 0, 0);
+	const struct ubdx_ctl arg = { .id = id };
+	int ret = ubdx_ctl_simple(ctl, UBDX_IOC_QUIESCE, "handing over", &arg);
 
 	if (ret == -EOPNOTSUPP)
 		return ubdx_fail(ret, "ubdxb%d was added without --recovery queue or reissue", id);
+	if (ret == -ESHUTDOWN)
+		return ubdx_fail(ret, "ubdxb%d is being stopped", id);
 	if (ret == -ETIME)
 		return ubdx_fail(ret, "the server of ubdxb%d doesn't answer its requests", id);
 	if (ret == -ENXIO)

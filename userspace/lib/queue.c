@@ -81,7 +81,8 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 
 	if (ret) {
 		q->ring.ring_fd = -1;
-		return ubdx_fail(ret, "queue %u: setting up its io_uring: %m", q->id);
+		return ubdx_fail(ret, "queue %u: setting up its io_uring: %m%s", q->id,
+				 ret == -EPERM ? "; see sysctl kernel.io_uring_disabled" : "");
 	}
 
 	q->enter_flags = IORING_ENTER_GETEVENTS;

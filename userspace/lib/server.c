@@ -68,7 +68,6 @@ struct ubdx_server {
 	int gone;
 	bool added; /* by us; until it is live, nobody else will delete it */
 	bool live;
-	bool stopped; /* by us: its number may be another's */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	enum ubdx_verdict verdict;
@@ -504,6 +503,15 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 	return s;
 }
 
+/* START has the kernel look for partitions, which it reads through our queues. */
+static void ubdx_wait_for_scan(struct ubdx_server *s)
+{
+	struct ubdx_info info;
+
+	while (!ubdx_ctl_info(s->ctl, s->id, &info) && info.status & UBDX_INFO_SCANNING)
+		ubdx_node_wait();
+}
+
 /* @prepare: get hold of a device. @xfer_modes: what START is to say of them. */
 static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubdx_server *s),
 				uint64_t xfer_modes)
@@ -525,7 +533,12 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 	s->live = true;
 	ubdx_workers_tell(s, UBDX_SERVE);
 	/* One that has been live before has its node, and is not to go for want of it. */
-	return s->added ? ubdx_wait_for_node(s) : 0;
+	if (!s->added)
+		return 0;
+	ret = ubdx_wait_for_node(s);
+	if (!ret)
+		ubdx_wait_for_scan(s);
+	return ret;
 }
 
 static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_server_opts *opts,
@@ -588,14 +601,13 @@ int ubdx_server_fd(const struct ubdx_server *s)
 	return s->gone;
 }
 
-/* It may have been deleted, and its number be another device's; or it has another server by now. */
+/* On the channel: the number may be another device's by now, or the device have another server. */
 int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 {
-	int ret = s->stopped ? -EPERM : ubdx_ctl_del(s->ctl, s->id, flags | UBDX_CTL_OWN);
+	int ret = ubdx_ctl_del(s->channel, s->id, flags, 0);
 
-	if (ret == -EPERM)
-		return ubdx_fail(-ENODEV, "ubdxb%d is not served by this server any more", s->id);
-	s->stopped = !ret;
+	if (ret == -ENODEV)
+		return ubdx_fail(ret, "ubdxb%d is not served by this server any more", s->id);
 	return ret;
 }
 
@@ -610,7 +622,7 @@ static void ubdx_server_let_go(struct ubdx_server *s)
 	if (serving)
 		ubdx_server_stop(s, UBDX_CTL_FORCE); /* parked commands come back */
 	else if (s->added && !s->live)
-		ubdx_ctl_del(s->ctl, s->id, UBDX_CTL_FORCE);
+		ubdx_ctl_del(s->ctl, s->id, UBDX_CTL_FORCE, 0);
 	ubdx_workers_tell(s, UBDX_LEAVE);
 }
 

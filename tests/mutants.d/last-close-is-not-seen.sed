@@ -1,0 +1,3 @@
+# test: stops
+# file: driver/stop.c
+s/if (!dev->stopping || disk_openers(disk))/if (true)/

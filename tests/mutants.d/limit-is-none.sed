@@ -1,0 +1,3 @@
+# test: stops
+# file: driver/stop.c
+s/if (!srv || !timeout_ms) {/if (true) {/

@@ -1,0 +1,3 @@
+# test: cli
+# file: userspace/cli/main.c
+s/std_fds_open();/;/
