@@ -46,6 +46,12 @@ for elevator in "${ELEVATORS[@]}"; do
 	ok "$elevator: what can be merged is, and right" merged
 done
 choose none
+what="there are schedulers to choose"
+if [[ $UBDX_KERNEL == *-debug ]]; then
+	skip "$what" "this kernel needn't have any"
+else
+	is ${#usable[@]} $((${#ELEVATORS[@]} + 1)) "$what"
+fi
 
 start_load --bssplit=512/30:4k/40:64k/30
 for ((i = 0; i < 20; i++)); do
