@@ -5,4 +5,4 @@
 
 . tests/vm/lib.sh
 
-run_program death
+run_program stops
