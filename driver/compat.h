@@ -8,6 +8,7 @@
 
 #include <linux/blk-mq.h>
 #include <linux/io_uring/cmd.h>
+#include <linux/sysfs.h>
 
 /* Merging became what every queue does. */
 #ifdef UBDX_HAVE_SHOULD_MERGE
@@ -46,6 +47,13 @@ static void name##_tw(struct io_uring_cmd *cmd, unsigned int issue_flags)		\
 }
 #endif
 /* clang-format on */
+
+/* A binary attribute of sysfs is constant to its functions, or not yet. */
+#ifdef UBDX_HAVE_CONST_BIN_ATTR
+typedef const struct bin_attribute ubdx_bin_attribute;
+#else
+typedef struct bin_attribute ubdx_bin_attribute;
+#endif
 
 /* The ring a command was submitted to; only ever compared. */
 static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)

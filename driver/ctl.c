@@ -12,6 +12,7 @@
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/pid.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -198,6 +199,40 @@ static long ubdx_ctl_set(void __user *arg)
 	return ret;
 }
 
+static long ubdx_ctl_set_backing(void __user *arg)
+{
+	struct ubdx_backing *backing = memdup_user(arg, sizeof(*backing));
+	struct ubdx_dev *dev;
+	int ret;
+
+	if (IS_ERR(backing))
+		return PTR_ERR(backing);
+	dev = ubdx_dev_get(backing->id, false);
+	if (!dev) {
+		kfree(backing);
+		return -ENODEV;
+	}
+	ret = ubdx_backing_set(dev, backing);
+	ubdx_dev_put(dev);
+	return ret;
+}
+
+static long ubdx_ctl_get_backing(void __user *arg)
+{
+	struct ubdx_backing backing;
+	struct ubdx_dev *dev;
+	s32 id;
+
+	if (get_user(id, &((struct ubdx_backing __user *)arg)->id))
+		return -EFAULT;
+	dev = ubdx_dev_get(id, false);
+	if (!dev)
+		return -ENODEV;
+	ubdx_backing_get(dev, &backing);
+	ubdx_dev_put(dev);
+	return copy_to_user(arg, &backing, sizeof(backing)) ? -EFAULT : 0;
+}
+
 static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
 {
 	void __user *arg = (void __user *)argp;
@@ -207,6 +242,8 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 		return ubdx_ctl_features(arg);
 	case UBDX_IOC_INFO:
 		return ubdx_ctl_info(arg);
+	case UBDX_IOC_GET_BACKING:
+		return ubdx_ctl_get_backing(arg);
 	}
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EACCES;
@@ -221,6 +258,8 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 		return ubdx_ctl_dev(cmd, arg);
 	case UBDX_IOC_SET:
 		return ubdx_ctl_set(arg);
+	case UBDX_IOC_SET_BACKING:
+		return ubdx_ctl_set_backing(arg);
 	default:
 		return -ENOTTY;
 	}

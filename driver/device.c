@@ -88,9 +88,9 @@ static int ubdx_dev_reserve(int id)
 	if (ubdx_nr_devs >= READ_ONCE(ubdx_max_devices)) {
 		ret = -ENOSPC;
 	} else if (id < 0) {
-		ret = idr_alloc(&ubdx_devs, NULL, 0, UBDX_MINORS, GFP_KERNEL);
+		ret = idr_alloc(&ubdx_devs, NULL, 0, UBDX_MINORS, GFP_KERNEL_ACCOUNT);
 	} else {
-		ret = idr_alloc(&ubdx_devs, NULL, id, id + 1, GFP_KERNEL);
+		ret = idr_alloc(&ubdx_devs, NULL, id, id + 1, GFP_KERNEL_ACCOUNT);
 		if (ret == -ENOSPC)
 			ret = -EEXIST;
 	}
@@ -174,6 +174,8 @@ static int ubdx_params_check(const struct ubdx_params *p)
 		return -EINVAL;
 	if (p->io_min % p->logical_block_size || p->io_opt % p->logical_block_size)
 		return -EINVAL;
+	if (p->io_min > max(p->max_io_bytes, p->physical_block_size))
+		return -EINVAL;
 	if (!ubdx_power_of_two_in(p->discard_granularity, p->logical_block_size, 1U << 30))
 		return -EINVAL;
 	if (!is_power_of_2((u64)p->dma_alignment + 1) || p->dma_alignment > 4095)
@@ -238,13 +240,13 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 	struct ubdx_queue *q;
 
 	dev->counts = alloc_percpu_gfp(struct ubdx_counts, GFP_KERNEL_ACCOUNT);
-	dev->queues = kcalloc(dev->params.nr_queues, sizeof(*dev->queues), GFP_KERNEL);
+	dev->queues = kcalloc(dev->params.nr_queues, sizeof(*dev->queues), GFP_KERNEL_ACCOUNT);
 	if (!dev->counts || !dev->queues)
 		return -ENOMEM;
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		int node = ubdx_queue_node(dev, i);
 
-		q = kvzalloc_node(struct_size(q, slots, depth), GFP_KERNEL, node);
+		q = kvzalloc_node(struct_size(q, slots, depth), GFP_KERNEL_ACCOUNT, node);
 		if (!q)
 			return -ENOMEM;
 		q->depth = depth;
@@ -254,7 +256,7 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 		q->counts = dev->counts;
 		q->block_mask = dev->params.logical_block_size - 1;
 		dev->queues[i] = q;
-		q->stamps = kvcalloc_node(depth, sizeof(*q->stamps), GFP_KERNEL, node);
+		q->stamps = kvcalloc_node(depth, sizeof(*q->stamps), GFP_KERNEL_ACCOUNT, node);
 		if (!q->stamps)
 			return -ENOMEM;
 	}
@@ -270,6 +272,7 @@ static void ubdx_dev_release(struct device *device)
 		blk_mq_free_tag_set(&dev->tag_set);
 	ubdx_queues_free(dev);
 	ubdx_dev_forget_former(dev);
+	kfree(dev->backing);
 	mutex_destroy(&dev->lock);
 	kfree(dev);
 	if (atomic_dec_and_test(&ubdx_nr_unreleased))
@@ -301,7 +304,7 @@ static int ubdx_dev_publish(struct ubdx_dev *dev)
 
 static struct ubdx_dev *ubdx_dev_alloc(int id, const struct ubdx_add *add)
 {
-	struct ubdx_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+	struct ubdx_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL_ACCOUNT);
 
 	if (!dev)
 		return NULL;
@@ -497,10 +500,17 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 	if (!ret)
 		ret = ubdx_xfer_offer(dev, xfer_modes, dev->srv->trusted);
 	if (!ret) {
+		bool said = READ_ONCE(dev->srv->backing);
+
+		if (said)
+			ubdx_backing_swap(dev, dev->srv);
 		ret = dev->disk ? ubdx_dev_resume(dev) : ubdx_dev_create_disk(dev);
-		/* what this one may not have, the next one may */
-		if (ret)
+		if (ret) {
+			if (said)
+				ubdx_backing_swap(dev, dev->srv);
+			/* what this one may not have, the next one may */
 			WRITE_ONCE(dev->xfer_offered, offered);
+		}
 	}
 	mutex_unlock(&dev->lock);
 	return ret;

@@ -18,6 +18,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -87,6 +88,7 @@ static void ubdx_server_free(struct kref *ref)
 	for (i = 0; i < ARRAY_SIZE(srv->blank); i++)
 		if (srv->blank[i])
 			__free_page(srv->blank[i]);
+	kfree(srv->backing);
 	put_pid(srv->tgid);
 	mmdrop(srv->mm);
 	ubdx_dev_put(srv->dev);
@@ -266,6 +268,9 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	/* It will see what is written to the device, and say what is read. */
 	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_WRITE))
 		return -EACCES;
+	/* A kernel thread's open: there is no process to serve the device. */
+	if (!current->mm)
+		return -EINVAL;
 	srv = ubdx_server_alloc(dev);
 	if (!srv)
 		return -ENOMEM;
@@ -325,7 +330,7 @@ static int ubdx_desc_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u
 
 	if (qid >= srv->nr_queues || offset % UBDX_MMAP_QUEUE_STRIDE)
 		return -EINVAL;
-	sq = srv->queues[qid];
+	sq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
 	if (vma->vm_end - vma->vm_start != ubdx_desc_bytes(sq->q))
 		return -EINVAL;
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
@@ -344,6 +349,7 @@ static int ubdx_report_mmap(struct ubdx_server *srv, struct vm_area_struct *vma,
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EPERM;
+	qid = array_index_nospec(qid, srv->nr_queues);
 	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYEXEC);
 	return remap_pfn_range(vma, vma->vm_start,
 			       virt_to_phys(srv->queues[qid]->report) >> PAGE_SHIFT, PAGE_SIZE,

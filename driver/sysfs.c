@@ -159,26 +159,17 @@ static ssize_t errors_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(errors);
 
-/* One line per queue: its number, the node its memory is on, and the task that serves it. */
-static ssize_t queues_show(struct device *device, struct device_attribute *attr, char *buf)
+/* The description that the server gave, see struct ubdx_backing; anything unprintable is escaped. */
+static ssize_t target_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	struct ubdx_dev *dev = to_ubdx(device);
-	ssize_t len = 0;
-	unsigned int i;
+	struct ubdx_backing backing;
 
-	rcu_read_lock();
-	for (i = 0; i < dev->params.nr_queues; i++) {
-		struct ubdx_queue *q = dev->queues[i];
-		struct ubdx_server_queue *sq = READ_ONCE(q->sq);
-
-		len += sysfs_emit_at(buf, len, "queue %u node %d task %d\n", i,
-				     sq ? page_to_nid(virt_to_page(sq->desc)) : q->node,
-				     sq ? task_pid_vnr(sq->task) : 0);
-	}
-	rcu_read_unlock();
-	return len;
+	ubdx_backing_get(to_ubdx(device), &backing);
+	return sysfs_emit(buf, "%s%s%*pE\n", backing.target, backing.text[0] ? " " : "",
+			  (int)strlen(backing.text), backing.text);
 }
-static DEVICE_ATTR_RO(queues);
+static DEVICE_ATTR_RO(target);
+
 
 /* Requests that the device's mode couldn't carry: reason requests */
 static ssize_t fallbacks_show(struct device *device, struct device_attribute *attr, char *buf)
@@ -214,21 +205,88 @@ static ssize_t moved_show(struct device *device, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(moved);
 
-static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,
-					       &dev_attr_stopping.attr,
+static ssize_t serial_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_backing backing;
+
+	ubdx_backing_get(to_ubdx(device), &backing);
+	return sysfs_emit(buf, "%s\n", backing.serial);
+}
+static DEVICE_ATTR_RO(serial);
+
+/* ---- queues: a line of this length for each, since thousands don't fit into a text attribute ---- */
+
+#define UBDX_QUEUE_LINE 40 /* "queue 8191 node 1023 task 2147483647\n" */
+
+/* Its number, the node its memory is on, and the task that serves it. Blanks fill the line up. */
+static void ubdx_queue_line(const struct ubdx_queue *q, char *line)
+{
+	struct ubdx_server_queue *sq;
+	int len;
+
+	rcu_read_lock();
+	sq = READ_ONCE(q->sq);
+	len = scnprintf(line, UBDX_QUEUE_LINE, "queue %u node %d task %d", q->qid,
+			sq ? page_to_nid(virt_to_page(sq->desc)) : q->node,
+			sq ? task_pid_vnr(sq->task) : 0);
+	rcu_read_unlock();
+	memset(line + len, ' ', UBDX_QUEUE_LINE - 1 - len);
+	line[UBDX_QUEUE_LINE - 1] = '\n';
+}
+
+static ssize_t queues_read(struct file *file, struct kobject *kobj, ubdx_bin_attribute *attr,
+			   char *buf, loff_t pos, size_t count)
+{
+	struct ubdx_dev *dev = to_ubdx(kobj_to_dev(kobj));
+	char line[UBDX_QUEUE_LINE];
+	size_t done = 0;
+
+	while (done < count) {
+		u64 qid = div_u64(pos + done, UBDX_QUEUE_LINE);
+		size_t skip = pos + done - qid * UBDX_QUEUE_LINE;
+		size_t bytes = min(count - done, UBDX_QUEUE_LINE - skip);
+
+		if (qid >= dev->params.nr_queues)
+			break;
+		ubdx_queue_line(dev->queues[qid], line);
+		memcpy(buf + done, line + skip, bytes);
+		done += bytes;
+	}
+	return done;
+}
+static BIN_ATTR_RO(queues, 0);
+
+/* ---- groups ---- */
+
+static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	 &dev_attr_stopping.attr,
 					       &dev_attr_server_pid.attr,
-					       &dev_attr_xfer.attr,
-					       &dev_attr_xfer_wanted.attr,
-					       &dev_attr_counters.attr,
-					       &dev_attr_errors.attr,
-					       &dev_attr_queues.attr,
-					       &dev_attr_fallbacks.attr,
-					       &dev_attr_moved.attr,
-					       NULL };
+					       &dev_attr_xfer.attr,	 &dev_attr_xfer_wanted.attr,
+					       &dev_attr_counters.attr,	 &dev_attr_errors.attr,
+					       &dev_attr_fallbacks.attr, &dev_attr_moved.attr,
+					       &dev_attr_target.attr,	 NULL };
+
+static ubdx_bin_attribute *ubdx_disk_bin_attrs[] = { &bin_attr_queues, NULL };
 
 static const struct attribute_group ubdx_disk_group = {
 	.name = "ubdx",
 	.attrs = ubdx_disk_attrs,
+	.bin_attrs = ubdx_disk_bin_attrs,
 };
 
-const struct attribute_group *ubdx_disk_groups[] = { &ubdx_disk_group, NULL };
+/* In the disk's own folder, where udev's rules look for it. */
+static struct attribute *ubdx_serial_attrs[] = { &dev_attr_serial.attr, NULL };
+
+static umode_t ubdx_serial_is_visible(struct kobject *kobj, struct attribute *attr, int index)
+{
+	struct ubdx_backing backing;
+
+	ubdx_backing_get(to_ubdx(kobj_to_dev(kobj)), &backing);
+	return backing.serial[0] ? attr->mode : 0;
+}
+
+static const struct attribute_group ubdx_serial_group = {
+	.attrs = ubdx_serial_attrs,
+	.is_visible = ubdx_serial_is_visible,
+};
+
+const struct attribute_group *ubdx_disk_groups[] = { &ubdx_disk_group, &ubdx_serial_group, NULL };

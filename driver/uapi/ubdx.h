@@ -20,7 +20,7 @@
  *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which binds
  *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
  *      UBDX_CMD_FETCH for every tag.
- *   5. UBDX_IOC_START: /dev/ubdxbN appears.
+ *   5. if it likes UBDX_IOC_SET_BACKING, then UBDX_IOC_START: /dev/ubdxbN appears.
  *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, by way of
  *      the transfer mode that it carries, then UBDX_CMD_COMMIT_AND_FETCH with the descriptor's
  *      sequence number. This ends the request and parks the command for the tag's next one.
@@ -37,7 +37,8 @@
  * UBDX_START_SECONDS. The next open after that is -EBUSY too, but lets that server go (its commands
  * complete with -ENODEV), and a later open succeeds.
  *
- * open(2) of the channel: -EACCES, -EINTR as above; -EBUSY the device has a server, see above; -ENODEV it was stopped;
+ * open(2) of the channel: -EACCES, -EINTR as above; -EINVAL from a kernel thread; -EBUSY the device
+ * has a server, see above; -ENODEV it was stopped;
  * -ENOMEM. mmap(2): -EPERM not the server, or a protection that isn't allowed; -EINVAL an offset or a length that
  * isn't one of those described here; -ENOMEM. An unknown ioctl is -ENOTTY, an unknown command -EINVAL.
  *
@@ -383,7 +384,8 @@ enum ubdx_recovery {
  *			larger one doesn't prolong it.
  * @logical_block_size:	512, 1024, 2048 or 4096; 0: 512.
  * @physical_block_size: power of two, at least the logical one; 0: 4096.
- * @io_min:		preferred minimum I/O size in bytes; 0: the physical block.
+ * @io_min:		preferred minimum I/O size in bytes, at most the longer of max_io_bytes and the
+ *			physical block; 0: the physical block.
  * @io_opt:		preferred I/O size in bytes; 0: none.
  * @discard_granularity: in bytes; 0: the logical block.
  * @max_discard_sectors: longest DISCARD, whole logical blocks, at least discard_granularity and a physical block; 0: not supported.
@@ -421,8 +423,8 @@ struct ubdx_params {
 };
 
 /*
- * Control ioctls. Whom the control node's file mode admits may call them: FEATURES and INFO on a descriptor
- * that is open for reading, the others, which are -EACCES there, on one that is open for writing.
+ * Control ioctls. Whom the control node's file mode admits may call them: FEATURES, INFO and
+ * GET_BACKING on a descriptor that is open for reading, the others, which are -EACCES there, on one that is open for writing.
  */
 
 /**
@@ -579,6 +581,29 @@ struct ubdx_set {
 
 #define UBDX_SET_XFER_DEFAULT (~0U)
 
+/**
+ * struct ubdx_backing - what a device stands on, in its server's words. The driver keeps it for those
+ * who look (also in sysfs: ubdx/target, serial), and for the next server, which can see from @target
+ * and @token whether it would serve the same data. The driver itself compares nothing.
+ * @id:		device.
+ * @reserved:	zero.
+ * @token:	tells apart what targets of one kind stand on: of a file, say, device and inode number.
+ * @target:	kind of target: one printable ASCII word.
+ * @serial:	serial number of the block device, likewise; "": none. It can be read from
+ *		/sys/block/ubdxbN/serial, if the first server has one.
+ * @text:	for people: a path, say. Any bytes; don't show them unquoted.
+ *
+ * The strings end with a NUL. What nobody has set is zero.
+ */
+struct ubdx_backing {
+	__s32 id;
+	__u32 reserved;
+	__u64 token[2];
+	char target[16];
+	char serial[32];
+	char text[256];
+};
+
 #define UBDX_IOC_FEATURES _IOR(0xBD, 0x00, struct ubdx_features)
 #define UBDX_IOC_ADD _IOWR(0xBD, 0x01, struct ubdx_add)
 /*
@@ -616,6 +641,16 @@ struct ubdx_set {
  */
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 
+/*
+ * SET_BACKING: from the server, before START, at which the description becomes the device's. It stays
+ * when the server is gone, until another one that has set its own STARTs.
+ * Errors: -ENODEV; -EINVAL a string's form, @reserved, no @target; -EPERM not the server; -EBUSY the device
+ * is LIVE; -ENOMEM.
+ */
+#define UBDX_IOC_SET_BACKING _IOW(0xBD, 0x08, struct ubdx_backing)
+/* GET_BACKING: in: @id; out: the rest. On a descriptor for reading, too. Errors: -ENODEV. */
+#define UBDX_IOC_GET_BACKING _IOWR(0xBD, 0x09, struct ubdx_backing)
+
 #ifndef UBDX_ASSERT_SIZE
 #ifdef __cplusplus
 #define UBDX_ASSERT_SIZE(t, n) static_assert(sizeof(t) == (n), #t)
@@ -634,5 +669,6 @@ UBDX_ASSERT_SIZE(struct ubdx_add, 128);
 UBDX_ASSERT_SIZE(struct ubdx_ctl, 16);
 UBDX_ASSERT_SIZE(struct ubdx_info, 176);
 UBDX_ASSERT_SIZE(struct ubdx_set, 16);
+UBDX_ASSERT_SIZE(struct ubdx_backing, 328);
 
 #endif /* _UAPI_UBDX_H */

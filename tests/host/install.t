@@ -45,6 +45,7 @@ ok "   and is for it" test "$(modinfo -F vermagic "$module" | cut -d' ' -f1)" = 
 ok "the command runs" "$dest/usr/sbin/ubdx" --version
 is "$("$dest/usr/sbin/ubdx-trace" --version)" "ubdx-trace $(sed -n 's/^VERSION := //p' Makefile)" "ubdx-trace is there, of the same version"
 is "$("$dest/usr/sbin/ubdx" --version)" "ubdx $(sed -n 's/^VERSION := //p' Makefile)" "   as the command"
+ok "udev's rules are there" test -s $dest/usr/lib/udev/rules.d/60-ubdx.rules
 ok "the manual page is there" test -s $dest/usr/share/man/man8/ubdx.8
 
 # Every licence that a source names has its text.

@@ -67,6 +67,9 @@ static void control(void)
 	ADD_RETURNS(-EINVAL, add->params.logical_block_size = 513);
 	ADD_RETURNS(-EINVAL, add->params.physical_block_size = 256);
 	ADD_RETURNS(-EINVAL, add->params.io_min = 100);
+	ADD_RETURNS(-EINVAL, add->params.io_min = 4294966784U);
+	ADD_RETURNS(-EINVAL, (add->params.max_io_bytes = 1 << 20, add->params.io_min = 2 << 20));
+	ADD_RETURNS(0, (add->params.max_io_bytes = 1 << 20, add->params.io_min = 1 << 20));
 	ADD_RETURNS(-EINVAL, add->params.discard_granularity = 3 << 20);
 	/* one of any length would come: the block layer doesn't split to less than a physical block */
 	ADD_RETURNS(-EINVAL,
@@ -117,6 +120,75 @@ static void control(void)
 	   "an argument that isn't there");
 	close(raw.ctl);
 	close(other.ctl);
+}
+
+/* ---- what the device stands on ---- */
+
+static const struct ubdx_backing a_file = {
+	.token = { 17, ~0ULL }, .target = "loop", .serial = "tape-7", .text = "/tmp/\033[2J",
+};
+
+static int set_backing(const struct raw *raw, void (*change)(struct ubdx_backing *b))
+{
+	struct ubdx_backing b = a_file;
+
+	b.id = raw->add.id;
+	change(&b);
+	return ioctl(raw->ctl, UBDX_IOC_SET_BACKING, &b) ? -errno : 0;
+}
+
+#define BACKING(want, change)                                              \
+	do {                                                               \
+		void fn(struct ubdx_backing *b)                            \
+		{                                                          \
+			change;                                            \
+		}                                                          \
+		is(set_backing(&s.raw, fn), want, "SET_BACKING, " #change); \
+	} while (0)
+
+static bool has_backing(const struct raw *raw, const struct ubdx_backing *want)
+{
+	struct ubdx_backing b = { .id = raw->add.id }, w = *want;
+
+	w.id = b.id;
+	return !ioctl(raw->ctl, UBDX_IOC_GET_BACKING, &b) && !memcmp(&b, &w, sizeof(b));
+}
+
+static void backing(void)
+{
+	static const struct ubdx_backing none;
+	struct ubdx_backing b = { .id = 77 };
+	struct raw_server s;
+	int status;
+
+	raw_defaults(&s.raw);
+	raw_server_begin(&s, NULL);
+	ok(has_backing(&s.raw, &none), "GET_BACKING, before anybody has said");
+	is(ioctl(s.raw.ctl, UBDX_IOC_GET_BACKING, &b) ? -errno : 0, -ENODEV, "of no device");
+	BACKING(-ENODEV, b->id = 77);
+	BACKING(-EINVAL, b->reserved = 1);
+	BACKING(-EINVAL, b->target[0] = '\0');
+	BACKING(-EINVAL, memset(b->target, 'x', sizeof(b->target)));
+	BACKING(-EINVAL, strcpy(b->target, "a b"));
+	BACKING(-EINVAL, memset(b->serial, 'x', sizeof(b->serial)));
+	BACKING(-EINVAL, strcpy(b->serial, "../x"));
+	BACKING(-EINVAL, strcpy(b->serial, "\xc3\xa4"));
+	BACKING(-EINVAL, memset(b->text, 'x', sizeof(b->text)));
+	if (!fork()) {
+		struct ubdx_backing mine = a_file;
+
+		mine.id = s.raw.add.id;
+		_exit(ioctl(s.raw.ctl, UBDX_IOC_SET_BACKING, &mine) ? errno : 0);
+	}
+	wait(&status);
+	is(WEXITSTATUS(status), EPERM, "SET_BACKING by who isn't the server");
+	BACKING(0, strcpy(b->text, "never mind"));
+	BACKING(0, (void)b);
+	ok(has_backing(&s.raw, &none), "the device's it isn't before START");
+	is(raw_ctl(&s.raw, UBDX_IOC_START, 0), 0, "START");
+	ok(has_backing(&s.raw, &a_file), "then it is");
+	BACKING(-EBUSY, (void)b);
+	raw_server_stop(&s);
 }
 
 /* ---- who may do what ---- */
@@ -502,6 +574,7 @@ static void bounds(void)
 int main(void)
 {
 	control();
+	backing();
 	ownership();
 	answers();
 	lies();

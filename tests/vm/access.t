@@ -106,7 +106,7 @@ ok "a member can" as_member ubdx recover --target null "$dev"
 server=$(<"$sys/ubdx/server_pid")
 is "$(stat -c %u "/proc/$server")" $NOBODY "the server is his"
 ok "and serves" reads as_member
-ok "a second one isn't let in" says "is live" as_member ubdx recover --target null "$dev"
+ok "a second one isn't let in" says "already has a server" as_member ubdx recover --target null "$dev"
 ok "a member deletes the device" as_member ubdx del "$dev"
 
 # ---- a rule of the administrator's, as udev applies them: a moment after the node is there ----

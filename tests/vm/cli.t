@@ -94,6 +94,8 @@ fault "add: *NUMA node 3*" add --target null --size 1M --numa-node 3
 fault "add: *physical*" add --target null --size 1M --block-size 4096 --physical-block-size 512
 fault "add: optimal I/O size 1000 is not a multiple of the logical block size (512)" add --target null --size 1M --io-opt 1000
 fault "add: optimal I/O size 2048 is not a multiple of the logical block size (4096)" add --target null --size 1M --block-size 4096 --io-opt 2048
+fault "add: the serial number a b has a character*" add --target null --size 1M --serial "a b"
+fault "add: the serial number *is longer than 31 characters" add --target null --size 1M --serial 12345678901234567890123456789012
 fault "info: there is no device 7" info 7
 fault "set: *no device 7" set --xfer copy 7
 fault "del: *no device 7" del 7
@@ -199,7 +201,7 @@ json() {
 modes=$(ubdx features --json | jq -c .driver_xfer_modes)
 readonly modes
 readonly BRIEF='.id == 5 and .device == "/dev/ubdxb5" and .state == "live" and .stopping == false and .size == 1048576 and .queues == 1 and
-	.depth == 8 and .xfer == "copy" and .server_pid > 1'
+	.depth == 8 and .xfer == "copy" and .server_pid > 1 and .target == "mem" and .target_path == "" and .serial == ""'
 readonly FULL="$BRIEF"' and .xfer_wanted == "copy" and .xfer_modes == $modes and .params.max_io_bytes == 524288 and
 	.params.logical_block_size == 512 and .params.read_only == false and 
 	(.counters | length) == 5 * ($modes | length) and .counters[0].xfer == "copy" and (.queue_tasks | length) == 1 and (.errors | length) == 4'
@@ -219,10 +221,10 @@ ok "list --json, of none" json '. == []' ubdx list --json
 
 # ---- the same as text ----
 
-is "$(ubdx list | tr -s ' ')" "DEVICE STATE SIZE QUEUES DEPTH XFER SERVER" "list, of none"
+is "$(ubdx list | tr -s ' ')" "DEVICE STATE SIZE QUEUES DEPTH XFER SERVER TARGET" "list, of none"
 add --target mem --size 1M --depth 8
 read -r -a line < <(ubdx list | tail -n 1)
-is "${line[*]}" "ubdxb0 live 1M 1 8 copy $server" "list"
+is "${line[*]}" "ubdxb0 live 1M 1 8 copy $server mem" "list"
 dd if="$dev" of=/dev/null bs=4k count=2 iflag=direct status=none
 ubdx info 0 >/tmp/out
 ok "info has units" grep -qE '^ *logical_block_size +512 bytes$' /tmp/out

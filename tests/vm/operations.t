@@ -92,6 +92,19 @@ fails "--no-discard: and none is taken" 2 "Operation not supported" blkdiscard "
 counts "--no-discard: zeroes are" write_zeroes 1 $MIB fallocate -p -o 0 -l $MIB "$dev"
 del "$dev"
 
+# ---- a file that is cut off under the device ----
+
+backing=/tmp/short
+noise $backing $((2 * MIB))
+add --target loop --file $backing
+truncate -s $MIB $backing
+fails "what is cut off can't be read" 1 "Input/output error" dd if="$dev" of=/dev/null bs=4k skip=256 count=1 iflag=direct status=none
+fails "nor written" 1 "Input/output error" dd if=/dev/zero of="$dev" bs=4k seek=256 count=1 oflag=direct status=none
+fails "nor zeroed" 1 "Input/output error" fallocate -z -o $MIB -l 65536 "$dev"
+is "$(stat -c %s $backing)" $MIB "the file doesn't grow again"
+ok "what is left can be written" dd if=/dev/zero of="$dev" bs=4k seek=255 count=1 oflag=direct status=none
+del "$dev"
+
 # ---- FLUSH and FUA: a loop device over a device that shows what it gets ----
 
 # issued FLAGS CMD...: how many requests with these flags (rwbs) CMD makes the lower device see.

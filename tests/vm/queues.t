@@ -12,7 +12,7 @@
 
 readonly MIXED=512/30:4k/40:64k/30
 
-task_of() { sed -n "s/^queue $1 .*task //p" "$sys/ubdx/queues"; }
+task_of() { sed -n "s/^queue $1 .*task \([0-9]*\) *$/\1/p" "$sys/ubdx/queues"; }
 
 # verifying SIZES OPTION...
 verifying() {
@@ -35,6 +35,7 @@ load
 add --target mem --size 8M --queues 4 --cpus 3,2,1,0
 is "$(cat "$sys"/mq/{0,1,2,3}/cpu_list | sort | tr '\n' ' ')" "0 1 2 3 " "each CPU has a queue of its own"
 is "$(wc -l <"$sys/ubdx/queues")" 4 "four queues"
+is "$(dd if="$sys/ubdx/queues" bs=7 status=none | cksum)" "$(cksum <"$sys/ubdx/queues")" "which are shown in pieces of any length, too"
 is "$(printf '%s\n' "/proc/$server/task/"*"/comm" | xargs cat | grep -c "^ubdx")" 5 "each with a thread, beside the command's own"
 is "$(for q in 0 1 2 3; do task_of $q; done | sort -u | wc -l)" 4 "each thread has one"
 for q in 0 1 2 3; do

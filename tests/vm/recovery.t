@@ -175,7 +175,7 @@ del "$dev"
 add --target loop --file /tmp/file --recovery reissue
 kill_server
 truncate -s 8M /tmp/small
-fails "a file that is too small" 1 "/tmp/small: *" ubdx recover --target loop --file /tmp/small "$dev"
+fails "a file that is too small" 1 "/tmp/small: *" ubdx recover --other-target --target loop --file /tmp/small "$dev"
 fails "a target of another kind" 1 "mem" ubdx recover --target mem "$dev"
 ok "after that it still waits" is_state quiesced
 pids=()
@@ -217,6 +217,50 @@ done <<-'END'
 	--file /tmp/file --cpus 77:1:CPU 77
 	--file /tmp/file --offer splice:2:must include copy or user
 END
+del "$dev"
+
+# ---- the device remembers what it stands on ----
+
+# says TEXT CMD...: it is refused, in one line.
+says() {
+	local text=$1 status=0 output
+	shift
+	output=$("$@" 2>&1) || status=$?
+	echo "$output"
+	((status == 1)) && [[ $output == *"$text"* && $output != *$'\n'* ]]
+}
+backing() { info '[.target, .target_path, .serial]'; }
+
+truncate -s 16M /tmp/other
+ln /tmp/file /tmp/alias
+ln -s /tmp/file /tmp/link
+add --target loop --file /tmp/link --recovery reissue --serial tape-7
+is "$(backing)" '["loop","/tmp/file","tape-7"]' "info says what a device stands on"
+is "$(<"$sys/ubdx/target") $(<"$sys/serial")" "loop /tmp/file tape-7" "so does sysfs"
+ok "and list" grep -qE "^$name .* loop /tmp/file$" <(ubdx list)
+kill_server
+ok "without its server, too" test "$(backing)" = '["loop","/tmp/file","tape-7"]'
+ok "another file is refused" says "served loop /tmp/file, which is not loop /tmp/other; --other-target" \
+	ubdx recover --target loop --file /tmp/other "$dev"
+ok "another target is refused" says "served loop /tmp/file, which is not null; --other-target" ubdx recover --target null "$dev"
+ok "and the device waits on" is_state quiesced
+ok "the same file isn't, by another name" ubdx recover --target loop --file /tmp/alias "$dev"
+server=$(<"$sys/ubdx/server_pid")
+ok "another file isn't handed over to" says "which is not loop /tmp/other" ubdx recover --live --target loop --file /tmp/other "$dev"
+ok "the server is left where it is" left_alone
+ok "--other-target takes it" ubdx recover --live --other-target --target loop --file /tmp/other "$dev"
+is "$(backing)" '["loop","/tmp/other","tape-7"]' "then that is remembered"
+kill_server
+ok "and what it was before is refused" says "which is not loop /tmp/file" ubdx recover --target loop --file /tmp/file "$dev"
+del "$dev"
+
+evil=$'/tmp/e\e[2J\nvil'
+truncate -s 1M "$evil"
+add --target loop --file "$evil"
+is "$(ubdx list | tail -n +2)" "$(ubdx list | grep 'loop /tmp/e?\[2J?vil$')" "list shows no control character"
+is "$(info .target_path)" '"/tmp/e?[2J?vil"' "nor does info"
+is "$(<"$sys/ubdx/target")" 'loop /tmp/e\e[2J\nvil' "sysfs escapes them"
+ok "without --serial there is none" gone "$sys/serial"
 del "$dev"
 
 # ---- nobody hears of it ----

@@ -12,7 +12,7 @@
 /* The options; -1 and OPTION_UNSET if one was not given. */
 struct add_args {
 	struct server_args server;
-	const char *recovery;
+	const char *recovery, *serial;
 	uint64_t id, size, queues, depth, max_io, timeout, block_size, physical_block_size, io_opt;
 	uint64_t max_segments, max_segment_size, dma_align, numa_node;
 	int read_only, write_cache, fua;
@@ -29,6 +29,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		OPTION_HEADING("Device"),
 		{ "id", OPTION_NUMBER, &a->id, 0, INT32_MAX, "N",
 		  "number of the device (lowest free)" },
+		OPTION_TEXT("serial", &a->serial, "TEXT", "serial number, for /dev/disk/by-id (none)"),
 		OPTION_SET("read-only", &a->read_only, 1, "refuse writes"),
 		OPTION_SET("write-cache", &a->write_cache, 1,
 			   "advertise a volatile write cache\n(loop: as the backing file has)"),
@@ -200,6 +201,7 @@ int cmd_add(const struct command *self, int argc, char **argv)
 	if (ret < 0) {
 		if (args.id != OPTION_UNSET)
 			s.opts.id = args.id;
+		s.opts.serial = args.serial;
 		s.json = args.server.json;
 		ret = serve_device(&s, args.server.foreground);
 	}

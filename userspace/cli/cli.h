@@ -136,8 +136,10 @@ bool output_finish(struct output *o);
 /* ---- describe.c ---- */
 
 void describe_modes(struct output *o, const char *key, uint64_t modes);
-void describe_brief(struct output *o, const struct ubdx_info *info);
-void describe_device(struct output *o, const struct ubdx_info *info);
+void describe_brief(struct output *o, const struct ubdx_info *info,
+		    const struct ubdx_backing *backing);
+void describe_device(struct output *o, const struct ubdx_info *info,
+		     const struct ubdx_backing *backing);
 
 /* ---- show.c ---- */
 

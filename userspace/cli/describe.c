@@ -38,14 +38,19 @@ void describe_modes(struct output *o, const char *key, uint64_t modes)
 		output_string(o, key, text);
 }
 
-static void describe_mode(struct output *o, const char *key, unsigned int mode)
+/* A newer driver has things that we have no name for. */
+static void describe_name(struct output *o, const char *key, const char *name)
 {
-	const char *name = ubdx_xfer_name(mode);
-
 	output_string(o, key, name ? name : "?");
 }
 
-void describe_brief(struct output *o, const struct ubdx_info *info)
+static void describe_mode(struct output *o, const char *key, unsigned int mode)
+{
+	describe_name(o, key, ubdx_xfer_name(mode));
+}
+
+void describe_brief(struct output *o, const struct ubdx_info *info,
+		    const struct ubdx_backing *backing)
 {
 	char path[32];
 
@@ -59,6 +64,11 @@ void describe_brief(struct output *o, const struct ubdx_info *info)
 	output_number(o, "depth", info->params.depth);
 	describe_mode(o, "xfer", info->xfer);
 	output_number(o, "server_pid", info->server_pid);
+	output_string(o, "target", backing->target);
+	if (o->json || backing->text[0])
+		output_string(o, "target_path", backing->text);
+	if (o->json || backing->serial[0])
+		output_string(o, "serial", backing->serial);
 }
 
 static void describe_params(struct output *o, const struct ubdx_params *p)
@@ -81,7 +91,7 @@ static void describe_params(struct output *o, const struct ubdx_params *p)
 	output_bool(o, "fua", p->attrs & UBDX_ATTR_FUA);
 	output_bool(o, "rotational", p->attrs & UBDX_ATTR_ROTATIONAL);
 	output_number(o, "numa_node", p->numa_node);
-	output_string(o, "recovery", ubdx_recovery_name(p->recovery));
+	describe_name(o, "recovery", ubdx_recovery_name(p->recovery));
 	output_end(o);
 }
 
@@ -207,9 +217,10 @@ static void describe_touched(struct output *o, const struct ubdx_info *info)
 	output_string(o, "touched_sum", sum);
 }
 
-void describe_device(struct output *o, const struct ubdx_info *info)
+void describe_device(struct output *o, const struct ubdx_info *info,
+		     const struct ubdx_backing *backing)
 {
-	describe_brief(o, info);
+	describe_brief(o, info, backing);
 	describe_mode(o, "xfer_wanted", info->xfer_wanted);
 	output_bool(o, "xfer_pinned", info->xfer_pinned);
 	describe_modes(o, "xfer_modes", info->xfer_modes);

@@ -12,7 +12,7 @@
 
 struct recover_args {
 	struct server_args server;
-	int id, live;
+	int id, live, other_target;
 };
 
 static int parse_args(const struct command *self, int argc, char **argv, struct recover_args *a)
@@ -23,6 +23,8 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		OPTION_HEADING("Server"),
 		OPTION_SET("live", &a->live, 1,
 			   "take over from a running server, which drains and exits"),
+		OPTION_SET("other-target", &a->other_target, UBDX_SERVER_OTHER_TARGET,
+			   "serve something else than the last server did"),
 		OPTIONS_SERVER(&a->server),
 		{ 0 },
 	};
@@ -79,7 +81,7 @@ static int try_target(const struct serving *s, const struct ubdx_info *info)
 	ret = open_target_of(s->args, info, UBDX_TARGET_LOOK, &opts.params, &target);
 	if (ret)
 		return ret;
-	ret = ubdx_server_may_recover(&opts);
+	ret = ubdx_server_may_recover(target, &opts);
 	ubdx_target_close(target);
 	return ret;
 }
@@ -136,6 +138,7 @@ int cmd_recover(const struct command *self, int argc, char **argv)
 		ret = server_args_apply(self, &args.server, &s.opts, &cpus);
 	if (ret < 0) {
 		s.opts.id = args.id;
+		s.opts.flags = args.other_target;
 		s.json = args.server.json;
 		ret = serve_device(&s, args.server.foreground);
 	}

@@ -155,6 +155,17 @@ int ubdx_ctl_info(int ctl, int id, struct ubdx_info *info);
 int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info);
 
 /**
+ * ubdx_ctl_backing() - what device @id stands on, in the words of its present or last server.
+ * @backing:	out: zero if nobody has said. Control characters in its text are made question marks.
+ */
+int ubdx_ctl_backing(int ctl, int id, struct ubdx_backing *backing);
+
+/**
+ * ubdx_ctl_set_backing() - UBDX_IOC_SET_BACKING; only the device's server may.
+ */
+int ubdx_ctl_set_backing(int ctl, const struct ubdx_backing *backing);
+
+/**
  * ubdx_ctl_set_xfer() - pin device @id to a transfer mode; UBDX_SET_XFER_DEFAULT unpins it.
  */
 int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
@@ -235,12 +246,18 @@ struct ubdx_step {
  * @nr_files:	number of @files.
  * @files:	descriptors that its steps name by index. Owned by the target, constant between open
  *		and close: each queue registers them with its io_uring.
+ * @token:	set by open, as @where is: tells apart what targets of this kind stand on. A device that
+ *		has lost its server takes another one with the same kind of target and token; zero
+ *		where it makes no difference.
+ * @where:	the same for people, such as a path; "" for none.
  */
 struct ubdx_target {
 	const struct ubdx_target_ops *ops;
 	void *priv;
 	unsigned int nr_files;
 	int files[UBDX_TARGET_FILES];
+	uint64_t token[2];
+	char where[256];
 };
 
 /* struct ubdx_target_config.flags */
@@ -356,6 +373,9 @@ void ubdx_target_close(struct ubdx_target *target);
 
 struct ubdx_server;
 
+/* struct ubdx_server_opts.flags */
+#define UBDX_SERVER_OTHER_TARGET (1U << 0) /* recover: serve something else than before */
+
 /**
  * struct ubdx_server_opts - how to serve.
  * @size:	sizeof(struct ubdx_server_opts), so that the struct can grow.
@@ -373,6 +393,9 @@ struct ubdx_server;
  * @log_arg:	for @log.
  * @touch:	bytes of each payload, from its start, that the server reads and sums up only to measure
  *		what payload inspection costs (struct ubdx_report).
+ * @flags:	UBDX_SERVER_*.
+ * @serial:	serial number of a new device, at most 31 printable ASCII characters without / and \;
+ *		NULL: none. Borrowed during start.
  *
  * params.numa_node, if not negative, also places the queues' threads (unless @cpus says where) and
  * their memory.
@@ -389,6 +412,8 @@ struct ubdx_server_opts {
 	ubdx_log_fn log;
 	void *log_arg;
 	uint32_t touch;
+	uint32_t flags;
+	const char *serial;
 };
 
 /**
@@ -438,7 +463,8 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
  *
  * When it returns 0, the requests that waited are being served. When it fails, the device waits on.
  *
- * Return: 0; -EBUSY it has a server; -EINVAL the target can't do what the device promises.
+ * Return: 0; -EBUSY it has a server; -EINVAL the target can't do what the device promises; -EXDEV it
+ * isn't what the last server served, and @flags don't allow that.
  */
 int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 			struct ubdx_server **server);
@@ -446,11 +472,12 @@ int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opt
 /**
  * ubdx_server_may_recover() - ask whether ubdx_server_recover() would find anything wrong with @opts, before the
  * device's present server is sent away (ubdx_ctl_quiesce()). Changes nothing.
- * @opts:	as for that; @params are those that a target opened with UBDX_TARGET_LOOK has left there.
+ * @target:	opened with UBDX_TARGET_LOOK; borrowed during the call.
+ * @opts:	as for that; @params are those that the target has left there.
  *
- * Return: 0; -EINVAL it would; -EOPNOTSUPP the driver lacks a mode; -ENODEV there is no such device.
+ * Return: 0; -EINVAL, -EXDEV it would; -EOPNOTSUPP the driver lacks a mode; -ENODEV there is no such device.
  */
-int ubdx_server_may_recover(const struct ubdx_server_opts *opts);
+int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_server_opts *opts);
 
 /**
  * ubdx_server_id() - number of the device.

@@ -252,6 +252,44 @@ int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info)
 	return ubdx_fail(ret, "listing devices: %m");
 }
 
+/* It may have been said by anybody who could serve a device. */
+static void ubdx_make_printable(char *text)
+{
+	unsigned char *c;
+
+	for (c = (unsigned char *)text; *c; c++)
+		if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0))
+			*c = '?';
+}
+
+int ubdx_ctl_backing(int ctl, int id, struct ubdx_backing *backing)
+{
+	int ret;
+
+	memset(backing, 0, sizeof(*backing));
+	backing->id = id;
+	ret = ubdx_ioctl(ctl, UBDX_IOC_GET_BACKING, backing);
+	if (ret == -ENOTTY) /* an older driver */
+		return 0;
+	if (ret == -ENODEV)
+		return ubdx_fail(ret, "there is no device %d", id);
+	if (ret)
+		return ubdx_fail(ret, "asking what ubdxb%d stands on: %m", id);
+	ubdx_make_printable(backing->target);
+	ubdx_make_printable(backing->serial);
+	ubdx_make_printable(backing->text);
+	return 0;
+}
+
+int ubdx_ctl_set_backing(int ctl, const struct ubdx_backing *backing)
+{
+	int ret = ubdx_ioctl(ctl, UBDX_IOC_SET_BACKING, (void *)backing);
+
+	if (!ret || ret == -ENOTTY)
+		return 0;
+	return ubdx_fail(ret, "saying what ubdxb%d stands on: %m", backing->id);
+}
+
 /* The name of a mode, or the number of one that the library does not know. */
 static const char *ubdx_mode_text(unsigned int mode, char *text, size_t size)
 {

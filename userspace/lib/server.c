@@ -62,6 +62,7 @@ struct ubdx_server {
 	struct ubdx_logger logger;
 	struct ubdx_params params;
 	uint64_t xfer_modes; /* that requests can have */
+	struct ubdx_backing backing;
 	int id;
 	int ctl;
 	int channel;
@@ -327,6 +328,29 @@ static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
 	return 0;
 }
 
+/* What the driver is to know of the target. Its path is cut off where it is too long. */
+static void ubdx_backing_fill(struct ubdx_backing *b, const struct ubdx_target *target)
+{
+	*b = (struct ubdx_backing){ .token = { target->token[0], target->token[1] } };
+	snprintf(b->target, sizeof(b->target), "%s", target->ops->name);
+	snprintf(b->text, sizeof(b->text), "%s", target->where);
+}
+
+static int ubdx_check_serial(const struct ubdx_server_opts *opts)
+{
+	const size_t max = sizeof(((struct ubdx_backing *)NULL)->serial) - 1;
+	const char *c;
+
+	for (c = opts->serial; c && *c; c++)
+		if (*c <= ' ' || *c > '~' || *c == '/' || *c == '\\')
+			return ubdx_fail(-EINVAL, "the serial number %s has a character that it can't have",
+					 opts->serial);
+	if (opts->serial && strlen(opts->serial) > max)
+		return ubdx_fail(-EINVAL, "the serial number %s is longer than %zu characters",
+				 opts->serial, max);
+	return 0;
+}
+
 static int ubdx_server_add(struct ubdx_server *s)
 {
 	const struct ubdx_server_opts *opts = &s->opts;
@@ -347,11 +371,17 @@ static int ubdx_server_add(struct ubdx_server *s)
 		ret = ubdx_check_cpus(opts);
 	if (!ret)
 		ret = ubdx_check_xfer(opts, &features);
+	if (!ret)
+		ret = ubdx_check_serial(opts);
 	if (ret)
 		return ret;
 	ret = ubdx_ctl_add(s->ctl, &add);
 	if (ret)
 		return ret;
+
+	ubdx_backing_fill(&s->backing, s->target);
+	if (opts->serial)
+		strcpy(s->backing.serial, opts->serial);
 
 	s->added = true;
 	s->id = add.id;
@@ -381,14 +411,39 @@ static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx
 	return 0;
 }
 
-/* Could a server with these options serve this device? */
-static int ubdx_check_recover(int ctl, const struct ubdx_server_opts *opts, struct ubdx_info *info,
-			      struct ubdx_features *features)
+/* Is it what the device's last server served? If nobody knows, it may be. */
+static int ubdx_check_same(const struct ubdx_backing *device, const struct ubdx_backing *target,
+			   const struct ubdx_server_opts *opts)
 {
+	if (opts->flags & UBDX_SERVER_OTHER_TARGET || !device->target[0] ||
+	    (!strcmp(device->target, target->target) &&
+	     !memcmp(device->token, target->token, sizeof(device->token))))
+		return 0;
+	return ubdx_fail(-EXDEV,
+			 "ubdxb%d served %s%s%.80s, which is not %s%s%.80s; "
+			 "--other-target takes it nevertheless",
+			 opts->id, device->target, device->text[0] ? " " : "", device->text,
+			 target->target, target->text[0] ? " " : "", target->text);
+}
+
+/* Could a server with these options serve this device? @backing: out: what it would say. */
+static int ubdx_check_recover(int ctl, const struct ubdx_target *target,
+			      const struct ubdx_server_opts *opts, struct ubdx_info *info,
+			      struct ubdx_features *features, struct ubdx_backing *backing)
+{
+	struct ubdx_backing device;
 	int ret = ubdx_ctl_info(ctl, opts->id, info);
 
+	ubdx_backing_fill(backing, target);
 	if (!ret)
-		ret = ubdx_ctl_features(ctl, features);
+		ret = ubdx_ctl_backing(ctl, opts->id, &device);
+	if (!ret)
+		ret = ubdx_check_same(&device, backing, opts);
+	if (ret)
+		return ret;
+	strcpy(backing->serial, device.serial);
+
+	ret = ubdx_ctl_features(ctl, features);
 	if (!ret)
 		ret = ubdx_check_cpus(opts);
 	if (!ret)
@@ -400,7 +455,7 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 {
 	struct ubdx_features features;
 	struct ubdx_info info;
-	int ret = ubdx_check_recover(s->ctl, &s->opts, &info, &features);
+	int ret = ubdx_check_recover(s->ctl, s->target, &s->opts, &info, &features, &s->backing);
 
 	if (ret)
 		return ret;
@@ -414,8 +469,9 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 	return 0;
 }
 
-int ubdx_server_may_recover(const struct ubdx_server_opts *opts)
+int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_server_opts *opts)
 {
+	struct ubdx_backing backing;
 	struct ubdx_server_opts full;
 	struct ubdx_features features;
 	struct ubdx_info info;
@@ -424,7 +480,7 @@ int ubdx_server_may_recover(const struct ubdx_server_opts *opts)
 	if (ctl < 0)
 		return ctl;
 	ubdx_server_opts_fill(&full, opts);
-	ret = ubdx_check_recover(ctl, &full, &info, &features);
+	ret = ubdx_check_recover(ctl, target, &full, &info, &features, &backing);
 	close(ctl);
 	return ret;
 }
@@ -526,6 +582,9 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 		ret = ubdx_channel_open(s);
 	if (!ret)
 		ret = ubdx_workers_start(s);
+	s->backing.id = s->id;
+	if (!ret)
+		ret = ubdx_ctl_set_backing(s->ctl, &s->backing);
 	if (!ret)
 		ret = ubdx_ctl_start(s->ctl, s->id, xfer_modes);
 	if (ret)
@@ -555,6 +614,7 @@ static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_serve
 	/* Borrowed until now. */
 	s->opts.cpus = NULL;
 	s->opts.nr_cpus = 0;
+	s->opts.serial = NULL;
 	if (!ret) {
 		*server = s;
 		return 0;

@@ -3,8 +3,8 @@
  * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there,
  * so each request is one extent.
  *
- * The file is open for as long as the target is; nobody is to change its size meanwhile (what is
- * cut off gives EIO). A block device is held exclusively, so that nobody mounts it under us.
+ * The file is open for as long as the target is; nobody is to change its size meanwhile: what is
+ * cut off gives EIO, and writes don't bring it back. A block device is held exclusively, so that nobody mounts it under us.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,6 +23,7 @@
 
 /*
  * @path:	borrowed; only good while the target is being opened.
+ * @node:	the same by way of /proc: the inode that was looked at, whatever @path has become.
  * @bytes:	length of the file.
  * @block:	smallest unit of I/O to it.
  * @looks:	it isn't to be served, and may be another's.
@@ -32,6 +33,7 @@
  */
 struct ubdx_loop {
 	const char *path;
+	char node[32];
 	int fd;
 	bool is_block;
 	bool direct;
@@ -111,7 +113,7 @@ static int ubdx_loop_open_failed(const struct ubdx_loop *loop, int err)
  */
 static int ubdx_loop_try(struct ubdx_loop *loop, int flags)
 {
-	loop->fd = open(loop->path, flags);
+	loop->fd = open(loop->node, flags);
 	if (loop->fd < 0)
 		return -errno;
 	if (loop->is_block || loop->looks ||
@@ -138,23 +140,12 @@ static int ubdx_loop_take(struct ubdx_loop *loop, int flags, uint32_t wait_ms)
 	return ret ? ubdx_loop_open_failed(loop, ret) : 0;
 }
 
-static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_config *config)
+static int ubdx_loop_open_node(struct ubdx_loop *loop, const struct ubdx_target_config *config)
 {
 	int flags = O_CLOEXEC | (loop->read_only ? O_RDONLY : O_RDWR);
-	struct stat st;
 
-	/* Looked at first: opening other kinds of file may block, or do things. */
-	if (stat(loop->path, &st))
-		return ubdx_fail(-errno, "%s: %m", loop->path);
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
-		return ubdx_fail(-EINVAL, "%s is neither a regular file nor a block device",
-				 loop->path);
-
-	loop->is_block = S_ISBLK(st.st_mode);
-	loop->rdev = st.st_rdev;
 	loop->cached = ubdx_loop_is_cached(loop);
 	loop->sync = loop->cached && config->write_cache == 0;
-
 	if (loop->is_block && !loop->looks)
 		flags |= O_EXCL;
 	if (loop->direct)
@@ -162,6 +153,46 @@ static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_
 	if (loop->sync)
 		flags |= O_DSYNC;
 	return ubdx_loop_take(loop, flags, config->wait_ms);
+}
+
+/* Which file it is: a block device by its number, another one by its file system's and its own. */
+static void ubdx_loop_identify(struct ubdx_loop *loop, const struct stat *st,
+			       struct ubdx_target *target)
+{
+	ssize_t len;
+
+	loop->is_block = S_ISBLK(st->st_mode);
+	loop->rdev = st->st_rdev;
+	target->token[0] = loop->is_block ? st->st_rdev : st->st_dev;
+	target->token[1] = loop->is_block ? 0 : st->st_ino;
+	len = readlink(loop->node, target->where, sizeof(target->where) - 1);
+	target->where[len < 0 ? 0 : len] = '\0';
+}
+
+/*
+ * Looked at before it is opened, since to open other kinds of file may block, or do things; and by
+ * the inode, since the path may name another one a moment later.
+ */
+static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_config *config,
+			       struct ubdx_target *target)
+{
+	int ret, fd = open(loop->path, O_PATH | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return ubdx_fail(-errno, "%s: %m", loop->path);
+	snprintf(loop->node, sizeof(loop->node), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st)) {
+		ret = ubdx_fail(-errno, "%s: %m", loop->path);
+	} else if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+		ret = ubdx_fail(-EINVAL, "%s is neither a regular file nor a block device",
+				loop->path);
+	} else {
+		ubdx_loop_identify(loop, &st, target);
+		ret = ubdx_loop_open_node(loop, config);
+	}
+	close(fd);
+	return ret;
 }
 
 static int ubdx_loop_measure(struct ubdx_loop *loop)
@@ -285,9 +316,9 @@ static int ubdx_loop_fill_params(struct ubdx_loop *loop, const struct ubdx_targe
 }
 
 static int ubdx_loop_set_up(struct ubdx_loop *loop, const struct ubdx_target_config *config,
-			    struct ubdx_params *params)
+			    struct ubdx_params *params, struct ubdx_target *target)
 {
-	int ret = ubdx_loop_open_file(loop, config);
+	int ret = ubdx_loop_open_file(loop, config, target);
 
 	if (ret)
 		return ret;
@@ -319,7 +350,7 @@ static int ubdx_loop_open(struct ubdx_target *target, const struct ubdx_target_c
 		.looks = config->flags & UBDX_TARGET_LOOK,
 		.unmap = !(config->flags & UBDX_TARGET_NO_DISCARD),
 	};
-	ret = ubdx_loop_set_up(loop, config, params);
+	ret = ubdx_loop_set_up(loop, config, params, target);
 	if (ret) {
 		free(loop);
 		return ret;
@@ -340,6 +371,14 @@ static void ubdx_loop_close(struct ubdx_target *target)
 
 /* ---- requests ---- */
 
+/* Would this write make the file longer? It has been cut off since the target was opened. */
+static bool ubdx_loop_is_beyond(const struct ubdx_loop *loop, uint64_t end)
+{
+	struct stat st;
+
+	return !loop->is_block && (fstat(loop->fd, &st) || (uint64_t)st.st_size < end);
+}
+
 static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc *desc,
 			     uint64_t done, struct ubdx_step *step)
 {
@@ -347,6 +386,10 @@ static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc 
 
 	step->offset = (desc->sector << UBDX_SECTOR_SHIFT) + done;
 	step->length = ubdx_desc_bytes(desc) - done;
+
+	if ((desc->op == UBDX_OP_WRITE || desc->op == UBDX_OP_WRITE_ZEROES) &&
+	    ubdx_loop_is_beyond(loop, step->offset + step->length))
+		return -EIO;
 
 	switch (desc->op) {
 	case UBDX_OP_WRITE:

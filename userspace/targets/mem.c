@@ -64,6 +64,7 @@ static int ubdx_mem_open(struct ubdx_target *target, const struct ubdx_target_co
 		}
 	}
 	ubdx_target_attrs(config, false, params);
+	target->token[0] = mem->bytes;
 	target->priv = mem;
 	return 0;
 }

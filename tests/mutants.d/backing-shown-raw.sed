@@ -1,0 +1,3 @@
+# test: recovery
+# file: userspace/lib/control.c
+s/\*c = '?';/;/
