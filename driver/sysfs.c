@@ -170,7 +170,6 @@ static ssize_t target_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(target);
 
-
 /* Requests that the device's mode couldn't carry: reason requests */
 static ssize_t fallbacks_show(struct device *device, struct device_attribute *attr, char *buf)
 {

@@ -125,7 +125,10 @@ static void control(void)
 /* ---- what the device stands on ---- */
 
 static const struct ubdx_backing a_file = {
-	.token = { 17, ~0ULL }, .target = "loop", .serial = "tape-7", .text = "/tmp/\033[2J",
+	.token = { 17, ~0ULL },
+	.target = "loop",
+	.serial = "tape-7",
+	.text = "/tmp/\033[2J",
 };
 
 static int set_backing(const struct raw *raw, void (*change)(struct ubdx_backing *b))
@@ -137,12 +140,12 @@ static int set_backing(const struct raw *raw, void (*change)(struct ubdx_backing
 	return ioctl(raw->ctl, UBDX_IOC_SET_BACKING, &b) ? -errno : 0;
 }
 
-#define BACKING(want, change)                                              \
-	do {                                                               \
-		void fn(struct ubdx_backing *b)                            \
-		{                                                          \
-			change;                                            \
-		}                                                          \
+#define BACKING(want, change)                                               \
+	do {                                                                \
+		void fn(struct ubdx_backing *b)                             \
+		{                                                           \
+			change;                                             \
+		}                                                           \
 		is(set_backing(&s.raw, fn), want, "SET_BACKING, " #change); \
 	} while (0)
 

@@ -93,7 +93,7 @@ is "$(mode)" "[copy] user map splice / copy" "default unpins it"
 ok "ubdx set pins it, too" ubdx set --xfer copy "$dev"
 is "$(mode)" "[copy] user map splice / copy (pinned)" "as is shown"
 
-is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks moved queues server_pid state target xfer xfer_wanted" "the files there are"
+is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks moved queues server_pid state stopping target xfer xfer_wanted" "the files there are"
 for file in "$sys"/ubdx/*; do
 	ok "${file##*/} can be read" grep -q . "$file"
 	fails "${file##*/} can't be removed" 1 "Operation not permitted" rm "$file"

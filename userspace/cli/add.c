@@ -15,7 +15,7 @@ struct add_args {
 	const char *recovery, *serial;
 	uint64_t id, size, queues, depth, max_io, timeout, block_size, physical_block_size, io_opt;
 	uint64_t max_segments, max_segment_size, dma_align, numa_node;
-	int read_only, write_cache, fua;
+	int read_only, write_cache, fua, force_size;
 };
 
 /* ---- command line ---- */
@@ -26,10 +26,13 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		OPTIONS_TARGET(&a->server),
 		{ "size", OPTION_SIZE, &a->size, 512, INT64_MAX, "SIZE",
 		  "device size (required for null and mem; loop: the file's)" },
+		OPTION_SET("force-size", &a->force_size, 1,
+			   "mem: also more than there is memory for"),
 		OPTION_HEADING("Device"),
 		{ "id", OPTION_NUMBER, &a->id, 0, INT32_MAX, "N",
 		  "number of the device (lowest free)" },
-		OPTION_TEXT("serial", &a->serial, "TEXT", "serial number, for /dev/disk/by-id (none)"),
+		OPTION_TEXT("serial", &a->serial, "TEXT",
+			    "serial number, for /dev/disk/by-id (none)"),
 		OPTION_SET("read-only", &a->read_only, 1, "refuse writes"),
 		OPTION_SET("write-cache", &a->write_cache, 1,
 			   "advertise a volatile write cache\n(loop: as the backing file has)"),
@@ -133,6 +136,8 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 	config->wait_ms = FILE_WAIT_MS;
 	if (a->server.direct)
 		config->flags |= UBDX_TARGET_DIRECT;
+	if (a->force_size)
+		config->flags |= UBDX_TARGET_FORCE_SIZE;
 	if (a->read_only)
 		config->flags |= UBDX_TARGET_READ_ONLY;
 	if (a->server.no_discard)

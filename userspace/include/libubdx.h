@@ -266,6 +266,7 @@ struct ubdx_target {
 #define UBDX_TARGET_NO_DISCARD (1U << 2) /* no DISCARD, no deallocating WRITE_ZEROES */
 #define UBDX_TARGET_LOOK \
 	(1U << 3) /* not to be served, only to see whether it could: takes no hold of the file */
+#define UBDX_TARGET_FORCE_SIZE (1U << 4) /* mem: also more than there is memory for */
 
 /**
  * struct ubdx_target_config - what the administrator asks of a target.
@@ -383,9 +384,8 @@ struct ubdx_server;
  * @xfer:	pin the device to this mode before it starts; -1: it follows the module parameter.
  * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve.
  * @params:	of the device, as ubdx_target_open() left them.
- * @prefault:	bytes of each tag's buffer that are made resident before the device starts; the rest
- *		follows when a request first needs it, and stays. SIZE_MAX: 16 MiB shared out among
- *		all tags.
+ * @prefault:	bytes of each tag's buffer that are made resident before the device starts (0); the rest
+ *		follows when a request first needs it, and stays.
  * @cpus:	queue i's thread runs on cpus[i % nr_cpus]; NULL: the scheduler decides. Borrowed
  *		during start.
  * @nr_cpus:	number of @cpus.
@@ -426,7 +426,6 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
 	opts->id = -1;
 	opts->xfer = -1;
 	opts->params.numa_node = -1;
-	opts->prefault = SIZE_MAX;
 }
 
 /**
@@ -436,8 +435,8 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
  *
  * A server is in the path of memory reclaim: its allocations must not wait for I/O to its own
  * device (PR_SET_IO_FLUSHER), its memory must not be swapped out (mlockall, which raises
- * RLIMIT_MEMLOCK first), and the kernel must not pick it when memory runs out (oom_score_adj). Call
- * this before any thread exists, since threads inherit the first.
+ * RLIMIT_MEMLOCK first), and once it serves a device the OOM killer must not pick it
+ * (oom_score_adj). Call this before any thread exists, since threads inherit the first.
  */
 void ubdx_process_prepare(ubdx_log_fn log, void *arg);
 

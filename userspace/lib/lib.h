@@ -6,6 +6,7 @@
 #ifndef UBDX_LIB_H
 #define UBDX_LIB_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "libubdx.h"
@@ -44,10 +45,30 @@ void ubdx_log_limited(const struct ubdx_logger *logger, struct ubdx_log_limit *l
 /* CLOCK_MONOTONIC in ns, some milliseconds late but cheap. */
 uint64_t ubdx_coarse_ns(void);
 
+/*
+ * Copy a struct that begins with its size and can grow, from a caller that may be older, or newer:
+ * false if it says something that isn't known here.
+ */
+static inline bool ubdx_copy_known(void *to, size_t known, const void *from, size_t size)
+{
+	const char *tail = from;
+	size_t i;
+
+	for (i = known; i < size; i++)
+		if (tail[i])
+			return false;
+	memcpy(to, from, size < known ? size : known);
+	return true;
+}
+
 static inline size_t ubdx_round_up(size_t n, size_t to)
 {
 	return (n + to - 1) / to * to;
 }
+
+/* ---- process.c ---- */
+
+void ubdx_spare_from_oom(const struct ubdx_logger *logger);
 
 /* Bytes that a request covers; 0 for FLUSH. */
 static inline uint64_t ubdx_desc_bytes(const struct ubdx_desc *desc)

@@ -3,6 +3,7 @@
  * process.c - what a process must do before it may stand between memory reclaim and a disk.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,36 +17,49 @@
 #define PR_SET_IO_FLUSHER 57
 #endif
 
-/* Returns 0 or an errno. */
-static int ubdx_spare_from_oom(void)
+/* The process has asked for it. */
+static bool ubdx_is_prepared;
+
+static int ubdx_write_oom_score(const char *text)
 {
 	FILE *file = fopen("/proc/self/oom_score_adj", "we");
 	int err = 0;
 
 	if (!file)
 		return errno;
-	if (fputs("-1000", file) < 0)
+	if (fputs(text, file) < 0)
 		err = errno;
 	if (fclose(file))
 		err = errno;
 	return err;
 }
 
+/*
+ * A process that serves a device isn't killed for want of memory. Until then it is, like any other:
+ * it may be what takes the last memory.
+ */
+void ubdx_spare_from_oom(const struct ubdx_logger *logger)
+{
+	int err = ubdx_is_prepared ? ubdx_write_oom_score("-1000") : 0;
+
+	if (err)
+		ubdx_log(logger, LOG_WARNING,
+			 "oom_score_adj: %s; the server may be killed when memory is short",
+			 strerror(err));
+}
+
 void ubdx_process_prepare(ubdx_log_fn log, void *arg)
 {
 	const struct rlimit unlimited = { RLIM_INFINITY, RLIM_INFINITY };
 	const struct ubdx_logger logger = { log, arg };
-	int err;
 
+	ubdx_is_prepared = true;
+	/* Threads allocate little, and only as they begin and end: no arena for each of them. */
+	mallopt(M_ARENA_MAX, 1);
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0))
 		ubdx_log(&logger, LOG_WARNING,
 			 "PR_SET_IO_FLUSHER: %s; the device may hang when memory is short",
 			 strerror(errno));
-	err = ubdx_spare_from_oom();
-	if (err)
-		ubdx_log(&logger, LOG_WARNING,
-			 "oom_score_adj: %s; the server may be killed when memory is short",
-			 strerror(err));
 	/*
 	 * Pages are locked when they are first used: buffers are large and mostly never are. With a
 	 * limit on locked memory it is not tried at all, since later mappings, not this call, would

@@ -44,24 +44,24 @@ static int ubdx_ring_files(struct ubdx_queue *q)
 /* The kernel runs blocking operations in threads of its own; they stay on the queue's CPUs. */
 static int ubdx_ring_place_workers(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
-	unsigned int last = 0;
+	unsigned int nr = 0;
 	cpu_set_t *cpus;
-	size_t i, bytes;
+	size_t i, size;
 	int ret;
 
 	if (!config->nr_cpus)
 		return 0;
 	for (i = 0; i < config->nr_cpus; i++)
-		if (config->cpus[i] > last)
-			last = config->cpus[i];
-	bytes = CPU_ALLOC_SIZE(last + 1);
-	cpus = CPU_ALLOC(last + 1);
+		if (config->cpus[i] >= nr)
+			nr = config->cpus[i] + 1;
+	cpus = CPU_ALLOC(nr);
 	if (!cpus)
 		return ubdx_fail(-ENOMEM, "queue %u: placing its workers: %m", q->id);
-	CPU_ZERO_S(bytes, cpus);
+	size = CPU_ALLOC_SIZE(nr);
+	CPU_ZERO_S(size, cpus);
 	for (i = 0; i < config->nr_cpus; i++)
-		CPU_SET_S(config->cpus[i], bytes, cpus);
-	ret = io_uring_register_iowq_aff(&q->ring, bytes, cpus);
+		CPU_SET_S(config->cpus[i], size, cpus);
+	ret = io_uring_register_iowq_aff(&q->ring, size, cpus);
 	CPU_FREE(cpus);
 	return ret ? ubdx_fail(ret, "queue %u: placing its workers: %m", q->id) : 0;
 }

@@ -22,13 +22,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "queue.h"
 
-/* Made resident by default, over all tags of a device. */
-#define UBDX_PREFAULT_BYTES (16U << 20)
-
-/* How long a node may take to appear in /dev. */
+/*
+ * How long a node may take to appear in /dev, and to be given to a group: by udev, or whatever
+ * there is instead of it.
+ */
 #define UBDX_NODE_TRIES 500
+#define UBDX_DENIED_TRIES 100
 #define UBDX_NODE_WAIT_NS 10000000
 
 struct ubdx_server;
@@ -87,11 +89,17 @@ static int ubdx_worker_place(struct ubdx_worker *w)
 
 	if (opts->nr_cpus) {
 		unsigned int cpu = opts->cpus[w->config.id % opts->nr_cpus];
-		cpu_set_t cpus;
+		size_t size = CPU_ALLOC_SIZE(cpu + 1);
+		cpu_set_t *cpus = CPU_ALLOC(cpu + 1);
+		int ret;
 
-		CPU_ZERO(&cpus);
-		CPU_SET(cpu, &cpus);
-		if (sched_setaffinity(0, sizeof(cpus), &cpus))
+		if (!cpus)
+			return ubdx_fail(-ENOMEM, "queue %u: %m", w->config.id);
+		CPU_ZERO_S(size, cpus);
+		CPU_SET_S(cpu, size, cpus);
+		ret = sched_setaffinity(0, size, cpus);
+		CPU_FREE(cpus);
+		if (ret)
 			return ubdx_fail(-errno, "queue %u: moving to CPU %u: %m", w->config.id,
 					 cpu);
 	} else if (node >= 0 && numa_run_on_node(node)) {
@@ -199,8 +207,6 @@ static size_t ubdx_prefault(const struct ubdx_server *s)
 	size_t page = sysconf(_SC_PAGESIZE);
 	size_t bytes = s->opts.prefault;
 
-	if (bytes == SIZE_MAX)
-		bytes = UBDX_PREFAULT_BYTES / s->params.nr_queues / s->params.depth;
 	if (bytes > s->params.max_io_bytes)
 		bytes = s->params.max_io_bytes;
 	return bytes / page * page;
@@ -254,12 +260,14 @@ static int ubdx_workers_join(struct ubdx_server *s)
 
 /* ---- start ---- */
 
-/* What the caller knows of them; it may be older. */
-static void ubdx_server_opts_fill(struct ubdx_server_opts *full,
-				  const struct ubdx_server_opts *opts)
+static int ubdx_server_opts_fill(struct ubdx_server_opts *full, const struct ubdx_server_opts *opts)
 {
 	ubdx_server_opts_init(full);
-	memcpy(full, opts, opts->size < sizeof(*full) ? opts->size : sizeof(*full));
+	if (!ubdx_copy_known(full, sizeof(*full), opts, opts->size))
+		return ubdx_fail(-E2BIG,
+				 "the program has options for a server that this version of "
+				 "the library doesn't know");
+	return 0;
 }
 
 /* The driver says EINVAL to all of these; here it is known which it was. */
@@ -294,18 +302,43 @@ static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_feat
 	return 0;
 }
 
+/* The kernel wants a set that has room for every CPU there could be. */
+#define UBDX_MAX_CPUS (1U << 20)
+
+static cpu_set_t *ubdx_allowed_cpus(size_t *size)
+{
+	unsigned int nr;
+
+	for (nr = CPU_SETSIZE; nr <= UBDX_MAX_CPUS; nr *= 2) {
+		cpu_set_t *cpus = CPU_ALLOC(nr);
+
+		*size = CPU_ALLOC_SIZE(nr);
+		if (!cpus || !sched_getaffinity(0, *size, cpus))
+			return cpus;
+		CPU_FREE(cpus);
+		if (errno != EINVAL)
+			break;
+	}
+	return NULL;
+}
+
 static int ubdx_check_cpus(const struct ubdx_server_opts *opts)
 {
-	cpu_set_t allowed;
-	size_t i;
+	cpu_set_t *allowed;
+	size_t i, size;
+	int ret = 0;
 
-	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+	if (!opts->nr_cpus)
+		return 0;
+	allowed = ubdx_allowed_cpus(&size);
+	if (!allowed)
 		return ubdx_fail(-errno, "asking for the CPUs that may be used: %m");
-	for (i = 0; i < opts->nr_cpus; i++)
-		if (opts->cpus[i] >= CPU_SETSIZE || !CPU_ISSET(opts->cpus[i], &allowed))
-			return ubdx_fail(-EINVAL, "there is no CPU %u that this process may use",
-					 opts->cpus[i]);
-	return 0;
+	for (i = 0; i < opts->nr_cpus && !ret; i++)
+		if (!CPU_ISSET_S(opts->cpus[i], size, allowed))
+			ret = ubdx_fail(-EINVAL, "there is no CPU %u that this process may use",
+					opts->cpus[i]);
+	CPU_FREE(allowed);
+	return ret;
 }
 
 static uint64_t ubdx_offer(const struct ubdx_server_opts *opts)
@@ -343,7 +376,8 @@ static int ubdx_check_serial(const struct ubdx_server_opts *opts)
 
 	for (c = opts->serial; c && *c; c++)
 		if (*c <= ' ' || *c > '~' || *c == '/' || *c == '\\')
-			return ubdx_fail(-EINVAL, "the serial number %s has a character that it can't have",
+			return ubdx_fail(-EINVAL,
+					 "the serial number %s has a character that it can't have",
 					 opts->serial);
 	if (opts->serial && strlen(opts->serial) > max)
 		return ubdx_fail(-EINVAL, "the serial number %s is longer than %zu characters",
@@ -387,6 +421,9 @@ static int ubdx_server_add(struct ubdx_server *s)
 	s->id = add.id;
 	s->xfer_modes = add.xfer_modes & features.xfer_modes;
 	s->params = add.params;
+	ret = ubdx_memory_check(&s->params, ubdx_prefault(s), &s->logger);
+	if (ret)
+		return ret;
 	return opts->xfer < 0 ? 0 : ubdx_ctl_set_xfer(s->ctl, s->id, opts->xfer);
 }
 
@@ -475,11 +512,13 @@ int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_
 	struct ubdx_server_opts full;
 	struct ubdx_features features;
 	struct ubdx_info info;
-	int ret, ctl = ubdx_ctl_open();
+	int ctl, ret = ubdx_server_opts_fill(&full, opts);
 
+	if (ret)
+		return ret;
+	ctl = ubdx_ctl_open();
 	if (ctl < 0)
 		return ctl;
-	ubdx_server_opts_fill(&full, opts);
 	ret = ubdx_check_recover(ctl, target, &full, &info, &features, &backing);
 	close(ctl);
 	return ret;
@@ -496,8 +535,8 @@ static void ubdx_node_wait(void)
  */
 static int ubdx_channel_open(struct ubdx_server *s)
 {
+	int tries, denied = access("/run/udev/control", F_OK) ? UBDX_DENIED_TRIES : UBDX_NODE_TRIES;
 	char path[32];
-	int tries;
 
 	snprintf(path, sizeof(path), "/dev/ubdxc%d", s->id);
 	for (tries = 0; tries < UBDX_NODE_TRIES; tries++) {
@@ -506,7 +545,7 @@ static int ubdx_channel_open(struct ubdx_server *s)
 			return 0;
 		if (errno == EBUSY)
 			return ubdx_fail(-EBUSY, "%s: the device has a server already", path);
-		if (errno != ENOENT && errno != EACCES && errno != EINTR)
+		if (errno != ENOENT && errno != EINTR && (errno != EACCES || tries >= denied))
 			break;
 		if (errno != EINTR)
 			ubdx_node_wait();
@@ -541,7 +580,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 
 	if (!s)
 		return NULL;
-	ubdx_server_opts_fill(&s->opts, opts);
+	s->opts = *opts;
 	s->logger = (struct ubdx_logger){ s->opts.log, s->opts.log_arg };
 	s->target = target;
 	s->ctl = -1;
@@ -590,6 +629,7 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 	if (ret)
 		return ret;
 	s->live = true;
+	ubdx_spare_from_oom(&s->logger);
 	ubdx_workers_tell(s, UBDX_SERVE);
 	/* One that has been live before has its node, and is not to go for want of it. */
 	if (!s->added)
@@ -604,10 +644,14 @@ static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_serve
 			     int (*prepare)(struct ubdx_server *s), uint64_t xfer_modes,
 			     struct ubdx_server **server)
 {
-	struct ubdx_server *s = ubdx_server_alloc(target, opts);
+	struct ubdx_server_opts full;
+	struct ubdx_server *s;
 	char error[256];
-	int ret;
+	int ret = ubdx_server_opts_fill(&full, opts);
 
+	if (ret)
+		return ret;
+	s = ubdx_server_alloc(target, &full);
 	if (!s)
 		return ubdx_fail(-errno, "starting a server: %m");
 	ret = ubdx_server_bring_up(s, prepare, xfer_modes);

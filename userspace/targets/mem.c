@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "memory.h"
 #include "targets.h"
 
 #ifndef MADV_DONTNEED_LOCKED
@@ -23,6 +24,21 @@ struct ubdx_mem {
 	uint64_t bytes;
 	bool unmap;
 };
+
+/* All of it may be written to one day, and none of it can be swapped out. */
+static int ubdx_mem_check_size(uint64_t bytes)
+{
+	struct ubdx_memory m;
+
+	ubdx_memory_read(&m);
+	if (bytes <= m.available)
+		return 0;
+	return ubdx_fail(-ENOMEM,
+			 "target mem: %llu MiB are more than the %s has left (%llu MiB); "
+			 "--force-size takes them all the same",
+			 (unsigned long long)bytes >> 20, m.owner,
+			 (unsigned long long)m.available >> 20);
+}
 
 static int ubdx_mem_open(struct ubdx_target *target, const struct ubdx_target_config *config,
 			 struct ubdx_params *params)
@@ -39,6 +55,8 @@ static int ubdx_mem_open(struct ubdx_target *target, const struct ubdx_target_co
 		return ubdx_fail(-EINVAL,
 				 "target mem can't be recovered: its data goes with its server");
 	ret = ubdx_target_capacity("target mem", config->bytes, params);
+	if (!ret && !(config->flags & UBDX_TARGET_FORCE_SIZE))
+		ret = ubdx_mem_check_size(config->bytes);
 	if (ret)
 		return ret;
 

@@ -37,7 +37,11 @@ int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target
 	int ret;
 
 	ubdx_target_config_init(&full);
-	memcpy(&full, config, config->size < sizeof(full) ? config->size : sizeof(full));
+	if (!ubdx_copy_known(&full, sizeof(full), config, config->size))
+		return ubdx_fail(-E2BIG,
+				 "the program asks for something of target %s that this "
+				 "version of the library doesn't know",
+				 ops->name);
 
 	t = calloc(1, sizeof(*t));
 	if (!t)

@@ -146,6 +146,48 @@ static void files(void)
 	tap_is(params.max_discard_sectors, 0, "isn't discarded");
 }
 
+/* Structs that begin with their size, from a program that is newer than the library. */
+static void newer(void)
+{
+	struct {
+		struct ubdx_target_config known;
+		uint64_t more;
+	} config;
+	struct {
+		struct ubdx_server_opts known;
+		uint64_t more;
+	} opts;
+	struct ubdx_params none = { .numa_node = -1 };
+	struct ubdx_server *server;
+
+	ubdx_target_config_init(&config.known);
+	config.known.size = sizeof(config);
+	config.known.bytes = 1 << 20;
+	config.more = 0;
+	opens("null", &config.known, &none, "a config with a field more, which asks for nothing");
+	config.more = 1ULL << 63;
+	fails("null", &config.known, &none, -E2BIG, "doesn't know", "one that asks for something");
+
+	ubdx_server_opts_init(&opts.known);
+	opts.known.size = sizeof(opts);
+	opts.more = 1ULL << 63;
+	tap_is(ubdx_server_start(NULL, &opts.known, &server), -E2BIG, "options with a field more");
+	tap_is(ubdx_server_may_recover(NULL, &opts.known), -E2BIG, "the same for a recovery");
+}
+
+static void memory(void)
+{
+	struct ubdx_params none = { .numa_node = -1 }, params = none;
+	struct ubdx_target_config config;
+
+	ubdx_target_config_init(&config);
+	config.bytes = 1ULL << 50;
+	fails("mem", &config, &none, -ENOMEM, "--force-size", "mem of more than there is");
+	config.bytes = 1ULL << 40;
+	config.flags = UBDX_TARGET_FORCE_SIZE;
+	opens("mem", &config, &params, "unless that is meant");
+}
+
 int main(void)
 {
 	if (!mkdtemp(folder))
@@ -153,5 +195,7 @@ int main(void)
 	table();
 	sizes();
 	files();
+	newer();
+	memory();
 	return tap_done();
 }
