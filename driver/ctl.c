@@ -199,38 +199,38 @@ static long ubdx_ctl_set(void __user *arg)
 	return ret;
 }
 
-static long ubdx_ctl_set_backing(void __user *arg)
+static long ubdx_ctl_set_target_info(void __user *arg)
 {
-	struct ubdx_backing *backing = memdup_user(arg, sizeof(*backing));
+	struct ubdx_target_info *target_info = memdup_user(arg, sizeof(*target_info));
 	struct ubdx_dev *dev;
 	int ret;
 
-	if (IS_ERR(backing))
-		return PTR_ERR(backing);
-	dev = ubdx_dev_get(backing->id, false);
+	if (IS_ERR(target_info))
+		return PTR_ERR(target_info);
+	dev = ubdx_dev_get(target_info->id, false);
 	if (!dev) {
-		kfree(backing);
+		kfree(target_info);
 		return -ENODEV;
 	}
-	ret = ubdx_backing_set(dev, backing);
+	ret = ubdx_target_info_set(dev, target_info);
 	ubdx_dev_put(dev);
 	return ret;
 }
 
-static long ubdx_ctl_get_backing(void __user *arg)
+static long ubdx_ctl_get_target_info(void __user *arg)
 {
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 	struct ubdx_dev *dev;
 	s32 id;
 
-	if (get_user(id, &((struct ubdx_backing __user *)arg)->id))
+	if (get_user(id, &((struct ubdx_target_info __user *)arg)->id))
 		return -EFAULT;
 	dev = ubdx_dev_get(id, false);
 	if (!dev)
 		return -ENODEV;
-	ubdx_backing_get(dev, &backing);
+	ubdx_target_info_get(dev, &target_info);
 	ubdx_dev_put(dev);
-	return copy_to_user(arg, &backing, sizeof(backing)) ? -EFAULT : 0;
+	return copy_to_user(arg, &target_info, sizeof(target_info)) ? -EFAULT : 0;
 }
 
 static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
@@ -242,8 +242,8 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 		return ubdx_ctl_features(arg);
 	case UBDX_IOC_INFO:
 		return ubdx_ctl_info(arg);
-	case UBDX_IOC_GET_BACKING:
-		return ubdx_ctl_get_backing(arg);
+	case UBDX_IOC_GET_TARGET_INFO:
+		return ubdx_ctl_get_target_info(arg);
 	}
 	if (!(file->f_mode & FMODE_WRITE))
 		return -EACCES;
@@ -258,8 +258,8 @@ static long ubdx_ctl_ioctl(struct file *file, unsigned int cmd, unsigned long ar
 		return ubdx_ctl_dev(cmd, arg);
 	case UBDX_IOC_SET:
 		return ubdx_ctl_set(arg);
-	case UBDX_IOC_SET_BACKING:
-		return ubdx_ctl_set_backing(arg);
+	case UBDX_IOC_SET_TARGET_INFO:
+		return ubdx_ctl_set_target_info(arg);
 	default:
 		return -ENOTTY;
 	}

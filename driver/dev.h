@@ -194,7 +194,8 @@ struct ubdx_server {
 	bool bound; /* to the device, by its open */
 	unsigned long busy; /* jiffies of its open, or its last START */
 	bool quits; /* it stops its own device by force, see ubdx_server_stop(). READ_ONCE */
-	struct ubdx_backing *backing; /* what it says it will serve, or NULL; see backing.c */
+	struct ubdx_target_info
+		*target_info; /* what it says it will serve, or NULL; see target_info.c */
 	bool trusted; /* its opener has CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
@@ -210,7 +211,7 @@ struct ubdx_dev {
 	enum ubdx_state state;
 	struct ubdx_server *srv;
 	struct gendisk *disk; /* while LIVE or QUIESCED */
-	struct ubdx_backing *backing; /* what its last server said that it serves, or NULL */
+	struct ubdx_target_info *target_info; /* what its last server said that it serves, or NULL */
 	bool closing; /* refuses opens; the disk's open_mutex, see stop.c */
 	bool stopping; /* to be deleted at the last close; the same */
 	bool scanning; /* the partition scan after START isn't over. READ_ONCE */
@@ -311,11 +312,11 @@ int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
 void ubdx_dev_give_up(struct ubdx_dev *dev);
 
-/* ---- backing.c: what a device stands on ---- */
+/* ---- target_info.c: what a device stands on ---- */
 
-int ubdx_backing_set(struct ubdx_dev *dev, struct ubdx_backing *backing);
-void ubdx_backing_get(struct ubdx_dev *dev, struct ubdx_backing *out);
-void ubdx_backing_swap(struct ubdx_dev *dev, struct ubdx_server *srv);
+int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_info);
+void ubdx_target_info_get(struct ubdx_dev *dev, struct ubdx_target_info *out);
+void ubdx_target_info_swap(struct ubdx_dev *dev, struct ubdx_server *srv);
 
 /* ---- scan.c: partitions ---- */
 

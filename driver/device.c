@@ -272,7 +272,7 @@ static void ubdx_dev_release(struct device *device)
 		blk_mq_free_tag_set(&dev->tag_set);
 	ubdx_queues_free(dev);
 	ubdx_dev_forget_former(dev);
-	kfree(dev->backing);
+	kfree(dev->target_info);
 	mutex_destroy(&dev->lock);
 	kfree(dev);
 	if (atomic_dec_and_test(&ubdx_nr_unreleased))
@@ -500,14 +500,14 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 	if (!ret)
 		ret = ubdx_xfer_offer(dev, xfer_modes, dev->srv->trusted);
 	if (!ret) {
-		bool said = READ_ONCE(dev->srv->backing);
+		bool said = READ_ONCE(dev->srv->target_info);
 
 		if (said)
-			ubdx_backing_swap(dev, dev->srv);
+			ubdx_target_info_swap(dev, dev->srv);
 		ret = dev->disk ? ubdx_dev_resume(dev) : ubdx_dev_create_disk(dev);
 		if (ret) {
 			if (said)
-				ubdx_backing_swap(dev, dev->srv);
+				ubdx_target_info_swap(dev, dev->srv);
 			/* what this one may not have, the next one may */
 			WRITE_ONCE(dev->xfer_offered, offered);
 		}

@@ -88,7 +88,7 @@ static void ubdx_server_free(struct kref *ref)
 	for (i = 0; i < ARRAY_SIZE(srv->blank); i++)
 		if (srv->blank[i])
 			__free_page(srv->blank[i]);
-	kfree(srv->backing);
+	kfree(srv->target_info);
 	put_pid(srv->tgid);
 	mmdrop(srv->mm);
 	ubdx_dev_put(srv->dev);

@@ -159,14 +159,14 @@ static ssize_t errors_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(errors);
 
-/* The description that the server gave, see struct ubdx_backing; anything unprintable is escaped. */
+/* The description that the server gave, see struct ubdx_target_info; anything unprintable is escaped. */
 static ssize_t target_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 
-	ubdx_backing_get(to_ubdx(device), &backing);
-	return sysfs_emit(buf, "%s%s%*pE\n", backing.target, backing.text[0] ? " " : "",
-			  (int)strlen(backing.text), backing.text);
+	ubdx_target_info_get(to_ubdx(device), &target_info);
+	return sysfs_emit(buf, "%s%s%*pE\n", target_info.target, target_info.text[0] ? " " : "",
+			  (int)strlen(target_info.text), target_info.text);
 }
 static DEVICE_ATTR_RO(target);
 
@@ -206,10 +206,10 @@ static DEVICE_ATTR_RO(moved);
 
 static ssize_t serial_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 
-	ubdx_backing_get(to_ubdx(device), &backing);
-	return sysfs_emit(buf, "%s\n", backing.serial);
+	ubdx_target_info_get(to_ubdx(device), &target_info);
+	return sysfs_emit(buf, "%s\n", target_info.serial);
 }
 static DEVICE_ATTR_RO(serial);
 
@@ -257,12 +257,17 @@ static BIN_ATTR_RO(queues, 0);
 
 /* ---- groups ---- */
 
-static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	 &dev_attr_stopping.attr,
+static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,
+					       &dev_attr_stopping.attr,
 					       &dev_attr_server_pid.attr,
-					       &dev_attr_xfer.attr,	 &dev_attr_xfer_wanted.attr,
-					       &dev_attr_counters.attr,	 &dev_attr_errors.attr,
-					       &dev_attr_fallbacks.attr, &dev_attr_moved.attr,
-					       &dev_attr_target.attr,	 NULL };
+					       &dev_attr_xfer.attr,
+					       &dev_attr_xfer_wanted.attr,
+					       &dev_attr_counters.attr,
+					       &dev_attr_errors.attr,
+					       &dev_attr_fallbacks.attr,
+					       &dev_attr_moved.attr,
+					       &dev_attr_target.attr,
+					       NULL };
 
 static ubdx_bin_attribute *ubdx_disk_bin_attrs[] = { &bin_attr_queues, NULL };
 
@@ -277,10 +282,10 @@ static struct attribute *ubdx_serial_attrs[] = { &dev_attr_serial.attr, NULL };
 
 static umode_t ubdx_serial_is_visible(struct kobject *kobj, struct attribute *attr, int index)
 {
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 
-	ubdx_backing_get(to_ubdx(kobj_to_dev(kobj)), &backing);
-	return backing.serial[0] ? attr->mode : 0;
+	ubdx_target_info_get(to_ubdx(kobj_to_dev(kobj)), &target_info);
+	return target_info.serial[0] ? attr->mode : 0;
 }
 
 static const struct attribute_group ubdx_serial_group = {

@@ -20,7 +20,7 @@
  *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which binds
  *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
  *      UBDX_CMD_FETCH for every tag.
- *   5. if it likes UBDX_IOC_SET_BACKING, then UBDX_IOC_START: /dev/ubdxbN appears.
+ *   5. if it likes UBDX_IOC_SET_TARGET_INFO, then UBDX_IOC_START: /dev/ubdxbN appears.
  *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, by way of
  *      the transfer mode that it carries, then UBDX_CMD_COMMIT_AND_FETCH with the descriptor's
  *      sequence number. This ends the request and parks the command for the tag's next one.
@@ -424,7 +424,7 @@ struct ubdx_params {
 
 /*
  * Control ioctls. Whom the control node's file mode admits may call them: FEATURES, INFO and
- * GET_BACKING on a descriptor that is open for reading, the others, which are -EACCES there, on one that is open for writing.
+ * GET_TARGET_INFO on a descriptor that is open for reading, the others, which are -EACCES there, on one that is open for writing.
  */
 
 /**
@@ -582,7 +582,7 @@ struct ubdx_set {
 #define UBDX_SET_XFER_DEFAULT (~0U)
 
 /**
- * struct ubdx_backing - what a device stands on, in its server's words. The driver keeps it for those
+ * struct ubdx_target_info - what a device stands on, in its server's words. The driver keeps it for those
  * who look (also in sysfs: ubdx/target, serial), and for the next server, which can see from @target
  * and @token whether it would serve the same data. The driver itself compares nothing.
  * @id:		device.
@@ -595,7 +595,7 @@ struct ubdx_set {
  *
  * The strings end with a NUL. What nobody has set is zero.
  */
-struct ubdx_backing {
+struct ubdx_target_info {
 	__s32 id;
 	__u32 reserved;
 	__u64 token[2];
@@ -642,14 +642,14 @@ struct ubdx_backing {
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 
 /*
- * SET_BACKING: from the server, before START, at which the description becomes the device's. It stays
+ * SET_TARGET_INFO: from the server, before START, at which the description becomes the device's. It stays
  * when the server is gone, until another one that has set its own STARTs.
  * Errors: -ENODEV; -EINVAL a string's form, @reserved, no @target; -EPERM not the server; -EBUSY the device
  * is LIVE; -ENOMEM.
  */
-#define UBDX_IOC_SET_BACKING _IOW(0xBD, 0x08, struct ubdx_backing)
-/* GET_BACKING: in: @id; out: the rest. On a descriptor for reading, too. Errors: -ENODEV. */
-#define UBDX_IOC_GET_BACKING _IOWR(0xBD, 0x09, struct ubdx_backing)
+#define UBDX_IOC_SET_TARGET_INFO _IOW(0xBD, 0x08, struct ubdx_target_info)
+/* GET_TARGET_INFO: in: @id; out: the rest. On a descriptor for reading, too. Errors: -ENODEV. */
+#define UBDX_IOC_GET_TARGET_INFO _IOWR(0xBD, 0x09, struct ubdx_target_info)
 
 #ifndef UBDX_ASSERT_SIZE
 #ifdef __cplusplus
@@ -669,6 +669,6 @@ UBDX_ASSERT_SIZE(struct ubdx_add, 128);
 UBDX_ASSERT_SIZE(struct ubdx_ctl, 16);
 UBDX_ASSERT_SIZE(struct ubdx_info, 176);
 UBDX_ASSERT_SIZE(struct ubdx_set, 16);
-UBDX_ASSERT_SIZE(struct ubdx_backing, 328);
+UBDX_ASSERT_SIZE(struct ubdx_target_info, 328);
 
 #endif /* _UAPI_UBDX_H */

@@ -124,73 +124,73 @@ static void control(void)
 
 /* ---- what the device stands on ---- */
 
-static const struct ubdx_backing a_file = {
+static const struct ubdx_target_info a_file = {
 	.token = { 17, ~0ULL },
 	.target = "loop",
 	.serial = "tape-7",
 	.text = "/tmp/\033[2J",
 };
 
-static int set_backing(const struct raw *raw, void (*change)(struct ubdx_backing *b))
+static int set_target_info(const struct raw *raw, void (*change)(struct ubdx_target_info *b))
 {
-	struct ubdx_backing b = a_file;
+	struct ubdx_target_info b = a_file;
 
 	b.id = raw->add.id;
 	change(&b);
-	return ioctl(raw->ctl, UBDX_IOC_SET_BACKING, &b) ? -errno : 0;
+	return ioctl(raw->ctl, UBDX_IOC_SET_TARGET_INFO, &b) ? -errno : 0;
 }
 
-#define BACKING(want, change)                                               \
-	do {                                                                \
-		void fn(struct ubdx_backing *b)                             \
-		{                                                           \
-			change;                                             \
-		}                                                           \
-		is(set_backing(&s.raw, fn), want, "SET_BACKING, " #change); \
+#define TARGET_INFO(want, change)                                                   \
+	do {                                                                        \
+		void fn(struct ubdx_target_info *b)                                 \
+		{                                                                   \
+			change;                                                     \
+		}                                                                   \
+		is(set_target_info(&s.raw, fn), want, "SET_TARGET_INFO, " #change); \
 	} while (0)
 
-static bool has_backing(const struct raw *raw, const struct ubdx_backing *want)
+static bool has_target_info(const struct raw *raw, const struct ubdx_target_info *want)
 {
-	struct ubdx_backing b = { .id = raw->add.id }, w = *want;
+	struct ubdx_target_info b = { .id = raw->add.id }, w = *want;
 
 	w.id = b.id;
-	return !ioctl(raw->ctl, UBDX_IOC_GET_BACKING, &b) && !memcmp(&b, &w, sizeof(b));
+	return !ioctl(raw->ctl, UBDX_IOC_GET_TARGET_INFO, &b) && !memcmp(&b, &w, sizeof(b));
 }
 
-static void backing(void)
+static void target_info(void)
 {
-	static const struct ubdx_backing none;
-	struct ubdx_backing b = { .id = 77 };
+	static const struct ubdx_target_info none;
+	struct ubdx_target_info b = { .id = 77 };
 	struct raw_server s;
 	int status;
 
 	raw_defaults(&s.raw);
 	raw_server_begin(&s, NULL);
-	ok(has_backing(&s.raw, &none), "GET_BACKING, before anybody has said");
-	is(ioctl(s.raw.ctl, UBDX_IOC_GET_BACKING, &b) ? -errno : 0, -ENODEV, "of no device");
-	BACKING(-ENODEV, b->id = 77);
-	BACKING(-EINVAL, b->reserved = 1);
-	BACKING(-EINVAL, b->target[0] = '\0');
-	BACKING(-EINVAL, memset(b->target, 'x', sizeof(b->target)));
-	BACKING(-EINVAL, strcpy(b->target, "a b"));
-	BACKING(-EINVAL, memset(b->serial, 'x', sizeof(b->serial)));
-	BACKING(-EINVAL, strcpy(b->serial, "../x"));
-	BACKING(-EINVAL, strcpy(b->serial, "\xc3\xa4"));
-	BACKING(-EINVAL, memset(b->text, 'x', sizeof(b->text)));
+	ok(has_target_info(&s.raw, &none), "GET_TARGET_INFO, before anybody has said");
+	is(ioctl(s.raw.ctl, UBDX_IOC_GET_TARGET_INFO, &b) ? -errno : 0, -ENODEV, "of no device");
+	TARGET_INFO(-ENODEV, b->id = 77);
+	TARGET_INFO(-EINVAL, b->reserved = 1);
+	TARGET_INFO(-EINVAL, b->target[0] = '\0');
+	TARGET_INFO(-EINVAL, memset(b->target, 'x', sizeof(b->target)));
+	TARGET_INFO(-EINVAL, strcpy(b->target, "a b"));
+	TARGET_INFO(-EINVAL, memset(b->serial, 'x', sizeof(b->serial)));
+	TARGET_INFO(-EINVAL, strcpy(b->serial, "../x"));
+	TARGET_INFO(-EINVAL, strcpy(b->serial, "\xc3\xa4"));
+	TARGET_INFO(-EINVAL, memset(b->text, 'x', sizeof(b->text)));
 	if (!fork()) {
-		struct ubdx_backing mine = a_file;
+		struct ubdx_target_info mine = a_file;
 
 		mine.id = s.raw.add.id;
-		_exit(ioctl(s.raw.ctl, UBDX_IOC_SET_BACKING, &mine) ? errno : 0);
+		_exit(ioctl(s.raw.ctl, UBDX_IOC_SET_TARGET_INFO, &mine) ? errno : 0);
 	}
 	wait(&status);
-	is(WEXITSTATUS(status), EPERM, "SET_BACKING by who isn't the server");
-	BACKING(0, strcpy(b->text, "never mind"));
-	BACKING(0, (void)b);
-	ok(has_backing(&s.raw, &none), "the device's it isn't before START");
+	is(WEXITSTATUS(status), EPERM, "SET_TARGET_INFO by who isn't the server");
+	TARGET_INFO(0, strcpy(b->text, "never mind"));
+	TARGET_INFO(0, (void)b);
+	ok(has_target_info(&s.raw, &none), "the device's it isn't before START");
 	is(raw_ctl(&s.raw, UBDX_IOC_START, 0), 0, "START");
-	ok(has_backing(&s.raw, &a_file), "then it is");
-	BACKING(-EBUSY, (void)b);
+	ok(has_target_info(&s.raw, &a_file), "then it is");
+	TARGET_INFO(-EBUSY, (void)b);
 	raw_server_stop(&s);
 }
 
@@ -577,7 +577,7 @@ static void bounds(void)
 int main(void)
 {
 	control();
-	backing();
+	target_info();
 	ownership();
 	answers();
 	lies();

@@ -137,9 +137,9 @@ bool output_finish(struct output *o);
 
 void describe_modes(struct output *o, const char *key, uint64_t modes);
 void describe_brief(struct output *o, const struct ubdx_info *info,
-		    const struct ubdx_backing *backing);
+		    const struct ubdx_target_info *target_info);
 void describe_device(struct output *o, const struct ubdx_info *info,
-		     const struct ubdx_backing *backing);
+		     const struct ubdx_target_info *target_info);
 
 /* ---- show.c ---- */
 

@@ -50,7 +50,7 @@ static void describe_mode(struct output *o, const char *key, unsigned int mode)
 }
 
 void describe_brief(struct output *o, const struct ubdx_info *info,
-		    const struct ubdx_backing *backing)
+		    const struct ubdx_target_info *target_info)
 {
 	char path[32];
 
@@ -64,11 +64,11 @@ void describe_brief(struct output *o, const struct ubdx_info *info,
 	output_number(o, "depth", info->params.depth);
 	describe_mode(o, "xfer", info->xfer);
 	output_number(o, "server_pid", info->server_pid);
-	output_string(o, "target", backing->target);
-	if (o->json || backing->text[0])
-		output_string(o, "target_path", backing->text);
-	if (o->json || backing->serial[0])
-		output_string(o, "serial", backing->serial);
+	output_string(o, "target", target_info->target);
+	if (o->json || target_info->text[0])
+		output_string(o, "target_path", target_info->text);
+	if (o->json || target_info->serial[0])
+		output_string(o, "serial", target_info->serial);
 }
 
 static void describe_params(struct output *o, const struct ubdx_params *p)
@@ -218,9 +218,9 @@ static void describe_touched(struct output *o, const struct ubdx_info *info)
 }
 
 void describe_device(struct output *o, const struct ubdx_info *info,
-		     const struct ubdx_backing *backing)
+		     const struct ubdx_target_info *target_info)
 {
-	describe_brief(o, info, backing);
+	describe_brief(o, info, target_info);
 	describe_mode(o, "xfer_wanted", info->xfer_wanted);
 	output_bool(o, "xfer_pinned", info->xfer_pinned);
 	describe_modes(o, "xfer_modes", info->xfer_modes);

@@ -25,7 +25,8 @@
 
 static bool is_kept(const char *path, const char *type)
 {
-	static const char *const kept[] = { "devpts", "devtmpfs", "proc", "sysfs", "tmpfs" };
+	static const char *const kept[] = { "cgroup2", "devpts", "devtmpfs",
+					    "proc",    "sysfs",	 "tmpfs" };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(kept); i++)

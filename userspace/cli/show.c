@@ -27,7 +27,7 @@ static void print_size(char *text, size_t size, uint64_t bytes)
 	snprintf(text, size, "%llu%c", (unsigned long long)bytes, units[unit]);
 }
 
-static void list_line(const struct ubdx_info *info, const struct ubdx_backing *backing)
+static void list_line(const struct ubdx_info *info, const struct ubdx_target_info *target_info)
 {
 	const char *xfer = ubdx_xfer_name(info->xfer);
 	const char *state = info->status & UBDX_INFO_STOPPING ? "stopping" :
@@ -36,14 +36,14 @@ static void list_line(const struct ubdx_info *info, const struct ubdx_backing *b
 
 	snprintf(name, sizeof(name), "ubdxb%d", info->id);
 	print_size(size, sizeof(size), info->params.dev_sectors << UBDX_SECTOR_SHIFT);
-	printf("%-10s %-8s %8s %7u %6u  %-8s %7d  %s%s%s\n", name, state,
-	       size, info->params.nr_queues, info->params.depth, xfer ? xfer : "?",
-	       info->server_pid, backing->target, backing->text[0] ? " " : "", backing->text);
+	printf("%-10s %-8s %8s %7u %6u  %-8s %7d  %s%s%s\n", name, state, size,
+	       info->params.nr_queues, info->params.depth, xfer ? xfer : "?", info->server_pid,
+	       target_info->target, target_info->text[0] ? " " : "", target_info->text);
 }
 
 static int list(const struct command *self, int ctl, struct output *o)
 {
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 	struct ubdx_info info;
 	int ret, id = 0;
 
@@ -54,17 +54,17 @@ static int list(const struct command *self, int ctl, struct output *o)
 		       "QUEUES", "DEPTH", "XFER", "SERVER", "TARGET");
 	while (!(ret = ubdx_ctl_next(ctl, id, &info))) {
 		id = info.id + 1;
-		ret = ubdx_ctl_backing(ctl, info.id, &backing);
+		ret = ubdx_ctl_target_info(ctl, info.id, &target_info);
 		if (ret == -ENODEV) /* deleted a moment ago */
 			continue;
 		if (ret)
 			break;
 		if (o->json) {
 			output_begin(o, NULL);
-			describe_brief(o, &info, &backing);
+			describe_brief(o, &info, &target_info);
 			output_end(o);
 		} else {
-			list_line(&info, &backing);
+			list_line(&info, &target_info);
 		}
 	}
 	if (ret != -ENODEV)
@@ -97,19 +97,19 @@ int cmd_list(const struct command *self, int argc, char **argv)
 int show_device(const struct command *self, int id, bool json)
 {
 	struct output o = { .file = stdout, .json = json };
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 	struct ubdx_info info;
 	int ctl, ret;
 
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
 		return cli_lib_fail(self);
-	ret = ubdx_ctl_info(ctl, id, &info) ?: ubdx_ctl_backing(ctl, id, &backing);
+	ret = ubdx_ctl_info(ctl, id, &info) ?: ubdx_ctl_target_info(ctl, id, &target_info);
 	close(ctl);
 	if (ret)
 		return cli_lib_fail(self);
 	output_begin(&o, NULL);
-	describe_device(&o, &info, &backing);
+	describe_device(&o, &info, &target_info);
 	output_end(&o);
 	return finish(self, &o);
 }

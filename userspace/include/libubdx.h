@@ -155,15 +155,15 @@ int ubdx_ctl_info(int ctl, int id, struct ubdx_info *info);
 int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info);
 
 /**
- * ubdx_ctl_backing() - what device @id stands on, in the words of its present or last server.
- * @backing:	out: zero if nobody has said. Control characters in its text are made question marks.
+ * ubdx_ctl_target_info() - what device @id stands on, in the words of its present or last server.
+ * @target_info:	out: zero if nobody has said. Control characters in its text are made question marks.
  */
-int ubdx_ctl_backing(int ctl, int id, struct ubdx_backing *backing);
+int ubdx_ctl_target_info(int ctl, int id, struct ubdx_target_info *target_info);
 
 /**
- * ubdx_ctl_set_backing() - UBDX_IOC_SET_BACKING; only the device's server may.
+ * ubdx_ctl_set_target_info() - UBDX_IOC_SET_TARGET_INFO; only the device's server may.
  */
-int ubdx_ctl_set_backing(int ctl, const struct ubdx_backing *backing);
+int ubdx_ctl_set_target_info(int ctl, const struct ubdx_target_info *target_info);
 
 /**
  * ubdx_ctl_set_xfer() - pin device @id to a transfer mode; UBDX_SET_XFER_DEFAULT unpins it.

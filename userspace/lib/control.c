@@ -262,32 +262,32 @@ static void ubdx_make_printable(char *text)
 			*c = '?';
 }
 
-int ubdx_ctl_backing(int ctl, int id, struct ubdx_backing *backing)
+int ubdx_ctl_target_info(int ctl, int id, struct ubdx_target_info *target_info)
 {
 	int ret;
 
-	memset(backing, 0, sizeof(*backing));
-	backing->id = id;
-	ret = ubdx_ioctl(ctl, UBDX_IOC_GET_BACKING, backing);
+	memset(target_info, 0, sizeof(*target_info));
+	target_info->id = id;
+	ret = ubdx_ioctl(ctl, UBDX_IOC_GET_TARGET_INFO, target_info);
 	if (ret == -ENOTTY) /* an older driver */
 		return 0;
 	if (ret == -ENODEV)
 		return ubdx_fail(ret, "there is no device %d", id);
 	if (ret)
 		return ubdx_fail(ret, "asking what ubdxb%d stands on: %m", id);
-	ubdx_make_printable(backing->target);
-	ubdx_make_printable(backing->serial);
-	ubdx_make_printable(backing->text);
+	ubdx_make_printable(target_info->target);
+	ubdx_make_printable(target_info->serial);
+	ubdx_make_printable(target_info->text);
 	return 0;
 }
 
-int ubdx_ctl_set_backing(int ctl, const struct ubdx_backing *backing)
+int ubdx_ctl_set_target_info(int ctl, const struct ubdx_target_info *target_info)
 {
-	int ret = ubdx_ioctl(ctl, UBDX_IOC_SET_BACKING, (void *)backing);
+	int ret = ubdx_ioctl(ctl, UBDX_IOC_SET_TARGET_INFO, (void *)target_info);
 
 	if (!ret || ret == -ENOTTY)
 		return 0;
-	return ubdx_fail(ret, "saying what ubdxb%d stands on: %m", backing->id);
+	return ubdx_fail(ret, "saying what ubdxb%d stands on: %m", target_info->id);
 }
 
 /* The name of a mode, or the number of one that the library does not know. */

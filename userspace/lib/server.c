@@ -64,7 +64,7 @@ struct ubdx_server {
 	struct ubdx_logger logger;
 	struct ubdx_params params;
 	uint64_t xfer_modes; /* that requests can have */
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 	int id;
 	int ctl;
 	int channel;
@@ -362,16 +362,16 @@ static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
 }
 
 /* What the driver is to know of the target. Its path is cut off where it is too long. */
-static void ubdx_backing_fill(struct ubdx_backing *b, const struct ubdx_target *target)
+static void ubdx_target_info_fill(struct ubdx_target_info *b, const struct ubdx_target *target)
 {
-	*b = (struct ubdx_backing){ .token = { target->token[0], target->token[1] } };
+	*b = (struct ubdx_target_info){ .token = { target->token[0], target->token[1] } };
 	snprintf(b->target, sizeof(b->target), "%s", target->ops->name);
 	snprintf(b->text, sizeof(b->text), "%s", target->where);
 }
 
 static int ubdx_check_serial(const struct ubdx_server_opts *opts)
 {
-	const size_t max = sizeof(((struct ubdx_backing *)NULL)->serial) - 1;
+	const size_t max = sizeof(((struct ubdx_target_info *)NULL)->serial) - 1;
 	const char *c;
 
 	for (c = opts->serial; c && *c; c++)
@@ -413,9 +413,9 @@ static int ubdx_server_add(struct ubdx_server *s)
 	if (ret)
 		return ret;
 
-	ubdx_backing_fill(&s->backing, s->target);
+	ubdx_target_info_fill(&s->target_info, s->target);
 	if (opts->serial)
-		strcpy(s->backing.serial, opts->serial);
+		strcpy(s->target_info.serial, opts->serial);
 
 	s->added = true;
 	s->id = add.id;
@@ -449,7 +449,8 @@ static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx
 }
 
 /* Is it what the device's last server served? If nobody knows, it may be. */
-static int ubdx_check_same(const struct ubdx_backing *device, const struct ubdx_backing *target,
+static int ubdx_check_same(const struct ubdx_target_info *device,
+			   const struct ubdx_target_info *target,
 			   const struct ubdx_server_opts *opts)
 {
 	if (opts->flags & UBDX_SERVER_OTHER_TARGET || !device->target[0] ||
@@ -463,22 +464,22 @@ static int ubdx_check_same(const struct ubdx_backing *device, const struct ubdx_
 			 target->target, target->text[0] ? " " : "", target->text);
 }
 
-/* Could a server with these options serve this device? @backing: out: what it would say. */
+/* Could a server with these options serve this device? @target_info: out: what it would say. */
 static int ubdx_check_recover(int ctl, const struct ubdx_target *target,
 			      const struct ubdx_server_opts *opts, struct ubdx_info *info,
-			      struct ubdx_features *features, struct ubdx_backing *backing)
+			      struct ubdx_features *features, struct ubdx_target_info *target_info)
 {
-	struct ubdx_backing device;
+	struct ubdx_target_info device;
 	int ret = ubdx_ctl_info(ctl, opts->id, info);
 
-	ubdx_backing_fill(backing, target);
+	ubdx_target_info_fill(target_info, target);
 	if (!ret)
-		ret = ubdx_ctl_backing(ctl, opts->id, &device);
+		ret = ubdx_ctl_target_info(ctl, opts->id, &device);
 	if (!ret)
-		ret = ubdx_check_same(&device, backing, opts);
+		ret = ubdx_check_same(&device, target_info, opts);
 	if (ret)
 		return ret;
-	strcpy(backing->serial, device.serial);
+	strcpy(target_info->serial, device.serial);
 
 	ret = ubdx_ctl_features(ctl, features);
 	if (!ret)
@@ -492,7 +493,8 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 {
 	struct ubdx_features features;
 	struct ubdx_info info;
-	int ret = ubdx_check_recover(s->ctl, s->target, &s->opts, &info, &features, &s->backing);
+	int ret =
+		ubdx_check_recover(s->ctl, s->target, &s->opts, &info, &features, &s->target_info);
 
 	if (ret)
 		return ret;
@@ -508,7 +510,7 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 
 int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_server_opts *opts)
 {
-	struct ubdx_backing backing;
+	struct ubdx_target_info target_info;
 	struct ubdx_server_opts full;
 	struct ubdx_features features;
 	struct ubdx_info info;
@@ -519,7 +521,7 @@ int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
 		return ctl;
-	ret = ubdx_check_recover(ctl, target, &full, &info, &features, &backing);
+	ret = ubdx_check_recover(ctl, target, &full, &info, &features, &target_info);
 	close(ctl);
 	return ret;
 }
@@ -621,9 +623,9 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 		ret = ubdx_channel_open(s);
 	if (!ret)
 		ret = ubdx_workers_start(s);
-	s->backing.id = s->id;
+	s->target_info.id = s->id;
 	if (!ret)
-		ret = ubdx_ctl_set_backing(s->ctl, &s->backing);
+		ret = ubdx_ctl_set_target_info(s->ctl, &s->target_info);
 	if (!ret)
 		ret = ubdx_ctl_start(s->ctl, s->id, xfer_modes);
 	if (ret)

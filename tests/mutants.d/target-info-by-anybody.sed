@@ -1,3 +1,3 @@
 # test: uapi
-# file: driver/backing.c
+# file: driver/target_info.c
 s/if (dev->srv && dev->srv->mm == current->mm)/if (dev->srv)/

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * backing.c - what a device stands on, in its server's words: struct ubdx_backing.
+ * target_info.c - what a device stands on, in its server's words: struct ubdx_target_info.
  *
  * A server sets its own description, which becomes the device's at START and stays when the server
  * is gone. So whoever recovers the device can see whether it would serve the same data. The driver
  * checks the form only, and believes none of it.
  *
- * dev->backing and srv->backing are protected by dev->state_lock.
+ * dev->target_info and srv->target_info are protected by dev->state_lock.
  */
 #include <linux/ctype.h>
 #include <linux/slab.h>
@@ -25,7 +25,7 @@ static bool ubdx_is_word(const char *text, size_t size)
 	return len < size;
 }
 
-static bool ubdx_backing_is_valid(const struct ubdx_backing *b)
+static bool ubdx_target_info_is_valid(const struct ubdx_target_info *b)
 {
 	return !b->reserved && b->target[0] && ubdx_is_word(b->target, sizeof(b->target)) &&
 	       ubdx_is_word(b->serial, sizeof(b->serial)) &&
@@ -33,48 +33,48 @@ static bool ubdx_backing_is_valid(const struct ubdx_backing *b)
 }
 
 /**
- * ubdx_backing_set - UBDX_IOC_SET_BACKING: the caller, a server, says what it will serve.
+ * ubdx_target_info_set - UBDX_IOC_SET_TARGET_INFO: the caller, a server, says what it will serve.
  * @dev:	device.
- * @backing:	from kmalloc(); freed or kept.
+ * @target_info:	from kmalloc(); freed or kept.
  */
-int ubdx_backing_set(struct ubdx_dev *dev, struct ubdx_backing *backing)
+int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_info)
 {
 	int ret = -EPERM;
 
-	if (!ubdx_backing_is_valid(backing)) {
-		kfree(backing);
+	if (!ubdx_target_info_is_valid(target_info)) {
+		kfree(target_info);
 		return -EINVAL;
 	}
 	spin_lock(&dev->state_lock);
 	if (dev->srv && dev->srv->mm == current->mm) {
 		ret = dev->state == UBDX_S_LIVE ? -EBUSY : 0;
 		if (!ret)
-			swap(dev->srv->backing, backing);
+			swap(dev->srv->target_info, target_info);
 	}
 	spin_unlock(&dev->state_lock);
-	kfree(backing);
+	kfree(target_info);
 	return ret;
 }
 
-/* UBDX_IOC_GET_BACKING: all zero but for the number if nobody has said. */
-void ubdx_backing_get(struct ubdx_dev *dev, struct ubdx_backing *out)
+/* UBDX_IOC_GET_TARGET_INFO: all zero but for the number if nobody has said. */
+void ubdx_target_info_get(struct ubdx_dev *dev, struct ubdx_target_info *out)
 {
 	spin_lock(&dev->state_lock);
-	*out = dev->backing ? *dev->backing : (struct ubdx_backing){};
+	*out = dev->target_info ? *dev->target_info : (struct ubdx_target_info){};
 	spin_unlock(&dev->state_lock);
 	out->id = dev->id;
 }
 
 /**
- * ubdx_backing_swap - at START, what the server has said becomes what the device knows.
+ * ubdx_target_info_swap - at START, what the server has said becomes what the device knows.
  * @dev:	device. dev->lock is held.
  * @srv:	its server.
  *
  * Call it again to undo it. Not for a server that has said nothing: the device keeps what it knows.
  */
-void ubdx_backing_swap(struct ubdx_dev *dev, struct ubdx_server *srv)
+void ubdx_target_info_swap(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
 	spin_lock(&dev->state_lock);
-	swap(dev->backing, srv->backing);
+	swap(dev->target_info, srv->target_info);
 	spin_unlock(&dev->state_lock);
 }
