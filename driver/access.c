@@ -43,7 +43,7 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
 
 	if (current->mm != srv->mm)
 		return -EPERM;
-	if (qid >= srv->nr_queues)
+	if (qid >= srv->nr_queues || pos >> (UBDX_POS_SEQ_SHIFT + UBDX_POS_SEQ_BITS))
 		return -EINVAL;
 	use->q = srv->queues[array_index_nospec(qid, srv->nr_queues)]->q;
 	if (tag >= use->q->depth)
@@ -74,9 +74,9 @@ int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 acce
 	bool got;
 	int ret;
 
-	preempt_disable();
+	rcu_read_lock();
 	got = !READ_ONCE(sq->dead) && ubdx_slot_get(slot, use->seq);
-	preempt_enable();
+	rcu_read_unlock();
 	if (unlikely(!got))
 		return READ_ONCE(sq->dead) ? -ENODEV : -ESTALE;
 	if (unlikely(slot->op != op))

@@ -27,8 +27,9 @@ static const u8 ubdx_ops_read_only[REQ_OP_LAST] = {
 };
 
 /*
- * Is there a server to publish to? If so, what is published before the caller's RCU read-side
- * section ends is seen by the abort, should it come to that.
+ * Is there a server to publish to? If so, an abort sees what is published before the caller's RCU
+ * read-side section ends. And what is read from the device after this is at least as new as the
+ * server: START writes dev->xfer before q->sq.
  */
 static __always_inline bool ubdx_sq_alive(struct ubdx_server_queue *sq)
 {
@@ -38,6 +39,7 @@ static __always_inline bool ubdx_sq_alive(struct ubdx_server_queue *sq)
 		ubdx_server_fail(sq->srv);
 		return false;
 	}
+	smp_acquire__after_ctrl_dep();
 	return true;
 }
 
@@ -66,7 +68,7 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct ubdx_queue *q = hctx->driver_data;
-	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+	struct ubdx_server_queue *sq = rcu_dereference(q->sq);
 	struct request *rq = bd->rq;
 
 	if (unlikely(!ubdx_sq_alive(sq)))
@@ -86,7 +88,7 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 {
 	struct blk_mq_hw_ctx *hctx = first->mq_hctx;
 	struct ubdx_queue *q = hctx->driver_data;
-	struct ubdx_server_queue *sq = READ_ONCE(q->sq);
+	struct ubdx_server_queue *sq = rcu_dereference(q->sq);
 	struct request *rq = first, *last = NULL;
 	u64 now = ubdx_stage_now(); /* they have come together */
 

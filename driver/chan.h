@@ -52,7 +52,7 @@ static inline void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot 
 	struct request *rq = slot->rq;
 	struct ubdx_desc *desc = &sq->desc[rq->tag];
 
-	desc->sector = blk_rq_pos(rq);
+	desc->sector = ubdx_sector(rq);
 	desc->nr_sectors = blk_rq_sectors(rq);
 	desc->seq = ubdx_slot_seq(slot);
 	desc->op = slot->op;

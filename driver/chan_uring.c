@@ -3,15 +3,16 @@
  * chan_uring.c - the `uring` channel: for each tag the server parks an IORING_OP_URING_CMD, which
  * completes when a request is in the tag's descriptor; COMMIT_AND_FETCH answers and parks again.
  *
- * Delivery is batched through task work. queue_rq puts tags on sq->pending, a lock-free list; only
- * the one that finds it empty has to notify the server, through its own command. The server's task
- * work then takes the whole list, copies payload where the mode wants it, and completes all the
- * commands, which become visible to the server together.
+ * Delivery is batched through task work. queue_rqs links the tags of the requests that it publishes
+ * and notifies the server once for all of them, through the first one's command. In the server's task
+ * the task work copies payload where the mode wants it, and completes the commands, which the server
+ * sees together. After UBDX_DELIVER_BYTES of payload it lets the server see what it has completed, and
+ * another task work, by the next one's command, goes on with the rest.
  *
- * Who may touch a parked command, which sits in tag->cmd: queue_rq, and after the last queue_rq an
- * abort, which takes it by xchg, as the server's task may be parking it. From queue_rq it goes to
- * tag->taken and is completed by the task work, which always comes: io_uring runs it, at the latest
- * when the ring goes away. The *request* doesn't wait for that: an abort claims it, and the task
+ * A parked command is in tag->cmd. queue_rq may take it: it owns the tag. So may an abort, once no
+ * queue_rq can run; the abort exchanges it, as the server's task may be parking it. queue_rq moves it
+ * to tag->taken, and the task work completes it. The task work always comes: io_uring runs it, at the
+ * latest when the ring goes away. The *request* doesn't wait for that: an abort claims it, and the task
  * work then finds that it can't.
  *
  * Tags' commands are not made cancelable, which would cost every request something. The one of
@@ -27,9 +28,13 @@
 #include "stage.h"
 #include "xfer.h"
 
+/* So much payload is made reachable before the server sees the requests that have theirs. */
+#define UBDX_DELIVER_BYTES SZ_64K
+
 /* Set for ATTACH's command, and for one that carries task work. */
 struct ubdx_cmd_pdu {
 	struct ubdx_server_queue *sq;
+	struct ubdx_sq_tag *first; /* of those to be delivered */
 };
 
 static struct ubdx_cmd_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
@@ -92,9 +97,8 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return;
 	}
-	this_cpu_inc(sq->q->counts->failed);
 	ubdx_park(&t->cmd, cmd);
-	ubdx_end(sq->q, slot, (struct ubdx_result){ .status = BLK_STS_IOERR });
+	ubdx_end(sq->q, slot, ubdx_failed(sq->q, slot->rq, error));
 	ubdx_parked(sq, &t->cmd, issue_flags);
 }
 
@@ -112,24 +116,25 @@ static void ubdx_deliver_lost(struct ubdx_server_queue *sq, struct ubdx_sq_tag *
 }
 
 /*
- * One request that came off sq->pending, in the server's task. @now: for its stamps, since when nothing has
- * taken time; also out.
+ * Deliver one request, in the server's task. @now: the time, for its stamps; updated if its mode took
+ * time. Returns the bytes of payload that took time.
  */
-static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
-			     unsigned int issue_flags, u64 *now)
+static unsigned int ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+				     unsigned int issue_flags, u64 *now)
 {
 	u16 tag = t - sq->tags;
 	struct ubdx_slot *slot = &sq->q->slots[tag];
 	u32 seq = t->seq;
 	struct io_uring_cmd *cmd;
+	unsigned int bytes = 0;
 
 	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))) {
 		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
-		return;
+		return bytes;
 	}
 	if (unlikely(blk_should_fake_timeout(slot->rq->q))) {
 		ubdx_deliver_lost(sq, t, slot, issue_flags);
-		return;
+		return bytes;
 	}
 	ubdx_stage_then(sq->q, slot, UBDX_T_DELIVER, *now);
 	/* Here, where it will be read, and not on the submitter's CPU. */
@@ -139,12 +144,14 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 		sq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
 	if (slot->deliver) {
-		int error = slot->deliver(sq, slot);
+		int error;
 
+		bytes = blk_rq_bytes(slot->rq);
+		error = slot->deliver(sq, slot);
 		*now = ubdx_stage_now();
 		if (unlikely(error)) {
 			ubdx_deliver_failed(sq, t, slot, error, issue_flags);
-			return;
+			return bytes;
 		}
 	}
 	ubdx_stage_then(sq->q, slot, UBDX_T_MOVE, *now);
@@ -154,9 +161,10 @@ static void ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t
 	if (unlikely(!ubdx_slot_pass(sq, slot, UBDX_SLOT_SERVER))) {
 		ubdx_abort(sq->q, slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
-		return;
+		return bytes;
 	}
 	ubdx_cmd_done(cmd, 0, issue_flags);
+	return bytes;
 }
 
 /* This isn't the queue's task any more, or it is exiting, or about to. */
@@ -171,26 +179,57 @@ static void ubdx_deliver_nobody(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
+/* Deliver @first and what it is linked to. Returns what is left for another task work. */
+static struct ubdx_sq_tag *ubdx_deliver_some(struct ubdx_server_queue *sq,
+					     struct ubdx_sq_tag *first, unsigned int issue_flags)
+{
+	u64 now = ubdx_stage_now();
+	unsigned int bytes = 0;
+	struct ubdx_sq_tag *t, *next;
+
+	for (t = first; t && bytes < UBDX_DELIVER_BYTES; t = next) {
+		next = t->next;
+		bytes += ubdx_deliver_one(sq, t, issue_flags, &now);
+	}
+	return t;
+}
+
+static void ubdx_deliver_tw(UBDX_TW_ARGS);
+
+/*
+ * Have the server's task deliver @first and what it is linked to. Any context.
+ *
+ * io_uring keeps a list of task work, and only the caller that makes it long enough wakes the task. If
+ * that caller were preempted in between, the requests of all other submitters would wait for it. With
+ * PREEMPT_RT io_uring takes locks there that sleep, and looks after itself.
+ */
+static void ubdx_notify(struct ubdx_server_queue *sq, struct ubdx_sq_tag *first)
+{
+	*ubdx_pdu(first->taken) = (struct ubdx_cmd_pdu){ .sq = sq, .first = first };
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+	io_uring_cmd_complete_in_task(first->taken, ubdx_deliver_tw);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable();
+}
+
 static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
 {
 	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
-	struct llist_node *list = llist_del_all(&sq->pending);
-	struct ubdx_sq_tag *t, *next;
-	u64 now;
+	struct ubdx_sq_tag *t = ubdx_pdu(cmd)->first, *next;
 
-	/* in the order in which they came */
-	if (list && list->next)
-		list = llist_reverse_order(list);
-	if (unlikely(cancel || current != sq->task || ubdx_task_exits(current) ||
-		     fatal_signal_pending(current))) {
-		ubdx_server_fail(sq->srv);
-		llist_for_each_entry_safe(t, next, list, pending)
-			ubdx_deliver_nobody(sq, t, issue_flags);
+	if (likely(!cancel && current == sq->task && !ubdx_task_exits(current) &&
+		   !fatal_signal_pending(current))) {
+		t = ubdx_deliver_some(sq, t, issue_flags);
+		if (unlikely(t))
+			ubdx_notify(sq, t);
 		return;
 	}
-	now = ubdx_stage_now();
-	llist_for_each_entry_safe(t, next, list, pending)
-		ubdx_deliver_one(sq, t, issue_flags, &now);
+	ubdx_server_fail(sq->srv);
+	for (; t; t = next) {
+		next = t->next;
+		ubdx_deliver_nobody(sq, t, issue_flags);
+	}
 }
 UBDX_TASK_WORK(ubdx_deliver)
 
@@ -201,17 +240,16 @@ UBDX_TASK_WORK(ubdx_deliver)
  */
 static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
 {
-	struct llist_node *first = NULL, *last = NULL;
+	struct ubdx_sq_tag *first = NULL, **link = &first;
 	u64 now = ubdx_stage_now();
-	struct ubdx_sq_tag *t;
 	struct request *next;
 
 	for (; rq; rq = next) {
 		struct ubdx_slot *slot = &sq->q->slots[rq->tag];
+		struct ubdx_sq_tag *t = &sq->tags[rq->tag];
 
 		next = rq->rq_next;
 		ubdx_stage_then(sq->q, slot, UBDX_T_PUBLISH, now);
-		t = &sq->tags[rq->tag];
 		t->seq = ubdx_slot_seq(slot);
 		t->taken = t->cmd;
 		t->cmd = NULL;
@@ -220,17 +258,12 @@ static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
 				ubdx_abort(sq->q, slot, false);
 			continue;
 		}
-		t->pending.next = first;
-		first = &t->pending;
-		last = last ?: first;
+		*link = t;
+		link = &t->next;
 	}
-	if (unlikely(!first) || !llist_add_batch(first, last, &sq->pending))
-		return;
-
-	/* The list was empty: notify the server, through the oldest one's command. */
-	t = llist_entry(last, struct ubdx_sq_tag, pending);
-	ubdx_pdu(t->taken)->sq = sq;
-	io_uring_cmd_complete_in_task(t->taken, ubdx_deliver_tw);
+	*link = NULL;
+	if (likely(first))
+		ubdx_notify(sq, first);
 }
 
 /* ---- from the server ---- */
@@ -322,13 +355,11 @@ static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cm
 }
 
 /* No such request is at the server. */
-static noinline int ubdx_uring_stale(struct ubdx_server_queue *sq, u32 flags)
+static noinline int ubdx_uring_stale(struct ubdx_server_queue *sq)
 {
 	if (READ_ONCE(sq->dead))
 		return -ENODEV;
 	atomic64_inc(&sq->stale);
-	if (!(flags & UBDX_COMMIT_MORE))
-		ubdx_end_waiting(sq);
 	return -ESTALE;
 }
 
@@ -358,11 +389,11 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	 * true: its access was revoked, perhaps without its noticing. And the slot may hold a request
 	 * of the next server, see dev.h.
 	 */
-	preempt_disable();
+	rcu_read_lock();
 	claimed = !READ_ONCE(sq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
-	preempt_enable();
+	rcu_read_unlock();
 	if (unlikely(!claimed))
-		return ubdx_uring_stale(sq, flags);
+		return ubdx_uring_stale(sq);
 	/* The request is ours, and so is the tag: its command went to the server with it. */
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_stage_commit(sq->q, slot, READ_ONCE(arg->read_ns));
@@ -400,26 +431,32 @@ static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	}
 }
 
-static void ubdx_detach(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
-{
-	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
-}
-UBDX_TASK_WORK(ubdx_detach)
-
 /*
- * ATTACH's command is cancelable, and its end takes the ring's lock. The ring's task may be holding
- * that for as long as it likes, in a page fault that nobody serves, so it has to end the command
- * itself.
+ * ATTACH's command is cancelable, and its end takes the ring's lock. The ring's task may hold that for
+ * as long as it likes, in a page fault that nobody serves. So a worker of its own waits for the lock.
+ * It first clears the command's cancelable flag, and so a ring that exits meanwhile doesn't try to
+ * cancel the command over and over.
+ *
+ * The command holds the channel's file, and so sq. The server may be freed while this returns.
  */
+static void ubdx_detach_work(struct work_struct *work)
+{
+	struct ubdx_server_queue *sq = container_of(work, struct ubdx_server_queue, detach_work);
+
+	ubdx_cmd_done(sq->detached, -ENODEV, IO_URING_F_UNLOCKED);
+}
+
 static void ubdx_uring_wake(struct ubdx_server_queue *sq)
 {
-	struct io_uring_cmd *attached = ubdx_unpark(&sq->attached);
 	u16 tag;
 
 	for (tag = 0; tag < sq->q->depth; tag++)
 		ubdx_send_back(&sq->tags[tag].cmd, IO_URING_F_UNLOCKED);
-	if (attached)
-		io_uring_cmd_complete_in_task(attached, ubdx_detach_tw);
+	sq->detached = ubdx_unpark(&sq->attached);
+	if (!sq->detached)
+		return;
+	INIT_WORK(&sq->detach_work, ubdx_detach_work);
+	queue_work(ubdx_detach_wq, &sq->detach_work);
 }
 
 const struct ubdx_chan_ops ubdx_chan_uring = {

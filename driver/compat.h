@@ -28,19 +28,22 @@ static inline void ubdx_cmd_done(struct io_uring_cmd *cmd, int res, unsigned int
 }
 
 /*
- * UBDX_TASK_WORK(name): defines name_tw, a task work callback for io_uring_cmd_complete_in_task(),
- * which calls name(cmd, issue_flags, cancel). cancel: this isn't the command's task any more.
+ * UBDX_TASK_WORK(name): defines name_tw(UBDX_TW_ARGS), a task work callback for
+ * io_uring_cmd_complete_in_task(), which calls name(cmd, issue_flags, cancel). cancel: this isn't the
+ * command's task any more.
  */
 /* clang-format off */
 #ifdef UBDX_HAVE_TW_TOKEN
+#define UBDX_TW_ARGS struct io_tw_req tw_req, io_tw_token_t tw
 #define UBDX_TASK_WORK(name)								\
-static void name##_tw(struct io_tw_req tw_req, io_tw_token_t tw)			\
+static void name##_tw(UBDX_TW_ARGS)							\
 {											\
 	name(io_uring_cmd_from_tw(tw_req), IO_URING_CMD_TASK_WORK_ISSUE_FLAGS, tw.cancel); \
 }
 #else
+#define UBDX_TW_ARGS struct io_uring_cmd *cmd, unsigned int issue_flags
 #define UBDX_TASK_WORK(name)								\
-static void name##_tw(struct io_uring_cmd *cmd, unsigned int issue_flags)		\
+static void name##_tw(UBDX_TW_ARGS)							\
 {											\
 	name(cmd, issue_flags & ~IO_URING_F_TASK_DEAD,					\
 	     issue_flags & IO_URING_F_TASK_DEAD);					\

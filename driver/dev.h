@@ -44,7 +44,6 @@
 #include <linux/blkdev.h>
 #include <linux/cdev.h>
 #include <linux/kref.h>
-#include <linux/llist.h>
 #include <linux/mmu_notifier.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -86,9 +85,6 @@ struct ubdx_stamps {
 	atomic_t moved[UBDX_NR_MOVED]; /* by any number of threads at once */
 };
 
-/* Largest batch while a tracepoint is enabled. */
-#define UBDX_TRACE_BATCH 32
-
 /* Everything about a request that ubdx_done says; made before the request ends. */
 struct ubdx_trace_done {
 	int dev;
@@ -126,13 +122,14 @@ struct ubdx_counts {
 	u64 failed; /* ended with an error by the server */
 	u64 aborted; /* ended because the server is gone */
 	u64 reissued; /* to be served by another server */
+	u64 retried; /* to be tried again, for want of memory */
 	u64 moved[UBDX_NR_MOVED];
 	u64 fallbacks[UBDX_NR_FALLBACKS]; /* requests the device's mode couldn't carry */
 };
 
 struct ubdx_queue {
 	struct ubdx_dev *dev;
-	struct ubdx_server_queue *sq; /* set by START; RCU: see ubdx_dev_detach() */
+	struct ubdx_server_queue __rcu *sq; /* set by START, see ubdx_dev_detach() */
 	u16 qid;
 	u16 depth;
 	int node;
@@ -145,11 +142,24 @@ struct ubdx_queue {
 
 struct ubdx_sq_tag {
 	struct io_uring_cmd *cmd; /* parked; taken by xchg, see chan_uring.c */
-	struct io_uring_cmd *taken; /* while on sq->pending: the command that will deliver it */
-	struct llist_node pending;
+	struct io_uring_cmd *taken; /* while it is to be delivered: its command */
+	struct ubdx_sq_tag *next; /* meanwhile: to be delivered after it */
 	u64 addr; /* the server's buffer */
-	u32 seq; /* while on sq->pending: of which request */
+	u32 seq; /* meanwhile: of which request */
 	bool fetched;
+};
+
+/* Requests that were committed and end together, see end.c. The server's task's alone. */
+#define UBDX_BATCH_REQUESTS 32
+
+struct ubdx_batch {
+	struct io_comp_batch iob;
+	struct blk_plug_cb plug; /* data: the channel's file while it is on a plug's list, or NULL */
+	unsigned int nr; /* requests */
+	u64 bytes; /* of them */
+	unsigned int copied; /* bytes, by commits since it last ended */
+	unsigned int nr_done; /* less than nr where tracing has begun meanwhile */
+	struct ubdx_trace_done done[UBDX_BATCH_REQUESTS];
 };
 
 struct ubdx_server_queue {
@@ -158,6 +168,8 @@ struct ubdx_server_queue {
 	struct task_struct *task; /* bound by ATTACH; holds a reference */
 	void *ctx; /* its io_uring, for comparison only */
 	struct io_uring_cmd *attached; /* parked as long as the ring lives; taken by xchg */
+	struct io_uring_cmd *detached; /* the same, once taken by the abort */
+	struct work_struct detach_work;
 	bool dead; /* the server has failed; the abort follows */
 	unsigned long started; /* jiffies; older requests are another's */
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
@@ -166,14 +178,7 @@ struct ubdx_server_queue {
 	unsigned int nr_fetched; /* tags; written by the task, read by START */
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
-	struct llist_head pending ____cacheline_aligned_in_smp;
-	/* committed, to be ended together; see ubdx_join_batch() */
-	struct io_comp_batch batch ____cacheline_aligned_in_smp;
-	u32 batch_start; /* of its first request, as slot->start */
-	unsigned int batch_moved; /* bytes copied by commits since it was last ended */
-	/* trace records of the requests in the batch; owned like the batch */
-	unsigned int nr_done;
-	struct ubdx_trace_done done[UBDX_TRACE_BATCH];
+	struct ubdx_batch batch ____cacheline_aligned_in_smp;
 	unsigned long window[2]; /* where the server has them mapped, by direction */
 	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
 };
@@ -184,6 +189,7 @@ struct ubdx_server {
 	struct mm_struct *mm; /* holds a reference (mmgrab) */
 	struct mmu_notifier notifier;
 	struct pid *tgid;
+	struct file *file; /* the open channel; valid while a command of it is */
 	struct address_space mapping; /* of the windows; there are none when the file is gone */
 	struct page *blank[2]; /* by direction, see xfer_map.c */
 	spinlock_t span_lock; /* a leaf */
@@ -238,6 +244,12 @@ struct ubdx_dev {
 /* Of all limits that user space sets. */
 #define UBDX_MAX_TIMEOUT_MS (24 * 3600 * 1000)
 
+/* A FLUSH has none: the block layer leaves -1 there. */
+static inline u64 ubdx_sector(const struct request *rq)
+{
+	return likely(blk_rq_sectors(rq)) ? blk_rq_pos(rq) : 0;
+}
+
 /**
  * ubdx_slot_pass - pass a request on, unless its server is dead.
  * @sq:		queue; the caller is its task.
@@ -245,19 +257,17 @@ struct ubdx_dev {
  * @to:		SERVER: the server has it, or may answer it again; QUEUED: it is on its way.
  *
  * Returns false if the server is dead: the request stays the caller's, who ends it.
- *
- * Without preemption this is an RCU read-side section, see above.
  */
 static inline bool ubdx_slot_pass(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 				  enum ubdx_slot_state to)
 {
 	bool alive;
 
-	preempt_disable();
+	rcu_read_lock();
 	alive = !READ_ONCE(sq->dead);
 	if (likely(alive))
 		ubdx_slot_move(slot, to);
-	preempt_enable();
+	rcu_read_unlock();
 	return alive;
 }
 
@@ -267,6 +277,8 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *sq, struct ubdx_slot
 extern struct workqueue_struct *ubdx_wq;
 /* What waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes. */
 extern struct workqueue_struct *ubdx_io_wq;
+/* The ends of ATTACH commands. They wait for the rings' locks, for as long as their tasks like. */
+extern struct workqueue_struct *ubdx_detach_wq;
 
 struct ubdx_dev *ubdx_dev_get(int id, bool next);
 static inline void ubdx_dev_put(struct ubdx_dev *dev)
@@ -359,12 +371,11 @@ int ubdx_tag_set_init(struct ubdx_dev *dev);
 /* ---- end.c: how requests end ---- */
 
 void ubdx_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res, bool more);
-void ubdx_end_waiting(struct ubdx_server_queue *sq);
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
+struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res);
 void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered);
 void ubdx_abort_queue(struct ubdx_queue *q);
-void ubdx_abort_batch(struct ubdx_server_queue *sq);
 
 /* ---- access.c: a request's payload, reached from outside ---- */
 

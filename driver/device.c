@@ -26,6 +26,7 @@
 
 struct workqueue_struct *ubdx_wq;
 struct workqueue_struct *ubdx_io_wq;
+struct workqueue_struct *ubdx_detach_wq;
 
 static DEFINE_IDR(ubdx_devs);
 static DEFINE_MUTEX(ubdx_devs_lock); /* ubdx_devs, ubdx_nr_devs */
@@ -409,8 +410,7 @@ void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		if (srv)
 			srv->queues[i]->started = jiffies;
-		/* with what is above */
-		smp_store_release(&dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
+		rcu_assign_pointer(dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
 	}
 }
 
@@ -563,9 +563,12 @@ int __init ubdx_dev_init(void)
 	ubdx_io_wq = alloc_workqueue("ubdx-io", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!ubdx_io_wq)
 		goto destroy_wq;
+	ubdx_detach_wq = alloc_workqueue("ubdx-detach", WQ_UNBOUND, 0);
+	if (!ubdx_detach_wq)
+		goto destroy_io_wq;
 	ret = ubdx_tick_init();
 	if (ret)
-		goto destroy_io_wq;
+		goto destroy_detach_wq;
 	ret = class_register(&ubdx_chan_class);
 	if (ret)
 		goto exit_tick;
@@ -578,6 +581,8 @@ unregister_class:
 	class_unregister(&ubdx_chan_class);
 exit_tick:
 	ubdx_tick_exit();
+destroy_detach_wq:
+	destroy_workqueue(ubdx_detach_wq);
 destroy_io_wq:
 	destroy_workqueue(ubdx_io_wq);
 destroy_wq:
@@ -598,6 +603,7 @@ void ubdx_dev_exit(void)
 	wait_var_event(&ubdx_nr_unreleased, !atomic_read(&ubdx_nr_unreleased));
 	ubdx_tick_exit();
 	destroy_workqueue(ubdx_io_wq);
+	destroy_workqueue(ubdx_detach_wq);
 	destroy_workqueue(ubdx_wq);
 	unregister_chrdev_region(ubdx_chan_devt, UBDX_MINORS);
 	class_unregister(&ubdx_chan_class);

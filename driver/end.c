@@ -11,6 +11,7 @@
  * device there waits for the server.
  */
 #include <linux/blk-mq.h>
+#include <linux/file.h>
 #include <linux/sched/signal.h>
 
 #include "chan.h"
@@ -18,61 +19,84 @@
 #include "xfer.h"
 
 /*
- * Requests that are committed in one go end in one go, unless that keeps their submitters waiting:
- * copying a READ's payload takes time, so after this much of it what has been served ends.
+ * Commits of one submission end together, which is cheaper. A batch ends when
+ *	- a commit without UBDX_COMMIT_MORE comes;
+ *	- it is as large as one may be: its requests end in one stretch without bottom halves;
+ *	- its commits have copied so much that the first of them has waited long enough;
+ *	- the task leaves the submission, or goes to sleep in it, whatever stands there between two
+ *	  commits: the block layer calls ubdx_batch_unplug() then, as io_uring plugs a submission of
+ *	  more than two. In a shorter one there are no batches.
+ * So a batch belongs to the server's task alone, and an abort leaves it to that.
  */
-#define UBDX_BATCH_BYTES SZ_64K
+#define UBDX_BATCH_BYTES UBDX_MAX_IO_BYTES /* as many as one request may have */
+#define UBDX_BATCH_COPIED SZ_64K
 
-/* End the requests in the batch. By the server's task, or by an abort after its grace period. */
-static void ubdx_end_batch(struct ubdx_server_queue *sq)
+#define UBDX_RETRY_MS 100
+
+static bool ubdx_batch_is_full(const struct ubdx_batch *batch)
 {
-	if (!rq_list_empty(&sq->batch.req_list))
-		blk_mq_end_request_batch(&sq->batch);
-	sq->batch.need_ts = false;
-	if (unlikely(sq->nr_done))
-		ubdx_trace_batch(sq);
+	return batch->nr >= UBDX_BATCH_REQUESTS || batch->bytes >= UBDX_BATCH_BYTES ||
+	       batch->copied >= UBDX_BATCH_COPIED;
 }
 
-/*
- * The batch is the server's task's as long as that doesn't see sq->dead. Bottom halves are
- * disabled, which makes this an RCU read-side critical section: an abort waits for it before it
- * takes what is left.
- */
-static __always_inline bool ubdx_join_batch(struct ubdx_server_queue *sq, struct request *rq,
-					    bool more, const struct ubdx_trace_done *done)
+static void ubdx_batch_end(struct ubdx_batch *batch)
 {
-	if (unlikely(READ_ONCE(sq->dead)) || (!more && rq_list_empty(&sq->batch.req_list)))
+	batch->copied = 0;
+	if (!batch->nr)
+		return;
+	batch->nr = 0;
+	batch->bytes = 0;
+	local_bh_disable();
+	blk_mq_end_request_batch(&batch->iob);
+	local_bh_enable();
+	batch->iob.need_ts = false;
+	if (unlikely(batch->nr_done))
+		ubdx_trace_batch(batch);
+}
+
+/* @from_schedule: the task's state says that it sleeps, so this must not sleep, and doesn't. */
+static void ubdx_batch_unplug(struct blk_plug_cb *cb, bool from_schedule)
+{
+	struct ubdx_batch *batch = container_of(cb, struct ubdx_batch, plug);
+	struct file *file = cb->data;
+
+	cb->data = NULL;
+	ubdx_batch_end(batch);
+	fput(file);
+}
+
+/* See to it that the batch ends with this submission. Returns false if there can be none. */
+static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *sq)
+{
+	struct blk_plug_cb *cb = &sq->batch.plug;
+	struct blk_plug *plug = current->plug;
+
+	if (likely(cb->data))
+		return true;
+	if (!plug)
 		return false;
-	if (done && sq->nr_done == ARRAY_SIZE(sq->done))
-		return false;
-	/* the tick reads it if the list isn't empty */
-	if (rq_list_empty(&sq->batch.req_list))
-		WRITE_ONCE(sq->batch_start, sq->q->slots[rq->tag].start);
-	if (!blk_mq_add_to_batch(rq, &sq->batch, false, blk_mq_end_request_batch))
-		return false;
-	if (done)
-		sq->done[sq->nr_done++] = *done;
+	/* The submission may close the channel: the batch must stay until it is called. */
+	cb->data = get_file(sq->srv->file);
+	cb->callback = ubdx_batch_unplug;
+	list_add(&cb->list, &plug->cb_list);
 	return true;
 }
 
-static void ubdx_leave_batch(struct ubdx_server_queue *sq)
+/* @done: trace record or NULL; kept by the batch if this returns true. */
+static __always_inline bool ubdx_batch_add(struct ubdx_server_queue *sq, struct request *rq,
+					   const struct ubdx_trace_done *done)
 {
-	sq->batch_moved = 0;
-	if (!rq_list_empty(&sq->batch.req_list) && likely(!READ_ONCE(sq->dead)))
-		ubdx_end_batch(sq);
-}
+	struct ubdx_batch *batch = &sq->batch;
+	unsigned int bytes = blk_rq_bytes(rq);
 
-/**
- * ubdx_end_waiting - end the requests in the batch.
- * @sq:		queue; the caller is its task.
- *
- * Called when a commit ends no request or is about to block.
- */
-void ubdx_end_waiting(struct ubdx_server_queue *sq)
-{
-	local_bh_disable();
-	ubdx_leave_batch(sq);
-	local_bh_enable();
+	if (!ubdx_batch_plug(sq) ||
+	    !blk_mq_add_to_batch(rq, &batch->iob, false, blk_mq_end_request_batch))
+		return false;
+	batch->nr++;
+	batch->bytes += bytes;
+	if (done)
+		batch->done[batch->nr_done++] = *done;
+	return true;
 }
 
 static __always_inline bool ubdx_is_whole(struct request *rq, struct ubdx_result result)
@@ -108,17 +132,16 @@ static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *sq, stru
 					      const struct ubdx_trace_done *done)
 {
 	struct request *rq = ubdx_slot_vacate(slot);
-	bool joined;
+	bool joined = likely(ubdx_is_whole(rq, result)) && (more || sq->batch.nr) &&
+		      ubdx_batch_add(sq, rq, done);
 
-	if (unlikely(sq->batch_moved >= UBDX_BATCH_BYTES))
-		more = false;
-	local_bh_disable();
-	joined = likely(ubdx_is_whole(rq, result)) && ubdx_join_batch(sq, rq, more, done);
-	if (!joined)
+	if (!joined) {
+		local_bh_disable();
 		ubdx_end_request(rq, result);
-	if (!more)
-		ubdx_leave_batch(sq);
-	local_bh_enable();
+		local_bh_enable();
+	}
+	if (!more || ubdx_batch_is_full(&sq->batch))
+		ubdx_batch_end(&sq->batch);
 	return joined;
 }
 
@@ -140,8 +163,7 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 {
 	struct ubdx_trace_done done;
 
-	ubdx_stage_released(q, slot,
-			    released || (slot->xfer->commit_copies && slot->op == UBDX_OP_READ));
+	ubdx_stage_released(q, slot, released || ubdx_xfer_commit(slot));
 	ubdx_trace_fill(&done, q, slot, result);
 	if (sq && ubdx_end_in_batch(sq, slot, result, more, &done))
 		return;
@@ -150,11 +172,18 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 	ubdx_trace_emit(&done);
 }
 
-/* Back to blk-mq, where it waits for another server. */
-static void ubdx_requeue(struct ubdx_queue *q, struct ubdx_slot *slot)
+/* Back to blk-mq, where it waits for another server, or for memory. */
+static void ubdx_requeue(struct ubdx_queue *q, struct ubdx_slot *slot, bool retry)
 {
-	this_cpu_inc(q->counts->reissued);
-	blk_mq_requeue_request(ubdx_slot_vacate(slot), true);
+	struct request *rq = ubdx_slot_vacate(slot);
+	struct request_queue *queue = rq->q;
+
+	if (retry)
+		this_cpu_inc(q->counts->retried);
+	else
+		this_cpu_inc(q->counts->reissued);
+	blk_mq_requeue_request(rq, false);
+	blk_mq_delay_kick_requeue_list(queue, retry ? UBDX_RETRY_MS : 0);
 }
 
 /**
@@ -168,8 +197,8 @@ void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result r
 	bool exposed = slot->exposed;
 
 	ubdx_release(q, slot);
-	if (unlikely(result.requeue))
-		ubdx_requeue(q, slot);
+	if (unlikely(result.requeue || result.retry))
+		ubdx_requeue(q, slot, result.retry);
 	else if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(q, NULL, slot, result, false, exposed);
 	else
@@ -209,14 +238,6 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered)
 		    (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
 
-/* End the requests in a dead server's batch. None joins it any more. */
-void ubdx_abort_batch(struct ubdx_server_queue *sq)
-{
-	local_bh_disable(); /* as for all ends, see above */
-	ubdx_end_batch(sq);
-	local_bh_enable();
-}
-
 /* Abort every request of the queue that nobody has claimed. None is published any more. */
 void ubdx_abort_queue(struct ubdx_queue *q)
 {
@@ -226,6 +247,7 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 		struct ubdx_slot *slot = &q->slots[tag];
 		u32 seq = ubdx_slot_seq(slot);
 
+		cond_resched();
 		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
 			ubdx_abort(q, slot, false);
 		else if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
@@ -253,6 +275,25 @@ static blk_status_t ubdx_status(s32 res)
 }
 
 /*
+ * What becomes of a request that the server couldn't serve. What it doesn't support is asked of it no
+ * more, as with loop. For want of memory, its own or the driver's, the request is tried again.
+ */
+struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res)
+{
+	if (res == -ENOMEM)
+		return (struct ubdx_result){ .retry = true };
+	if (res == -EOPNOTSUPP && req_op(rq) == REQ_OP_DISCARD) {
+		blk_queue_disable_discard(rq->q);
+		rq->rq_flags |= RQF_QUIET;
+	} else if (res == -EOPNOTSUPP && req_op(rq) == REQ_OP_WRITE_ZEROES) {
+		blk_queue_disable_write_zeroes(rq->q);
+		rq->rq_flags |= RQF_QUIET;
+	}
+	this_cpu_inc(q->counts->failed);
+	return (struct ubdx_result){ .status = ubdx_status(res) };
+}
+
+/*
  * Turn the server's answer into a result, and move a READ's payload. Returns false if the request has
  * been aborted: it isn't the caller's any more.
  *
@@ -274,10 +315,12 @@ static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubd
 			res = -EIO;
 			goto failed;
 		}
-		if (slot->xfer->commit) {
-			res = slot->xfer->commit(sq, slot, res);
+		if (ubdx_xfer_commit(slot)) {
+			res = ubdx_xfer_commit(slot)(sq, slot, res);
 			if (unlikely(res == -ENODEV))
 				return false;
+			if (likely(res > 0))
+				sq->batch.copied += res;
 		}
 		if (likely(res > 0))
 			res &= ~q->block_mask;
@@ -286,8 +329,6 @@ static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubd
 			goto failed;
 		}
 		bytes = res;
-		if (slot->xfer->commit_copies && slot->op == UBDX_OP_READ)
-			sq->batch_moved += bytes;
 	} else if (unlikely(res)) {
 		res = -EIO;
 		goto failed;
@@ -306,8 +347,7 @@ failed:
 		ubdx_abort(q, slot, true);
 		return false;
 	}
-	this_cpu_inc(q->counts->failed);
-	*result = (struct ubdx_result){ .status = ubdx_status(res) };
+	*result = ubdx_failed(q, slot->rq, res);
 	return true;
 }
 
@@ -317,9 +357,6 @@ static __always_inline void ubdx_end_commit(struct ubdx_server_queue *sq, struct
 {
 	bool exposed = slot->exposed;
 
-	/* no room to tell of more */
-	if (static_branch_unlikely(&ubdx_traced) && sq->nr_done >= ARRAY_SIZE(sq->done) - 1)
-		more = false;
 	ubdx_release(sq->q, slot);
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(sq->q, sq, slot, result, more, exposed);
@@ -332,7 +369,7 @@ static __always_inline void ubdx_end_commit(struct ubdx_server_queue *sq, struct
  * @sq:		queue; this is its task.
  * @slot:	slot, claimed by the caller, who loses it.
  * @res:	what the server said: bytes or -errno, see struct ubdx_commit. Not trusted.
- * @more:	another commit follows at once.
+ * @more:	another commit follows in this submission.
  *
  * If the request has users, the last of them ends it.
  */
@@ -340,13 +377,10 @@ void ubdx_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res, 
 {
 	struct ubdx_result result;
 
-	if (unlikely(!ubdx_settle(sq, slot, res, &result))) {
-		ubdx_end_waiting(sq);
-	} else if (unlikely(ubdx_slot_used(slot))) {
+	if (unlikely(!ubdx_settle(sq, slot, res, &result)))
+		return;
+	if (unlikely(ubdx_slot_used(slot) || result.retry))
 		ubdx_finish(sq->q, slot, result);
-		if (!more)
-			ubdx_end_waiting(sq);
-	} else {
+	else
 		ubdx_end_commit(sq, slot, result, more);
-	}
 }

@@ -12,6 +12,7 @@
 #define UBDX_PAYLOAD_H
 
 #include <linux/blk-mq.h>
+#include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
@@ -64,6 +65,21 @@ end:
 	return done;
 }
 
+/* -ENOMEM: the caller's memory may be there another time; -EFAULT: it won't. */
+static inline int ubdx_fault_error(bool dest, struct iov_iter *iter)
+{
+	unsigned long addr = (unsigned long)iter_iov_addr(iter);
+	struct mm_struct *mm = current->mm;
+	bool unlocked;
+	int ret;
+
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	ret = fixup_user_fault(mm, addr, dest ? FAULT_FLAG_WRITE : 0, &unlocked);
+	mmap_read_unlock(mm);
+	return ret == -ENOMEM ? ret : -EFAULT;
+}
+
 #define UBDX_MAX_IDLE 16
 
 /**
@@ -75,7 +91,8 @@ end:
  *		stack, that is there and that a copy can't write to; and so little of it that the last page
  *		drives out the first.
  *
- * Returns 0, -EFAULT if none of it can be, -EINTR if the caller is being killed.
+ * Returns 0, -EFAULT if none of it can be, -ENOMEM if none of it can be now, -EINTR if the caller is
+ * being killed.
  */
 static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes, unsigned int idle)
 {
@@ -87,7 +104,7 @@ static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes, 
 	missing = dest ? fault_in_iov_iter_writeable(iter, bytes) :
 			 fault_in_iov_iter_readable(iter, bytes);
 	if (missing == bytes || idle > UBDX_MAX_IDLE)
-		return -EFAULT;
+		return ubdx_fault_error(dest, iter);
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 

@@ -57,7 +57,6 @@ static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct u
 	sq->srv = srv;
 	sq->q = q;
 	spin_lock_init(&sq->lock);
-	init_llist_head(&sq->pending);
 
 	sq->desc_order = get_order(ubdx_desc_bytes(q));
 	pages = alloc_pages_node(q->node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
@@ -133,15 +132,13 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	 * ones need not be kept out meanwhile, so the queues are not quiesced, which START could
 	 * get in between of.
 	 */
-	blk_mq_wait_quiesce_done(&srv->dev->tag_set);
+	synchronize_rcu(); /* the tag set is not BLK_MQ_F_BLOCKING */
 	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */
 
 	for (i = 0; i < srv->nr_queues; i++)
-		if (READ_ONCE(srv->queues[i]->q->sq) == srv->queues[i])
+		if (rcu_access_pointer(srv->queues[i]->q->sq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
 	ubdx_xfer_cut(srv);
-	for (i = 0; i < srv->nr_queues; i++)
-		ubdx_abort_batch(srv->queues[i]);
 	for (i = 0; i < srv->nr_queues; i++)
 		srv->dev->chan->wake(srv->queues[i]);
 	srv->aborted = true;
@@ -298,6 +295,7 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		goto unregister;
 
 	file->private_data = srv;
+	srv->file = file;
 	/* mapped areas are found by this; whatever else the kernel wants of it, it has of the inode's */
 	srv->mapping.host = inode;
 	file->f_mapping = &srv->mapping;

@@ -71,6 +71,7 @@ enum ubdx_slot_state {
 struct ubdx_result {
 	blk_status_t status;
 	bool requeue; /* it was not served, and waits for another server */
+	bool retry; /* there was no memory to serve it, and it waits a while */
 	unsigned int bytes;
 };
 

@@ -30,7 +30,7 @@ enum ubdx_page_class {
 void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot,
 		     struct ubdx_result result);
 void ubdx_trace_emit(struct ubdx_trace_done *done);
-void ubdx_trace_batch(struct ubdx_server_queue *sq);
+void ubdx_trace_batch(struct ubdx_batch *batch);
 
 void ubdx_stage_tell(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now);
 

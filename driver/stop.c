@@ -292,7 +292,7 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 		 * Where it only stumbled it must not write when another does. One that has yet to
 		 * start has nothing to write.
 		 */
-		if (dev->queues[0]->sq == srv->queues[0])
+		if (rcu_access_pointer(dev->queues[0]->sq) == srv->queues[0])
 			ubdx_dev_oust(dev);
 		ubdx_dev_detach(dev);
 	} else {

@@ -44,7 +44,7 @@ static ssize_t state_show(struct device *device, struct device_attribute *attr, 
 	quiesced = dev->state == UBDX_S_QUIESCED;
 	spin_unlock(&dev->state_lock);
 	rcu_read_lock();
-	sq = READ_ONCE(dev->queues[0]->sq);
+	sq = rcu_dereference(dev->queues[0]->sq);
 	live = sq && !READ_ONCE(sq->dead);
 	rcu_read_unlock();
 	if (!live && READ_ONCE(dev->recovers))
@@ -68,7 +68,7 @@ static ssize_t server_pid_show(struct device *device, struct device_attribute *a
 	pid_t pid;
 
 	rcu_read_lock();
-	sq = READ_ONCE(to_ubdx(device)->queues[0]->sq);
+	sq = rcu_dereference(to_ubdx(device)->queues[0]->sq);
 	pid = sq ? pid_vnr(sq->srv->tgid) : 0;
 	rcu_read_unlock();
 	return sysfs_emit(buf, "%d\n", pid);
@@ -137,7 +137,7 @@ static DEVICE_ATTR_RO(counters);
 
 /*
  * failed: ended with the server's error; aborted: without it; stale: commits refused (by the present
- * server); reissued: given back for the next server
+ * server); reissued: given back for the next server; retried: put off for want of memory
  */
 static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
 {
@@ -150,12 +150,13 @@ static ssize_t errors_show(struct device *device, struct device_attribute *attr,
 	ubdx_counts_sum(dev, &sum);
 	rcu_read_lock();
 	for (i = 0; i < dev->params.nr_queues; i++) {
-		sq = READ_ONCE(dev->queues[i]->sq);
+		sq = rcu_dereference(dev->queues[i]->sq);
 		stale += sq ? atomic64_read(&sq->stale) : 0;
 	}
 	rcu_read_unlock();
-	return sysfs_emit(buf, "failed %llu\naborted %llu\nstale %llu\nreissued %llu\n", sum.failed,
-			  sum.aborted, stale, sum.reissued);
+	return sysfs_emit(buf,
+			  "failed %llu\naborted %llu\nstale %llu\nreissued %llu\nretried %llu\n",
+			  sum.failed, sum.aborted, stale, sum.reissued, sum.retried);
 }
 static DEVICE_ATTR_RO(errors);
 
@@ -224,7 +225,7 @@ static void ubdx_queue_line(const struct ubdx_queue *q, char *line)
 	int len;
 
 	rcu_read_lock();
-	sq = READ_ONCE(q->sq);
+	sq = rcu_dereference(q->sq);
 	len = scnprintf(line, UBDX_QUEUE_LINE, "queue %u node %d task %d", q->qid,
 			sq ? page_to_nid(virt_to_page(sq->desc)) : q->node,
 			sq ? task_pid_vnr(sq->task) : 0);

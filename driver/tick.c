@@ -143,21 +143,12 @@ static bool ubdx_tick_slot(struct ubdx_server_queue *sq, const struct ubdx_slot 
 	return true;
 }
 
-/* A commit said that another follows, and none does. */
-static bool ubdx_batch_is_late(const struct ubdx_server_queue *sq, unsigned long limit)
-{
-	if (!READ_ONCE(sq->batch.req_list.head))
-		return false;
-	smp_rmb(); /* a later batch has a later start */
-	return ubdx_awake((u32)jiffies - READ_ONCE(sq->batch_start)) >= limit;
-}
-
 static void ubdx_tick_queue(struct ubdx_queue *q, unsigned long limit)
 {
-	struct ubdx_server_queue *sq = q->sq;
+	struct ubdx_server_queue *sq = rcu_dereference_protected(q->sq, true);
 	u16 tag;
 
-	if (!READ_ONCE(sq->dead) && (ubdx_task_dies(sq->task) || ubdx_batch_is_late(sq, limit)))
+	if (!READ_ONCE(sq->dead) && ubdx_task_dies(sq->task))
 		ubdx_server_fail(sq->srv);
 	for (tag = 0; tag < q->depth; tag++)
 		if (ubdx_tick_slot(sq, &q->slots[tag], limit))

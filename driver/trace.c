@@ -87,7 +87,7 @@ void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct 
 	done->xfer = slot->xfer->mode;
 	done->fallback = slot->fallback;
 	done->page_class = ubdx_slot_has_payload(slot) ? ubdx_page_class(slot->rq) : UBDX_PAGE_NONE;
-	done->sector = blk_rq_pos(slot->rq);
+	done->sector = ubdx_sector(slot->rq);
 	done->bytes = result.bytes;
 	done->error = blk_status_to_errno(result.status);
 	if (likely(stamps->seq == seq)) {
@@ -107,14 +107,14 @@ void ubdx_trace_emit(struct ubdx_trace_done *done)
 }
 
 /* The requests of a batch have ended, all at once. */
-void ubdx_trace_batch(struct ubdx_server_queue *sq)
+void ubdx_trace_batch(struct ubdx_batch *batch)
 {
 	u64 now = ktime_get_ns();
 	unsigned int i;
 
-	for (i = 0; i < sq->nr_done; i++) {
-		sq->done[i].stamp[UBDX_T_DONE] = now;
-		trace_ubdx_done(&sq->done[i]);
+	for (i = 0; i < batch->nr_done; i++) {
+		batch->done[i].stamp[UBDX_T_DONE] = now;
+		trace_ubdx_done(&batch->done[i]);
 	}
-	sq->nr_done = 0;
+	batch->nr_done = 0;
 }

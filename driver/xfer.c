@@ -86,7 +86,7 @@ const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubd
 						enum ubdx_fallback reason)
 {
 	slot->fallback = reason;
-	slot->deliver = ubdx_xfer_user.deliver;
+	slot->deliver = ubdx_xfer_user.deliver[slot->op];
 	this_cpu_inc(q->counts->fallbacks[reason]);
 	return &ubdx_xfer_user;
 }

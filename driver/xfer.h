@@ -15,13 +15,13 @@
  * struct ubdx_xfer_ops - one transfer mode.
  * @name:	as in the module parameter, sysfs, the command line and results.
  * @mode:	enum ubdx_xfer_mode.
- * @deliver:	make the payload reachable for the server, in its task, before it is told of the
- *		request. Returns 0, or a negative errno, which fails the request. May sleep; if that
- *		is for long, not with the request in hand: see ubdx_slot_pass().
- * @commit:	the server is done with the first @bytes of the request (a READ's are to be
- *		moved into its pages). In its task; may sleep, as above. Returns how many are good,
- *		at most @bytes, or a negative errno.
- * @commit_copies: @commit copies a READ's payload, which takes its time.
+ * @deliver:	by operation, READ or WRITE: make the payload reachable for the server, in its task,
+ *		before the server sees the request. Returns 0, or a negative errno, which fails the
+ *		request. May sleep; if that is for long, not with the request claimed, see
+ *		ubdx_slot_pass().
+ * @commit:	by operation: the server is done with the first @bytes of the request. Move them. In
+ *		its task; may sleep, as above. Returns how many are good, at most @bytes, or a
+ *		negative errno.
  * @trusts:	the server is believed to have filled what it says of a READ; see enum ubdx_xfer_mode.
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
  * @refuse:	why this request can't be carried, or 0. In queue_rq; may not sleep. A mode that has
@@ -32,6 +32,7 @@
  * @cut:	this server is given up: make those of its requests' users go that may stay for any time.
  *
  * -ENODEV from @deliver and @commit: the request isn't the caller's any more, it has been aborted.
+ * -ENOMEM: it is to be tried again.
  *
  * Each function may be NULL. They are called for requests with a payload only.
  */
@@ -39,12 +40,15 @@
 #define UBDX_ACCESS_MAP 2 /* page faults in the windows */
 #define UBDX_ACCESS_SPLICE 4 /* splice from the channel */
 
+typedef int (*ubdx_deliver_fn)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
+typedef int (*ubdx_commit_fn)(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+			      unsigned int bytes);
+
 struct ubdx_xfer_ops {
 	const char *name;
 	u8 mode;
-	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
-	int (*commit)(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes);
-	bool commit_copies;
+	ubdx_deliver_fn deliver[2];
+	ubdx_commit_fn commit[2];
 	bool trusts;
 	u8 access;
 	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct ubdx_slot *slot);
@@ -93,6 +97,12 @@ void ubdx_xfer_set_default(unsigned int mode);
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
 						enum ubdx_fallback reason);
 
+/* Its mode's @commit, or NULL. */
+static __always_inline ubdx_commit_fn ubdx_xfer_commit(const struct ubdx_slot *slot)
+{
+	return ubdx_slot_has_payload(slot) ? slot->xfer->commit[slot->op] : NULL;
+}
+
 /* The one place where a request's mode is decided. In queue_rq; slot->rq and slot->op are known. */
 static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_queue *q,
 							   struct ubdx_slot *slot)
@@ -104,7 +114,7 @@ static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_queue *q,
 	slot->deliver = NULL;
 	if (!ubdx_slot_has_payload(slot))
 		return xfer;
-	slot->deliver = xfer->deliver;
+	slot->deliver = xfer->deliver[slot->op];
 	if (xfer->refuse) {
 		enum ubdx_fallback reason = xfer->refuse(q->dev, slot);
 

@@ -36,8 +36,6 @@ static int ubdx_copy_fault_in(struct ubdx_server_queue *sq, struct ubdx_slot *sl
 		ubdx_abort(sq->q, slot, !out);
 		return -ENODEV;
 	}
-	/* others may be what the buffer waits for */
-	ubdx_end_waiting(sq);
 	noio = memalloc_noio_save(); /* or it might have to wait for the request */
 	ret = ubdx_fault_in(out, iter, iov_iter_count(iter), idle);
 	memalloc_noio_restore(noio);
@@ -54,7 +52,7 @@ static noinline int ubdx_copy_rest(struct ubdx_server_queue *sq, struct ubdx_slo
 	do {
 		ret = ubdx_copy_fault_in(sq, slot, iter, out, idle++);
 		if (ret)
-			return ret == -ENODEV ? ret : done;
+			return ret == -ENODEV || ret == -ENOMEM ? ret : done;
 		some = ubdx_copy_some(slot, iter, done, iov_iter_count(iter), out);
 		if (some)
 			idle = 0;
@@ -63,7 +61,7 @@ static noinline int ubdx_copy_rest(struct ubdx_server_queue *sq, struct ubdx_slo
 	return done;
 }
 
-/* Returns how many of the request's first @bytes were, or -ENODEV, see struct ubdx_xfer_ops. */
+/* Returns how many of the request's first @bytes were; or -ENODEV or -ENOMEM, see struct ubdx_xfer_ops. */
 static __always_inline int ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
 				     size_t bytes, bool out)
 {
@@ -77,8 +75,7 @@ static __always_inline int ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_s
 	return likely(done == bytes) ? done : ubdx_copy_rest(sq, slot, &iter, done, out);
 }
 
-/* Apart from the two below, whose other half has nothing to do. */
-static noinline int ubdx_copy_out(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+static int ubdx_copy_out(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
 {
 	unsigned int bytes = blk_rq_bytes(slot->rq);
 	int ret = ubdx_copy(sq, slot, bytes, true);
@@ -86,27 +83,14 @@ static noinline int ubdx_copy_out(struct ubdx_server_queue *sq, struct ubdx_slot
 	return ret < 0 ? ret : ret < bytes ? -EFAULT : 0;
 }
 
-static noinline int ubdx_copy_in(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-				 unsigned int bytes)
+static int ubdx_copy_in(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes)
 {
 	return ubdx_copy(sq, slot, bytes, false);
-}
-
-static int ubdx_copy_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
-{
-	return slot->op == UBDX_OP_WRITE ? ubdx_copy_out(sq, slot) : 0;
-}
-
-static int ubdx_copy_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-			    unsigned int bytes)
-{
-	return slot->op == UBDX_OP_READ ? ubdx_copy_in(sq, slot, bytes) : bytes;
 }
 
 const struct ubdx_xfer_ops ubdx_xfer_copy = {
 	.name = "copy",
 	.mode = UBDX_XFER_COPY,
-	.deliver = ubdx_copy_deliver,
-	.commit = ubdx_copy_commit,
-	.commit_copies = true,
+	.deliver = { [UBDX_OP_WRITE] = ubdx_copy_out },
+	.commit = { [UBDX_OP_READ] = ubdx_copy_in },
 };

@@ -310,7 +310,7 @@ static void ubdx_map_release(struct ubdx_queue *q, struct ubdx_slot *slot)
 const struct ubdx_xfer_ops ubdx_xfer_map = {
 	.name = "map",
 	.mode = UBDX_XFER_MAP,
-	.deliver = ubdx_map_deliver,
+	.deliver = { ubdx_map_deliver, ubdx_map_deliver },
 	.trusts = true,
 	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_MAP,
 	.refuse = ubdx_map_refuse,

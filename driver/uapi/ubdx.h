@@ -148,7 +148,9 @@ enum ubdx_fallback {
  *	-ENODEV		the device was stopped, deleted, or failed
  *	-EPERM		another process opened the channel
  *	-EFAULT, -EINTR	the caller's memory isn't there, or it was killed while that was fetched
- *	-ENOMEM		splice: no memory for its own bookkeeping
+ *	-ENOMEM		no memory for the caller's pages, as by its cgroup's limit; or for the
+ *			driver's bookkeeping. It can be tried again; so can the request, see
+ *			struct ubdx_commit.
  *
  * A commit of the request waits for who is in the middle of it.
  */
@@ -223,7 +225,7 @@ struct ubdx_report {
 
 /**
  * struct ubdx_desc - one request, as the server sees it.
- * @sector:	first sector.
+ * @sector:	first sector; 0 for FLUSH.
  * @nr_sectors:	length in sectors; 0 for FLUSH.
  * @seq:	sequence number; a commit must repeat it. Never the same for two consecutive
  *		requests of one tag.
@@ -289,8 +291,8 @@ struct ubdx_desc {
  * sqe->len of a UBDX_CMD_COMMIT_AND_FETCH, a bit set. Unknown bits are -EINVAL.
  *
  * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The driver may end
- * the request together with the next one, which is cheaper. A request that is kept back by a server
- * that doesn't keep its word counts as held: the I/O timeout applies.
+ * the request together with the next one, which is cheaper. It ends the request no later than when the
+ * task leaves the submission, or sleeps in it.
  */
 #define UBDX_COMMIT_MORE (1U << 0)
 
@@ -328,7 +330,8 @@ struct ubdx_fetch {
  * @res:	READ, WRITE: the number of bytes served, from the start of the request, or a
  *		negative errno. It is rounded down to the logical block; the rest of the
  *		request comes back as a new request. 0 fails the request with EIO, and so
- *		does a number above the request's length.
+ *		does a number above the request's length. -ENOMEM: the request comes again a
+ *		moment later. -EOPNOTSUPP for a DISCARD or WRITE_ZEROES: no more of them come.
  *		Other operations: 0, or a negative errno.
  * @read_ns:	with UBDX_DESC_STAMP: ns from @stamp to when the server read the descriptor (T3);
  *		0 if it didn't measure. Shown to tracers, believed by nobody.

@@ -1,3 +1,3 @@
 # test: recovery
-# file: driver/device.c
-s/if (dev->queues\[0\]->sq == srv->queues\[0\])/if (1)/
+# file: driver/stop.c
+s/if (rcu_access_pointer(dev->queues\[0\]->sq) == srv->queues\[0\])/if (1)/

@@ -768,8 +768,15 @@ static int32_t answer_together(struct raw_queue *q, const struct ubdx_desc *desc
 	}
 	if (desc->sector == FAR / 512) {
 		for (i = 0; i < nr; i++)
-			raw_commit(q, 0, together[i].tag, together[i].seq,
-				   (int32_t)together[i].nr_sectors * 512, UBDX_COMMIT_MORE);
+			raw_commit_later(q, together[i].tag, together[i].seq,
+					 (int32_t)together[i].nr_sectors * 512, UBDX_COMMIT_MORE);
+		/* more than two in a submission, else there is no batch */
+		for (i = 0; i < 2; i++) {
+			struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+
+			io_uring_prep_nop(sqe);
+			sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+		}
 		if (mmap(buf, 4096, PROT_READ, MAP_SHARED | MAP_FIXED, cached, AT) == MAP_FAILED)
 			return -EIO;
 	}

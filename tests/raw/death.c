@@ -38,7 +38,6 @@ enum {
 	SHORT_TIMEOUT = 1 << 4, /* I/O timeout of one second */
 	NO_START = 1 << 5, /* fetch, and no more */
 	RING_CLOSED_IDLE = 1 << 9, /* the ring is closed after the first answer to a client */
-	KEEPS_BACK = 1 << 7, /* always says that another commit follows */
 	STUCK = 1 << 6, /* its buffers never become accessible, nor fail to */
 	RING_STUCK = 1
 		     << 8, /* after a while, in a page fault of its own, holding its ring's lock */
@@ -85,8 +84,6 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 		return desc->op == UBDX_OP_READ ? (int32_t)desc->nr_sectors * 512 : RAW_HOLD;
 	if ((kind & HOLD) && of_client(desc))
 		return RAW_HOLD;
-	if ((kind & KEEPS_BACK) && of_client(desc))
-		q->commit_flags = UBDX_COMMIT_MORE;
 	if ((kind & RING_CLOSED_IDLE) && of_client(desc)) {
 		raw_commit(q, 0, desc->tag, desc->seq, desc->nr_sectors * 512, 0);
 		io_uring_queue_exit(&q->ring);
@@ -234,8 +231,7 @@ static void clients_settle(struct server *s)
 {
 	double end = raw_now() + 10;
 
-	while (!(s->kind & (HOLD | KEEPS_BACK)) && ios < 500 && running == CLIENTS &&
-	       raw_now() < end)
+	while (!(s->kind & HOLD) && ios < 500 && running == CLIENTS && raw_now() < end)
 		poll(NULL, 0, 1);
 	if (s->kind & HOLD)
 		poll(NULL, 0, 300);
@@ -591,8 +587,6 @@ int main(void)
 	deleted("forced DEL while it is stopped", 0, SIGSTOP);
 	timed_out("a request is held past the timeout", HOLD, 0, ETIMEDOUT);
 	timed_out("SIGSTOP past the timeout", 0, SIGSTOP, ETIMEDOUT);
-	/* what was kept back has been served, and ends well */
-	timed_out("it says that more follows, and nothing does", KEEPS_BACK, 0, 0);
 	stuck();
 	stuck_deleted(STUCK, "stuck in a page fault: a forced DEL");
 	stuck_deleted(RING_STUCK, "stuck with its ring locked: a forced DEL");

@@ -114,9 +114,9 @@ static void reading(unsigned int mode)
 	   "a tag too high");
 	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, (d->tag + 1) % q.depth, d->seq, 0))),
 	   -ESTALE, "another tag");
+	is(neg(pread(raw.chan, scratch, 512, pos(d, 0) | 1LL << 62)), -EINVAL, "an odd position");
 	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(0, d->tag, d->seq + 1, 0))), -ESTALE,
 	   "another request");
-	is(neg(pread(raw.chan, scratch, 512, 1LL << 62)), -ESTALE, "an odd position");
 	pthread_create(&thread, NULL, read_thread, (void *)d);
 	pthread_join(thread, &ret);
 	is((long)ret, 512, "by another thread");

@@ -226,6 +226,16 @@ int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t
 	return raw_submit_now(q);
 }
 
+void raw_commit_later(struct raw_queue *q, unsigned int tag, uint32_t seq, int32_t res,
+		      unsigned int flags)
+{
+	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
+	struct ubdx_commit *commit = (void *)sqe->cmd;
+
+	*commit = (struct ubdx_commit){ .seq = seq, .qid = q->qid, .tag = tag, .res = res };
+	sqe->len = flags;
+}
+
 int raw_fetch_all(struct raw_queue *q)
 {
 	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_ATTACH, 0xffff);
@@ -361,7 +371,7 @@ void *raw_mem(size_t bytes)
 	return p;
 }
 
-bool raw_never_provide(void *mem, size_t bytes)
+int raw_userfault(void *mem, size_t bytes)
 {
 	struct uffdio_api api = { .api = UFFD_API };
 	struct uffdio_register reg = {
@@ -370,8 +380,15 @@ bool raw_never_provide(void *mem, size_t bytes)
 	};
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
 
-	return fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg) ||
-	       madvise(mem, bytes, MADV_DONTNEED);
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg) ||
+	    madvise(mem, bytes, MADV_DONTNEED))
+		return -1;
+	return fd;
+}
+
+bool raw_never_provide(void *mem, size_t bytes)
+{
+	return raw_userfault(mem, bytes) < 0;
 }
 
 bool raw_gone(const struct raw *raw, unsigned int seconds)

@@ -63,6 +63,10 @@ int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *add
 int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
 	       unsigned int flags);
 
+/* A commit that is submitted with what comes next. Its command completes as that of the tag's next request. */
+void raw_commit_later(struct raw_queue *q, unsigned int tag, uint32_t seq, int32_t res,
+		      unsigned int flags);
+
 /* The next request's tag, or -ENODEV when the device is gone. */
 int raw_next(struct raw_queue *q);
 
@@ -86,7 +90,9 @@ void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 int raw_bdev(const struct raw *raw, int flags);
 /* Memory that O_DIRECT takes. */
 void *raw_mem(size_t bytes);
-/* Who touches this memory from now on waits for us to provide it, and we won't. True if that failed. */
+/* Who touches this memory from now on waits for us to provide it. Returns a userfaultfd, or -1. */
+int raw_userfault(void *mem, size_t bytes);
+/* The same, and we won't. True if that failed. */
 bool raw_never_provide(void *mem, size_t bytes);
 bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
 double raw_slow(void); /* what takes a second elsewhere takes so many on this machine */

@@ -326,6 +326,9 @@ static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the errno */
 static atomic_int commit_stale, commit_foreign, commit_flags;
 static atomic_int commit_twice; /* 1 + the flags of the first */
 static atomic_int twice_ret, stale_ret, foreign_ret, flags_ret;
+static atomic_int no_memory; /* so many answers are -ENOMEM */
+static atomic_int discards; /* so many came */
+static atomic_ullong flush_sector = 1; /* and length, of the last one */
 static char stored[1 << 20];
 
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -344,6 +347,13 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 	if (atomic_exchange(&commit_foreign, 0))
 		foreign_ret = raw_commit(q, 0, (desc->tag + 1) % q->depth, desc->seq, bytes, 0);
 
+	if (desc->op == UBDX_OP_FLUSH)
+		atomic_store(&flush_sector, desc->sector + desc->nr_sectors);
+	discards += desc->op == UBDX_OP_DISCARD;
+	if (no_memory) {
+		no_memory--;
+		return -ENOMEM;
+	}
 	if (desc->op != UBDX_OP_READ && desc->op != UBDX_OP_WRITE)
 		return (int32_t)limit <= 0 ? (int32_t)limit : 0;
 	if (at + bytes > sizeof(stored))
@@ -427,6 +437,7 @@ static void answers(void)
 
 	how_much = INT32_MAX;
 	is(fsync(fd) ? -errno : 0, 0, "a FLUSH can succeed");
+	is(atomic_load(&flush_sector), 0, "it is for no sector");
 	is(io(fd, false, mem, bytes, 0), bytes, "and the device works on");
 	ok(!memcmp(mem, want, bytes), "with the data that it had");
 
@@ -455,6 +466,17 @@ static void answers(void)
 	for (i = 0; i < 100 && twice_ret == 1; i++)
 		poll(NULL, 0, 20);
 	is(twice_ret, -ESTALE, "it was refused");
+	no_memory = 3;
+	is(io(fd, false, mem, 4096, 0), 4096, "a READ for which there is no memory comes again");
+	is(no_memory, 0, "as often as need be");
+	how_much = -EOPNOTSUPP;
+	discards = 0;
+	/* the block layer says of the first that it is good */
+	ioctl(fd, BLKDISCARD, (uint64_t[]){ 0, 65536 });
+	for (i = 0; i < 2; i++)
+		is(ioctl(fd, BLKDISCARD, (uint64_t[]){ 0, 65536 }) ? -errno : 0, -EOPNOTSUPP,
+		   "a DISCARD that the server doesn't support");
+	is(discards, 1, "isn't sent again");
 	close(fd);
 	raw_server_stop(&s);
 	ok(raw_gone(&s.raw, 5), "the block device is gone");

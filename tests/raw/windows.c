@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * windows.c - when pages get into a window and when they are out of it, by the driver's counts: on a fault or
- * eagerly (map_when); and what becomes of requests that wait in a commit batch when their server ends.
+ * eagerly (map_when).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -17,8 +17,6 @@
 #include "tap.h"
 
 #define PAGES (BYTES / 4096)
-#define BATCH 3 /* requests */
-#define READER 1 /* which of them is a READ, where they are not all WRITEs */
 
 static char *pattern; /* BYTES of what no other place holds */
 
@@ -145,197 +143,15 @@ static void low(void)
 	is(end(), 0, "the device can be deleted");
 }
 
-static int commit_more(const struct ubdx_desc *d)
-{
-	return raw_commit(&q, 0, d->tag, d->seq, BYTES, UBDX_COMMIT_MORE);
-}
-
-/* ---- a batch whose server ends ---- */
-
-enum way {
-	STOPPED,
-	DELETED,
-	KILLED,
-	KILLED_REISSUE,
-	RING_CLOSED,
-	LATE,
-};
-
-static const char *const way_names[] = {
-	[STOPPED] = "device stopped by force",
-	[DELETED] = "device deleted by force",
-	[KILLED] = "server killed",
-	[KILLED_REISSUE] = "server killed, recovery reissue",
-	[RING_CLOSED] = "ring closed",
-	[LATE] = "nothing follows until the timeout",
-};
-
-/* What server and client tell each other. */
-static struct {
-	int id; /* of the device */
-	pid_t witness;
-	atomic_int live;
-	atomic_int waiting; /* requests in the batch */
-	atomic_int close_ring;
-	atomic_int look; /* 1: look at all places, 2: done */
-	atomic_int saw[BATCH];
-} *shared_page;
-
-static bool until(atomic_int *what, int value)
-{
-	double limit = raw_now() + 20;
-
-	while (atomic_load(what) != value && raw_now() < limit)
-		poll(NULL, 0, 5);
-	return atomic_load(what) == value;
-}
-
-/* Has all requests in a batch, and waits for what comes. */
-static void server(enum way way, struct child *witness)
-{
-	const struct ubdx_desc *desc[BATCH];
-	unsigned int i;
-	char *at[BATCH];
-
-	begin(UBDX_XFER_MAP, way == LATE ? 1000 * raw_slow() : 30000,
-	      way == KILLED_REISSUE ? UBDX_RECOVERY_REISSUE : UBDX_RECOVERY_FAIL);
-	close(bdev);
-	open_windows();
-	shared_page->id = raw.add.id;
-	atomic_store(&shared_page->live, 1);
-	for (i = 0; i < BATCH; i++) {
-		int tag = raw_next(&q);
-
-		if (tag < 0)
-			_exit(1);
-		desc[i] = &q.desc[tag];
-		at[i] = place(desc[i]);
-		/* in its page tables, and by fork in the witness's */
-		if (desc[i]->op == UBDX_OP_READ)
-			memcpy(at[i], pattern, BYTES);
-		else if (memcmp(at[i], pattern, BYTES))
-			_exit(1);
-	}
-	child_start(witness, at[0]);
-	shared_page->witness = witness->pid;
-	for (i = 0; i < BATCH; i++)
-		if (commit_more(desc[i]) != -EINPROGRESS)
-			_exit(1);
-	atomic_store(&shared_page->waiting, BATCH);
-	while (!atomic_load(&shared_page->close_ring) && !atomic_load(&shared_page->look))
-		poll(NULL, 0, 1);
-	if (atomic_load(&shared_page->close_ring))
-		io_uring_queue_exit(&q.ring);
-	while (!atomic_load(&shared_page->look))
-		poll(NULL, 0, 1);
-	for (i = 0; i < BATCH; i++)
-		atomic_store(&shared_page->saw[i], look(at[i]));
-	atomic_store(&shared_page->look, 2);
-	for (;;)
-		pause();
-}
-
-static void act(enum way way, pid_t pid)
-{
-	switch (way) {
-	case STOPPED:
-		is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_FORCE), 0, "it is stopped");
-		break;
-	case DELETED:
-		is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "it is deleted");
-		break;
-	case KILLED:
-	case KILLED_REISSUE:
-		kill(pid, SIGKILL);
-		break;
-	case RING_CLOSED:
-		atomic_store(&shared_page->close_ring, 1);
-		break;
-	case LATE:
-		break;
-	}
-}
-
-static void batch_ends(enum way way)
-{
-	struct client client[BATCH];
-	char *mem[BATCH];
-	struct child witness;
-	unsigned int i, ended;
-	double start;
-	pid_t pid;
-
-	printf("# %s\n", way_names[way]);
-	memset(shared_page, 0, sizeof(*shared_page));
-	child_pipes(&witness);
-	pid = fork();
-	if (!pid) {
-		server(way, &witness);
-		_exit(0);
-	}
-	if (!until(&shared_page->live, 1))
-		bail("a server");
-	raw_defaults(&raw);
-	raw.add.id = shared_page->id;
-	snprintf(raw.path, sizeof(raw.path), "/dev/ubdxb%d", raw.add.id);
-	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-	bdev = raw_bdev(&raw, O_RDWR);
-	for (i = 0; i < BATCH; i++) {
-		mem[i] = raw_mem(BYTES);
-		if (i != READER)
-			memcpy(mem[i], pattern, BYTES);
-		client_start(&client[i], i != READER, mem[i], BYTES, (1 + i) << 20);
-	}
-	ok(until(&shared_page->waiting, BATCH), "WRITEs, looked at, and a READ, filled: committed");
-	for (i = 0, ended = 0; way != LATE && i < BATCH; i++)
-		ended += !client_waits(&client[i]);
-	is(ended, 0, "wait in a batch");
-	start = raw_now();
-	act(way, pid);
-	for (i = 0; i < BATCH; i++) {
-		is(client_end(&client[i]), BYTES, "one ends, as it was committed");
-		ok(!memcmp(mem[i], pattern, BYTES), "with its payload as it was");
-		/* its memory is somebody else's now */
-		memset(mem[i], 0xc3, BYTES);
-	}
-	ok(raw_now() - start < 10, "soon");
-	is(child_look(&witness), -1, "a child that had its page has SIGBUS");
-	if (way != KILLED && way != KILLED_REISSUE) {
-		atomic_store(&shared_page->look, 1);
-		ok(until(&shared_page->look, 2), "the server lives");
-		for (i = 0; i < BATCH; i++)
-			is(atomic_load(&shared_page->saw[i]), 0, "and finds nothing in a place");
-		kill(pid, SIGKILL);
-	}
-	waitpid(pid, NULL, 0);
-	witness.pid = shared_page->witness;
-	child_end(&witness);
-	close(bdev);
-	/* by its server's end, unless it waits for another server */
-	if (way == KILLED_REISSUE)
-		is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "the device can be deleted");
-	ok(raw_gone(&raw, 10), "the device is gone");
-	close(raw.ctl);
-	for (i = 0; i < BATCH; i++)
-		munmap(mem[i], BYTES);
-}
-
 int main(void)
 {
-	enum way way;
 	unsigned int i;
 
 	pattern = raw_mem(BYTES);
 	for (i = 0; i < BYTES; i++)
 		pattern[i] = (char)(i * 7 + (i >> 9) + 1);
-	shared_page = mmap(NULL, sizeof(*shared_page), PROT_READ | PROT_WRITE,
-			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared_page == MAP_FAILED)
-		bail("out of memory");
 
 	whens();
 	low();
-	for (way = STOPPED; way <= LATE; way++)
-		batch_ends(way);
 	return done();
 }

@@ -49,7 +49,7 @@ check_operations() {
 	zeroed $((6 * MIB)) $MIB
 	ok "$where: they are zeroes as well" as_wanted
 	ok "$where: they give space back" near $((before - $(used))) 1024
-	is "$(cat "$sys/ubdx/errors")" $'failed 0\naborted 0\nstale 0\nreissued 0' "$where: nothing failed"
+	is "$(cat "$sys/ubdx/errors")" $'failed 0\naborted 0\nstale 0\nreissued 0\nretried 0' "$where: nothing failed"
 }
 
 # In KiB; a file system may need a block for its own.

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# When mode map's pages are in a window and when they are not, and what becomes of requests that wait in a batch when their server
-# ends, see tests/raw/windows.c.
+# When mode map's pages are in a window and when they are not, see tests/raw/windows.c.
 
 . tests/vm/lib.sh
 

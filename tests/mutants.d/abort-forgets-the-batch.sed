@@ -1,3 +1,0 @@
-# test: windows
-# file: driver/end.c
-/^void ubdx_abort_batch/,/^}/s/ubdx_end_batch(sq);//

@@ -1,0 +1,3 @@
+# test: batches
+# file: driver/end.c
+s/list_add(&cb->list, &plug->cb_list);//

@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * batches.c - commits of one submission end together, and deliveries of one moment are made together;
+ * but no request waits for another one's sake: not for what its server sleeps in between two commits,
+ * not for a promise that the server doesn't keep, not for the payload of all the others, and not for a
+ * submitter that stands still. Nor do so many end at once that the CPU is without bottom halves for
+ * long.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/userfaultfd.h>
+
+#include "raw.h"
+#include "tap.h"
+
+#define FIRST (1 << 20) /* the partition scan is elsewhere */
+#define LAST (32 << 20)
+#define MANY 100 /* more than one batch holds */
+#define TRACING "/sys/kernel/tracing/"
+
+/* ---- clients: threads of one request each ---- */
+
+static int bdev;
+
+struct client {
+	pthread_t thread;
+	bool write;
+	int cpu; /* -1: any */
+	off_t at;
+	size_t bytes;
+	atomic_int tid;
+	atomic_int done;
+	int ret;
+};
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (cpu >= 0 && sched_setaffinity(0, sizeof(set), &set))
+		bail("CPU %d: %m", cpu);
+}
+
+static void *client_main(void *arg)
+{
+	struct client *c = arg;
+	char *mem = raw_mem(c->bytes);
+
+	pin(c->cpu);
+	atomic_store(&c->tid, gettid());
+	while (atomic_load(&c->tid) > 0)
+		sched_yield(); /* until client_go() */
+	c->ret = c->write ? pwrite(bdev, mem, c->bytes, c->at) : pread(bdev, mem, c->bytes, c->at);
+	atomic_store(&c->done, 1);
+	munmap(mem, c->bytes);
+	return NULL;
+}
+
+static void client_start(struct client *c, bool write, off_t at, size_t bytes, int cpu)
+{
+	*c = (struct client){ .write = write, .at = at, .bytes = bytes, .cpu = cpu };
+	pthread_create(&c->thread, NULL, client_main, c);
+	while (!atomic_load(&c->tid))
+		sched_yield();
+}
+
+static void client_go(struct client *c)
+{
+	atomic_store(&c->tid, -1);
+}
+
+static bool until(atomic_int *what, int value, unsigned int seconds)
+{
+	double limit = raw_now() + seconds;
+
+	while (atomic_load(what) < value && raw_now() < limit)
+		poll(NULL, 0, 1);
+	return atomic_load(what) >= value;
+}
+
+static bool client_ends(struct client *c)
+{
+	return until(&c->done, 1, 10);
+}
+
+static int client_join(struct client *c)
+{
+	pthread_join(c->thread, NULL);
+	return c->ret;
+}
+
+/* ---- the server ---- */
+
+static atomic_int held; /* READs between FIRST and LAST */
+static struct ubdx_desc kept[MANY];
+
+/* At LAST: what is committed with it, in the same submission. */
+static void (*at_last)(struct raw_queue *q);
+
+static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	int nr = atomic_load(&held);
+
+	if (desc->sector >= FIRST / 512 && desc->sector < LAST / 512 && nr < MANY) {
+		kept[nr] = *desc;
+		atomic_store(&held, nr + 1);
+		return RAW_HOLD;
+	}
+	if (desc->sector == LAST / 512 && at_last)
+		at_last(q);
+	return desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
+}
+
+static void commit_kept(struct raw_queue *q)
+{
+	int i;
+
+	for (i = 0; i < atomic_load(&held); i++)
+		raw_commit_later(q, kept[i].tag, kept[i].seq, (int32_t)kept[i].nr_sectors * 512,
+				 UBDX_COMMIT_MORE);
+}
+
+static void start(struct raw_server *s, unsigned int mode)
+{
+	raw_defaults(&s->raw);
+	s->raw.add.params.depth = 128;
+	s->raw.add.xfer_modes = (1 << RAW_NR_XFER) - 1;
+	atomic_store(&held, 0);
+	at_last = NULL;
+	raw_server_start(s, answer);
+	bdev = raw_bdev(&s->raw, O_RDWR);
+	if (ioctl(s->raw.ctl, UBDX_IOC_SET,
+		  &(struct ubdx_set){ .id = s->raw.add.id, .xfer = mode }))
+		bail("mode %u: %m", mode);
+}
+
+static void stop(struct raw_server *s)
+{
+	close(bdev);
+	raw_server_stop(s);
+}
+
+/* ---- no waiting between two commits ---- */
+
+static char *missing; /* a page that isn't there */
+
+static void sleep_between(struct raw_queue *q)
+{
+	static struct iovec iov = { .iov_len = 4096 };
+	struct io_uring_sqe *sqe;
+
+	commit_kept(q);
+	iov.iov_base = missing;
+	sqe = io_uring_get_sqe(&q->ring);
+	io_uring_prep_readv(sqe, open("/dev/zero", O_RDONLY | O_CLOEXEC), &iov, 1, 0);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+static void server_sleeps(void)
+{
+	struct uffdio_range range = { .len = 4096 };
+	struct client first, last;
+	struct raw_server s;
+	int fd;
+
+	start(&s, UBDX_XFER_USER);
+	missing = raw_mem(4096);
+	range.start = (uintptr_t)missing;
+	fd = raw_userfault(missing, 4096);
+	if (fd < 0)
+		bail("userfaultfd: %m");
+	at_last = sleep_between;
+	client_start(&first, false, FIRST, 4096, -1);
+	client_start(&last, false, LAST, 4096, -1);
+	client_go(&first);
+	if (!until(&held, 1, 10))
+		bail("no request");
+	client_go(&last);
+	ok(client_ends(&first), "commit, an SQE that sleeps, commit: the first request ends");
+	ok(!atomic_load(&last.done), "   while the server sleeps before the second");
+	if (ioctl(fd, UFFDIO_UNREGISTER, &range))
+		bail("unregister: %m");
+	is(client_join(&last), 4096, "   and the second when it has woken up");
+	is(client_join(&first), 4096, "   both well");
+	close(fd);
+	munmap(missing, 4096);
+	stop(&s);
+}
+
+static void promise_not_kept(void)
+{
+	struct client c;
+	struct raw_server s;
+
+	start(&s, UBDX_XFER_USER);
+	s.queue.commit_flags = UBDX_COMMIT_MORE;
+	client_start(&c, false, LAST, 4096, -1);
+	client_go(&c);
+	ok(client_ends(&c), "a commit that says that more follows, and nothing does: it ends");
+	is(client_join(&c), 4096, "   well");
+	stop(&s);
+}
+
+/* ---- how much ends at once ---- */
+
+static void tracing(const char *file, const char *what)
+{
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), TRACING "%s", file);
+	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+	if (fd < 0 || write(fd, what, strlen(what)) < 0)
+		bail("%s: %m", path);
+	close(fd);
+}
+
+/* The most requests that one call of the block layer's has ended. */
+static int longest(int *sum)
+{
+	FILE *f = fopen(TRACING "trace", "r");
+	int most = 0, now = 0;
+	bool batch = false;
+	char line[512];
+
+	if (!f)
+		bail("trace: %m");
+	*sum = 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (strstr(line, "blk_mq_end_request")) {
+			batch = strstr(line, "blk_mq_end_request_batch");
+			now = 0;
+		} else if (batch && strstr(line, "block_rq_complete:")) {
+			++*sum;
+			if (++now > most)
+				most = now;
+		}
+	}
+	fclose(f);
+	return most;
+}
+
+static void many_at_once(void)
+{
+	static struct client c[MANY];
+	struct client last;
+	struct raw_server s;
+	int i, most, sum, good = 0;
+
+	start(&s, UBDX_XFER_USER);
+	at_last = commit_kept;
+	for (i = 0; i < MANY; i++) {
+		client_start(&c[i], false, FIRST + i * 65536, 4096, -1);
+		client_go(&c[i]);
+	}
+	client_start(&last, false, LAST, 4096, -1);
+	if (!until(&held, MANY, 30))
+		bail("%d requests", atomic_load(&held));
+	tracing("current_tracer", "nop");
+	tracing("set_ftrace_filter", "blk_mq_end_request*");
+	tracing("current_tracer", "function");
+	tracing("events/block/block_rq_complete/enable", "1");
+	client_go(&last);
+	for (i = 0; i < MANY; i++)
+		good += client_join(&c[i]) == 4096;
+	is(client_join(&last), 4096, "requests that are committed in one submission end");
+	is(good, MANY, "   all of them");
+	tracing("events/block/block_rq_complete/enable", "0");
+	most = longest(&sum);
+	tracing("current_tracer", "nop");
+	ok(sum > MANY / 2 && most > 1, "   together (%d of them)", sum);
+	ok(most <= 32, "   not more than 32 in one stretch without bottom halves (%d)", most);
+	stop(&s);
+}
+
+/* ---- how much is delivered at once ---- */
+
+#define WRITES 8
+
+static atomic_int seen; /* completions that the server found with that of the first WRITE */
+
+static int32_t answer_write(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	if (desc->op == UBDX_OP_WRITE && !atomic_load(&seen))
+		atomic_store(&seen, 1 + io_uring_cq_ready(&q->ring));
+	return desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
+}
+
+/* Submits them all; returns how many end well. */
+static int write_all(struct io_uring *ring, char *mem)
+{
+	struct io_uring_cqe *cqe;
+	int i, good = 0;
+
+	for (i = 0; i < WRITES; i++)
+		io_uring_prep_write(io_uring_get_sqe(ring), bdev, mem + i * RAW_BUF_BYTES,
+				    RAW_BUF_BYTES, FIRST + i * 2 * RAW_BUF_BYTES);
+	if (io_uring_submit(ring) != WRITES)
+		bail("submit");
+	for (i = 0; i < WRITES; i++) {
+		if (io_uring_wait_cqe(ring, &cqe))
+			bail("wait");
+		good += cqe->res == RAW_BUF_BYTES;
+		io_uring_cqe_seen(ring, cqe);
+	}
+	return good;
+}
+
+/*
+ * A server that is busy with others' requests, as udev's, finds more completions each time that it
+ * looks for one, so this may need another try. Where all are copied first no try helps.
+ */
+static void payload_of_others(void)
+{
+	struct io_uring ring;
+	struct raw_server s;
+	int try, good = 0;
+	char *mem;
+
+	raw_defaults(&s.raw);
+	raw_server_start(&s, answer_write);
+	bdev = raw_bdev(&s.raw, O_RDWR);
+	mem = raw_mem(WRITES * (size_t)RAW_BUF_BYTES);
+	if (io_uring_queue_init(WRITES, &ring, 0))
+		bail("ring");
+	for (try = 0; try < 50; try++) {
+		atomic_store(&seen, 0);
+		good = write_all(&ring, mem);
+		if (good != WRITES || atomic_load(&seen) <= 2)
+			break;
+	}
+	is(good, WRITES, "WRITEs of mode copy, submitted at once, end");
+	ok(atomic_load(&seen) <= 2, "   the first is seen before the others are copied (%d)",
+	   atomic_load(&seen));
+	io_uring_queue_exit(&ring);
+	munmap(mem, WRITES * (size_t)RAW_BUF_BYTES);
+	stop(&s);
+}
+
+/* ---- no waiting for a submitter ---- */
+
+#define STALL "/sys/module/ubdx_stall/parameters/"
+
+static int stall(const char *name, int value)
+{
+	char path[128], text[16];
+	FILE *f;
+
+	snprintf(path, sizeof(path), STALL "%s", name);
+	f = fopen(path, value < 0 ? "r" : "w");
+	if (!f)
+		bail("%s: %m", path);
+	if (value >= 0)
+		fprintf(f, "%d\n", value);
+	else if (!fgets(text, sizeof(text), f))
+		bail("%s: %m", path);
+	else
+		value = atoi(text);
+	fclose(f);
+	return value;
+}
+
+static void submitter_stands_still(void)
+{
+	struct client still, other;
+	struct raw_server s;
+	double limit;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		ok(true, "# SKIP a submitter that stands still needs a CPU to do it on");
+		return;
+	}
+	pin(0); /* and what is started from now on */
+	start(&s, UBDX_XFER_USER);
+	client_start(&still, false, LAST, 4096, 1);
+	client_start(&other, false, LAST + 65536, 4096, 0);
+	stall("task", atomic_load(&still.tid));
+	client_go(&still);
+	for (limit = raw_now() + 10; !stall("stalled", -1) && raw_now() < limit;)
+		poll(NULL, 0, 1);
+	ok(stall("stalled", -1), "a submitter stands still as it notifies the server");
+	client_go(&other);
+	ok(until(&other.done, 1, 5), "   another one's request ends");
+	ok(!atomic_load(&still.done), "   while it does");
+	stall("task", 0);
+	is(client_join(&other), 4096, "   well");
+	is(client_join(&still), 4096, "   and its own afterwards");
+	stop(&s);
+}
+
+int main(void)
+{
+	server_sleeps();
+	promise_not_kept();
+	many_at_once();
+	payload_of_others();
+	submitter_stands_still();
+	return done();
+}
