@@ -157,6 +157,12 @@ static bool has_target_info(const struct raw *raw, const struct ubdx_target_info
 	return !ioctl(raw->ctl, UBDX_IOC_GET_TARGET_INFO, &b) && !memcmp(&b, &w, sizeof(b));
 }
 
+/* The partition scan reads the device after START. */
+static int32_t answer_all(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	return desc->op <= UBDX_OP_WRITE ? desc->nr_sectors << 9 : 0;
+}
+
 static void target_info(void)
 {
 	static const struct ubdx_target_info none;
@@ -165,7 +171,7 @@ static void target_info(void)
 	int status;
 
 	raw_defaults(&s.raw);
-	raw_server_begin(&s, NULL);
+	raw_server_begin(&s, answer_all);
 	ok(has_target_info(&s.raw, &none), "GET_TARGET_INFO, before anybody has said");
 	is(ioctl(s.raw.ctl, UBDX_IOC_GET_TARGET_INFO, &b) ? -errno : 0, -ENODEV, "of no device");
 	TARGET_INFO(-ENODEV, b->id = 77);
