@@ -1,3 +1,3 @@
 # test: partitions
 # file: driver/scan.c
-s/queue_work(ubdx_scan_wq, &dev->scan_work);/;/
+s/queue_work(ubdx_io_wq, &dev->scan_work);/;/

@@ -21,7 +21,9 @@ finish() {
 # ---- waiting ----
 
 # What takes a second elsewhere takes so many on this machine, see lab/vm. On a slow kernel there is so much less to do.
-readonly SLOW=${SLOW:-1} LESS=$([[ $UBDX_KERNEL == *-debug ]] && echo 4 || echo 1)
+LESS=1
+[[ $UBDX_KERNEL != *-debug ]] || LESS=4
+readonly SLOW=${SLOW:-1} LESS
 
 # within SECONDS CMD...: the program CMD succeeds, in time.
 within() { timeout $(($1 * SLOW)) "${@:2}"; }
