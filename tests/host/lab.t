@@ -26,8 +26,8 @@ ends_with() { [[ $(<"$work/status") == "$1" ]] || { cat "$work"/{status,stderr};
 
 says() { grep -q -- "$1" "$work/stderr" || { cat "$work/stderr"; return 1; }; }
 
-# Nobody's machine and nobody's files, of those that began since.
-machines() { pgrep -f "qemu-system-x86_64.*probe=$$" || true; }
+# QEMU itself, without the sandbox that started it; and the files of a run.
+machines() { pgrep -f "^[^ ]*qemu-system-x86_64 .*probe=$$" || true; }
 scratch_of() { ls -d /dev/shm/ubdx-vm."$1".* "${TMPDIR:-/tmp}"/ubdx-vm."$1".* 2>/dev/null || true; }
 
 # ---- a run ----
