@@ -52,7 +52,7 @@ byte nr_parked = 1; /* A's commands, numbered from 1 */
 bool completed[MAX_PARKED + 1];
 byte nr_completed = 0;
 
-bool batched = false; /* the request is in the batch of A's queue */
+bool batched = false; /* the request is in the batch of A's queue, which is its task's alone */
 bool stopped = false; /* A's task waits for its memory, for ever */
 bool stopped_owner = false; /* and owns the request: then the tick kills the process */
 
@@ -245,11 +245,21 @@ end_idle:
 
 /* ---- server A's task ---- */
 
+/* The block layer calls ubdx_batch_unplug() when the task leaves the submission, or sleeps in it. */
+inline leave_submission()
+{
+	if
+	:: batched -> end_batch()
+	:: else
+	fi
+}
+
 inline stop_at(owner)
 {
 	if
 	:: true
 	:: !dead ->
+		leave_submission();
 		stopped = true;
 		stopped_owner = owner;
 		goto end_stopped
@@ -403,27 +413,18 @@ commit:
 	:: users > 0 -> finish(SERVED, left)
 	:: users == 0 -> end(SERVED)
 	:: users == 0 ->
-		/* another commit follows: ubdx_join_batch() */
-		rcu_lock(TASK);
-		was_dead = dead;
-#ifdef MUTANT_JOIN_WITHOUT_DEAD
-		was_dead = false;
-#endif
-		if
-		:: was_dead -> end(SERVED)
-		:: else ->
-			d_step {
-				ONCE(request == OUT && users == 0 && state == CLAIMED);
-				state = IDLE;
-				request = BATCHED;
-				batched = true
-			}
-		fi;
-		rcu_unlock(TASK)
+		/* another commit follows: ubdx_batch_add() */
+		d_step {
+			ONCE(request == OUT && users == 0 && state == CLAIMED);
+			state = IDLE;
+			request = BATCHED;
+			batched = true
+		}
 	fi;
 check:
 	if
 	:: dead ->
+		leave_submission(); /* to wait is to sleep */
 #ifndef MUTANT_UNPARK_WITHOUT_GRACE_PERIOD
 		synchronize_rcu(task_waits);
 #endif
@@ -431,13 +432,9 @@ check:
 	:: else
 	fi;
 leave:
-	rcu_lock(TASK);
-	was_dead = dead;
-	if
-	:: batched && !was_dead -> end_batch()
-	:: else
-	fi;
-	rcu_unlock(TASK);
+#ifndef MUTANT_BATCH_OUTLIVES_SUBMISSION
+	leave_submission();
+#endif
 	goto end_idle;
 
 end_stopped:
@@ -522,10 +519,12 @@ active proctype abort()
 	:: ok -> finish(AGAIN, left)
 	:: else
 	fi;
+#ifdef MUTANT_ABORT_ENDS_BATCH
 	if
 	:: batched -> end_batch()
 	:: else
 	fi;
+#endif
 	send_back(command);
 	server = NONE;
 	synchronize_rcu(abort_waits);
