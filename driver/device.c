@@ -508,8 +508,8 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 		if (ret) {
 			if (said)
 				ubdx_target_info_swap(dev, dev->srv);
-			/* what this one may not have, the next one may */
-			WRITE_ONCE(dev->xfer_offered, offered);
+			/* the next server may have the modes that this one may not */
+			ubdx_xfer_offer(dev, offered, true);
 		}
 	}
 	mutex_unlock(&dev->lock);

@@ -204,7 +204,7 @@ readonly BRIEF='.id == 5 and .device == "/dev/ubdxb5" and .state == "live" and .
 	.depth == 8 and .xfer == "copy" and .server_pid > 1 and .target == "mem" and .target_path == "" and .serial == ""'
 readonly FULL="$BRIEF"' and .xfer_wanted == "copy" and .xfer_modes == $modes and .params.max_io_bytes == 524288 and
 	.params.logical_block_size == 512 and .params.read_only == false and 
-	(.counters | length) == 5 * ($modes | length) and .counters[0].xfer == "copy" and (.queue_tasks | length) == 1 and (.errors | length) == 4'
+	(.counters | length) == 5 * ($modes | length) and .counters[0].xfer == "copy" and (.queue_tasks | length) == 1 and (.errors | length) == 5'
 ok "list --json" json "length == 1 and (.[0] | $BRIEF)" ubdx list --json
 for form in 5 ubdxb5 /dev/ubdxb5; do
 	ok "info --json $form" json "$FULL" ubdx info --json $form
