@@ -152,8 +152,8 @@ static int ubdx_wait_idle(const struct ubdx_dev *dev)
  * @dev:	device.
  *
  * Returns 0, -ENODEV if it isn't LIVE, -ESHUTDOWN if it is being stopped, -EOPNOTSUPP if it doesn't
- * recover, -ETIME, -EINTR; -ENXIO if the server
- * failed meanwhile: the device is QUIESCED then, too, but not by its server's doing.
+ * recover, -ETIME, -EINTR; -ENXIO if the server failed meanwhile: the device is QUIESCED then, too, or
+ * about to go, but the server has handed nothing over.
  */
 int ubdx_dev_quiesce(struct ubdx_dev *dev)
 {
@@ -179,14 +179,16 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 	/* It may have failed since, so that requests were aborted. Then this was no hand-over. */
 	if (READ_ONCE(dev->srv->queues[0]->dead)) {
 		ret = -ENXIO;
-		/* its own forced STOP waits for dev->lock, and takes the device away */
-		if (READ_ONCE(dev->srv->quits)) {
+		/*
+		 * A forced STOP, or ubdx_dev_server_gone() of a device that doesn't recover any more,
+		 * waits for dev->lock and takes the device away. No other server may come before.
+		 */
+		if (READ_ONCE(dev->srv->quits) || !READ_ONCE(dev->recovers)) {
 			ubdx_release_requests(dev);
 			goto unlock;
 		}
-		/* unless it was a forced STOP, it must not write when another serves */
-		if (READ_ONCE(dev->recovers))
-			ubdx_dev_oust(dev);
+		/* it must not write when another one serves */
+		ubdx_dev_oust(dev);
 	}
 	ubdx_server_abort(dev->srv);
 	ubdx_dev_detach(dev);

@@ -638,9 +638,9 @@ struct ubdx_target_info {
  * server has answered all that it has (for which it gets the I/O timeout) it is told that the device
  * is gone, and the device is QUIESCED. No request fails, and none is served twice.
  * Errors: -ENODEV it isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery is
- * UBDX_RECOVERY_FAIL; -ETIME the server
- * hasn't answered, and stays; -ENXIO it failed meanwhile: the device is QUIESCED, but requests may have been
- * aborted (enum ubdx_recovery); -EINTR.
+ * UBDX_RECOVERY_FAIL; -ETIME the server hasn't answered, and stays; -ENXIO the server failed
+ * meanwhile: the device is QUIESCED, or about to go if a forced STOP or DEL waits, and requests may
+ * have been aborted (enum ubdx_recovery); -EINTR.
  */
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 

@@ -1,3 +1,3 @@
 # test: stops
 # file: driver/recovery.c
-s/if (READ_ONCE(dev->srv->quits)) {/if (0) {/
+s/if (READ_ONCE(dev->srv->quits) || !READ_ONCE(dev->recovers)) {/if (0) {/

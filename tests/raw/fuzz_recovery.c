@@ -10,7 +10,7 @@
  *
  * When a later server of the same device has started, the driver has ended this one: a server that
  * still runs then says so. Two devices that follow each other under one number are another matter:
- * the heir that adds the second waits until the first one's servers have ended.
+ * the second one's first server waits until the first one's servers have ended.
  *
  * What the devices hold is looked at by fuzz_witness.c.
  */
@@ -261,10 +261,17 @@ static int add(struct reign *r)
 	r->raw.add.params.attrs = r->nr ? 0 : UBDX_ATTR_WRITE_CACHE;
 	ret = raw_add(&r->raw);
 	fuzz_note(&fuzz_heir, "add", !ret);
-	if (ret)
-		return ret;
-	ioctl(r->raw.ctl, UBDX_IOC_SET, &set);
-	/* the servers of the device that was there before write to the same store */
+	if (!ret)
+		ioctl(r->raw.ctl, UBDX_IOC_SET, &set);
+	return ret;
+}
+
+/*
+ * A new device may have the number of one whose servers still run and write to the same store. So
+ * its first server, which need not be that of the process that added it, waits until they are gone.
+ */
+static int await_former_servers(const struct reign *r)
+{
 	if (!lock_servers(r, F_WRLCK))
 		return -EDEADLK;
 	return lock_servers(r, F_RDLCK) ? 0 : -EDEADLK;
@@ -344,6 +351,8 @@ static int start(struct reign *r)
 	recovers = ret;
 	if (recovers)
 		ctl.xfer_modes = r->offer;
+	else if ((ret = await_former_servers(r)))
+		return ret;
 	for (i = 0; i < QUEUES; i++) {
 		pthread_t thread;
 
