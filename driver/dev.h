@@ -275,7 +275,7 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *sq, struct ubdx_slot
 
 /* Aborts. They need no I/O, and nothing that does may be in their way. */
 extern struct workqueue_struct *ubdx_wq;
-/* What waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes. */
+/* Work that waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes. */
 extern struct workqueue_struct *ubdx_io_wq;
 /* The ends of ATTACH commands. They wait for the rings' locks, for as long as their tasks like. */
 extern struct workqueue_struct *ubdx_detach_wq;

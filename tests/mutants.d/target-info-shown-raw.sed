@@ -1,3 +1,3 @@
 # test: recovery
 # file: userspace/lib/control.c
-s/\*c = '?';/;/
+s/\*c = '?';/*c = *c;/

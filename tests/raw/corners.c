@@ -35,15 +35,6 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 	return desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
 }
 
-static bool until(atomic_int *what, unsigned int seconds)
-{
-	double end = raw_now() + seconds;
-
-	while (!atomic_load(what) && raw_now() < end)
-		poll(NULL, 0, 1);
-	return atomic_load(what);
-}
-
 /* ---- rings ---- */
 
 static void ring_serves(const char *name, unsigned int flags)
@@ -183,7 +174,7 @@ static void first_process(atomic_int *out)
 	if (raw_add(raw) || raw_open(raw))
 		_exit(1);
 	pid = clone(second_process, stack + (1 << 20), CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
-	until(&fetched, 10);
+	raw_until(&fetched, 10);
 	atomic_store(out, raw_ctl(raw, UBDX_IOC_START, 0) ? -1 : pid);
 	for (;;)
 		pause();
@@ -215,7 +206,7 @@ static void start_reader(struct reader *r, const struct raw *raw)
 static void deleted_under(struct reader *r, struct raw *raw)
 {
 	is(raw_ctl(raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
-	ok(until(&r->ended, 15), "   its request ends");
+	ok(raw_until(&r->ended, 15), "   its request ends");
 	if (!r->ended)
 		bail("it hangs");
 	close(r->fd);
@@ -259,7 +250,7 @@ static void two_processes(void)
 	pid = fork();
 	if (pid == 0)
 		first_process(second);
-	if (!until(second, 10) || *second < 0)
+	if (!raw_until(second, 10) || *second < 0)
 		bail("a server of two processes");
 	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 	start_reader(&reader, &raw);
@@ -399,7 +390,7 @@ static void failing_process(void)
 	s.raw.add.params.recovery = UBDX_RECOVERY_QUEUE;
 	raw_server_start(&s, answer);
 	atomic_store(&failing->ready, 1);
-	until(&failing->go, 30);
+	raw_until(&failing->go, 30);
 	atomic_store(&failing->clone, clone(held_up, stack + (1 << 20), CLONE_VM | SIGCHLD, stack));
 	for (;;)
 		pause();
@@ -438,7 +429,7 @@ static void shares_memory_with_the_dead(void)
 	pid = fork();
 	if (pid == 0)
 		failing_process();
-	if (!until(&failing->ready, 10))
+	if (!raw_until(&failing->ready, 10))
 		bail("a server that is to fail");
 	raw_defaults(&storage.raw);
 	raw_server_start(&storage, answer);
@@ -447,7 +438,7 @@ static void shares_memory_with_the_dead(void)
 	atomic_store(&held, 0);
 	strcpy(failing->path, storage.raw.path);
 	atomic_store(&failing->go, 1);
-	if (!until(&held, 10))
+	if (!raw_until(&held, 10))
 		bail("no request of the clone");
 
 	kill(pid, SIGKILL);
@@ -554,14 +545,14 @@ static void forced_while(const char *what, unsigned long cmd)
 	atomic_store(&held, 0);
 	raw_server_start(&s, answer);
 	start_reader(&reader, &s.raw);
-	if (!until(&held, 10))
+	if (!raw_until(&held, 10))
 		bail("no request");
 	start_caller(&caller, &s.raw, cmd);
 	start = raw_now();
 	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, what);
 	ok(raw_now() - start < 15, "   doesn't wait: %.1f s", raw_now() - start);
-	ok(until(&caller.ended, 10), "   what waited ends");
-	ok(until(&reader.ended, 10), "   and so does the request");
+	ok(raw_until(&caller.ended, 10), "   what waited ends");
+	ok(raw_until(&reader.ended, 10), "   and so does the request");
 	is(reader.error, EIO, "   with EIO");
 	atomic_store(&holds, false);
 	pthread_join(s.thread, NULL);
@@ -596,7 +587,7 @@ static void forced_while_deleting(void)
 	close(raw_bdev(&s.raw, O_RDONLY));
 	atomic_store(&holds, true);
 	pthread_create(&closer, NULL, close_while_reading, &s.raw);
-	if (!until(&held, 10))
+	if (!raw_until(&held, 10))
 		bail("no request");
 	poll(NULL, 0, 100); /* it is to be closing by now */
 	start_caller(&caller, &s.raw, UBDX_IOC_DEL);
@@ -605,7 +596,7 @@ static void forced_while_deleting(void)
 	/* who is second finds that somebody else does it */
 	raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
 	ok(raw_now() - start < 15, "   a forced one doesn't wait for it");
-	ok(until(&caller.ended, 10), "   and the first one ends");
+	ok(raw_until(&caller.ended, 10), "   and the first one ends");
 	atomic_store(&holds, false);
 	pthread_join(closer, NULL);
 	pthread_join(s.thread, NULL);
@@ -637,7 +628,7 @@ static void *ousted_main(void *arg)
 	atomic_store(&o->ready, 1);
 	raw_serve(&q, answer);
 	atomic_store(&o->ousted, 1);
-	until(&o->go, 30);
+	raw_until(&o->go, 30);
 	for (tag = 0; tag < q.depth; tag++)
 		for (seq = 1; seq < 32; seq++)
 			o->odd += raw_commit(&q, 0, tag, seq, 4096, 0) != -ENODEV;
@@ -673,26 +664,26 @@ static void after_a_hand_over(void)
 	if (raw_add(&first.raw) || raw_open(&first.raw))
 		bail("add");
 	pthread_create(&first.thread, NULL, ousted_main, &first);
-	if (!until(&first.ready, 10) || raw_ctl(&first.raw, UBDX_IOC_START, 0))
+	if (!raw_until(&first.ready, 10) || raw_ctl(&first.raw, UBDX_IOC_START, 0))
 		bail("start");
 	is(raw_ctl(&first.raw, UBDX_IOC_QUIESCE, 0), 0, "a hand-over");
-	ok(until(&first.ousted, 10), "   the server is let go");
+	ok(raw_until(&first.ousted, 10), "   the server is let go");
 
 	second.raw = first.raw;
 	if (raw_open(&second.raw))
 		bail("open by the successor");
 	pthread_create(&second.thread, NULL, successor_main, &second);
-	if (!until(&second.ready, 10) || raw_ctl(&second.raw, UBDX_IOC_START, 0))
+	if (!raw_until(&second.ready, 10) || raw_ctl(&second.raw, UBDX_IOC_START, 0))
 		bail("start of the successor");
 	start_reader(&reader, &second.raw);
-	if (!until(&held, 10))
+	if (!raw_until(&held, 10))
 		bail("no request");
 	atomic_store(&first.go, 1);
-	ok(until(&first.ended, 30) && !first.odd, "   it can answer nothing any more: %d",
+	ok(raw_until(&first.ended, 30) && !first.odd, "   it can answer nothing any more: %d",
 	   first.odd);
 	ok(!atomic_load(&reader.ended), "   and its successor's request goes on");
 	is(raw_ctl(&second.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   until the device is deleted");
-	ok(until(&reader.ended, 10), "   then it ends");
+	ok(raw_until(&reader.ended, 10), "   then it ends");
 	atomic_store(&holds, false);
 	pthread_join(first.thread, NULL);
 	pthread_join(second.thread, NULL);
@@ -798,13 +789,13 @@ static void waits_for_its_batch(void)
 	posix_fadvise(cached, 0, 0, POSIX_FADV_RANDOM);
 	reader = (struct reader){ .fd = cached };
 	pthread_create(&reader.thread, NULL, reader_main, &reader);
-	if (!until(&nr_together, 10))
+	if (!raw_until(&nr_together, 10))
 		bail("no request");
 	poll(NULL, 0, 100); /* there may be more of them */
 	fd = raw_bdev(&s.raw, O_RDWR);
 	is(pread(fd, mem, 4096, FAR), 4096, "a READ whose buffer is what another READ fills");
 	ok(mem[0] == 'a' && !memcmp(mem, mem + 1, 4095), "   has what that one was answered");
-	ok(until(&reader.ended, 10) && !reader.error, "   which has ended before it");
+	ok(raw_until(&reader.ended, 10) && !reader.error, "   which has ended before it");
 	pthread_join(reader.thread, NULL);
 	raw_server_stop(&s);
 	close(fd);

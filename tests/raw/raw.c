@@ -402,3 +402,13 @@ bool raw_gone(const struct raw *raw, unsigned int seconds)
 	}
 	return true;
 }
+
+/* Wait until *@what isn't zero, or for @seconds. Returns whether it isn't. */
+bool raw_until(atomic_int *what, unsigned int seconds)
+{
+	double end = raw_now() + seconds;
+
+	while (!atomic_load(what) && raw_now() < end)
+		poll(NULL, 0, 1);
+	return atomic_load(what);
+}

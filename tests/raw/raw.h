@@ -10,6 +10,7 @@
 
 #include <liburing.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -97,5 +98,6 @@ bool raw_never_provide(void *mem, size_t bytes);
 bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
 double raw_slow(void); /* what takes a second elsewhere takes so many on this machine */
 double raw_now(void); /* seconds, for limits: longer ones on a slow machine */
+bool raw_until(atomic_int *what, unsigned int seconds);
 
 #endif /* UBDX_RAW_H */

@@ -41,15 +41,6 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 	return desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
 }
 
-static bool until(atomic_int *what, unsigned int seconds)
-{
-	double end = raw_now() + seconds;
-
-	while (!atomic_load(what) && raw_now() < end)
-		poll(NULL, 0, 1);
-	return atomic_load(what);
-}
-
 static void end(struct raw_server *s)
 {
 	pthread_join(s->thread, NULL);
@@ -145,7 +136,7 @@ static void start_caller(struct caller *c, const struct raw *raw, unsigned long 
 
 static int join_caller(struct caller *c)
 {
-	if (!until(&c->ended, 20))
+	if (!raw_until(&c->ended, 20))
 		bail("a caller doesn't return");
 	pthread_join(c->thread, NULL);
 	return c->ret;
@@ -260,7 +251,7 @@ static void begin_held(struct raw_server *s, struct caller *c, int *fd, unsigned
 				    .flags = UBDX_CTL_IN_USE,
 				    .timeout_ms = timeout_ms };
 	pthread_create(&c->thread, NULL, caller_main, c);
-	if (!until(&held, 20))
+	if (!raw_until(&held, 20))
 		bail("nothing is written back");
 }
 
@@ -331,7 +322,7 @@ static void during_the_scan(unsigned int flags, const char *what)
 	atomic_store(&does, HOLD_ALL);
 	atomic_store(&held, 0);
 	raw_server_start(&s, answer);
-	if (!until(&held, 10))
+	if (!raw_until(&held, 10))
 		bail("no partition scan");
 	start_caller(&c, &s.raw, UBDX_IOC_DEL, flags);
 	ret = raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
@@ -373,7 +364,7 @@ static void own_force_during_a_hand_over(void)
 	fd = buffered(&s.raw);
 	atomic_store(&does, HOLD);
 	posix_fadvise(fd, AT, 4096, POSIX_FADV_WILLNEED);
-	if (!until(&held, 10))
+	if (!raw_until(&held, 10))
 		bail("no request");
 	start_caller(&c, &s.raw, UBDX_IOC_QUIESCE, 0);
 	poll(NULL, 0, 100); /* it is to be waiting by now */
