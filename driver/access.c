@@ -69,16 +69,16 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  */
 int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access)
 {
-	struct ubdx_server_queue *sq = srv->queues[use->q->qid];
+	struct ubdx_server_queue *srvq = srv->queues[use->q->qid];
 	struct ubdx_slot *slot = use->slot;
 	bool got;
 	int ret;
 
 	rcu_read_lock();
-	got = !READ_ONCE(sq->dead) && ubdx_slot_get(slot, use->seq);
+	got = !READ_ONCE(srvq->dead) && ubdx_slot_get(slot, use->seq);
 	rcu_read_unlock();
 	if (unlikely(!got))
-		return READ_ONCE(sq->dead) ? -ENODEV : -ESTALE;
+		return READ_ONCE(srvq->dead) ? -ENODEV : -ESTALE;
 	if (unlikely(slot->op != op))
 		ret = -EINVAL;
 	else if (unlikely(!(slot->xfer->access & access)))

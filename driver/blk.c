@@ -29,14 +29,14 @@ static const u8 ubdx_ops_read_only[REQ_OP_LAST] = {
 /*
  * Is there a server to publish to? If so, an abort sees what is published before the caller's RCU
  * read-side section ends. And what is read from the device after this is at least as new as the
- * server: START writes dev->xfer before q->sq.
+ * server: START writes dev->xfer before q->srvq.
  */
-static __always_inline bool ubdx_sq_alive(struct ubdx_server_queue *sq)
+static __always_inline bool ubdx_srvq_alive(struct ubdx_server_queue *srvq)
 {
-	if (unlikely(!sq || READ_ONCE(sq->dead)))
+	if (unlikely(!srvq || READ_ONCE(srvq->dead)))
 		return false;
-	if (unlikely(ubdx_task_exits(sq->task))) {
-		ubdx_server_fail(sq->srv);
+	if (unlikely(ubdx_task_exits(srvq->task))) {
+		ubdx_server_fail(srvq->srv);
 		return false;
 	}
 	smp_acquire__after_ctrl_dep();
@@ -68,15 +68,15 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *bd)
 {
 	struct ubdx_queue *q = hctx->driver_data;
-	struct ubdx_server_queue *sq = rcu_dereference(q->sq);
+	struct ubdx_server_queue *srvq = rcu_dereference(q->srvq);
 	struct request *rq = bd->rq;
 
-	if (unlikely(!ubdx_sq_alive(sq)))
+	if (unlikely(!ubdx_srvq_alive(srvq)))
 		return READ_ONCE(q->dev->recovers) ? BLK_STS_RESOURCE : BLK_STS_IOERR;
 	if (unlikely(!ubdx_prepare(q, rq, ubdx_stage_now())))
 		return ubdx_ops[(__force u32)req_op(rq)] ? BLK_STS_IOERR : BLK_STS_NOTSUPP;
 	rq->rq_next = NULL;
-	q->dev->chan->publish(sq, rq);
+	q->dev->chan->publish(srvq, rq);
 	return BLK_STS_OK;
 }
 
@@ -88,11 +88,11 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 {
 	struct blk_mq_hw_ctx *hctx = first->mq_hctx;
 	struct ubdx_queue *q = hctx->driver_data;
-	struct ubdx_server_queue *sq = rcu_dereference(q->sq);
+	struct ubdx_server_queue *srvq = rcu_dereference(q->srvq);
 	struct request *rq = first, *last = NULL;
 	u64 now = ubdx_stage_now(); /* they have come together */
 
-	*stuck = !ubdx_sq_alive(sq);
+	*stuck = !ubdx_srvq_alive(srvq);
 	while (likely(!*stuck) && rq && rq->mq_hctx == hctx) {
 		*stuck = !ubdx_prepare(q, rq, now);
 		if (unlikely(*stuck))
@@ -102,7 +102,7 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 	}
 	if (last) {
 		last->rq_next = NULL;
-		q->dev->chan->publish(sq, first);
+		q->dev->chan->publish(srvq, first);
 	}
 	return rq;
 }

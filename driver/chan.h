@@ -16,15 +16,15 @@
  *		their slots QUEUED), and see to it that ubdx_describe() is called for each before
  *		the server looks. Atomic context, from queue_rq(s).
  * @uring_cmd:	a command on the channel device, see struct file_operations.
- * @wake:	sq->dead is set, its requests have ended, but for those that its task is dealing with, and no
+ * @wake:	srvq->dead is set, its requests have ended, but for those that its task is dealing with, and no
  *		publish is under way: tell the server, that is, complete every parked command. Process
  *		context.
  */
 struct ubdx_chan_ops {
-	void (*publish)(struct ubdx_server_queue *sq, struct request *rq);
+	void (*publish)(struct ubdx_server_queue *srvq, struct request *rq);
 	int (*uring_cmd)(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			 unsigned int issue_flags);
-	void (*wake)(struct ubdx_server_queue *sq);
+	void (*wake)(struct ubdx_server_queue *srvq);
 };
 
 static inline u32 ubdx_desc_flags(const struct request *rq)
@@ -44,13 +44,13 @@ static inline u32 ubdx_desc_flags(const struct request *rq)
 
 /**
  * ubdx_describe - write the descriptor of a request.
- * @sq:		queue; its channel decides when, and on whose CPU.
+ * @srvq:		queue; its channel decides when, and on whose CPU.
  * @slot:	slot, claimed by the caller, or not yet published.
  */
-static inline void ubdx_describe(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+static inline void ubdx_describe(struct ubdx_server_queue *srvq, struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
-	struct ubdx_desc *desc = &sq->desc[rq->tag];
+	struct ubdx_desc *desc = &srvq->desc[rq->tag];
 
 	desc->sector = ubdx_sector(rq);
 	desc->nr_sectors = blk_rq_sectors(rq);

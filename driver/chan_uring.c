@@ -33,8 +33,8 @@
 
 /* Set for ATTACH's command, and for one that carries task work. */
 struct ubdx_cmd_pdu {
-	struct ubdx_server_queue *sq;
-	struct ubdx_sq_tag *first; /* of those to be delivered */
+	struct ubdx_server_queue *srvq;
+	struct ubdx_tag *first; /* of those to be delivered */
 };
 
 static struct ubdx_cmd_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
@@ -66,10 +66,10 @@ static void ubdx_send_back(struct io_uring_cmd **place, unsigned int issue_flags
  * command. Like the abort this waits for every queue_rq that may have seen the server alive: with the tag
  * free again, one of them may be taking the command.
  */
-static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **place,
+static void ubdx_parked(struct ubdx_server_queue *srvq, struct io_uring_cmd **place,
 			unsigned int issue_flags)
 {
-	if (likely(!READ_ONCE(sq->dead)))
+	if (likely(!READ_ONCE(srvq->dead)))
 		return;
 	synchronize_rcu();
 	ubdx_send_back(place, issue_flags);
@@ -80,7 +80,7 @@ static void ubdx_parked(struct ubdx_server_queue *sq, struct io_uring_cmd **plac
 /*
  * The payload can't be made reachable. The server never sees the request, its command stays parked.
  */
-static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
 				struct ubdx_slot *slot, int error, unsigned int issue_flags)
 {
 	/* once the request has ended the tag is the next one's, and so is t->taken */
@@ -89,8 +89,8 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 
 	if (!aborted && fatal_signal_pending(current)) {
 		/* not its fault: it is being killed */
-		ubdx_server_fail(sq->srv);
-		ubdx_abort(sq->q, slot, false);
+		ubdx_server_fail(srvq->srv);
+		ubdx_abort(srvq->q, slot, false);
 		aborted = true;
 	}
 	if (aborted) {
@@ -98,32 +98,32 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *sq, struct ubdx_sq_tag
 		return;
 	}
 	ubdx_park(&t->cmd, cmd);
-	ubdx_end(sq->q, slot, ubdx_failed(sq->q, slot->rq, error));
-	ubdx_parked(sq, &t->cmd, issue_flags);
+	ubdx_end(srvq->q, slot, ubdx_failed(srvq->q, slot->rq, error));
+	ubdx_parked(srvq, &t->cmd, issue_flags);
 }
 
 /* For who tests timeouts (fail_io_timeout): the request is lost on its way, and nobody will answer it. */
-static void ubdx_deliver_lost(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+static void ubdx_deliver_lost(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
 			      struct ubdx_slot *slot, unsigned int issue_flags)
 {
 	u32 seq = t->seq;
 
 	ubdx_park(&t->cmd, t->taken);
 	ubdx_slot_move(slot, UBDX_SLOT_QUEUED);
-	if (unlikely(READ_ONCE(sq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
-		ubdx_abort(sq->q, slot, false);
-	ubdx_parked(sq, &t->cmd, issue_flags);
+	if (unlikely(READ_ONCE(srvq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
+		ubdx_abort(srvq->q, slot, false);
+	ubdx_parked(srvq, &t->cmd, issue_flags);
 }
 
 /*
  * Deliver one request, in the server's task. @now: the time, for its stamps; updated if its mode took
  * time. Returns the bytes of payload that took time.
  */
-static unsigned int ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+static unsigned int ubdx_deliver_one(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
 				     unsigned int issue_flags, u64 *now)
 {
-	u16 tag = t - sq->tags;
-	struct ubdx_slot *slot = &sq->q->slots[tag];
+	u16 tag = t - srvq->tags;
+	struct ubdx_slot *slot = &srvq->q->slots[tag];
 	u32 seq = t->seq;
 	struct io_uring_cmd *cmd;
 	unsigned int bytes = 0;
@@ -133,33 +133,33 @@ static unsigned int ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_s
 		return bytes;
 	}
 	if (unlikely(blk_should_fake_timeout(slot->rq->q))) {
-		ubdx_deliver_lost(sq, t, slot, issue_flags);
+		ubdx_deliver_lost(srvq, t, slot, issue_flags);
 		return bytes;
 	}
-	ubdx_stage_then(sq->q, slot, UBDX_T_DELIVER, *now);
+	ubdx_stage_then(srvq->q, slot, UBDX_T_DELIVER, *now);
 	/* Here, where it will be read, and not on the submitter's CPU. */
-	ubdx_describe(sq, slot);
+	ubdx_describe(srvq, slot);
 	if (static_branch_unlikely(&ubdx_traced) && likely(*now)) {
-		sq->desc[tag].stamp = *now;
-		sq->desc[tag].flags |= UBDX_DESC_STAMP;
+		srvq->desc[tag].stamp = *now;
+		srvq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
 	if (slot->deliver) {
 		int error;
 
 		bytes = blk_rq_bytes(slot->rq);
-		error = slot->deliver(sq, slot);
+		error = slot->deliver(srvq, slot);
 		*now = ubdx_stage_now();
 		if (unlikely(error)) {
-			ubdx_deliver_failed(sq, t, slot, error, issue_flags);
+			ubdx_deliver_failed(srvq, t, slot, error, issue_flags);
 			return bytes;
 		}
 	}
-	ubdx_stage_then(sq->q, slot, UBDX_T_MOVE, *now);
+	ubdx_stage_then(srvq->q, slot, UBDX_T_MOVE, *now);
 
 	/* From here on a commit or an abort can claim it, and end it. */
 	cmd = t->taken;
-	if (unlikely(!ubdx_slot_pass(sq, slot, UBDX_SLOT_SERVER))) {
-		ubdx_abort(sq->q, slot, false);
+	if (unlikely(!ubdx_slot_pass(srvq, slot, UBDX_SLOT_SERVER))) {
+		ubdx_abort(srvq->q, slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return bytes;
 	}
@@ -168,28 +168,28 @@ static unsigned int ubdx_deliver_one(struct ubdx_server_queue *sq, struct ubdx_s
 }
 
 /* This isn't the queue's task any more, or it is exiting, or about to. */
-static void ubdx_deliver_nobody(struct ubdx_server_queue *sq, struct ubdx_sq_tag *t,
+static void ubdx_deliver_nobody(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
 				unsigned int issue_flags)
 {
-	struct ubdx_slot *slot = &sq->q->slots[t - sq->tags];
+	struct ubdx_slot *slot = &srvq->q->slots[t - srvq->tags];
 	struct io_uring_cmd *cmd = t->taken; /* as above */
 
 	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
-		ubdx_abort(sq->q, slot, false);
+		ubdx_abort(srvq->q, slot, false);
 	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
 /* Deliver @first and what it is linked to. Returns what is left for another task work. */
-static struct ubdx_sq_tag *ubdx_deliver_some(struct ubdx_server_queue *sq,
-					     struct ubdx_sq_tag *first, unsigned int issue_flags)
+static struct ubdx_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq, struct ubdx_tag *first,
+					  unsigned int issue_flags)
 {
 	u64 now = ubdx_stage_now();
 	unsigned int bytes = 0;
-	struct ubdx_sq_tag *t, *next;
+	struct ubdx_tag *t, *next;
 
 	for (t = first; t && bytes < UBDX_DELIVER_BYTES; t = next) {
 		next = t->next;
-		bytes += ubdx_deliver_one(sq, t, issue_flags, &now);
+		bytes += ubdx_deliver_one(srvq, t, issue_flags, &now);
 	}
 	return t;
 }
@@ -203,9 +203,9 @@ static void ubdx_deliver_tw(UBDX_TW_ARGS);
  * that caller were preempted in between, the requests of all other submitters would wait for it. With
  * PREEMPT_RT io_uring takes locks there that sleep, and looks after itself.
  */
-static void ubdx_notify(struct ubdx_server_queue *sq, struct ubdx_sq_tag *first)
+static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_tag *first)
 {
-	*ubdx_pdu(first->taken) = (struct ubdx_cmd_pdu){ .sq = sq, .first = first };
+	*ubdx_pdu(first->taken) = (struct ubdx_cmd_pdu){ .srvq = srvq, .first = first };
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		preempt_disable();
 	io_uring_cmd_complete_in_task(first->taken, ubdx_deliver_tw);
@@ -215,20 +215,20 @@ static void ubdx_notify(struct ubdx_server_queue *sq, struct ubdx_sq_tag *first)
 
 static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
 {
-	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
-	struct ubdx_sq_tag *t = ubdx_pdu(cmd)->first, *next;
+	struct ubdx_server_queue *srvq = ubdx_pdu(cmd)->srvq;
+	struct ubdx_tag *t = ubdx_pdu(cmd)->first, *next;
 
-	if (likely(!cancel && current == sq->task && !ubdx_task_exits(current) &&
+	if (likely(!cancel && current == srvq->task && !ubdx_task_exits(current) &&
 		   !fatal_signal_pending(current))) {
-		t = ubdx_deliver_some(sq, t, issue_flags);
+		t = ubdx_deliver_some(srvq, t, issue_flags);
 		if (unlikely(t))
-			ubdx_notify(sq, t);
+			ubdx_notify(srvq, t);
 		return;
 	}
-	ubdx_server_fail(sq->srv);
+	ubdx_server_fail(srvq->srv);
 	for (; t; t = next) {
 		next = t->next;
-		ubdx_deliver_nobody(sq, t, issue_flags);
+		ubdx_deliver_nobody(srvq, t, issue_flags);
 	}
 }
 UBDX_TASK_WORK(ubdx_deliver)
@@ -238,24 +238,24 @@ UBDX_TASK_WORK(ubdx_deliver)
  * server alive, so it is simply taken. None is parked where the task work found nobody to deliver
  * to: the server is about to be declared dead, and the request ends here.
  */
-static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
+static void ubdx_uring_publish(struct ubdx_server_queue *srvq, struct request *rq)
 {
-	struct ubdx_sq_tag *first = NULL, **link = &first;
+	struct ubdx_tag *first = NULL, **link = &first;
 	u64 now = ubdx_stage_now();
 	struct request *next;
 
 	for (; rq; rq = next) {
-		struct ubdx_slot *slot = &sq->q->slots[rq->tag];
-		struct ubdx_sq_tag *t = &sq->tags[rq->tag];
+		struct ubdx_slot *slot = &srvq->q->slots[rq->tag];
+		struct ubdx_tag *t = &srvq->tags[rq->tag];
 
 		next = rq->rq_next;
-		ubdx_stage_then(sq->q, slot, UBDX_T_PUBLISH, now);
+		ubdx_stage_then(srvq->q, slot, UBDX_T_PUBLISH, now);
 		t->seq = ubdx_slot_seq(slot);
 		t->taken = t->cmd;
 		t->cmd = NULL;
 		if (unlikely(!t->taken)) {
 			if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
-				ubdx_abort(sq->q, slot, false);
+				ubdx_abort(srvq->q, slot, false);
 			continue;
 		}
 		*link = t;
@@ -263,7 +263,7 @@ static void ubdx_uring_publish(struct ubdx_server_queue *sq, struct request *rq)
 	}
 	*link = NULL;
 	if (likely(first))
-		ubdx_notify(sq, first);
+		ubdx_notify(srvq, first);
 }
 
 /* ---- from the server ---- */
@@ -275,9 +275,9 @@ static struct ubdx_server_queue *ubdx_cmd_queue(struct ubdx_server *srv, u16 qid
 	return srv->queues[array_index_nospec(qid, srv->nr_queues)];
 }
 
-static bool ubdx_is_attached(struct ubdx_server_queue *sq, struct io_uring_cmd *cmd)
+static bool ubdx_is_attached(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd)
 {
-	return READ_ONCE(sq->task) == current && sq->ctx == ubdx_cmd_ctx(cmd);
+	return READ_ONCE(srvq->task) == current && srvq->ctx == ubdx_cmd_ctx(cmd);
 }
 
 /* From now on the queue belongs to the caller's (mm, ring, task). */
@@ -287,40 +287,40 @@ static noinline int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_c
 	/* Shared with userspace: each field is read once. */
 	const struct ubdx_attach *arg = (const void *)cmd->sqe->cmd;
 	u16 qid = READ_ONCE(arg->qid);
-	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
+	struct ubdx_server_queue *srvq = ubdx_cmd_queue(srv, qid);
 	int ret = 0;
 
-	if (!sq || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+	if (!srvq || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
 		return -EINVAL;
 	if (current->mm != srv->mm)
 		return -EPERM;
 
-	spin_lock(&sq->lock);
-	if (sq->task) {
+	spin_lock(&srvq->lock);
+	if (srvq->task) {
 		ret = -EBUSY;
 	} else {
-		sq->ctx = ubdx_cmd_ctx(cmd);
-		/* sq->ctx before sq->task, which says that it's valid */
-		smp_store_release(&sq->task, get_task_struct(current));
+		srvq->ctx = ubdx_cmd_ctx(cmd);
+		/* srvq->ctx before srvq->task, which says that it's valid */
+		smp_store_release(&srvq->task, get_task_struct(current));
 	}
-	spin_unlock(&sq->lock);
+	spin_unlock(&srvq->lock);
 	if (ret)
 		return ret;
 
-	ubdx_pdu(cmd)->sq = sq;
+	ubdx_pdu(cmd)->srvq = srvq;
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	ubdx_park(&sq->attached, cmd);
-	ubdx_parked(sq, &sq->attached, issue_flags);
+	ubdx_park(&srvq->attached, cmd);
+	ubdx_parked(srvq, &srvq->attached, issue_flags);
 	return -EIOCBQUEUED;
 }
 
 /* The ring goes away. */
 static noinline void ubdx_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	struct ubdx_server_queue *sq = ubdx_pdu(cmd)->sq;
+	struct ubdx_server_queue *srvq = ubdx_pdu(cmd)->srvq;
 
-	ubdx_server_fail(sq->srv);
-	ubdx_send_back(&sq->attached, issue_flags);
+	ubdx_server_fail(srvq->srv);
+	ubdx_send_back(&srvq->attached, issue_flags);
 }
 
 static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cmd *cmd,
@@ -332,34 +332,34 @@ static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cm
 	u64 addr = READ_ONCE(arg->addr);
 	u16 qid = READ_ONCE(arg->qid);
 	u16 tag = READ_ONCE(arg->tag);
-	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
-	struct ubdx_sq_tag *t;
+	struct ubdx_server_queue *srvq = ubdx_cmd_queue(srv, qid);
+	struct ubdx_tag *t;
 
-	if (!sq || tag >= sq->q->depth || reserved)
+	if (!srvq || tag >= srvq->q->depth || reserved)
 		return -EINVAL;
-	if (!ubdx_is_attached(sq, cmd))
+	if (!ubdx_is_attached(srvq, cmd))
 		return -EPERM;
-	t = &sq->tags[array_index_nospec(tag, sq->q->depth)];
+	t = &srvq->tags[array_index_nospec(tag, srvq->q->depth)];
 	if (t->fetched)
 		return -EBUSY;
-	if (READ_ONCE(sq->dead))
+	if (READ_ONCE(srvq->dead))
 		return -ENODEV;
 
 	t->fetched = true;
 	t->addr = addr;
 	ubdx_park(&t->cmd, cmd);
 	/* START may look as soon as the last one is counted */
-	smp_store_release(&sq->nr_fetched, sq->nr_fetched + 1);
-	ubdx_parked(sq, &t->cmd, issue_flags);
+	smp_store_release(&srvq->nr_fetched, srvq->nr_fetched + 1);
+	ubdx_parked(srvq, &t->cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
 
 /* No such request is at the server. */
-static noinline int ubdx_uring_stale(struct ubdx_server_queue *sq)
+static noinline int ubdx_uring_stale(struct ubdx_server_queue *srvq)
 {
-	if (READ_ONCE(sq->dead))
+	if (READ_ONCE(srvq->dead))
 		return -ENODEV;
-	atomic64_inc(&sq->stale);
+	atomic64_inc(&srvq->stale);
 	return -ESTALE;
 }
 
@@ -373,16 +373,16 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	u16 tag = READ_ONCE(arg->tag);
 	s32 res = READ_ONCE(arg->res);
 	u32 flags = READ_ONCE(cmd->sqe->len);
-	struct ubdx_server_queue *sq = ubdx_cmd_queue(srv, qid);
+	struct ubdx_server_queue *srvq = ubdx_cmd_queue(srv, qid);
 	struct ubdx_slot *slot;
 	bool claimed;
 
-	if (unlikely(!sq || tag >= sq->q->depth || flags & ~UBDX_COMMIT_MORE))
+	if (unlikely(!srvq || tag >= srvq->q->depth || flags & ~UBDX_COMMIT_MORE))
 		return -EINVAL;
-	if (unlikely(!ubdx_is_attached(sq, cmd)))
+	if (unlikely(!ubdx_is_attached(srvq, cmd)))
 		return -EPERM;
-	tag = array_index_nospec(tag, sq->q->depth);
-	slot = &sq->q->slots[tag];
+	tag = array_index_nospec(tag, srvq->q->depth);
+	slot = &srvq->q->slots[tag];
 
 	/*
 	 * If the server was declared dead before this commit, what it says of the payload need not be
@@ -390,21 +390,21 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	 * of the next server, see dev.h.
 	 */
 	rcu_read_lock();
-	claimed = !READ_ONCE(sq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
+	claimed = !READ_ONCE(srvq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
 	rcu_read_unlock();
 	if (unlikely(!claimed))
-		return ubdx_uring_stale(sq);
+		return ubdx_uring_stale(srvq);
 	/* The request is ours, and so is the tag: its command went to the server with it. */
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_stage_commit(sq->q, slot, READ_ONCE(arg->read_ns));
+		ubdx_stage_commit(srvq->q, slot, READ_ONCE(arg->read_ns));
 
 	/*
 	 * Park before the request ends: its tag can be used again at once. If it turns out to have been aborted
 	 * while its payload moved, the command goes back as every parked one does.
 	 */
-	ubdx_park(&sq->tags[tag].cmd, cmd);
-	ubdx_commit(sq, slot, res, flags & UBDX_COMMIT_MORE);
-	ubdx_parked(sq, &sq->tags[tag].cmd, issue_flags);
+	ubdx_park(&srvq->tags[tag].cmd, cmd);
+	ubdx_commit(srvq, slot, res, flags & UBDX_COMMIT_MORE);
+	ubdx_parked(srvq, &srvq->tags[tag].cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -437,26 +437,26 @@ static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
  * It first clears the command's cancelable flag, and so a ring that exits meanwhile doesn't try to
  * cancel the command over and over.
  *
- * The command holds the channel's file, and so sq. The server may be freed while this returns.
+ * The command holds the channel's file, and so srvq. The server may be freed while this returns.
  */
 static void ubdx_detach_work(struct work_struct *work)
 {
-	struct ubdx_server_queue *sq = container_of(work, struct ubdx_server_queue, detach_work);
+	struct ubdx_server_queue *srvq = container_of(work, struct ubdx_server_queue, detach_work);
 
-	ubdx_cmd_done(sq->detached, -ENODEV, IO_URING_F_UNLOCKED);
+	ubdx_cmd_done(srvq->detached, -ENODEV, IO_URING_F_UNLOCKED);
 }
 
-static void ubdx_uring_wake(struct ubdx_server_queue *sq)
+static void ubdx_uring_wake(struct ubdx_server_queue *srvq)
 {
 	u16 tag;
 
-	for (tag = 0; tag < sq->q->depth; tag++)
-		ubdx_send_back(&sq->tags[tag].cmd, IO_URING_F_UNLOCKED);
-	sq->detached = ubdx_unpark(&sq->attached);
-	if (!sq->detached)
+	for (tag = 0; tag < srvq->q->depth; tag++)
+		ubdx_send_back(&srvq->tags[tag].cmd, IO_URING_F_UNLOCKED);
+	srvq->detached = ubdx_unpark(&srvq->attached);
+	if (!srvq->detached)
 		return;
-	INIT_WORK(&sq->detach_work, ubdx_detach_work);
-	queue_work(ubdx_detach_wq, &sq->detach_work);
+	INIT_WORK(&srvq->detach_work, ubdx_detach_work);
+	queue_work(ubdx_detach_wq, &srvq->detach_work);
 }
 
 const struct ubdx_chan_ops ubdx_chan_uring = {

@@ -16,7 +16,7 @@
  *
  * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
  *
- *   1. sq->dead is set, and the abort waits for every queue_rq under way. After that each queue_rq
+ *   1. srvq->dead is set, and the abort waits for every queue_rq under way. After that each queue_rq
  *	sees that the server is dead, so nothing is published any more.
  *   2. The abort claims every QUEUED or SERVER request of every queue and ends it, or leaves it to
  *	users that are about to go; it revokes the access of those that may stay. This takes no lock
@@ -26,14 +26,14 @@
  * If the device recovers (recovery.c), step 2 requeues requests instead of ending them, and they wait
  * in blk-mq.
  *
- * The server's task checks sq->dead and changes a slot's state inside one RCU read-side section. Step
+ * The server's task checks srvq->dead and changes a slot's state inside one RCU read-side section. Step
  * 1 waits for such sections, so either the abort sees the new state or the task sees that the server
  * is dead; then the task ends the request that it has claimed. Commits claim inside such a section,
  * too: a dead server never claims its successor's request. Delivery needs no section for that: it
  * compares all 32 bits of the sequence number.
  *
  * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
- * ends I/O takes it), srv->abort_lock; uring_lock, sq->lock. Leaves: dev->state_lock,
+ * ends I/O takes it), srv->abort_lock; uring_lock, srvq->lock. Leaves: dev->state_lock,
  * dev->xfer_lock, ubdx_devs_lock. open() of the channel may be called under uring_lock, and takes
  * only state_lock.
  */
@@ -129,7 +129,7 @@ struct ubdx_counts {
 
 struct ubdx_queue {
 	struct ubdx_dev *dev;
-	struct ubdx_server_queue __rcu *sq; /* set by START, see ubdx_dev_detach() */
+	struct ubdx_server_queue __rcu *srvq; /* set by START, see ubdx_dev_detach() */
 	u16 qid;
 	u16 depth;
 	int node;
@@ -140,10 +140,10 @@ struct ubdx_queue {
 	struct ubdx_slot slots[];
 };
 
-struct ubdx_sq_tag {
+struct ubdx_tag {
 	struct io_uring_cmd *cmd; /* parked; taken by xchg, see chan_uring.c */
 	struct io_uring_cmd *taken; /* while it is to be delivered: its command */
-	struct ubdx_sq_tag *next; /* meanwhile: to be delivered after it */
+	struct ubdx_tag *next; /* meanwhile: to be delivered after it */
 	u64 addr; /* the server's buffer */
 	u32 seq; /* meanwhile: of which request */
 	bool fetched;
@@ -180,7 +180,7 @@ struct ubdx_server_queue {
 	spinlock_t lock; /* attaching */
 	struct ubdx_batch batch ____cacheline_aligned_in_smp;
 	unsigned long window[2]; /* where the server has them mapped, by direction */
-	struct ubdx_sq_tag tags[] ____cacheline_aligned_in_smp;
+	struct ubdx_tag tags[] ____cacheline_aligned_in_smp;
 };
 
 struct ubdx_server {
@@ -252,19 +252,19 @@ static inline u64 ubdx_sector(const struct request *rq)
 
 /**
  * ubdx_slot_pass - pass a request on, unless its server is dead.
- * @sq:		queue; the caller is its task.
+ * @srvq:		queue; the caller is its task.
  * @slot:	slot, claimed by the caller.
  * @to:		SERVER: the server has it, or may answer it again; QUEUED: it is on its way.
  *
  * Returns false if the server is dead: the request stays the caller's, who ends it.
  */
-static inline bool ubdx_slot_pass(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 				  enum ubdx_slot_state to)
 {
 	bool alive;
 
 	rcu_read_lock();
-	alive = !READ_ONCE(sq->dead);
+	alive = !READ_ONCE(srvq->dead);
 	if (likely(alive))
 		ubdx_slot_move(slot, to);
 	rcu_read_unlock();
@@ -294,7 +294,7 @@ void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev));
 int ubdx_dev_init(void);
 void ubdx_dev_exit(void);
 
-void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv);
+void ubdx_set_srvq(struct ubdx_dev *dev, struct ubdx_server *srv);
 void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
 		    struct gendisk *disk);
 
@@ -370,7 +370,7 @@ int ubdx_tag_set_init(struct ubdx_dev *dev);
 
 /* ---- end.c: how requests end ---- */
 
-void ubdx_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res, bool more);
+void ubdx_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot, s32 res, bool more);
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res);
 void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);

@@ -394,23 +394,23 @@ static int ubdx_server_ready(struct ubdx_server *srv)
 	if (READ_ONCE(srv->queues[0]->dead))
 		return -ENXIO;
 	for (i = 0; i < srv->nr_queues; i++) {
-		struct ubdx_server_queue *sq = srv->queues[i];
+		struct ubdx_server_queue *srvq = srv->queues[i];
 
 		/* pairs with the one that counts it: all tags are parked, and a task is attached */
-		if (smp_load_acquire(&sq->nr_fetched) != sq->q->depth)
+		if (smp_load_acquire(&srvq->nr_fetched) != srvq->q->depth)
 			return -EAGAIN;
 	}
 	return 0;
 }
 
-void ubdx_set_sq(struct ubdx_dev *dev, struct ubdx_server *srv)
+void ubdx_set_srvq(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
 	unsigned int i;
 
 	for (i = 0; i < dev->params.nr_queues; i++) {
 		if (srv)
 			srv->queues[i]->started = jiffies;
-		rcu_assign_pointer(dev->queues[i]->sq, srv ? srv->queues[i] : NULL);
+		rcu_assign_pointer(dev->queues[i]->srvq, srv ? srv->queues[i] : NULL);
 	}
 }
 
@@ -448,7 +448,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 		return PTR_ERR(disk);
 	get_device(&dev->device); /* the disk's; a disk that isn't added doesn't drop it */
 	dev->queue = disk->queue;
-	ubdx_set_sq(dev, dev->srv);
+	ubdx_set_srvq(dev, dev->srv);
 	ubdx_tick_start(dev);
 	/* before anybody can see it and send requests */
 	WRITE_ONCE(dev->recovers, ubdx_dev_may_recover(dev));
@@ -456,7 +456,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	if (ret) {
 		WRITE_ONCE(dev->recovers, false);
 		ubdx_tick_stop(dev);
-		ubdx_set_sq(dev, NULL);
+		ubdx_set_srvq(dev, NULL);
 		put_disk(disk);
 		ubdx_dev_put(dev);
 		return ret;

@@ -66,9 +66,9 @@ static void ubdx_batch_unplug(struct blk_plug_cb *cb, bool from_schedule)
 }
 
 /* See to it that the batch ends with this submission. Returns false if there can be none. */
-static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *sq)
+static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *srvq)
 {
-	struct blk_plug_cb *cb = &sq->batch.plug;
+	struct blk_plug_cb *cb = &srvq->batch.plug;
 	struct blk_plug *plug = current->plug;
 
 	if (likely(cb->data))
@@ -76,20 +76,20 @@ static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *sq)
 	if (!plug)
 		return false;
 	/* The submission may close the channel: the batch must stay until it is called. */
-	cb->data = get_file(sq->srv->file);
+	cb->data = get_file(srvq->srv->file);
 	cb->callback = ubdx_batch_unplug;
 	list_add(&cb->list, &plug->cb_list);
 	return true;
 }
 
 /* @done: trace record or NULL; kept by the batch if this returns true. */
-static __always_inline bool ubdx_batch_add(struct ubdx_server_queue *sq, struct request *rq,
+static __always_inline bool ubdx_batch_add(struct ubdx_server_queue *srvq, struct request *rq,
 					   const struct ubdx_trace_done *done)
 {
-	struct ubdx_batch *batch = &sq->batch;
+	struct ubdx_batch *batch = &srvq->batch;
 	unsigned int bytes = blk_rq_bytes(rq);
 
-	if (!ubdx_batch_plug(sq) ||
+	if (!ubdx_batch_plug(srvq) ||
 	    !blk_mq_add_to_batch(rq, &batch->iob, false, blk_mq_end_request_batch))
 		return false;
 	batch->nr++;
@@ -127,21 +127,21 @@ static void ubdx_end_alone(struct ubdx_slot *slot, struct ubdx_result result)
 }
 
 /* @done: trace record or NULL; kept by the batch if this returns true. */
-static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
-					      struct ubdx_result result, bool more,
-					      const struct ubdx_trace_done *done)
+static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *srvq,
+					      struct ubdx_slot *slot, struct ubdx_result result,
+					      bool more, const struct ubdx_trace_done *done)
 {
 	struct request *rq = ubdx_slot_vacate(slot);
-	bool joined = likely(ubdx_is_whole(rq, result)) && (more || sq->batch.nr) &&
-		      ubdx_batch_add(sq, rq, done);
+	bool joined = likely(ubdx_is_whole(rq, result)) && (more || srvq->batch.nr) &&
+		      ubdx_batch_add(srvq, rq, done);
 
 	if (!joined) {
 		local_bh_disable();
 		ubdx_end_request(rq, result);
 		local_bh_enable();
 	}
-	if (!more || ubdx_batch_is_full(&sq->batch))
-		ubdx_batch_end(&sq->batch);
+	if (!more || ubdx_batch_is_full(&srvq->batch))
+		ubdx_batch_end(&srvq->batch);
 	return joined;
 }
 
@@ -154,10 +154,10 @@ static void ubdx_release(struct ubdx_queue *q, struct ubdx_slot *slot)
 }
 
 /*
- * The trace record is filled in before the request ends, and emitted after. @sq: the queue whose batch
+ * The trace record is filled in before the request ends, and emitted after. @srvq: the queue whose batch
  * the request may join, or NULL. @released: its pages have just been unmapped.
  */
-static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *sq,
+static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *srvq,
 				     struct ubdx_slot *slot, struct ubdx_result result, bool more,
 				     bool released)
 {
@@ -165,9 +165,9 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 
 	ubdx_stage_released(q, slot, released || ubdx_xfer_commit(slot));
 	ubdx_trace_fill(&done, q, slot, result);
-	if (sq && ubdx_end_in_batch(sq, slot, result, more, &done))
+	if (srvq && ubdx_end_in_batch(srvq, slot, result, more, &done))
 		return;
-	if (!sq)
+	if (!srvq)
 		ubdx_end_alone(slot, result);
 	ubdx_trace_emit(&done);
 }
@@ -300,10 +300,10 @@ struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res
  * A short answer counts in whole logical blocks, and nothing that the server did not fill reaches a
  * reader. No progress at all is an error, so that a request can't come back forever.
  */
-static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+static __always_inline bool ubdx_settle(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 					s32 res, struct ubdx_result *result)
 {
-	struct ubdx_queue *q = sq->q;
+	struct ubdx_queue *q = srvq->q;
 	unsigned int bytes = blk_rq_bytes(slot->rq);
 	struct ubdx_counter __percpu *counter;
 
@@ -316,11 +316,11 @@ static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubd
 			goto failed;
 		}
 		if (ubdx_xfer_commit(slot)) {
-			res = ubdx_xfer_commit(slot)(sq, slot, res);
+			res = ubdx_xfer_commit(slot)(srvq, slot, res);
 			if (unlikely(res == -ENODEV))
 				return false;
 			if (likely(res > 0))
-				sq->batch.copied += res;
+				srvq->batch.copied += res;
 		}
 		if (likely(res > 0))
 			res &= ~q->block_mask;
@@ -343,7 +343,7 @@ static __always_inline bool ubdx_settle(struct ubdx_server_queue *sq, struct ubd
 failed:
 	if (fatal_signal_pending(current)) {
 		/* It may have failed for that: the answer doesn't count. */
-		ubdx_server_fail(sq->srv);
+		ubdx_server_fail(srvq->srv);
 		ubdx_abort(q, slot, true);
 		return false;
 	}
@@ -352,35 +352,35 @@ failed:
 }
 
 /* No users are left. */
-static __always_inline void ubdx_end_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+static __always_inline void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 					    struct ubdx_result result, bool more)
 {
 	bool exposed = slot->exposed;
 
-	ubdx_release(sq->q, slot);
+	ubdx_release(srvq->q, slot);
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(sq->q, sq, slot, result, more, exposed);
+		ubdx_end_traced(srvq->q, srvq, slot, result, more, exposed);
 	else
-		ubdx_end_in_batch(sq, slot, result, more, NULL);
+		ubdx_end_in_batch(srvq, slot, result, more, NULL);
 }
 
 /**
  * ubdx_commit - end a request with the server's result. The tag's next command has been parked.
- * @sq:		queue; this is its task.
+ * @srvq:		queue; this is its task.
  * @slot:	slot, claimed by the caller, who loses it.
  * @res:	what the server said: bytes or -errno, see struct ubdx_commit. Not trusted.
  * @more:	another commit follows in this submission.
  *
  * If the request has users, the last of them ends it.
  */
-void ubdx_commit(struct ubdx_server_queue *sq, struct ubdx_slot *slot, s32 res, bool more)
+void ubdx_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot, s32 res, bool more)
 {
 	struct ubdx_result result;
 
-	if (unlikely(!ubdx_settle(sq, slot, res, &result)))
+	if (unlikely(!ubdx_settle(srvq, slot, res, &result)))
 		return;
 	if (unlikely(ubdx_slot_used(slot) || result.retry))
-		ubdx_finish(sq->q, slot, result);
+		ubdx_finish(srvq->q, slot, result);
 	else
-		ubdx_end_commit(sq, slot, result, more);
+		ubdx_end_commit(srvq, slot, result, more);
 }

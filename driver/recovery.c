@@ -9,8 +9,8 @@
  * quiesce the queue, under dev->lock, just ends the trying. STOP clears it first: from then on
  * requests without a server fail, so that del_gendisk() comes to its end.
  *
- * q->sq is changed with no queue_rq under way, and without a tick. Whoever reads it otherwise (sysfs)
- * is in an RCU read-side critical section, and the ubdx_server is put a grace period after q->sq was
+ * q->srvq is changed with no queue_rq under way, and without a tick. Whoever reads it otherwise (sysfs)
+ * is in an RCU read-side critical section, and the ubdx_server is put a grace period after q->srvq was
  * cleared, or after del_gendisk() has seen to it that nobody looks.
  */
 #include <linux/blk-mq.h>
@@ -88,7 +88,7 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 
 	ubdx_hold_requests(dev);
 	ubdx_tick_stop(dev);
-	ubdx_set_sq(dev, NULL);
+	ubdx_set_srvq(dev, NULL);
 	synchronize_rcu();
 	ubdx_set_state(dev, UBDX_S_QUIESCED, NULL, dev->disk);
 	ubdx_server_put(srv);
@@ -109,7 +109,7 @@ int ubdx_dev_resume(struct ubdx_dev *dev)
 	ret = ubdx_scan_forbid(dev);
 	if (ret)
 		return ret;
-	ubdx_set_sq(dev, dev->srv);
+	ubdx_set_srvq(dev, dev->srv);
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, dev->disk);
 	ubdx_tick_start(dev);
 	ubdx_release_requests(dev);

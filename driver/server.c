@@ -32,49 +32,49 @@ static size_t ubdx_desc_bytes(const struct ubdx_queue *q)
 	return PAGE_ALIGN(q->depth * sizeof(struct ubdx_desc));
 }
 
-static void ubdx_sq_free(struct ubdx_server_queue *sq)
+static void ubdx_srvq_free(struct ubdx_server_queue *srvq)
 {
-	if (!sq)
+	if (!srvq)
 		return;
-	if (sq->task)
-		put_task_struct(sq->task);
-	free_page((unsigned long)sq->report);
-	if (sq->desc)
-		free_pages((unsigned long)sq->desc, sq->desc_order);
-	kvfree(sq);
+	if (srvq->task)
+		put_task_struct(srvq->task);
+	free_page((unsigned long)srvq->report);
+	if (srvq->desc)
+		free_pages((unsigned long)srvq->desc, srvq->desc_order);
+	kvfree(srvq);
 }
 
 /* Memory of a queue is local to the CPUs it serves, see ubdx_queue_node(). */
-static struct ubdx_server_queue *ubdx_sq_alloc(struct ubdx_server *srv, struct ubdx_queue *q)
+static struct ubdx_server_queue *ubdx_srvq_alloc(struct ubdx_server *srv, struct ubdx_queue *q)
 {
-	struct ubdx_server_queue *sq;
+	struct ubdx_server_queue *srvq;
 	struct page *pages;
 	u16 tag;
 
-	sq = kvzalloc_node(struct_size(sq, tags, q->depth), GFP_KERNEL_ACCOUNT, q->node);
-	if (!sq)
+	srvq = kvzalloc_node(struct_size(srvq, tags, q->depth), GFP_KERNEL_ACCOUNT, q->node);
+	if (!srvq)
 		return NULL;
-	sq->srv = srv;
-	sq->q = q;
-	spin_lock_init(&sq->lock);
+	srvq->srv = srv;
+	srvq->q = q;
+	spin_lock_init(&srvq->lock);
 
-	sq->desc_order = get_order(ubdx_desc_bytes(q));
+	srvq->desc_order = get_order(ubdx_desc_bytes(q));
 	pages = alloc_pages_node(q->node, GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
-				 sq->desc_order);
+				 srvq->desc_order);
 	if (!pages) {
-		ubdx_sq_free(sq);
+		ubdx_srvq_free(srvq);
 		return NULL;
 	}
-	sq->desc = page_address(pages);
+	srvq->desc = page_address(pages);
 	for (tag = 0; tag < q->depth; tag++)
-		sq->desc[tag].tag = tag;
+		srvq->desc[tag].tag = tag;
 
-	sq->report = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!sq->report) {
-		ubdx_sq_free(sq);
+	srvq->report = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!srvq->report) {
+		ubdx_srvq_free(srvq);
 		return NULL;
 	}
-	return sq;
+	return srvq;
 }
 
 static void ubdx_server_free(struct kref *ref)
@@ -83,7 +83,7 @@ static void ubdx_server_free(struct kref *ref)
 	unsigned int i;
 
 	for (i = 0; i < srv->nr_queues; i++)
-		ubdx_sq_free(srv->queues[i]);
+		ubdx_srvq_free(srv->queues[i]);
 	for (i = 0; i < ARRAY_SIZE(srv->blank); i++)
 		if (srv->blank[i])
 			__free_page(srv->blank[i]);
@@ -100,7 +100,7 @@ void ubdx_server_put(struct ubdx_server *srv)
 }
 
 /*
- * From now on nothing is published, see ubdx_sq_alive(). An abort waits until nobody is left that
+ * From now on nothing is published, see ubdx_srvq_alive(). An abort waits until nobody is left that
  * has not seen it.
  */
 static void ubdx_server_declare_dead(struct ubdx_server *srv)
@@ -136,7 +136,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */
 
 	for (i = 0; i < srv->nr_queues; i++)
-		if (rcu_access_pointer(srv->queues[i]->q->sq) == srv->queues[i])
+		if (rcu_access_pointer(srv->queues[i]->q->srvq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
 	ubdx_xfer_cut(srv);
 	for (i = 0; i < srv->nr_queues; i++)
@@ -243,7 +243,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	get_device(&dev->device);
 
 	for (i = 0; i < nr; i++) {
-		srv->queues[i] = ubdx_sq_alloc(srv, dev->queues[i]);
+		srv->queues[i] = ubdx_srvq_alloc(srv, dev->queues[i]);
 		if (!srv->queues[i]) {
 			ubdx_server_put(srv);
 			return NULL;
@@ -324,17 +324,17 @@ static int ubdx_server_release(struct inode *inode, struct file *file)
 static int ubdx_desc_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
 {
 	u64 qid = offset / UBDX_MMAP_QUEUE_STRIDE;
-	struct ubdx_server_queue *sq;
+	struct ubdx_server_queue *srvq;
 
 	if (qid >= srv->nr_queues || offset % UBDX_MMAP_QUEUE_STRIDE)
 		return -EINVAL;
-	sq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
-	if (vma->vm_end - vma->vm_start != ubdx_desc_bytes(sq->q))
+	srvq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
+	if (vma->vm_end - vma->vm_start != ubdx_desc_bytes(srvq->q))
 		return -EINVAL;
 	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
 		return -EPERM;
 	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYWRITE | VM_MAYEXEC);
-	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(sq->desc) >> PAGE_SHIFT,
+	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(srvq->desc) >> PAGE_SHIFT,
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
 }
 

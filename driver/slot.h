@@ -80,7 +80,7 @@ struct ubdx_slot {
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
 	/* xfer->deliver, or NULL if there is nothing to do for this request; latched with xfer */
-	int (*deliver)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
+	int (*deliver)(struct ubdx_server_queue *srvq, struct ubdx_slot *slot);
 	struct ubdx_result result; /* while ENDING */
 	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
 	u32 start; /* jiffies at T0 */

@@ -82,7 +82,7 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 		ubdx_server_abort(srv);
 	if (disk) {
 		ubdx_tick_stop(dev);
-		ubdx_set_sq(dev, NULL);
+		ubdx_set_srvq(dev, NULL);
 	}
 	ubdx_set_state(dev, state, NULL, NULL);
 	if (disk)
@@ -292,7 +292,7 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 		 * Where it only stumbled it must not write when another does. One that has yet to
 		 * start has nothing to write.
 		 */
-		if (rcu_access_pointer(dev->queues[0]->sq) == srv->queues[0])
+		if (rcu_access_pointer(dev->queues[0]->srvq) == srv->queues[0])
 			ubdx_dev_oust(dev);
 		ubdx_dev_detach(dev);
 	} else {

@@ -37,15 +37,15 @@ static void ubdx_counts_sum(struct ubdx_dev *dev, struct ubdx_counts *sum)
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_dev *dev = to_ubdx(device);
-	struct ubdx_server_queue *sq;
+	struct ubdx_server_queue *srvq;
 	bool live, quiesced;
 
 	spin_lock(&dev->state_lock);
 	quiesced = dev->state == UBDX_S_QUIESCED;
 	spin_unlock(&dev->state_lock);
 	rcu_read_lock();
-	sq = rcu_dereference(dev->queues[0]->sq);
-	live = sq && !READ_ONCE(sq->dead);
+	srvq = rcu_dereference(dev->queues[0]->srvq);
+	live = srvq && !READ_ONCE(srvq->dead);
 	rcu_read_unlock();
 	if (!live && READ_ONCE(dev->recovers))
 		return sysfs_emit(buf, "%s\n", quiesced ? "quiesced" : "live");
@@ -64,12 +64,12 @@ static DEVICE_ATTR_RO(stopping);
 
 static ssize_t server_pid_show(struct device *device, struct device_attribute *attr, char *buf)
 {
-	struct ubdx_server_queue *sq;
+	struct ubdx_server_queue *srvq;
 	pid_t pid;
 
 	rcu_read_lock();
-	sq = rcu_dereference(to_ubdx(device)->queues[0]->sq);
-	pid = sq ? pid_vnr(sq->srv->tgid) : 0;
+	srvq = rcu_dereference(to_ubdx(device)->queues[0]->srvq);
+	pid = srvq ? pid_vnr(srvq->srv->tgid) : 0;
 	rcu_read_unlock();
 	return sysfs_emit(buf, "%d\n", pid);
 }
@@ -142,7 +142,7 @@ static DEVICE_ATTR_RO(counters);
 static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_dev *dev = to_ubdx(device);
-	struct ubdx_server_queue *sq;
+	struct ubdx_server_queue *srvq;
 	struct ubdx_counts sum;
 	unsigned int i;
 	u64 stale = 0;
@@ -150,8 +150,8 @@ static ssize_t errors_show(struct device *device, struct device_attribute *attr,
 	ubdx_counts_sum(dev, &sum);
 	rcu_read_lock();
 	for (i = 0; i < dev->params.nr_queues; i++) {
-		sq = rcu_dereference(dev->queues[i]->sq);
-		stale += sq ? atomic64_read(&sq->stale) : 0;
+		srvq = rcu_dereference(dev->queues[i]->srvq);
+		stale += srvq ? atomic64_read(&srvq->stale) : 0;
 	}
 	rcu_read_unlock();
 	return sysfs_emit(buf,
@@ -221,14 +221,14 @@ static DEVICE_ATTR_RO(serial);
 /* Its number, the node its memory is on, and the task that serves it. Blanks fill the line up. */
 static void ubdx_queue_line(const struct ubdx_queue *q, char *line)
 {
-	struct ubdx_server_queue *sq;
+	struct ubdx_server_queue *srvq;
 	int len;
 
 	rcu_read_lock();
-	sq = rcu_dereference(q->sq);
+	srvq = rcu_dereference(q->srvq);
 	len = scnprintf(line, UBDX_QUEUE_LINE, "queue %u node %d task %d", q->qid,
-			sq ? page_to_nid(virt_to_page(sq->desc)) : q->node,
-			sq ? task_pid_vnr(sq->task) : 0);
+			srvq ? page_to_nid(virt_to_page(srvq->desc)) : q->node,
+			srvq ? task_pid_vnr(srvq->task) : 0);
 	rcu_read_unlock();
 	memset(line + len, ' ', UBDX_QUEUE_LINE - 1 - len);
 	line[UBDX_QUEUE_LINE - 1] = '\n';

@@ -8,9 +8,9 @@
  * request itself has no timer: blk-mq's expires after queue/io_timeout, as for any disk, and just
  * starts again.
  *
- * The tick runs from ubdx_tick_start() to ubdx_tick_stop(), and only in between may q->sq be used
+ * The tick runs from ubdx_tick_start() to ubdx_tick_stop(), and only in between may q->srvq be used
  * here: both are called with dev->lock held, before the first request can be published, and before
- * q->sq is cleared.
+ * q->srvq is cleared.
  *
  * A request's age doesn't include time in which user space was frozen (suspend, hibernation): the
  * server couldn't answer then. While a freeze is under way no request has an age, and after it
@@ -119,10 +119,10 @@ static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long l
 }
 
 /* Returns true if the server is to blame, so that no other request need be looked at. */
-static bool ubdx_tick_slot(struct ubdx_server_queue *sq, const struct ubdx_slot *slot,
+static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slot *slot,
 			   unsigned long limit)
 {
-	u32 age, served = jiffies - sq->started;
+	u32 age, served = jiffies - srvq->started;
 
 	/* Acquire: with the state of a request comes its start. */
 	if ((atomic64_read_acquire(&slot->word) & UBDX_SLOT_STATE) == UBDX_SLOT_IDLE)
@@ -131,27 +131,27 @@ static bool ubdx_tick_slot(struct ubdx_server_queue *sq, const struct ubdx_slot 
 	/* An earlier server's, which for some reason can't let go of it. */
 	if (age > served)
 		return false;
-	if (!READ_ONCE(sq->dead)) {
+	if (!READ_ONCE(srvq->dead)) {
 		if (ubdx_awake(age) < limit)
 			return false;
-		ubdx_server_fail(sq->srv);
+		ubdx_server_fail(srvq->srv);
 		return true;
 	}
 	if (!ubdx_is_stuck(slot, age, limit))
 		return false;
-	ubdx_server_kill(sq->srv);
+	ubdx_server_kill(srvq->srv);
 	return true;
 }
 
 static void ubdx_tick_queue(struct ubdx_queue *q, unsigned long limit)
 {
-	struct ubdx_server_queue *sq = rcu_dereference_protected(q->sq, true);
+	struct ubdx_server_queue *srvq = rcu_dereference_protected(q->srvq, true);
 	u16 tag;
 
-	if (!READ_ONCE(sq->dead) && ubdx_task_dies(sq->task))
-		ubdx_server_fail(sq->srv);
+	if (!READ_ONCE(srvq->dead) && ubdx_task_dies(srvq->task))
+		ubdx_server_fail(srvq->srv);
 	for (tag = 0; tag < q->depth; tag++)
-		if (ubdx_tick_slot(sq, &q->slots[tag], limit))
+		if (ubdx_tick_slot(srvq, &q->slots[tag], limit))
 			break;
 }
 
@@ -174,7 +174,7 @@ void ubdx_tick_init_dev(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_tick_start - the device has a server, which q->sq names.
+ * ubdx_tick_start - the device has a server, which q->srvq names.
  * @dev:	device. dev->lock is held.
  */
 void ubdx_tick_start(struct ubdx_dev *dev)

@@ -40,8 +40,8 @@
 #define UBDX_ACCESS_MAP 2 /* page faults in the windows */
 #define UBDX_ACCESS_SPLICE 4 /* splice from the channel */
 
-typedef int (*ubdx_deliver_fn)(struct ubdx_server_queue *sq, struct ubdx_slot *slot);
-typedef int (*ubdx_commit_fn)(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+typedef int (*ubdx_deliver_fn)(struct ubdx_server_queue *srvq, struct ubdx_slot *slot);
+typedef int (*ubdx_commit_fn)(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 			      unsigned int bytes);
 
 struct ubdx_xfer_ops {

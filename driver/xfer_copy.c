@@ -24,7 +24,7 @@ static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_
 }
 
 /* Let go of the request while the buffer is made. -ENODEV: it wasn't to be had again. @idle: see ubdx_fault_in(). */
-static int ubdx_copy_fault_in(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+static int ubdx_copy_fault_in(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 			      struct iov_iter *iter, bool out, unsigned int idle)
 {
 	enum ubdx_slot_state from = out ? UBDX_SLOT_QUEUED : UBDX_SLOT_SERVER;
@@ -32,8 +32,8 @@ static int ubdx_copy_fault_in(struct ubdx_server_queue *sq, struct ubdx_slot *sl
 	unsigned int noio;
 	int ret;
 
-	if (!ubdx_slot_pass(sq, slot, from)) {
-		ubdx_abort(sq->q, slot, !out);
+	if (!ubdx_slot_pass(srvq, slot, from)) {
+		ubdx_abort(srvq->q, slot, !out);
 		return -ENODEV;
 	}
 	noio = memalloc_noio_save(); /* or it might have to wait for the request */
@@ -42,7 +42,7 @@ static int ubdx_copy_fault_in(struct ubdx_server_queue *sq, struct ubdx_slot *sl
 	return ubdx_slot_claim(slot, seq, from) ? ret : -ENODEV;
 }
 
-static noinline int ubdx_copy_rest(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+static noinline int ubdx_copy_rest(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 				   struct iov_iter *iter, size_t done, bool out)
 {
 	unsigned int idle = 0;
@@ -50,7 +50,7 @@ static noinline int ubdx_copy_rest(struct ubdx_server_queue *sq, struct ubdx_slo
 	int ret;
 
 	do {
-		ret = ubdx_copy_fault_in(sq, slot, iter, out, idle++);
+		ret = ubdx_copy_fault_in(srvq, slot, iter, out, idle++);
 		if (ret)
 			return ret == -ENODEV || ret == -ENOMEM ? ret : done;
 		some = ubdx_copy_some(slot, iter, done, iov_iter_count(iter), out);
@@ -62,30 +62,30 @@ static noinline int ubdx_copy_rest(struct ubdx_server_queue *sq, struct ubdx_slo
 }
 
 /* Returns how many of the request's first @bytes were; or -ENODEV or -ENOMEM, see struct ubdx_xfer_ops. */
-static __always_inline int ubdx_copy(struct ubdx_server_queue *sq, struct ubdx_slot *slot,
+static __always_inline int ubdx_copy(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 				     size_t bytes, bool out)
 {
 	struct iov_iter iter;
 	size_t done;
 
 	if (import_ubuf(out ? ITER_DEST : ITER_SOURCE,
-			u64_to_user_ptr(sq->tags[slot->rq->tag].addr), bytes, &iter))
+			u64_to_user_ptr(srvq->tags[slot->rq->tag].addr), bytes, &iter))
 		return 0;
 	done = ubdx_copy_some(slot, &iter, 0, bytes, out);
-	return likely(done == bytes) ? done : ubdx_copy_rest(sq, slot, &iter, done, out);
+	return likely(done == bytes) ? done : ubdx_copy_rest(srvq, slot, &iter, done, out);
 }
 
-static int ubdx_copy_out(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+static int ubdx_copy_out(struct ubdx_server_queue *srvq, struct ubdx_slot *slot)
 {
 	unsigned int bytes = blk_rq_bytes(slot->rq);
-	int ret = ubdx_copy(sq, slot, bytes, true);
+	int ret = ubdx_copy(srvq, slot, bytes, true);
 
 	return ret < 0 ? ret : ret < bytes ? -EFAULT : 0;
 }
 
-static int ubdx_copy_in(struct ubdx_server_queue *sq, struct ubdx_slot *slot, unsigned int bytes)
+static int ubdx_copy_in(struct ubdx_server_queue *srvq, struct ubdx_slot *slot, unsigned int bytes)
 {
-	return ubdx_copy(sq, slot, bytes, false);
+	return ubdx_copy(srvq, slot, bytes, false);
 }
 
 const struct ubdx_xfer_ops ubdx_xfer_copy = {

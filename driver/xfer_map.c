@@ -194,20 +194,20 @@ static const struct vm_operations_struct ubdx_map_vm_ops;
  * map_when=eager: now, and not when it is looked at. Where this can't be done, or not without waiting for
  * another thread of the server, a fault will do it.
  */
-static int ubdx_map_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot)
+static int ubdx_map_deliver(struct ubdx_server_queue *srvq, struct ubdx_slot *slot)
 {
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
-	u64 place = ubdx_place(sq->q, slot), start;
+	u64 place = ubdx_place(srvq->q, slot), start;
 
 	if (!mmap_read_trylock(mm))
 		return 0;
-	vma = find_vma(mm, READ_ONCE(sq->window[slot->op]));
+	vma = find_vma(mm, READ_ONCE(srvq->window[slot->op]));
 	start = vma ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
 	/* it is where the server has put it, unless it has played with it */
-	if (vma && vma->vm_ops == &ubdx_map_vm_ops && vma->vm_private_data == sq &&
+	if (vma && vma->vm_ops == &ubdx_map_vm_ops && vma->vm_private_data == srvq &&
 	    place >= start && place - start < vma->vm_end - vma->vm_start)
-		ubdx_map_insert(sq->srv, vma, sq->q, slot);
+		ubdx_map_insert(srvq->srv, vma, srvq->q, slot);
 	mmap_read_unlock(mm);
 	return 0;
 }
@@ -215,27 +215,27 @@ static int ubdx_map_deliver(struct ubdx_server_queue *sq, struct ubdx_slot *slot
 static vm_fault_t ubdx_map_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
-	struct ubdx_server_queue *sq = vma->vm_private_data;
+	struct ubdx_server_queue *srvq = vma->vm_private_data;
 	u64 at = (u64)vmf->pgoff << PAGE_SHIFT, tag;
 	u8 op = vma->vm_flags & VM_MAYWRITE ? UBDX_OP_READ : UBDX_OP_WRITE;
-	struct ubdx_use use = { .q = sq->q };
+	struct ubdx_use use = { .q = srvq->q };
 	vm_fault_t fault;
 	int ret;
 
-	if (vma->vm_mm != sq->srv->mm)
+	if (vma->vm_mm != srvq->srv->mm)
 		return VM_FAULT_SIGBUS;
-	tag = div_u64(at - ubdx_window(sq->q->qid, op), sq->q->dev->params.max_io_bytes);
-	use.slot = &sq->q->slots[array_index_nospec(tag, sq->q->depth)];
+	tag = div_u64(at - ubdx_window(srvq->q->qid, op), srvq->q->dev->params.max_io_bytes);
+	use.slot = &srvq->q->slots[array_index_nospec(tag, srvq->q->depth)];
 	use.seq = ubdx_slot_seq(use.slot);
-	ret = ubdx_use_begin(sq->srv, &use, op, UBDX_ACCESS_MAP);
+	ret = ubdx_use_begin(srvq->srv, &use, op, UBDX_ACCESS_MAP);
 	if (ret == -ENODEV)
-		return vmf_insert_pfn(vma, vmf->address, page_to_pfn(sq->srv->blank[op]));
+		return vmf_insert_pfn(vma, vmf->address, page_to_pfn(srvq->srv->blank[op]));
 	if (ret)
 		return VM_FAULT_SIGBUS;
 	ubdx_moved(use.q, use.slot, UBDX_MOVED_FAULTS, 1);
 	if (at - ubdx_place(use.q, use.slot) <
 	    ubdx_page_offset(use.slot->rq) + blk_rq_bytes(use.slot->rq))
-		fault = ubdx_map_insert(sq->srv, vma, use.q, use.slot);
+		fault = ubdx_map_insert(srvq->srv, vma, use.q, use.slot);
 	else
 		fault = VM_FAULT_SIGBUS; /* behind its end */
 	ubdx_use_end(&use);
@@ -272,16 +272,17 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 	u64 qid = offset >> UBDX_WINDOW_SHIFT & (UBDX_MAX_QUEUES - 1);
 	bool write = offset & UBDX_WINDOW_WRITE;
 	u8 op = write ? UBDX_OP_WRITE : UBDX_OP_READ;
-	struct ubdx_server_queue *sq;
+	struct ubdx_server_queue *srvq;
 	int ret;
 
 	if (qid >= srv->nr_queues || offset != ubdx_window(qid, op))
 		return -EINVAL;
-	sq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
-	if (vma->vm_end - vma->vm_start != ubdx_window_bytes(sq->q) || !(vma->vm_flags & VM_SHARED))
+	srvq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
+	if (vma->vm_end - vma->vm_start != ubdx_window_bytes(srvq->q) ||
+	    !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	/* where pages are larger than a request need be */
-	if (!PAGE_ALIGNED(sq->q->dev->params.max_io_bytes))
+	if (!PAGE_ALIGNED(srvq->q->dev->params.max_io_bytes))
 		return -EINVAL;
 	/* for a WRITE's payload never writable; a READ's that couldn't be written to has no use */
 	if (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_WRITE) != write)
@@ -292,8 +293,8 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 	vm_flags_mod(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP,
 		     VM_MAYEXEC | (write ? VM_MAYWRITE : 0));
 	vma->vm_ops = &ubdx_map_vm_ops;
-	vma->vm_private_data = sq;
-	WRITE_ONCE(sq->window[op], vma->vm_start);
+	vma->vm_private_data = srvq;
+	WRITE_ONCE(srvq->window[op], vma->vm_start);
 	return 0;
 }
 

@@ -108,7 +108,7 @@ static void ubdx_span_put(struct ubdx_span *span)
 	fput(file);
 }
 
-/* The server is given up (sq->dead is set, so there are no new ones): requests don't wait for pipes. */
+/* The server is given up (srvq->dead is set, so there are no new ones): requests don't wait for pipes. */
 static void ubdx_splice_cut(struct ubdx_server *srv)
 {
 	struct ubdx_span *span;

@@ -40,7 +40,7 @@ mtype:server published = NONE; /* the server that the request was published to *
 byte nr_requests = 0;
 byte nr_ended = 0;
 
-mtype:server server = A; /* q->sq */
+mtype:server server = A; /* q->srvq */
 bool dead = false; /* A was declared dead */
 
 /* The tag's command of each server: parked; taken by the publisher; and the list of its task. */

@@ -1,3 +1,3 @@
 # test: uapi
 # file: driver/chan_uring.c
-s/return READ_ONCE(sq->task) == current \&\& .*/return true;/
+s/return READ_ONCE(srvq->task) == current \&\& .*/return true;/

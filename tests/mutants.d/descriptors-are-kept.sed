@@ -1,3 +1,3 @@
 # test: reload
 # file: driver/server.c
-s/free_pages((unsigned long)sq->desc, sq->desc_order);/;/
+s/free_pages((unsigned long)srvq->desc, srvq->desc_order);/;/

@@ -1,3 +1,3 @@
 # test: lateness
 # file: driver/tick.c
-s/&& ubdx_task_dies(sq->task))/\&\& false)/
+s/&& ubdx_task_dies(srvq->task))/\&\& false)/

@@ -1,3 +1,3 @@
 # test: modes
 # file: driver/xfer_map.c
-s/if (vma->vm_mm != sq->srv->mm)/if (false)/
+s/if (vma->vm_mm != srvq->srv->mm)/if (false)/

@@ -1,3 +1,3 @@
 # test: death-matrix
 # file: driver/tick.c
-s/ubdx_server_kill(sq->srv);/;/
+s/ubdx_server_kill(srvq->srv);/;/
