@@ -139,10 +139,8 @@ static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
 
 	spin_lock(&dev->state_lock);
 	info->state = dev->state;
-	if (dev->srv) {
+	if (dev->srv)
 		info->server_pid = pid_vnr(dev->srv->tgid);
-		ubdx_server_report(dev->srv, info);
-	}
 	if (dev->disk) {
 		info->disk_major = MAJOR(disk_devt(dev->disk));
 		info->disk_minor = MINOR(disk_devt(dev->disk));

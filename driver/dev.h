@@ -174,7 +174,6 @@ struct ubdx_server_queue {
 	unsigned long started; /* jiffies; older requests are another's */
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
 	unsigned int desc_order;
-	struct ubdx_report *report; /* a page, mapped by the server, who writes it */
 	unsigned int nr_fetched; /* tags; written by the task, read by START */
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
@@ -343,7 +342,6 @@ void ubdx_server_abort(struct ubdx_server *srv);
 void ubdx_server_fail(struct ubdx_server *srv);
 void ubdx_server_kill(struct ubdx_server *srv);
 void ubdx_server_put(struct ubdx_server *srv);
-void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info);
 
 /* ---- tick.c: is the server alive, and in time? ---- */
 

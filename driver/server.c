@@ -38,7 +38,6 @@ static void ubdx_srvq_free(struct ubdx_server_queue *srvq)
 		return;
 	if (srvq->task)
 		put_task_struct(srvq->task);
-	free_page((unsigned long)srvq->report);
 	if (srvq->desc)
 		free_pages((unsigned long)srvq->desc, srvq->desc_order);
 	kvfree(srvq);
@@ -68,12 +67,6 @@ static struct ubdx_server_queue *ubdx_srvq_alloc(struct ubdx_server *srv, struct
 	srvq->desc = page_address(pages);
 	for (tag = 0; tag < q->depth; tag++)
 		srvq->desc[tag].tag = tag;
-
-	srvq->report = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!srvq->report) {
-		ubdx_srvq_free(srvq);
-		return NULL;
-	}
 	return srvq;
 }
 
@@ -338,33 +331,6 @@ static int ubdx_desc_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u
 			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
 }
 
-static int ubdx_report_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
-{
-	u64 qid = (offset - UBDX_MMAP_REPORT) >> PAGE_SHIFT;
-
-	if (qid >= srv->nr_queues || vma->vm_end - vma->vm_start != PAGE_SIZE ||
-	    !(vma->vm_flags & VM_SHARED))
-		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
-		return -EPERM;
-	qid = array_index_nospec(qid, srv->nr_queues);
-	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYEXEC);
-	return remap_pfn_range(vma, vma->vm_start,
-			       virt_to_phys(srv->queues[qid]->report) >> PAGE_SHIFT, PAGE_SIZE,
-			       vma->vm_page_prot);
-}
-
-/* Add up what the queues say. */
-void ubdx_server_report(const struct ubdx_server *srv, struct ubdx_info *info)
-{
-	unsigned int i;
-
-	for (i = 0; i < srv->nr_queues; i++) {
-		info->touched_bytes += READ_ONCE(srv->queues[i]->report->touched_bytes);
-		info->touched_sum += READ_ONCE(srv->queues[i]->report->touched_sum);
-	}
-}
-
 static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ubdx_server *srv = file->private_data;
@@ -372,8 +338,6 @@ static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 
 	if (current->mm != srv->mm)
 		return -EPERM;
-	if (offset >= UBDX_MMAP_REPORT)
-		return ubdx_report_mmap(srv, vma, offset);
 	if (offset >= UBDX_MMAP_WINDOWS)
 		return ubdx_map_mmap(srv, vma, offset);
 	return ubdx_desc_mmap(srv, vma, offset);

@@ -161,9 +161,9 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 	io->path = UBDX_PATH_USER;
 	if (step->kind == UBDX_STEP_MEM || unlikely(!ubdx_pipe_ready(io->q)))
 		return ubdx_user_move(io);
-	/* What the server looks at of a READ must be in memory. In blocks, for direct I/O. */
-	if (unlikely(!write && io->done < io->touch)) {
-		uint64_t length = ubdx_round_up(io->touch - io->done, UBDX_SPLICE_BLOCK);
+	/* What the target inspects of a READ must be in memory. In blocks, for direct I/O. */
+	if (unlikely(!write && io->done < io->inspect_bytes)) {
+		uint64_t length = ubdx_round_up(io->inspect_bytes - io->done, UBDX_SPLICE_BLOCK);
 
 		if (step->length > length)
 			step->length = length;

@@ -52,8 +52,7 @@
  * @read_ns:	with UBDX_DESC_STAMP, for the commit.
  * @fixed_bytes: how much of @buf, from its start, is registered with the ring.
  * @buffered_bytes: how much of a WRITE's payload, from its start, peek_write() has put into @buf.
- * @touch:	how much of the payload, from its start, the server is to look at (touch.c).
- * @sum:	checksum of the part of @touch that the server has looked at.
+ * @inspect_bytes: how much of the payload, from its start, the target inspects (inspect.c).
  * @tag:	number of the tag.
  * @zero_method: how UBDX_STEP_ZERO is being done, see step.c.
  * @path:	the strategy's own, from move() to resume().
@@ -67,8 +66,7 @@ struct ubdx_io {
 	uint32_t read_ns;
 	uint32_t fixed_bytes;
 	uint32_t buffered_bytes;
-	uint32_t touch;
-	uint64_t sum;
+	uint32_t inspect_bytes;
 	uint16_t tag;
 	uint8_t zero_method;
 	uint8_t path;
@@ -93,8 +91,7 @@ struct ubdx_io {
  * @descs:	the driver's descriptors, mapped read-only.
  * @ios:	indexed by tag.
  * @bufs:	all buffers, @stride apart.
- * @touch:	how much of each payload the server looks at.
- * @report:	the page in which the server reports what it looked at; NULL: it looks at nothing.
+ * @inspect_bytes: how much of each payload, from its start, the target inspects.
  * @misfits:	limits the messages about steps that do not fit.
  */
 struct ubdx_queue {
@@ -116,8 +113,7 @@ struct ubdx_queue {
 	struct ubdx_io *ios;
 	char *bufs;
 	size_t stride;
-	uint32_t touch;
-	struct ubdx_report *report;
+	uint32_t inspect_bytes;
 	struct ubdx_log_limit misfits;
 };
 
@@ -133,10 +129,11 @@ struct ubdx_queue {
  *		request.
  * @resume:	go on after an SQE, whose result is @res.
  * @peek_write:	return an address at which the first @length bytes of a WRITE's payload can be read;
- *		or NULL. Called before the first move(), for a server that looks at payloads.
+ *		or NULL. Called before the first move(), if the target inspects payloads.
  *
- * A server that looks at payloads sees a READ's in move() and resume(): they pass each byte of the
- * first io->touch to ubdx_io_on_read_data(), in order, before they count the byte as moved.
+ * If the target inspects payloads, move() and resume() pass each byte of the first
+ * io->inspect_bytes of a READ to ubdx_io_on_read_data(), in order, before they count the byte as
+ * moved.
  *
  * move() and resume() return how many bytes were moved; or UBDX_ASYNC; or a negative errno, with
  * which the request fails. They may move less than the step's length: the target is then asked for
@@ -164,8 +161,8 @@ extern const struct ubdx_strategy ubdx_strategy_splice;
 /* step.c: have io_uring read or write the file of the current step. */
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write);
 
-/* touch.c: see ubdx_io_on_read_data(). */
-void ubdx_touch_seen(struct ubdx_io *io, const void *bytes, uint64_t length);
+/* inspect.c: see ubdx_io_on_read_data(). */
+void ubdx_inspect_read(struct ubdx_io *io, const void *bytes, uint64_t length);
 
 /* The next SQE. There is always one, see queue.h. Its content is stale, so set every field. */
 static inline struct io_uring_sqe *ubdx_queue_sqe(struct ubdx_queue *q)
@@ -189,8 +186,8 @@ static inline struct io_uring_sqe *ubdx_io_sqe(struct ubdx_io *io, uint8_t opcod
 /* (@bytes, @length) is a READ's payload from io->done on, and in memory. */
 static inline void ubdx_io_on_read_data(struct ubdx_io *io, const void *bytes, uint64_t length)
 {
-	if (unlikely(io->done < io->touch))
-		ubdx_touch_seen(io, bytes, length);
+	if (unlikely(io->done < io->inspect_bytes))
+		ubdx_inspect_read(io, bytes, length);
 }
 
 /* ---- user.c, for modes in which the server can also read and write the payload ---- */

@@ -201,22 +201,6 @@ static inline __u64 ubdx_window(__u32 queue, __u8 op)
 	       (__u64)queue << UBDX_WINDOW_SHIFT;
 }
 
-/*
- * What a server reports of itself, a page a queue, to be mapped PROT_READ | PROT_WRITE, MAP_SHARED at
- * UBDX_MMAP_REPORT + queue * the page size. The driver shows it in UBDX_IOC_INFO and believes none of it.
- */
-#define UBDX_MMAP_REPORT (1ULL << 49)
-
-/**
- * struct ubdx_report - written by the server at any time.
- * @touched_bytes: bytes of payloads that it has looked at for the sake of looking (ubdx add --touch).
- * @touched_sum: a checksum of them.
- */
-struct ubdx_report {
-	__u64 touched_bytes;
-	__u64 touched_sum;
-};
-
 /* struct ubdx_desc.flags */
 #define UBDX_DESC_FUA (1U << 0) /* WRITE: on stable storage before it ends */
 #define UBDX_DESC_NOUNMAP (1U << 1) /* WRITE_ZEROES: don't punch a hole */
@@ -540,7 +524,7 @@ enum ubdx_state {
  * @disk_major:	with @disk_minor the block device's number; 0:0 when there is none (neither LIVE nor QUIESCED).
  * @xfer_modes:	offered by the server and the driver.
  * @params:	as in force.
- * @touched_bytes, @touched_sum: sums of what its server's queues say in struct ubdx_report; 0: none.
+ * @reserved:	zero.
  *
  * Errors: -ENODEV there is no such device.
  */
@@ -557,9 +541,7 @@ struct ubdx_info {
 	__u32 status;
 	__u64 xfer_modes;
 	struct ubdx_params params;
-	__u64 touched_bytes;
-	__u64 touched_sum;
-	__u64 reserved[2];
+	__u64 reserved[4];
 };
 
 #define UBDX_INFO_NEXT (1U << 0)

@@ -37,7 +37,7 @@ job_file() {
 }
 
 main() {
-	local mode touch nr=0
+	local mode touch target nr=0
 	local -a modes
 	seed=42
 	while (($#)); do
@@ -54,8 +54,10 @@ main() {
 	rmmod ubdx
 	printf 'kernel\t%s\nseed\t%s\n' "$kernel" "$seed" >"$OUT/machine"
 	for touch in none all; do
+		target=null
+		[[ $touch == none ]] || target=touch,$touch:null
 		for mode in "${modes[@]}"; do
-			up_ubdx --xfer "$mode" --touch "$touch"
+			up_ubdx --xfer "$mode" --target "$target"
 			job_file 50 32 >/tmp/warm.fio
 			fio --output=/dev/null /tmp/warm.fio
 			job_file 300 128 >/tmp/job.fio

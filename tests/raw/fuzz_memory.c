@@ -261,11 +261,10 @@ static void pin_desc(struct actor *a, struct queue *q, char *p)
 	}
 }
 
-/* The window of READs, and what the server reports. */
+/* The window of READs. */
 static bool may_be_written(uint64_t offset)
 {
-	return offset >= UBDX_MMAP_REPORT ||
-	       (offset >= UBDX_MMAP_WINDOWS && !(offset & UBDX_WINDOW_WRITE));
+	return offset >= UBDX_MMAP_WINDOWS && !(offset & UBDX_WINDOW_WRITE);
 }
 
 /* A mapping that mostly shouldn't be had. */

@@ -129,8 +129,9 @@ usage "add: unknown transfer mode teleport; there are copy*default" add --target
 usage "add: --offer: unknown transfer mode teleport" add --target null --size 1M --offer copy,teleport
 usage "add: --offer must include copy or user" add --target null --size 1M --offer map,splice
 usage "add: --recovery must be fail, queue or reissue, not maybe" add --target null --size 1M --recovery maybe
-usage "add: --touch must be none, header or all, not some" add --target null --size 1M --touch some
 usage "add: unexpected argument: 5" add --target null --size 1M 5
+fails "touch needs to know how much" 1 "ubdx: add: target touch is touch,none|header|all*" ubdx add --target touch:null --size 1M
+fails "and what to stand before" 1 "ubdx: add: target touch: there is no target disk" ubdx add --target touch,all:disk --size 1M
 for setting in "depth 0" "depth 100000" "depth 4097" "queues 0" "size 0" "max-io 2K" "max-io 8M" "block-size 256" \
 	"block-size 8K" "physical-block-size 2M" "dma-align 1" "timeout 0" "id 99999999999" "size 99999999999999999999" "size 16777216T"; do
 	# shellcheck disable=SC2086 # words
@@ -230,8 +231,8 @@ ubdx info 0 >/tmp/out
 ok "info has units" grep -qE '^ *logical_block_size +512 bytes$' /tmp/out
 ok "info: no limit" grep -qE '^ *max_segment_size +no limit$' /tmp/out
 ok "info: what is counted" grep -qE '^  copy +read +[0-9]+ requests, [0-9]+ bytes$' /tmp/out
-is "$(grep -cE ' 0 (requests|sectors)|4294967295|touched' /tmp/out || true)" 0 "info: nothing that is 0"
-ok "info --json has it all the same" jq -e '.params.max_segment_size == null and .touched_bytes == 0 and
+is "$(grep -cE ' 0 (requests|sectors)|4294967295' /tmp/out || true)" 0 "info: nothing that is 0"
+ok "info --json has it all the same" jq -e '.params.max_segment_size == null and
 	([.counters[] | select(.requests == 0)] | length) > 0' <(ubdx info --json 0)
 ok "features" grep -qE '^max_depth +4096$' <(ubdx features)
 ok "set" ubdx set --xfer default ubdxb0

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The same requests, of odd sizes, leave the same bytes on the backing store, and show the server the same bytes (--touch), in
-# whatever mode they are served, and with the mode switched at random meanwhile.
+# The same requests, of odd sizes, leave the same bytes on the backing store and show the server the same bytes (target
+# touch), in whatever mode they are served, and with the mode switched at random meanwhile.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
@@ -10,7 +10,7 @@
 load
 mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
 modprobe null_blk memory_backed=1 gb=1 discard=1 max_sectors=8192
-readonly image_file=/tmp/image
+readonly image_file=/tmp/image touched_file=/tmp/touched
 
 # The trace: each block is read or written once, so the order doesn't matter; nothing is merged, so it is the same requests.
 trace() {
@@ -26,7 +26,7 @@ switch() {
 	done
 }
 
-# trial TARGET_OPTIONS -- MODE|switch OPTION...: sets $image and $touched.
+# trial TARGET_OPTIONS... -- MODE|switch: sets $image and $touched.
 trial() {
 	local options=() mode
 	while [[ $1 != -- ]]; do
@@ -34,13 +34,13 @@ trial() {
 		shift
 	done
 	mode=$2
-	shift 2
+	rm -f $touched_file
 	if [[ $mode == switch ]]; then
-		add "${options[@]}" "$@"
+		add "${options[@]}"
 		rm -f /tmp/switch_stop
 		switch &
 	else
-		add "${options[@]}" --xfer "$mode" "$@"
+		add "${options[@]}" --xfer "$mode"
 	fi
 	trace
 	if [[ $mode == switch ]]; then
@@ -53,17 +53,20 @@ trial() {
 	else
 		used=$(counted_in "$mode")
 	fi
-	touched=$(ubdx info --json "$dev" | jq -r '"\(.touched_bytes) \(.touched_sum)"')
 	ubdx set --xfer copy "$dev" >/dev/null
-	image=$(sha256sum <"$dev")
+	# direct, so that these are the same requests each time, too
+	image=$(dd if="$dev" bs=128k iflag=direct status=none | sha256sum)
 	is "$(errors)" 0 "no errors"
 	del "$dev"
+	# the server writes it as it exits
+	until_ok 10 no_process "$server"
+	touched=$(<$touched_file)
 }
 
-# same WHAT TOUCH TARGET_OPTIONS...: in all modes.
+# same WHAT TOUCHES TARGET OPTION...: in all modes.
 same() {
-	local what=$1 mode first_image='' first_touched='' touch touches=$2
-	shift 2
+	local what=$1 touches=$2 target=$3 mode first_image first_touched touch
+	shift 3
 	for touch in $touches; do
 		first_image='' first_touched=''
 		for mode in "${modes[@]}" switch; do
@@ -71,7 +74,7 @@ same() {
 			rm -f $image_file
 			truncate -s 16M $image_file
 			blkdiscard -f /dev/nullb0 2>/dev/null
-			trial "$@" -- "$mode" --touch "$touch"
+			trial --target "touch,$touch,$touched_file:$target" "$@" -- "$mode"
 			: "${first_image:=$image}" "${first_touched:=$touched}"
 			ok "$what, touch $touch: $mode was used" test "$used" -gt 1
 			is "$image" "$first_image" "$what, touch $touch, $mode: the same image"
@@ -81,9 +84,9 @@ same() {
 	done
 }
 
-same "loop, buffered" "header all" --target loop --file $image_file --size 16M --depth 32 --max-io 128K
-same "loop, direct" all --target loop --file /dev/nullb0 --direct --size 16M --depth 32 --max-io 128K
-same "mem" "none all" --target mem --size 16M --depth 32 --max-io 128K
+same "loop, buffered" "header all" loop --file $image_file --size 16M --depth 32 --max-io 128K
+same "loop, direct" all loop --file /dev/nullb0 --direct --size 16M --depth 32 --max-io 128K
+same "mem" "none all" mem --size 16M --depth 32 --max-io 128K
 
 # ---- one pipe a queue, not one a tag ----
 

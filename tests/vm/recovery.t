@@ -160,12 +160,14 @@ info() { ubdx info --json "$dev" | jq -c "$1"; }
 add --target loop --file /tmp/file --recovery reissue --xfer map
 ok "another way: killed" kill_server
 ok "another way: the next one offers less, and looks at payloads" \
-	ubdx recover --target loop --file /tmp/file --offer copy,user --touch header "$dev"
+	ubdx recover --target touch,header,/tmp/touched:loop --file /tmp/file --offer copy,user "$dev"
 is "$(info .xfer_modes)" '["copy","user"]' "another way: those are the modes"
 ok "another way: one of them is what it has" test "$(info .xfer)" != '"map"'
 ok "another way: it serves" read_one
-is "$(info .touched_bytes)" 64 "another way: and has looked"
+use "$dev"
 ok "another way: handed over to one that offers all" ubdx recover --live --target loop --file /tmp/file "$dev"
+ok "another way: it has gone" until_ok 10 no_process "$server"
+is "$(cut -d' ' -f1 /tmp/touched)" 64 "another way: and has looked at payloads"
 is "$(info .xfer)" '"map"' "another way: the mode that was asked for is back"
 ok "another way: it serves" read_one
 del "$dev"

@@ -17,7 +17,7 @@ refs_of() { run_tap "$1" bin/refs "$dev" $EACH; }
 
 for target in "null --size 1G" "loop --file /dev/nullb0 --direct"; do
 	# shellcheck disable=SC2086 # words
-	add --target $target --queues 2 --depth 32 --touch header
+	add --target touch,header:$target --queues 2 --depth 32
 	echo 2 >"$sys/queue/nomerges" # a request for each that is sent
 	for mode in "${modes[@]}"; do
 		ubdx set --xfer "$mode" "$dev"

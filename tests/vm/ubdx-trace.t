@@ -232,9 +232,9 @@ moves "655360 0 0 0 0 0" --target null --size 64M --xfer copy
 for mode in user map splice; do
 	moves "0 0 0 0 0 0" --target null --size 64M --xfer $mode
 done
-moves "0 655360 0 0 0 0" --target null --size 64M --xfer user --touch all
-moves "0 0 0 160 10 10" --target null --size 64M --xfer map --touch all
-moves "0 0 0 160 10 10" --target null --size 64M --xfer map --touch header
+moves "0 655360 0 0 0 0" --target touch,all:null --size 64M --xfer user
+moves "0 0 0 160 10 10" --target touch,all:null --size 64M --xfer map
+moves "0 0 0 160 10 10" --target touch,header:null --size 64M --xfer map
 moves "0 0 655360 0 0 0" --target loop --file /tmp/backing --xfer splice
 rm /tmp/backing
 use "$traced_dev"

@@ -128,6 +128,7 @@ static void fill_params(const struct add_args *a, struct ubdx_params *p)
 static void fill_target_config(const struct add_args *a, struct ubdx_target_config *config)
 {
 	ubdx_target_config_init(config);
+	config->name = a->server.target;
 	config->path = a->server.file;
 	config->bytes = a->size;
 	config->write_cache = a->write_cache;

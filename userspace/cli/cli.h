@@ -177,22 +177,23 @@ void mounts_leave(void);
 /**
  * struct server_args - the options of the commands that start a server.
  * @targets:	names of the targets.
+ * @target_help: help of --target.
  * @modes:	names of the transfer modes.
  * @xfer_help:	help of --xfer.
  */
 struct server_args {
-	const char *target, *file, *xfer, *offer, *touch, *cpus;
+	const char *target, *file, *xfer, *offer, *cpus;
 	uint64_t prefault;
 	int direct, no_discard, foreground, json;
-	char targets[128], modes[160], xfer_help[320];
+	char targets[128], target_help[320], modes[160], xfer_help[320];
 };
 
 /* Rows for a command's table of options. */
-#define OPTIONS_TARGET(a)                                                                    \
-	OPTION_HEADING("Target"), OPTION_TEXT("target", &(a)->target, "NAME", (a)->targets), \
-		OPTION_TEXT("file", &(a)->file, "PATH", "file or block device behind loop"), \
-		OPTION_SET("direct", &(a)->direct, 1, "bypass the page cache of the file"),  \
-		OPTION_SET("no-discard", &(a)->no_discard, 1,                                \
+#define OPTIONS_TARGET(a)                                                                        \
+	OPTION_HEADING("Target"), OPTION_TEXT("target", &(a)->target, "NAME", (a)->target_help), \
+		OPTION_TEXT("file", &(a)->file, "PATH", "file or block device behind loop"),     \
+		OPTION_SET("direct", &(a)->direct, 1, "bypass the page cache of the file"),      \
+		OPTION_SET("no-discard", &(a)->no_discard, 1,                                    \
 			   "never deallocate space (no DISCARD, no unmap)")
 
 #define OPTIONS_MODES(a)                                                                           \
@@ -210,9 +211,6 @@ struct server_args {
 		  UBDX_MAX_IO_BYTES,                                              \
 		  "SIZE",                                                         \
 		  "bytes of each buffer to prefault" },                           \
-		OPTION_TEXT("touch", &(a)->touch, "PART",                         \
-			    "(benchmark) read and checksum none, header or all\n" \
-			    "of each payload (none)"),                            \
 		OPTION_SET("foreground", &(a)->foreground, 1,                     \
 			   "run in the foreground, log to stderr"),               \
 		OPTION_JSON(&(a)->json)

@@ -205,18 +205,6 @@ static void describe_file(struct output *o, int id, const char *key, const char 
 	fclose(file);
 }
 
-/* Only servers that look at payloads (--touch) report this. */
-static void describe_touched(struct output *o, const struct ubdx_info *info)
-{
-	char sum[20];
-
-	if (!info->touched_bytes && !o->json)
-		return;
-	snprintf(sum, sizeof(sum), "%016llx", (unsigned long long)info->touched_sum);
-	output_quantity(o, "touched_bytes", info->touched_bytes, "bytes");
-	output_string(o, "touched_sum", sum);
-}
-
 void describe_device(struct output *o, const struct ubdx_info *info,
 		     const struct ubdx_target_info *target_info)
 {
@@ -225,7 +213,6 @@ void describe_device(struct output *o, const struct ubdx_info *info,
 	output_bool(o, "xfer_pinned", info->xfer_pinned);
 	describe_modes(o, "xfer_modes", info->xfer_modes);
 	describe_params(o, &info->params);
-	describe_touched(o, info);
 	describe_file(o, info->id, "queue_tasks", "queues", queues_line);
 	describe_file(o, info->id, "counters", "counters", counters_line);
 	describe_file(o, info->id, "errors", "errors", errors_line);

@@ -50,6 +50,7 @@ static int open_target_of(const struct recover_args *a, const struct ubdx_info *
 	struct ubdx_target_config config;
 
 	ubdx_target_config_init(&config);
+	config.name = a->server.target;
 	config.path = a->server.file;
 	config.bytes = info->params.dev_sectors << UBDX_SECTOR_SHIFT;
 	config.write_cache = !!(info->params.attrs & UBDX_ATTR_WRITE_CACHE);

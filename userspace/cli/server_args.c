@@ -34,6 +34,12 @@ void server_args_init(struct server_args *a)
 	*a = (struct server_args){ .prefault = OPTION_UNSET };
 	list_targets(a->targets, sizeof(a->targets));
 	list_modes(a->modes, sizeof(a->modes));
+	snprintf(a->target_help, sizeof(a->target_help),
+		 "%s;\n"
+		 "touch,none|header|all[,FILE]:NAME, for benchmarks: also read\n"
+		 "that part of each payload; at exit write the number of bytes\n"
+		 "and their checksum to FILE",
+		 a->targets);
 	snprintf(a->xfer_help, sizeof(a->xfer_help),
 		 "%s; default: follow the module parameter.\n"
 		 "splice does its I/O synchronously: one READ or WRITE\n"
@@ -87,19 +93,6 @@ static int parse_offer(const struct command *self, const struct server_args *a, 
 	return -1;
 }
 
-static int parse_touch(const struct command *self, const struct server_args *a, uint32_t *touch)
-{
-	if (!a->touch || !strcmp(a->touch, "none"))
-		*touch = 0;
-	else if (!strcmp(a->touch, "header"))
-		*touch = 64;
-	else if (!strcmp(a->touch, "all"))
-		*touch = UINT32_MAX;
-	else
-		return cli_usage(self, "--touch must be none, header or all, not %s", a->touch);
-	return -1;
-}
-
 int server_args_apply(const struct command *self, const struct server_args *a,
 		      struct ubdx_server_opts *opts, unsigned int **cpus)
 {
@@ -113,8 +106,6 @@ int server_args_apply(const struct command *self, const struct server_args *a,
 		ret = parse_xfer(self, a, &opts->xfer);
 	if (ret < 0)
 		ret = parse_offer(self, a, &opts->xfer_modes);
-	if (ret < 0)
-		ret = parse_touch(self, a, &opts->touch);
 	if (ret >= 0)
 		return ret;
 	if (a->cpus && parse_cpus(a->cpus, cpus, &opts->nr_cpus))

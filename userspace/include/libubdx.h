@@ -243,6 +243,9 @@ struct ubdx_step {
  * struct ubdx_target - an opened target.
  * @ops:	what it is.
  * @priv:	its own.
+ * @kind:	what the device is said to serve: ops->name, unless open sets it. A filter sets the kind
+ *		of the target behind it.
+ * @inspect_bytes: set by open: how many bytes of each payload, from its start, ops->inspect() gets.
  * @nr_files:	number of @files.
  * @files:	descriptors that its steps name by index. Owned by the target, constant between open
  *		and close: each queue registers them with its io_uring.
@@ -254,6 +257,8 @@ struct ubdx_step {
 struct ubdx_target {
 	const struct ubdx_target_ops *ops;
 	void *priv;
+	const char *kind;
+	uint32_t inspect_bytes;
 	unsigned int nr_files;
 	int files[UBDX_TARGET_FILES];
 	uint64_t token[2];
@@ -278,6 +283,8 @@ struct ubdx_target {
  *		advertise none: each write is stable before it ends; -1: the target's default.
  * @fua:	1: advertise FUA; 0: the block layer sends write + flush; -1: the target's default.
  * @wait_ms:	how long to wait for another server to let go of the file.
+ * @name:	a filter: the name that ubdx_target_find() was given, which has the filter's options and
+ *		the target behind it; borrowed during open.
  */
 struct ubdx_target_config {
 	size_t size;
@@ -287,6 +294,7 @@ struct ubdx_target_config {
 	int32_t write_cache;
 	int32_t fua;
 	uint32_t wait_ms;
+	const char *name;
 };
 
 /**
@@ -303,7 +311,7 @@ static inline void ubdx_target_config_init(struct ubdx_target_config *config)
 /**
  * struct ubdx_target_ops - a kind of target.
  *
- * A target turns a request's metadata into steps. It never touches the payload, and does not depend
+ * A target turns a request's metadata into steps. It does not move the payload, and does not depend
  * on the transfer mode.
  */
 struct ubdx_target_ops {
@@ -342,10 +350,28 @@ struct ubdx_target_ops {
 	 */
 	int (*resolve)(struct ubdx_target *target, const struct ubdx_desc *desc, uint64_t done,
 		       struct ubdx_step *step);
+
+	/**
+	 * @inspect: look at a part of a payload: @length bytes from position @pos on. Needed if
+	 * inspect_bytes is not 0.
+	 *
+	 * The library calls it for the first inspect_bytes of each READ and WRITE, in order, in one
+	 * or more parts: for a WRITE before the first step, for a READ when a step has brought the
+	 * bytes. The bytes are in memory, in whatever mode, and valid during the call. A READ gets
+	 * no call for bytes that no step brings (UBDX_STEP_NO_DATA).
+	 *
+	 * Runs as resolve does.
+	 */
+	void (*inspect)(struct ubdx_target *target, const struct ubdx_desc *desc, uint64_t pos,
+			const void *bytes, uint64_t length);
 };
 
 /**
  * ubdx_target_find() - the library's target of that name; NULL if there is none.
+ * @name:	null, mem, loop; or a filter in front of one of them,
+ *		"touch,none|header|all[,FILE]:NAME". That reads none of each payload, its first 64
+ *		bytes, or all of it; when it is closed it writes to FILE how many bytes it has read
+ *		and their checksum.
  */
 const struct ubdx_target_ops *ubdx_target_find(const char *name);
 
@@ -391,8 +417,6 @@ struct ubdx_server;
  * @nr_cpus:	number of @cpus.
  * @log:	takes what happens later; NULL: stderr.
  * @log_arg:	for @log.
- * @touch:	bytes of each payload, from its start, that the server reads and sums up only to measure
- *		what payload inspection costs (struct ubdx_report).
  * @flags:	UBDX_SERVER_*.
  * @serial:	serial number of a new device, at most 31 printable ASCII characters without / and \;
  *		NULL: none. Borrowed during start.
@@ -411,7 +435,6 @@ struct ubdx_server_opts {
 	size_t nr_cpus;
 	ubdx_log_fn log;
 	void *log_arg;
-	uint32_t touch;
 	uint32_t flags;
 	const char *serial;
 };

@@ -70,6 +70,13 @@ static inline size_t ubdx_round_up(size_t n, size_t to)
 
 void ubdx_spare_from_oom(const struct ubdx_logger *logger);
 
+/* ---- step.c ---- */
+
+/* Zeroes to read or to write; aligned for direct I/O. */
+#define UBDX_ZEROES_BYTES (256U << 10)
+
+extern const char ubdx_zeroes[UBDX_ZEROES_BYTES];
+
 /* Bytes that a request covers; 0 for FLUSH. */
 static inline uint64_t ubdx_desc_bytes(const struct ubdx_desc *desc)
 {

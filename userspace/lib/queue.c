@@ -209,7 +209,7 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 		.max_io_bytes = config->max_io_bytes,
 		.target = config->target,
 		.channel = config->channel,
-		.touch = config->touch,
+		.inspect_bytes = config->target->inspect_bytes,
 		.logger = config->logger,
 		.ring.ring_fd = -1,
 	};
@@ -224,8 +224,6 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 	ubdx_bufs_register(q, config->prefault);
 	ret = ubdx_strategies_init(q, config->xfer_modes);
 	if (!ret)
-		ret = ubdx_touch_init(q);
-	if (!ret)
 		ret = ubdx_chan_open(q);
 	if (!ret)
 		ret = ubdx_queue_fetch(q);
@@ -238,7 +236,6 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 void ubdx_queue_exit(struct ubdx_queue *q)
 {
 	ubdx_chan_close(q);
-	ubdx_touch_exit(q);
 	ubdx_strategies_exit(q);
 	ubdx_ring_exit(q);
 	ubdx_bufs_exit(q);

@@ -4,7 +4,7 @@
  * strategy.h.
  *
  * The calls go one way: queue.c runs the loop; it calls chan_uring.c for the driver's commands and
- * step.c for the requests; step.c calls the strategies, buffer.c and touch.c.
+ * step.c for the requests; step.c calls the strategies, buffer.c and inspect.c.
  *
  * The queue's thread owns the queue from ubdx_queue_init() to ubdx_queue_exit(); no other thread
  * touches it. A tag has at most one SQE under way, from when the SQE is made until its CQE has been
@@ -33,7 +33,6 @@ struct ubdx_queue_config {
 	size_t nr_cpus;
 	struct ubdx_target *target;
 	int channel;
-	uint32_t touch;
 	const struct ubdx_logger *logger;
 };
 
@@ -55,12 +54,9 @@ bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length);
 int64_t ubdx_io_begin(struct ubdx_io *io);
 int64_t ubdx_io_resume(struct ubdx_io *io, int res);
 
-/* ---- touch.c ---- */
+/* ---- inspect.c ---- */
 
-int ubdx_touch_init(struct ubdx_queue *q);
-void ubdx_touch_exit(struct ubdx_queue *q);
-void ubdx_touch_begin(struct ubdx_io *io);
-void ubdx_touch_end(struct ubdx_io *io);
+void ubdx_inspect_begin(struct ubdx_io *io);
 
 /* ---- chan_uring.c ---- */
 

@@ -184,7 +184,6 @@ static int ubdx_worker_start(struct ubdx_server *s, uint16_t id, size_t prefault
 			.nr_cpus	= s->opts.nr_cpus,
 			.target		= s->target,
 			.channel	= s->channel,
-			.touch		= s->opts.touch,
 			.logger		= &s->logger,
 		},
 	};
@@ -365,7 +364,7 @@ static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
 static void ubdx_target_info_fill(struct ubdx_target_info *b, const struct ubdx_target *target)
 {
 	*b = (struct ubdx_target_info){ .token = { target->token[0], target->token[1] } };
-	snprintf(b->target, sizeof(b->target), "%s", target->ops->name);
+	snprintf(b->target, sizeof(b->target), "%s", target->kind);
 	snprintf(b->text, sizeof(b->text), "%s", target->where);
 }
 

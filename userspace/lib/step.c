@@ -16,10 +16,7 @@
 
 #include "queue.h"
 
-/* Zeroes to write to a file that has no cheaper method; aligned for direct I/O. */
-#define UBDX_ZEROES_BYTES (256U << 10)
-
-static const char ubdx_zeroes[UBDX_ZEROES_BYTES] __attribute__((aligned(4096)));
+const char ubdx_zeroes[UBDX_ZEROES_BYTES] __attribute__((aligned(4096)));
 
 static int ubdx_fixed_file(const struct ubdx_step *step)
 {
@@ -296,25 +293,6 @@ static int32_t ubdx_io_served(const struct ubdx_io *io)
 	return likely(io->desc->op <= UBDX_OP_WRITE) ? (int32_t)ubdx_desc_bytes(io->desc) : 0;
 }
 
-/*
- * The target has no data for a READ. If the server is to look at its payload all the same
- * (touch.c), that much of it becomes zeroes, by a step of its own: then true.
- */
-static bool ubdx_touch_nothing(struct ubdx_io *io)
-{
-	struct ubdx_step *step = &io->step;
-
-	if (likely(io->done >= io->touch || io->desc->op != UBDX_OP_READ))
-		return false;
-	step->kind = UBDX_STEP_MEM;
-	step->flags = 0;
-	step->addr = (void *)ubdx_zeroes;
-	step->length = io->touch - io->done;
-	if (step->length > UBDX_ZEROES_BYTES)
-		step->length = UBDX_ZEROES_BYTES;
-	return true;
-}
-
 /* Take the next step. Returns its result, as a strategy's move() does; 0 for UBDX_STEP_DONE. */
 static inline int64_t ubdx_io_step(struct ubdx_io *io)
 {
@@ -330,7 +308,7 @@ static inline int64_t ubdx_io_step(struct ubdx_io *io)
 	ret = target->ops->resolve(target, io->desc, io->done, step);
 	if (unlikely(ret))
 		return ret < 0 ? ret : ubdx_step_refuse(io, "comes with a positive result");
-	if (ubdx_step_is_no_data(step) && !ubdx_touch_nothing(io))
+	if (ubdx_step_is_no_data(step))
 		return 0;
 	left = ubdx_desc_bytes(io->desc) - io->done;
 	if (step->length > left)
@@ -350,11 +328,8 @@ static int64_t ubdx_io_go_on(struct ubdx_io *io, int64_t result)
 		if (unlikely(result < 0))
 			return result;
 		io->done += result;
-		if (io->step.kind == UBDX_STEP_DONE || io->done >= ubdx_desc_bytes(io->desc)) {
-			if (unlikely(io->touch))
-				ubdx_touch_end(io);
+		if (io->step.kind == UBDX_STEP_DONE || io->done >= ubdx_desc_bytes(io->desc))
 			return ubdx_io_served(io);
-		}
 		/* No progress, and there would be none the next time. */
 		if (unlikely(!result))
 			return -EIO;
@@ -372,8 +347,8 @@ int64_t ubdx_io_begin(struct ubdx_io *io)
 {
 	io->done = 0;
 	io->zero_method = 0;
-	if (unlikely(io->q->touch))
-		ubdx_touch_begin(io);
+	if (unlikely(io->q->inspect_bytes))
+		ubdx_inspect_begin(io);
 	return ubdx_io_go_on(io, ubdx_io_step(io));
 }
 

@@ -19,6 +19,14 @@ const struct ubdx_target_ops *ubdx_target_get(unsigned int index)
 	return index < ARRAY_SIZE(ubdx_targets) ? ubdx_targets[index] : NULL;
 }
 
+/* The name of a filter goes on with its options and the target behind it. */
+static bool ubdx_is_filter(const struct ubdx_target_ops *filter, const char *name)
+{
+	size_t length = strlen(filter->name);
+
+	return !strncmp(name, filter->name, length) && strchr(",:", name[length]);
+}
+
 const struct ubdx_target_ops *ubdx_target_find(const char *name)
 {
 	unsigned int i;
@@ -26,7 +34,7 @@ const struct ubdx_target_ops *ubdx_target_find(const char *name)
 	for (i = 0; i < ARRAY_SIZE(ubdx_targets); i++)
 		if (!strcmp(ubdx_targets[i]->name, name))
 			return ubdx_targets[i];
-	return NULL;
+	return ubdx_is_filter(&ubdx_target_touch, name) ? &ubdx_target_touch : NULL;
 }
 
 int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target_config *config,
@@ -47,6 +55,7 @@ int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target
 	if (!t)
 		return ubdx_fail(-ENOMEM, "opening target %s: %m", ops->name);
 	t->ops = ops;
+	t->kind = ops->name;
 	ret = ops->open(t, &full, params);
 	if (ret) {
 		free(t);

@@ -12,6 +12,7 @@
 extern const struct ubdx_target_ops ubdx_target_null;
 extern const struct ubdx_target_ops ubdx_target_mem;
 extern const struct ubdx_target_ops ubdx_target_loop;
+extern const struct ubdx_target_ops ubdx_target_touch;
 
 int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *params);
 void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache,

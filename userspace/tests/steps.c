@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -345,6 +346,105 @@ static void acknowledged(void)
 	ubdx_target_close(target);
 }
 
+/* ---- inspection ---- */
+
+static char inspected[MAX_IO];
+static uint64_t inspected_bytes;
+
+static void remember(struct ubdx_target *target, const struct ubdx_desc *d, uint64_t pos,
+		     const void *bytes, uint64_t length)
+{
+	if (pos != inspected_bytes || pos + length > MAX_IO)
+		exit(EXIT_FAILURE);
+	memcpy(inspected + pos, bytes, length);
+	inspected_bytes = pos + length;
+}
+
+static void inspection(void)
+{
+	struct ubdx_queue q;
+
+	test_ops.resolve = striped_resolve;
+	test_ops.inspect = remember;
+	test_target.inspect_bytes = 20000;
+	test_target.nr_files = 2;
+	test_target.files[0] = memory_file(2 << 20);
+	test_target.files[1] = memory_file(2 << 20);
+	start(&q, &test_target);
+	pattern(data, sizeof(data), 3);
+
+	memcpy(q.ios[0].buf, data, 65536);
+	request(&q, UBDX_OP_WRITE, 4096, 65536, 0);
+	tap_is(inspected_bytes, 20000, "inspection: the first bytes of a write");
+	tap_ok(!memcmp(inspected, data, 20000), "inspection: are its own");
+	inspected_bytes = 0;
+	memset(inspected, 0, sizeof(inspected));
+	request(&q, UBDX_OP_READ, 4096, 65536, 0);
+	tap_is(inspected_bytes, 20000, "inspection: the first bytes of a read, in two parts");
+	tap_ok(!memcmp(inspected, data, 20000), "inspection: are its own");
+	inspected_bytes = 0;
+	request(&q, UBDX_OP_READ, 4096, 4096, 0);
+	tap_is(inspected_bytes, 4096, "inspection: all of a short one");
+	inspected_bytes = 0;
+	request(&q, UBDX_OP_DISCARD, 4096, 4096, 0);
+	tap_is(inspected_bytes, 0, "inspection: nothing of a discard");
+
+	ubdx_queue_exit(&q);
+	close(test_target.files[0]);
+	close(test_target.files[1]);
+	test_target.inspect_bytes = 0;
+	test_ops.inspect = NULL;
+}
+
+/* What a touch filter has reported for one WRITE and one READ of @bytes. */
+static uint64_t touched(const char *part, uint64_t bytes, uint64_t *sum)
+{
+	struct ubdx_params params = { .numa_node = -1 };
+	struct ubdx_target_config config;
+	struct ubdx_target *target;
+	char name[64], text[64] = "";
+	struct ubdx_queue q;
+	uint64_t seen = 0;
+	int report = memory_file(0);
+
+	snprintf(name, sizeof(name), "touch,%s,/proc/self/fd/%d:null", part, report);
+	ubdx_target_config_init(&config);
+	config.name = name;
+	config.bytes = 4 << 20;
+	if (ubdx_target_open(ubdx_target_find(name), &config, &params, &target))
+		return UINT64_MAX;
+	tap_ok(!strcmp(target->kind, "null"), "touch: the device serves what is behind");
+	start(&q, target);
+	memcpy(q.ios[0].buf, data, bytes);
+	tap_is(request(&q, UBDX_OP_WRITE, 4096, bytes, 0), bytes, "touch: a write");
+	tap_is(request(&q, UBDX_OP_READ, 8192, bytes, 0), bytes, "touch: a read");
+	ubdx_queue_exit(&q);
+	ubdx_target_close(target);
+	if (pread(report, text, sizeof(text) - 1, 0) > 0 &&
+	    sscanf(text, "%" SCNu64 " %" SCNx64, &seen, sum) != 2)
+		return UINT64_MAX;
+	close(report);
+	return seen;
+}
+
+static void touch(void)
+{
+	uint64_t header, all, other;
+
+	pattern(data, sizeof(data), 3);
+	tap_is(touched("none", 65536, &other), 0, "touch: none of two payloads");
+	tap_is(touched("header", 65536, &header), 2 * 64, "touch: the headers");
+	/* Twice a size that is longer than the zeroes that the filter reads at a time. */
+	tap_is(touched("all", MAX_IO, &all), 2 * MAX_IO, "touch: all of them");
+	tap_ok(!other && header && all && header != all, "touch: checksums of each");
+	data[MAX_IO - 1] ^= 1;
+	touched("all", MAX_IO, &other);
+	tap_ok(other != all, "touch: the last byte counts");
+	data[MAX_IO - 1] ^= 1;
+	touched("all", MAX_IO, &other);
+	tap_ok(other == all, "touch: the same bytes, the same checksum");
+}
+
 /* ---- steps that do not fit ---- */
 
 static struct ubdx_step lie;
@@ -526,6 +626,8 @@ int main(void)
 	zeroes();
 	memory();
 	acknowledged();
+	inspection();
+	touch();
 	misfits();
 	return tap_done();
 }

@@ -69,6 +69,9 @@ static void table(void)
 	tap_ok(ubdx_target_find("null") && ubdx_target_find("mem") && ubdx_target_find("loop"),
 	       "null, mem and loop are there");
 	tap_ok(!ubdx_target_find("nil") && !ubdx_target_find(""), "others are not");
+	tap_ok(ubdx_target_find("touch,all:null") && !ubdx_target_find("touchy") &&
+		       !ubdx_target_find("null,all"),
+	       "a filter goes on behind its name, other targets don't");
 	tap_ok(ubdx_target_get(0) && !ubdx_target_get(100), "the list of targets ends");
 	tap_is(ubdx_xfer_by_name("copy"), UBDX_XFER_COPY, "mode copy by its name");
 	tap_ok(!strcmp(ubdx_xfer_name(UBDX_XFER_COPY), "copy"), "and back");
@@ -112,6 +115,35 @@ static void sizes(void)
 	tap_is(params.dev_sectors, 24, "have 24 sectors");
 	config.bytes = 1 << 20;
 	fails("loop", &config, &none, -EFBIG, "doesn't fit", "a device larger than its file");
+}
+
+static void filters(void)
+{
+	static const char *const wrong[] = { "touch",	     "touch:null",	"touch,some:null",
+					     "touch,all",    "touch,all,:null", "touch,:null",
+					     "touch:x,all:y" };
+	struct ubdx_params none = { .numa_node = -1 };
+	struct ubdx_target_config config;
+	unsigned int i;
+
+	ubdx_target_config_init(&config);
+	config.bytes = 1 << 20;
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		config.name = wrong[i];
+		fails(wrong[i], &config, &none, -EINVAL, "touch is touch,", wrong[i]);
+	}
+	config.name = NULL;
+	fails("touch", &config, &none, -EINVAL, "touch is touch,", "touch without its name");
+	config.name = "touch,all:disk";
+	fails(config.name, &config, &none, -EINVAL, "no target disk", config.name);
+	config.name = "touch,all:loop";
+	fails(config.name, &config, &none, -EINVAL, "loop needs a file", config.name);
+	config.name = "touch,all:touch,header:null";
+	fails(config.name, &config, &none, -EINVAL, "another one", config.name);
+	config.name = "touch,all,/nonexistent/file:null";
+	fails(config.name, &config, &none, -ENOENT, "/nonexistent/file", config.name);
+	config.flags = UBDX_TARGET_LOOK;
+	opens(config.name, &config, &none, "to look, it needs no file");
 }
 
 static void files(void)
@@ -194,6 +226,7 @@ int main(void)
 		return EXIT_FAILURE;
 	table();
 	sizes();
+	filters();
 	files();
 	newer();
 	memory();
