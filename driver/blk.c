@@ -76,7 +76,7 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 	if (unlikely(!ubdx_prepare(q, rq, ubdx_stage_now())))
 		return ubdx_ops[(__force u32)req_op(rq)] ? BLK_STS_IOERR : BLK_STS_NOTSUPP;
 	rq->rq_next = NULL;
-	q->dev->chan->publish(srvq, rq);
+	q->chan->publish(srvq, rq);
 	return BLK_STS_OK;
 }
 
@@ -102,7 +102,7 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 	}
 	if (last) {
 		last->rq_next = NULL;
-		q->dev->chan->publish(srvq, first);
+		q->chan->publish(srvq, first);
 	}
 	return rq;
 }

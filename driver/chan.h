@@ -2,7 +2,11 @@
 /*
  * chan.h - a channel: how descriptors reach the server and answers come back.
  *
- * A channel moves no payload and knows no mode. Adding one is a file with an ops table.
+ * A channel moves no payload and knows no mode. Adding one is a file with an ops table, and an entry
+ * in ubdx_chan_table (chan.c). A device has the channel that ADD asked for, for all its life.
+ *
+ * What every channel needs is in chan.c: the choice of the channel, and ATTACH, whose parked command
+ * stands for the server's ring.
  */
 #ifndef UBDX_CHAN_H
 #define UBDX_CHAN_H
@@ -12,20 +16,91 @@
 
 /**
  * struct ubdx_chan_ops - one channel.
- * @publish:	hand a request, and those that follow by rq_next, to the server (all of this queue,
- *		their slots QUEUED), and see to it that ubdx_describe() is called for each before
+ * @feature:	UBDX_F_* that asks for it at ADD; 0: the channel of a device that asks for none.
+ * @init:	allocate srvq->chan, for a new open of the channel device. Process context. Returns 0
+ *		or -ENOMEM.
+ * @exit:	free srvq->chan, which may be NULL. No command is parked, and nothing is published.
+ * @ready:	has the server done its part, so that START may publish? Process context. Acquire: what
+ *		the queue's task wrote before is visible.
+ * @publish:	hand a request, and those that follow by rq_next, to the server. All of them are of this
+ *		queue, and their slots are QUEUED. The channel calls ubdx_describe() for each before
  *		the server looks. Atomic context, from queue_rq(s).
- * @uring_cmd:	a command on the channel device, see struct file_operations.
- * @wake:	srvq->dead is set, its requests have ended, but for those that its task is dealing with, and no
- *		publish is under way: tell the server, that is, complete every parked command. Process
+ * @uring_cmd:	a command on the channel device, other than ATTACH; by a task of any process. See
+ *		struct file_operations.
+ * @mmap:	map memory that the queue shares with the server. @offset: of UBDX_MMAP_QUEUE_STRIDE.
+ *		Returns 0, or -EINVAL or -EPERM for an area that can't be mapped like that.
+ * @wake:	complete every parked command with -ENODEV. srvq->dead is set, the requests have ended,
+ *		except those that the server's task has claimed, and no publish is under way. Process
  *		context.
  */
 struct ubdx_chan_ops {
+	u64 feature;
+	int (*init)(struct ubdx_server_queue *srvq);
+	void (*exit)(struct ubdx_server_queue *srvq);
+	bool (*ready)(const struct ubdx_server_queue *srvq);
 	void (*publish)(struct ubdx_server_queue *srvq, struct request *rq);
 	int (*uring_cmd)(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			 unsigned int issue_flags);
+	int (*mmap)(struct ubdx_server_queue *srvq, struct vm_area_struct *vma, u64 offset);
 	void (*wake)(struct ubdx_server_queue *srvq);
 };
+
+extern const struct ubdx_chan_ops ubdx_chan_uring;
+
+/* ---- chan.c ---- */
+
+const struct ubdx_chan_ops *ubdx_chan_find(u64 features);
+u64 ubdx_chan_features(void);
+int ubdx_chan_command(struct ubdx_server *srv, struct io_uring_cmd *cmd, unsigned int issue_flags);
+struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u16 qid);
+int ubdx_chan_map_desc(struct ubdx_server_queue *srvq, struct vm_area_struct *vma, u64 offset);
+void ubdx_chan_wake(struct ubdx_server_queue *srvq);
+
+/* ---- commands that wait ---- */
+
+/* Park @cmd where none is parked. A full barrier. */
+static inline void ubdx_park(struct io_uring_cmd **place, struct io_uring_cmd *cmd)
+{
+	xchg(place, cmd);
+}
+
+/* Take the command that is parked there, or NULL. Of several callers only one gets it. */
+static inline struct io_uring_cmd *ubdx_unpark(struct io_uring_cmd **place)
+{
+	return xchg(place, NULL);
+}
+
+static inline void ubdx_send_back(struct io_uring_cmd **place, unsigned int issue_flags)
+{
+	struct io_uring_cmd *cmd = ubdx_unpark(place);
+
+	if (cmd)
+		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+}
+
+void ubdx_send_back_late(struct io_uring_cmd **place, unsigned int issue_flags);
+
+/* Call this after parking: an abort that came meanwhile may not have seen the command. */
+static inline void ubdx_unpark_if_dead(struct ubdx_server_queue *srvq, struct io_uring_cmd **place,
+				       unsigned int issue_flags)
+{
+	if (unlikely(READ_ONCE(srvq->dead)))
+		ubdx_send_back_late(place, issue_flags);
+}
+
+/* Does this command come from the task, and by the ring, that ATTACH bound the queue to? */
+static inline bool ubdx_is_attached(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd)
+{
+	/* pairs with ubdx_chan_attach(): the ring is valid once the task is ours */
+	return READ_ONCE(srvq->task) == current && srvq->ring == ubdx_cmd_ctx(cmd);
+}
+
+/* ---- descriptors ---- */
+
+static inline size_t ubdx_desc_bytes(const struct ubdx_queue *q)
+{
+	return PAGE_ALIGN(q->depth * sizeof(struct ubdx_desc));
+}
 
 static inline u32 ubdx_desc_flags(const struct request *rq)
 {
@@ -44,8 +119,8 @@ static inline u32 ubdx_desc_flags(const struct request *rq)
 
 /**
  * ubdx_describe - write the descriptor of a request.
- * @srvq:		queue; its channel decides when, and on whose CPU.
- * @slot:	slot, claimed by the caller, or not yet published.
+ * @srvq:	queue; its channel decides when, and on whose CPU.
+ * @slot:	slot, claimed by the caller, or not yet published. Its mode is final.
  */
 static inline void ubdx_describe(struct ubdx_server_queue *srvq, struct ubdx_slot *slot)
 {
@@ -60,7 +135,5 @@ static inline void ubdx_describe(struct ubdx_server_queue *srvq, struct ubdx_slo
 	desc->page_offset = slot->page_offset;
 	desc->flags = ubdx_desc_flags(rq);
 }
-
-extern const struct ubdx_chan_ops ubdx_chan_uring;
 
 #endif /* UBDX_CHAN_H */

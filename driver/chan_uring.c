@@ -4,75 +4,56 @@
  * completes when a request is in the tag's descriptor; COMMIT_AND_FETCH answers and parks again.
  *
  * Delivery is batched through task work. queue_rqs links the tags of the requests that it publishes
- * and notifies the server once for all of them, through the first one's command. In the server's task
- * the task work copies payload where the mode wants it, and completes the commands, which the server
- * sees together. After UBDX_DELIVER_BYTES of payload it lets the server see what it has completed, and
- * another task work, by the next one's command, goes on with the rest.
+ * and notifies the server once for all of them, through the first one's command. In the server's
+ * task the task work moves payload where the mode wants that, and completes the commands, which the
+ * server sees together. After UBDX_DELIVER_BYTES of payload the task work returns, so that the
+ * server sees what has completed; another task work, by the next tag's command, delivers the rest.
  *
- * A parked command is in tag->cmd. queue_rq may take it: it owns the tag. So may an abort, once no
- * queue_rq can run; the abort exchanges it, as the server's task may be parking it. queue_rq moves it
- * to tag->taken, and the task work completes it. The task work always comes: io_uring runs it, at the
- * latest when the ring goes away. The *request* doesn't wait for that: an abort claims it, and the task
- * work then finds that it can't.
- *
- * Tags' commands are not made cancelable, which would cost every request something. The one of
- * ATTACH is; its cancellation declares the server dead, and the abort completes all the others. It
- * is always there, so the end of the ring is also noticed when every tag is at the server.
- *
- * A command holds a reference on the open channel file, so server and queue outlive it.
+ * A parked command is in tag->cmd. queue_rq takes it with plain accesses: it owns the tag. An abort
+ * takes it once no queue_rq can run, by xchg(), as the server's task may be parking it. queue_rq
+ * moves the command to tag->taken, and the task work completes it. The task work always runs, at the
+ * latest when the ring goes away. The *request* doesn't wait for that: an abort claims it, and the
+ * task work then fails to.
  */
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
+#include <linux/slab.h>
 
 #include "chan.h"
 #include "stage.h"
 #include "xfer.h"
 
-/* So much payload is made reachable before the server sees the requests that have theirs. */
+/* Payload that one task work moves before the server sees the requests that it has delivered. */
 #define UBDX_DELIVER_BYTES SZ_64K
 
-/* Set for ATTACH's command, and for one that carries task work. */
-struct ubdx_cmd_pdu {
-	struct ubdx_server_queue *srvq;
-	struct ubdx_tag *first; /* of those to be delivered */
+struct ubdx_uring_tag {
+	struct io_uring_cmd *cmd; /* parked; taken by xchg, see above */
+	struct io_uring_cmd *taken; /* while it is to be delivered: its command */
+	struct ubdx_uring_tag *next; /* meanwhile: to be delivered after it */
+	u32 seq; /* meanwhile: of which request */
+	bool fetched;
 };
 
-static struct ubdx_cmd_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
+/* The channel's state of a queue. */
+struct ubdx_uring {
+	unsigned int nr_fetched; /* tags; written by the task, read by START */
+	struct ubdx_uring_tag tags[] ____cacheline_aligned_in_smp;
+};
+
+static inline struct ubdx_uring_tag *ubdx_uring_tags(const struct ubdx_server_queue *srvq)
 {
-	return io_uring_cmd_to_pdu(cmd, struct ubdx_cmd_pdu);
+	return ((struct ubdx_uring *)srvq->chan)->tags;
 }
 
-/* Park @cmd where none is parked. A full barrier. */
-static void ubdx_park(struct io_uring_cmd **place, struct io_uring_cmd *cmd)
-{
-	xchg(place, cmd);
-}
+/* Of a command that carries task work. */
+struct ubdx_uring_pdu {
+	struct ubdx_server_queue *srvq;
+	struct ubdx_uring_tag *first; /* of those to be delivered */
+};
 
-static struct io_uring_cmd *ubdx_unpark(struct io_uring_cmd **place)
+static struct ubdx_uring_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
 {
-	return xchg(place, NULL);
-}
-
-static void ubdx_send_back(struct io_uring_cmd **place, unsigned int issue_flags)
-{
-	struct io_uring_cmd *cmd = ubdx_unpark(place);
-
-	if (cmd)
-		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
-}
-
-/*
- * After parking: if the server was declared dead meanwhile, the abort may not have seen the
- * command. Like the abort this waits for every queue_rq that may have seen the server alive: with the tag
- * free again, one of them may be taking the command.
- */
-static void ubdx_parked(struct ubdx_server_queue *srvq, struct io_uring_cmd **place,
-			unsigned int issue_flags)
-{
-	if (likely(!READ_ONCE(srvq->dead)))
-		return;
-	synchronize_rcu();
-	ubdx_send_back(place, issue_flags);
+	return io_uring_cmd_to_pdu(cmd, struct ubdx_uring_pdu);
 }
 
 /* ---- to the server ---- */
@@ -80,7 +61,7 @@ static void ubdx_parked(struct ubdx_server_queue *srvq, struct io_uring_cmd **pl
 /*
  * The payload can't be made reachable. The server never sees the request, its command stays parked.
  */
-static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
+static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 				struct ubdx_slot *slot, int error, unsigned int issue_flags)
 {
 	/* once the request has ended the tag is the next one's, and so is t->taken */
@@ -99,11 +80,11 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_tag 
 	}
 	ubdx_park(&t->cmd, cmd);
 	ubdx_end(srvq->q, slot, ubdx_failed(srvq->q, slot->rq, error));
-	ubdx_parked(srvq, &t->cmd, issue_flags);
+	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 }
 
 /* For who tests timeouts (fail_io_timeout): the request is lost on its way, and nobody will answer it. */
-static void ubdx_deliver_lost(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
+static void ubdx_deliver_lost(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 			      struct ubdx_slot *slot, unsigned int issue_flags)
 {
 	u32 seq = t->seq;
@@ -112,17 +93,17 @@ static void ubdx_deliver_lost(struct ubdx_server_queue *srvq, struct ubdx_tag *t
 	ubdx_slot_move(slot, UBDX_SLOT_QUEUED);
 	if (unlikely(READ_ONCE(srvq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
 		ubdx_abort(srvq->q, slot, false);
-	ubdx_parked(srvq, &t->cmd, issue_flags);
+	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 }
 
 /*
  * Deliver one request, in the server's task. @now: the time, for its stamps; updated if its mode took
  * time. Returns the bytes of payload that took time.
  */
-static unsigned int ubdx_deliver_one(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
+static unsigned int ubdx_deliver_one(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 				     unsigned int issue_flags, u64 *now)
 {
-	u16 tag = t - srvq->tags;
+	u16 tag = t - ubdx_uring_tags(srvq);
 	struct ubdx_slot *slot = &srvq->q->slots[tag];
 	u32 seq = t->seq;
 	struct io_uring_cmd *cmd;
@@ -168,10 +149,10 @@ static unsigned int ubdx_deliver_one(struct ubdx_server_queue *srvq, struct ubdx
 }
 
 /* This isn't the queue's task any more, or it is exiting, or about to. */
-static void ubdx_deliver_nobody(struct ubdx_server_queue *srvq, struct ubdx_tag *t,
+static void ubdx_deliver_nobody(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 				unsigned int issue_flags)
 {
-	struct ubdx_slot *slot = &srvq->q->slots[t - srvq->tags];
+	struct ubdx_slot *slot = &srvq->q->slots[t - ubdx_uring_tags(srvq)];
 	struct io_uring_cmd *cmd = t->taken; /* as above */
 
 	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
@@ -180,12 +161,13 @@ static void ubdx_deliver_nobody(struct ubdx_server_queue *srvq, struct ubdx_tag 
 }
 
 /* Deliver @first and what it is linked to. Returns what is left for another task work. */
-static struct ubdx_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq, struct ubdx_tag *first,
-					  unsigned int issue_flags)
+static struct ubdx_uring_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq,
+						struct ubdx_uring_tag *first,
+						unsigned int issue_flags)
 {
 	u64 now = ubdx_stage_now();
 	unsigned int bytes = 0;
-	struct ubdx_tag *t, *next;
+	struct ubdx_uring_tag *t, *next;
 
 	for (t = first; t && bytes < UBDX_DELIVER_BYTES; t = next) {
 		next = t->next;
@@ -203,9 +185,9 @@ static void ubdx_deliver_tw(UBDX_TW_ARGS);
  * that caller were preempted in between, the requests of all other submitters would wait for it. With
  * PREEMPT_RT io_uring takes locks there that sleep, and looks after itself.
  */
-static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_tag *first)
+static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *first)
 {
-	*ubdx_pdu(first->taken) = (struct ubdx_cmd_pdu){ .srvq = srvq, .first = first };
+	*ubdx_pdu(first->taken) = (struct ubdx_uring_pdu){ .srvq = srvq, .first = first };
 	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
 		preempt_disable();
 	io_uring_cmd_complete_in_task(first->taken, ubdx_deliver_tw);
@@ -216,7 +198,7 @@ static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_tag *first)
 static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
 {
 	struct ubdx_server_queue *srvq = ubdx_pdu(cmd)->srvq;
-	struct ubdx_tag *t = ubdx_pdu(cmd)->first, *next;
+	struct ubdx_uring_tag *t = ubdx_pdu(cmd)->first, *next;
 
 	if (likely(!cancel && current == srvq->task && !ubdx_task_exits(current) &&
 		   !fatal_signal_pending(current))) {
@@ -240,13 +222,13 @@ UBDX_TASK_WORK(ubdx_deliver)
  */
 static void ubdx_uring_publish(struct ubdx_server_queue *srvq, struct request *rq)
 {
-	struct ubdx_tag *first = NULL, **link = &first;
+	struct ubdx_uring_tag *first = NULL, **link = &first;
 	u64 now = ubdx_stage_now();
 	struct request *next;
 
 	for (; rq; rq = next) {
 		struct ubdx_slot *slot = &srvq->q->slots[rq->tag];
-		struct ubdx_tag *t = &srvq->tags[rq->tag];
+		struct ubdx_uring_tag *t = &ubdx_uring_tags(srvq)[rq->tag];
 
 		next = rq->rq_next;
 		ubdx_stage_then(srvq->q, slot, UBDX_T_PUBLISH, now);
@@ -268,61 +250,6 @@ static void ubdx_uring_publish(struct ubdx_server_queue *srvq, struct request *r
 
 /* ---- from the server ---- */
 
-static struct ubdx_server_queue *ubdx_cmd_queue(struct ubdx_server *srv, u16 qid)
-{
-	if (unlikely(qid >= srv->nr_queues))
-		return NULL;
-	return srv->queues[array_index_nospec(qid, srv->nr_queues)];
-}
-
-static bool ubdx_is_attached(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd)
-{
-	return READ_ONCE(srvq->task) == current && srvq->ctx == ubdx_cmd_ctx(cmd);
-}
-
-/* From now on the queue belongs to the caller's (mm, ring, task). */
-static noinline int ubdx_uring_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
-				      unsigned int issue_flags)
-{
-	/* Shared with userspace: each field is read once. */
-	const struct ubdx_attach *arg = (const void *)cmd->sqe->cmd;
-	u16 qid = READ_ONCE(arg->qid);
-	struct ubdx_server_queue *srvq = ubdx_cmd_queue(srv, qid);
-	int ret = 0;
-
-	if (!srvq || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
-		return -EINVAL;
-	if (current->mm != srv->mm)
-		return -EPERM;
-
-	spin_lock(&srvq->lock);
-	if (srvq->task) {
-		ret = -EBUSY;
-	} else {
-		srvq->ctx = ubdx_cmd_ctx(cmd);
-		/* srvq->ctx before srvq->task, which says that it's valid */
-		smp_store_release(&srvq->task, get_task_struct(current));
-	}
-	spin_unlock(&srvq->lock);
-	if (ret)
-		return ret;
-
-	ubdx_pdu(cmd)->srvq = srvq;
-	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	ubdx_park(&srvq->attached, cmd);
-	ubdx_parked(srvq, &srvq->attached, issue_flags);
-	return -EIOCBQUEUED;
-}
-
-/* The ring goes away. */
-static noinline void ubdx_uring_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
-{
-	struct ubdx_server_queue *srvq = ubdx_pdu(cmd)->srvq;
-
-	ubdx_server_fail(srvq->srv);
-	ubdx_send_back(&srvq->attached, issue_flags);
-}
-
 static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 				     unsigned int issue_flags)
 {
@@ -332,25 +259,27 @@ static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cm
 	u64 addr = READ_ONCE(arg->addr);
 	u16 qid = READ_ONCE(arg->qid);
 	u16 tag = READ_ONCE(arg->tag);
-	struct ubdx_server_queue *srvq = ubdx_cmd_queue(srv, qid);
-	struct ubdx_tag *t;
+	struct ubdx_server_queue *srvq = ubdx_chan_queue(srv, qid);
+	struct ubdx_uring *uring;
+	struct ubdx_uring_tag *t;
 
 	if (!srvq || tag >= srvq->q->depth || reserved)
 		return -EINVAL;
 	if (!ubdx_is_attached(srvq, cmd))
 		return -EPERM;
-	t = &srvq->tags[array_index_nospec(tag, srvq->q->depth)];
+	uring = srvq->chan;
+	t = &uring->tags[array_index_nospec(tag, srvq->q->depth)];
 	if (t->fetched)
 		return -EBUSY;
 	if (READ_ONCE(srvq->dead))
 		return -ENODEV;
 
 	t->fetched = true;
-	t->addr = addr;
+	srvq->buffers[t - uring->tags] = addr;
 	ubdx_park(&t->cmd, cmd);
 	/* START may look as soon as the last one is counted */
-	smp_store_release(&srvq->nr_fetched, srvq->nr_fetched + 1);
-	ubdx_parked(srvq, &t->cmd, issue_flags);
+	smp_store_release(&uring->nr_fetched, uring->nr_fetched + 1);
+	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -373,7 +302,8 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	u16 tag = READ_ONCE(arg->tag);
 	s32 res = READ_ONCE(arg->res);
 	u32 flags = READ_ONCE(cmd->sqe->len);
-	struct ubdx_server_queue *srvq = ubdx_cmd_queue(srv, qid);
+	struct ubdx_server_queue *srvq = ubdx_chan_queue(srv, qid);
+	struct ubdx_uring_tag *t;
 	struct ubdx_slot *slot;
 	bool claimed;
 
@@ -402,48 +332,24 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	 * Park before the request ends: its tag can be used again at once. If it turns out to have been aborted
 	 * while its payload moved, the command goes back as every parked one does.
 	 */
-	ubdx_park(&srvq->tags[tag].cmd, cmd);
+	t = &ubdx_uring_tags(srvq)[tag];
+	ubdx_park(&t->cmd, cmd);
 	ubdx_commit(srvq, slot, res, flags & UBDX_COMMIT_MORE);
-	ubdx_parked(srvq, &srvq->tags[tag].cmd, issue_flags);
+	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
 
 static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			  unsigned int issue_flags)
 {
-	if (unlikely(issue_flags & (IO_URING_F_CANCEL | IO_URING_F_UNLOCKED))) {
-		/* the latter is io-wq, which isn't the queue's task */
-		if (!(issue_flags & IO_URING_F_CANCEL))
-			return -EOPNOTSUPP;
-		ubdx_uring_cancel(cmd, issue_flags);
-		return 0;
-	}
-
 	switch (cmd->cmd_op) {
 	case UBDX_CMD_COMMIT_AND_FETCH:
 		return ubdx_uring_commit(srv, cmd, issue_flags);
 	case UBDX_CMD_FETCH:
 		return ubdx_uring_fetch(srv, cmd, issue_flags);
-	case UBDX_CMD_ATTACH:
-		return ubdx_uring_attach(srv, cmd, issue_flags);
 	default:
 		return -EINVAL;
 	}
-}
-
-/*
- * ATTACH's command is cancelable, and its end takes the ring's lock. The ring's task may hold that for
- * as long as it likes, in a page fault that nobody serves. So a worker of its own waits for the lock.
- * It first clears the command's cancelable flag, and so a ring that exits meanwhile doesn't try to
- * cancel the command over and over.
- *
- * The command holds the channel's file, and so srvq. The server may be freed while this returns.
- */
-static void ubdx_detach_work(struct work_struct *work)
-{
-	struct ubdx_server_queue *srvq = container_of(work, struct ubdx_server_queue, detach_work);
-
-	ubdx_cmd_done(srvq->detached, -ENODEV, IO_URING_F_UNLOCKED);
 }
 
 static void ubdx_uring_wake(struct ubdx_server_queue *srvq)
@@ -451,16 +357,40 @@ static void ubdx_uring_wake(struct ubdx_server_queue *srvq)
 	u16 tag;
 
 	for (tag = 0; tag < srvq->q->depth; tag++)
-		ubdx_send_back(&srvq->tags[tag].cmd, IO_URING_F_UNLOCKED);
-	srvq->detached = ubdx_unpark(&srvq->attached);
-	if (!srvq->detached)
-		return;
-	INIT_WORK(&srvq->detach_work, ubdx_detach_work);
-	queue_work(ubdx_detach_wq, &srvq->detach_work);
+		ubdx_send_back(&ubdx_uring_tags(srvq)[tag].cmd, IO_URING_F_UNLOCKED);
+}
+
+/* ---- life ---- */
+
+static int ubdx_uring_init(struct ubdx_server_queue *srvq)
+{
+	struct ubdx_uring *uring = kvzalloc_node(struct_size(uring, tags, srvq->q->depth),
+						 GFP_KERNEL_ACCOUNT, srvq->q->node);
+
+	srvq->chan = uring;
+	return uring ? 0 : -ENOMEM;
+}
+
+static void ubdx_uring_exit(struct ubdx_server_queue *srvq)
+{
+	kvfree(srvq->chan);
+}
+
+/* All tags are parked, and so a task is attached. */
+static bool ubdx_uring_ready(const struct ubdx_server_queue *srvq)
+{
+	const struct ubdx_uring *uring = srvq->chan;
+
+	/* pairs with the one that counts it */
+	return smp_load_acquire(&uring->nr_fetched) == srvq->q->depth;
 }
 
 const struct ubdx_chan_ops ubdx_chan_uring = {
+	.init = ubdx_uring_init,
+	.exit = ubdx_uring_exit,
+	.ready = ubdx_uring_ready,
 	.publish = ubdx_uring_publish,
 	.uring_cmd = ubdx_uring_cmd,
+	.mmap = ubdx_chan_map_desc,
 	.wake = ubdx_uring_wake,
 };

@@ -16,6 +16,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "chan.h"
 #include "xfer.h"
 
 static long ubdx_ctl_features(void __user *arg)
@@ -28,6 +29,7 @@ static long ubdx_ctl_features(void __user *arg)
 		.max_devices = READ_ONCE(ubdx_max_devices),
 		.nr_devices = ubdx_dev_count(),
 		.xfer_modes = ubdx_xfer_supported(),
+		.features = ubdx_chan_features(),
 	};
 
 	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;

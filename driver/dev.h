@@ -129,6 +129,7 @@ struct ubdx_counts {
 
 struct ubdx_queue {
 	struct ubdx_dev *dev;
+	const struct ubdx_chan_ops *chan; /* the device's */
 	struct ubdx_server_queue __rcu *srvq; /* set by START, see ubdx_dev_detach() */
 	u16 qid;
 	u16 depth;
@@ -138,15 +139,6 @@ struct ubdx_queue {
 	struct ubdx_stamps *stamps; /* one a tag */
 	struct ubdx_counts __percpu *counts; /* the device's */
 	struct ubdx_slot slots[];
-};
-
-struct ubdx_tag {
-	struct io_uring_cmd *cmd; /* parked; taken by xchg, see chan_uring.c */
-	struct io_uring_cmd *taken; /* while it is to be delivered: its command */
-	struct ubdx_tag *next; /* meanwhile: to be delivered after it */
-	u64 addr; /* the server's buffer */
-	u32 seq; /* meanwhile: of which request */
-	bool fetched;
 };
 
 /* Requests that were committed and end together, see end.c. The server's task's alone. */
@@ -165,26 +157,27 @@ struct ubdx_batch {
 struct ubdx_server_queue {
 	struct ubdx_server *srv;
 	struct ubdx_queue *q;
+	void *chan; /* the channel's state, see struct ubdx_chan_ops.init */
 	struct task_struct *task; /* bound by ATTACH; holds a reference */
-	void *ctx; /* its io_uring, for comparison only */
-	struct io_uring_cmd *attached; /* parked as long as the ring lives; taken by xchg */
-	struct io_uring_cmd *detached; /* the same, once taken by the abort */
+	void *ring; /* the task's io_uring, for comparison only */
+	struct io_uring_cmd *attached; /* parked as long as the ring lives, see chan.c */
+	struct io_uring_cmd *detached; /* the same, once the abort has taken it */
 	struct work_struct detach_work;
 	bool dead; /* the server has failed; the abort follows */
 	unsigned long started; /* jiffies; older requests are another's */
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
 	unsigned int desc_order;
-	unsigned int nr_fetched; /* tags; written by the task, read by START */
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
 	struct ubdx_batch batch ____cacheline_aligned_in_smp;
 	unsigned long window[2]; /* where the server has them mapped, by direction */
-	struct ubdx_tag tags[] ____cacheline_aligned_in_smp;
+	u64 buffers[]; /* of mode `copy`, by tag: addresses in the server's memory */
 };
 
 struct ubdx_server {
 	struct kref ref;
 	struct ubdx_dev *dev;
+	const struct ubdx_chan_ops *chan; /* the device's */
 	struct mm_struct *mm; /* holds a reference (mmgrab) */
 	struct mmu_notifier notifier;
 	struct pid *tgid;

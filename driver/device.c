@@ -254,6 +254,7 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 		q->dev = dev;
 		q->qid = i;
 		q->node = node;
+		q->chan = dev->chan;
 		q->counts = dev->counts;
 		q->block_mask = dev->params.logical_block_size - 1;
 		dev->queues[i] = q;
@@ -321,7 +322,7 @@ static struct ubdx_dev *ubdx_dev_alloc(int id, const struct ubdx_add *add)
 	ubdx_tick_init_dev(dev);
 	INIT_WORK(&dev->close_work, ubdx_close_work);
 	dev->id = id;
-	dev->chan = &ubdx_chan_uring;
+	dev->chan = ubdx_chan_find(add->features);
 	dev->params = add->params;
 	return dev;
 }
@@ -339,7 +340,7 @@ struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add)
 
 	if (add->version != UBDX_VERSION)
 		return ERR_PTR(-EPROTO);
-	if (add->features)
+	if (!ubdx_chan_find(add->features))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (add->reserved)
 		return ERR_PTR(-EINVAL);
@@ -393,13 +394,9 @@ static int ubdx_server_ready(struct ubdx_server *srv)
 		return -EPERM;
 	if (READ_ONCE(srv->queues[0]->dead))
 		return -ENXIO;
-	for (i = 0; i < srv->nr_queues; i++) {
-		struct ubdx_server_queue *srvq = srv->queues[i];
-
-		/* pairs with the one that counts it: all tags are parked, and a task is attached */
-		if (smp_load_acquire(&srvq->nr_fetched) != srvq->q->depth)
+	for (i = 0; i < srv->nr_queues; i++)
+		if (!srv->chan->ready(srv->queues[i]))
 			return -EAGAIN;
-	}
 	return 0;
 }
 

@@ -27,15 +27,11 @@
 #include "chan.h"
 #include "xfer.h"
 
-static size_t ubdx_desc_bytes(const struct ubdx_queue *q)
-{
-	return PAGE_ALIGN(q->depth * sizeof(struct ubdx_desc));
-}
-
 static void ubdx_srvq_free(struct ubdx_server_queue *srvq)
 {
 	if (!srvq)
 		return;
+	srvq->srv->chan->exit(srvq);
 	if (srvq->task)
 		put_task_struct(srvq->task);
 	if (srvq->desc)
@@ -50,7 +46,7 @@ static struct ubdx_server_queue *ubdx_srvq_alloc(struct ubdx_server *srv, struct
 	struct page *pages;
 	u16 tag;
 
-	srvq = kvzalloc_node(struct_size(srvq, tags, q->depth), GFP_KERNEL_ACCOUNT, q->node);
+	srvq = kvzalloc_node(struct_size(srvq, buffers, q->depth), GFP_KERNEL_ACCOUNT, q->node);
 	if (!srvq)
 		return NULL;
 	srvq->srv = srv;
@@ -67,6 +63,10 @@ static struct ubdx_server_queue *ubdx_srvq_alloc(struct ubdx_server *srv, struct
 	srvq->desc = page_address(pages);
 	for (tag = 0; tag < q->depth; tag++)
 		srvq->desc[tag].tag = tag;
+	if (srv->chan->init(srvq)) {
+		ubdx_srvq_free(srvq);
+		return NULL;
+	}
 	return srvq;
 }
 
@@ -133,7 +133,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 			ubdx_abort_queue(srv->queues[i]->q);
 	ubdx_xfer_cut(srv);
 	for (i = 0; i < srv->nr_queues; i++)
-		srv->dev->chan->wake(srv->queues[i]);
+		ubdx_chan_wake(srv->queues[i]);
 	srv->aborted = true;
 unlock:
 	mutex_unlock(&srv->abort_lock);
@@ -233,6 +233,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	srv->tgid = get_pid(task_tgid(current));
 	srv->trusted = capable(CAP_SYS_ADMIN);
 	srv->dev = dev;
+	srv->chan = dev->chan;
 	get_device(&dev->device);
 
 	for (i = 0; i < nr; i++) {
@@ -313,41 +314,25 @@ static int ubdx_server_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* A queue's descriptors, read-only for ever. The pages are freed after the file that maps them. */
-static int ubdx_desc_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offset)
-{
-	u64 qid = offset / UBDX_MMAP_QUEUE_STRIDE;
-	struct ubdx_server_queue *srvq;
-
-	if (qid >= srv->nr_queues || offset % UBDX_MMAP_QUEUE_STRIDE)
-		return -EINVAL;
-	srvq = srv->queues[array_index_nospec(qid, srv->nr_queues)];
-	if (vma->vm_end - vma->vm_start != ubdx_desc_bytes(srvq->q))
-		return -EINVAL;
-	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
-		return -EPERM;
-	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYWRITE | VM_MAYEXEC);
-	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(srvq->desc) >> PAGE_SHIFT,
-			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
-}
-
 static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct ubdx_server *srv = file->private_data;
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	struct ubdx_server_queue *srvq;
 
 	if (current->mm != srv->mm)
 		return -EPERM;
 	if (offset >= UBDX_MMAP_WINDOWS)
 		return ubdx_map_mmap(srv, vma, offset);
-	return ubdx_desc_mmap(srv, vma, offset);
+	srvq = ubdx_chan_queue(srv, offset / UBDX_MMAP_QUEUE_STRIDE);
+	if (!srvq)
+		return -EINVAL;
+	return srv->chan->mmap(srvq, vma, offset % UBDX_MMAP_QUEUE_STRIDE);
 }
 
 static int ubdx_server_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	struct ubdx_server *srv = cmd->file->private_data;
-
-	return srv->dev->chan->uring_cmd(srv, cmd, issue_flags);
+	return ubdx_chan_command(cmd->file->private_data, cmd, issue_flags);
 }
 
 const struct file_operations ubdx_server_fops = {

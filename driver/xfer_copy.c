@@ -69,7 +69,7 @@ static __always_inline int ubdx_copy(struct ubdx_server_queue *srvq, struct ubdx
 	size_t done;
 
 	if (import_ubuf(out ? ITER_DEST : ITER_SOURCE,
-			u64_to_user_ptr(srvq->tags[slot->rq->tag].addr), bytes, &iter))
+			u64_to_user_ptr(srvq->buffers[slot->rq->tag]), bytes, &iter))
 		return 0;
 	done = ubdx_copy_some(slot, &iter, 0, bytes, out);
 	return likely(done == bytes) ? done : ubdx_copy_rest(srvq, slot, &iter, done, out);

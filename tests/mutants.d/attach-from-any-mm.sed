@@ -1,3 +1,3 @@
 # test: uapi
-# file: driver/chan_uring.c
+# file: driver/chan.c
 s/if (current->mm != srv->mm)/if (false)/

@@ -1,3 +1,3 @@
 # test: uapi
-# file: driver/chan_uring.c
+# file: driver/chan.h
 s/return READ_ONCE(srvq->task) == current \&\& .*/return true;/

@@ -1,3 +1,3 @@
 # test: death
-# file: driver/chan_uring.c
-/void ubdx_uring_cancel/,/^}/s/ubdx_server_fail(srvq->srv);/;/
+# file: driver/chan.c
+/void ubdx_chan_cancel/,/^}/s/ubdx_server_fail(srvq->srv);/;/

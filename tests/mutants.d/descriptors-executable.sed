@@ -1,3 +1,3 @@
 # test: fuzz
-# file: driver/server.c
+# file: driver/chan.c
 s/(VM_WRITE | VM_EXEC)/VM_WRITE/

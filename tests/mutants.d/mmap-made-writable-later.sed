@@ -1,3 +1,3 @@
 # test: uapi
-# file: driver/server.c
+# file: driver/chan.c
 s/VM_MAYWRITE | VM_MAYEXEC/VM_MAYEXEC/

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * chan.c - what all channels have in common: the table of channels, and ATTACH.
+ *
+ * ATTACH binds a queue to one (mm, ring, task). Its command stays parked in srvq->attached, and is the
+ * only one that io_uring may cancel, as marking every command cancelable costs each request
+ * something. The cancellation says that the ring goes away: it declares the server dead, and the abort
+ * completes all other commands. So the end of a ring is noticed, too, when the server has every
+ * request and no other command is parked.
+ *
+ * A command holds a reference on the open channel file, so server and queue outlive the command.
+ */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/sched/task.h>
+#include <linux/string.h>
+
+#include "chan.h"
+
+static const struct ubdx_chan_ops *const ubdx_chan_table[] = {
+	&ubdx_chan_uring,
+};
+
+/**
+ * ubdx_chan_find - the channel of a new device.
+ * @features:	UBDX_F_* of its ADD.
+ *
+ * Returns NULL if no channel has these features.
+ */
+const struct ubdx_chan_ops *ubdx_chan_find(u64 features)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_chan_table); i++)
+		if (ubdx_chan_table[i]->feature == features)
+			return ubdx_chan_table[i];
+	return NULL;
+}
+
+/* All UBDX_F_* that ADD may ask for. */
+u64 ubdx_chan_features(void)
+{
+	u64 features = 0;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_chan_table); i++)
+		features |= ubdx_chan_table[i]->feature;
+	return features;
+}
+
+/*
+ * A command was parked after its server was declared dead. Like the abort this waits for every
+ * queue_rq that may have seen the server alive: the tag may be free again, and one of them may be
+ * taking the command.
+ */
+void ubdx_send_back_late(struct io_uring_cmd **place, unsigned int issue_flags)
+{
+	synchronize_rcu();
+	ubdx_send_back(place, issue_flags);
+}
+
+/* NULL: there is no such queue. @qid comes from the server. */
+struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u16 qid)
+{
+	if (unlikely(qid >= srv->nr_queues))
+		return NULL;
+	return srv->queues[array_index_nospec(qid, srv->nr_queues)];
+}
+
+/* Map a queue's descriptors, read-only for ever. Their pages are freed after the file that maps them. */
+int ubdx_chan_map_desc(struct ubdx_server_queue *srvq, struct vm_area_struct *vma, u64 offset)
+{
+	if (offset || vma->vm_end - vma->vm_start != ubdx_desc_bytes(srvq->q))
+		return -EINVAL;
+	if (vma->vm_flags & (VM_WRITE | VM_EXEC))
+		return -EPERM;
+	vm_flags_mod(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY, VM_MAYWRITE | VM_MAYEXEC);
+	return remap_pfn_range(vma, vma->vm_start, virt_to_phys(srvq->desc) >> PAGE_SHIFT,
+			       vma->vm_end - vma->vm_start, vma->vm_page_prot);
+}
+
+/* ---- ATTACH ---- */
+
+struct ubdx_attach_pdu {
+	struct ubdx_server_queue *srvq;
+};
+
+static struct ubdx_server_queue *ubdx_attached_to(struct io_uring_cmd *cmd)
+{
+	return io_uring_cmd_to_pdu(cmd, struct ubdx_attach_pdu)->srvq;
+}
+
+static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cmd *cmd,
+				     unsigned int issue_flags)
+{
+	/* Shared with userspace: each field is read once. */
+	const struct ubdx_attach *arg = (const void *)cmd->sqe->cmd;
+	struct ubdx_server_queue *srvq = ubdx_chan_queue(srv, READ_ONCE(arg->qid));
+	int ret = 0;
+
+	if (!srvq || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+		return -EINVAL;
+	if (current->mm != srv->mm)
+		return -EPERM;
+
+	spin_lock(&srvq->lock);
+	if (srvq->task) {
+		ret = -EBUSY;
+	} else {
+		srvq->ring = ubdx_cmd_ctx(cmd);
+		/* srvq->ring before srvq->task, which says that the ring is valid */
+		smp_store_release(&srvq->task, get_task_struct(current));
+	}
+	spin_unlock(&srvq->lock);
+	if (ret)
+		return ret;
+
+	io_uring_cmd_to_pdu(cmd, struct ubdx_attach_pdu)->srvq = srvq;
+	io_uring_cmd_mark_cancelable(cmd, issue_flags);
+	ubdx_park(&srvq->attached, cmd);
+	ubdx_unpark_if_dead(srvq, &srvq->attached, issue_flags);
+	return -EIOCBQUEUED;
+}
+
+/* The ring goes away. */
+static noinline void ubdx_chan_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	struct ubdx_server_queue *srvq = ubdx_attached_to(cmd);
+
+	ubdx_server_fail(srvq->srv);
+	ubdx_send_back(&srvq->attached, issue_flags);
+}
+
+/*
+ * The end of ATTACH's command takes the ring's lock, as the command is cancelable. The ring's task may
+ * hold the lock for as long as it likes, in a page fault that nobody serves. So a worker of its own
+ * waits for the lock. It first clears the command's cancelable flag: a ring that exits meanwhile
+ * doesn't try to cancel the command over and over.
+ *
+ * The command holds the channel's file, and so srvq. The server may be freed while this returns.
+ */
+static void ubdx_attach_done(struct work_struct *work)
+{
+	struct ubdx_server_queue *srvq = container_of(work, struct ubdx_server_queue, detach_work);
+
+	ubdx_cmd_done(srvq->detached, -ENODEV, IO_URING_F_UNLOCKED);
+}
+
+/* The abort's last step for a queue: complete every command that the server has parked. */
+void ubdx_chan_wake(struct ubdx_server_queue *srvq)
+{
+	srvq->srv->chan->wake(srvq);
+	srvq->detached = ubdx_unpark(&srvq->attached);
+	if (!srvq->detached)
+		return;
+	INIT_WORK(&srvq->detach_work, ubdx_attach_done);
+	queue_work(ubdx_detach_wq, &srvq->detach_work);
+}
+
+/**
+ * ubdx_chan_command - a command on the channel device.
+ * @srv:	server that the file belongs to.
+ * @cmd:	command.
+ * @issue_flags: IO_URING_F_*.
+ *
+ * Returns -EIOCBQUEUED if the command is parked, or else its result.
+ */
+int ubdx_chan_command(struct ubdx_server *srv, struct io_uring_cmd *cmd, unsigned int issue_flags)
+{
+	if (unlikely(issue_flags & (IO_URING_F_CANCEL | IO_URING_F_UNLOCKED))) {
+		/* the latter is io-wq, which isn't the queue's task */
+		if (!(issue_flags & IO_URING_F_CANCEL))
+			return -EOPNOTSUPP;
+		ubdx_chan_cancel(cmd, issue_flags);
+		return 0;
+	}
+	if (unlikely(cmd->cmd_op == UBDX_CMD_ATTACH))
+		return ubdx_chan_attach(srv, cmd, issue_flags);
+	return srv->chan->uring_cmd(srv, cmd, issue_flags);
+}
