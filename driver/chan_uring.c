@@ -58,18 +58,16 @@ static struct ubdx_uring_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
 
 /* ---- to the server ---- */
 
-/*
- * The payload can't be made reachable. The server never sees the request, its command stays parked.
- */
+/* The payload can't be made reachable. The server never sees the request; the command stays parked. */
 static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 				struct ubdx_slot *slot, int error, unsigned int issue_flags)
 {
-	/* once the request has ended the tag is the next one's, and so is t->taken */
+	/* read first: once the request has ended the tag can be reused */
 	struct io_uring_cmd *cmd = t->taken;
 	bool aborted = error == -ENODEV;
 
 	if (!aborted && fatal_signal_pending(current)) {
-		/* not its fault: it is being killed */
+		/* the server is being killed, and delivery may have failed for that */
 		ubdx_server_fail(srvq->srv);
 		ubdx_abort(srvq->q, slot, false);
 		aborted = true;
@@ -83,9 +81,9 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_urin
 	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 }
 
-/* For who tests timeouts (fail_io_timeout): the request is lost on its way, and nobody will answer it. */
-static void ubdx_deliver_lost(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
-			      struct ubdx_slot *slot, unsigned int issue_flags)
+/* fail_io_timeout: drop the request, which will time out. */
+static void ubdx_deliver_fake_timeout(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
+				      struct ubdx_slot *slot, unsigned int issue_flags)
 {
 	u32 seq = t->seq;
 
@@ -97,38 +95,35 @@ static void ubdx_deliver_lost(struct ubdx_server_queue *srvq, struct ubdx_uring_
 }
 
 /*
- * Deliver one request, in the server's task. @now: the time, for its stamps; updated if its mode took
- * time. Returns the bytes of payload that took time.
+ * Deliver one request, in the server's task. @now: current time, for the stamps; updated if the mode
+ * moved payload. Returns the bytes of payload that the mode moved.
  */
-static unsigned int ubdx_deliver_one(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
-				     unsigned int issue_flags, u64 *now)
+static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag *t, u64 *now)
 {
+	struct ubdx_server_queue *srvq = ctx->srvq;
+	unsigned int issue_flags = ctx->issue_flags;
 	u16 tag = t - ubdx_uring_tags(srvq);
 	struct ubdx_slot *slot = &srvq->q->slots[tag];
 	u32 seq = t->seq;
-	struct io_uring_cmd *cmd;
+	struct io_uring_cmd *cmd = t->taken;
 	unsigned int bytes = 0;
+	u64 begun = *now;
 
 	if (unlikely(!ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))) {
-		ubdx_cmd_done(t->taken, -ENODEV, issue_flags);
+		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return bytes;
 	}
 	if (unlikely(blk_should_fake_timeout(slot->rq->q))) {
-		ubdx_deliver_lost(srvq, t, slot, issue_flags);
+		ubdx_deliver_fake_timeout(srvq, t, slot, issue_flags);
 		return bytes;
 	}
-	ubdx_stage_then(srvq->q, slot, UBDX_T_DELIVER, *now);
-	/* Here, where it will be read, and not on the submitter's CPU. */
-	ubdx_describe(srvq, slot);
-	if (static_branch_unlikely(&ubdx_traced) && likely(*now)) {
-		srvq->desc[tag].stamp = *now;
-		srvq->desc[tag].flags |= UBDX_DESC_STAMP;
-	}
+	ubdx_stage_then(srvq->q, slot, UBDX_T_DELIVER, begun);
 	if (slot->deliver) {
 		int error;
 
 		bytes = blk_rq_bytes(slot->rq);
-		error = slot->deliver(srvq, slot);
+		ctx->cmd = cmd;
+		error = slot->xfer->deliver[slot->op](ctx, slot);
 		*now = ubdx_stage_now();
 		if (unlikely(error)) {
 			ubdx_deliver_failed(srvq, t, slot, error, issue_flags);
@@ -136,9 +131,14 @@ static unsigned int ubdx_deliver_one(struct ubdx_server_queue *srvq, struct ubdx
 		}
 	}
 	ubdx_stage_then(srvq->q, slot, UBDX_T_MOVE, *now);
+	/* Here, where it will be read, and not on the submitter's CPU; and now that its mode is final. */
+	ubdx_describe(srvq, slot);
+	if (static_branch_unlikely(&ubdx_traced) && likely(begun)) {
+		srvq->desc[tag].stamp = begun;
+		srvq->desc[tag].flags |= UBDX_DESC_STAMP;
+	}
 
-	/* From here on a commit or an abort can claim it, and end it. */
-	cmd = t->taken;
+	/* From here on a commit or an abort can claim the request, and end it. */
 	if (unlikely(!ubdx_slot_pass(srvq, slot, UBDX_SLOT_SERVER))) {
 		ubdx_abort(srvq->q, slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
@@ -148,9 +148,9 @@ static unsigned int ubdx_deliver_one(struct ubdx_server_queue *srvq, struct ubdx
 	return bytes;
 }
 
-/* This isn't the queue's task any more, or it is exiting, or about to. */
-static void ubdx_deliver_nobody(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
-				unsigned int issue_flags)
+/* The caller isn't the queue's task any more, or is exiting, or about to. */
+static void ubdx_deliver_dead(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
+			      unsigned int issue_flags)
 {
 	struct ubdx_slot *slot = &srvq->q->slots[t - ubdx_uring_tags(srvq)];
 	struct io_uring_cmd *cmd = t->taken; /* as above */
@@ -160,18 +160,19 @@ static void ubdx_deliver_nobody(struct ubdx_server_queue *srvq, struct ubdx_urin
 	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
-/* Deliver @first and what it is linked to. Returns what is left for another task work. */
+/* Deliver @first and the tags that it is linked to. Returns the first that is left for another task work. */
 static struct ubdx_uring_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq,
 						struct ubdx_uring_tag *first,
 						unsigned int issue_flags)
 {
+	struct ubdx_ctx ctx = { .srvq = srvq, .issue_flags = issue_flags };
 	u64 now = ubdx_stage_now();
 	unsigned int bytes = 0;
 	struct ubdx_uring_tag *t, *next;
 
 	for (t = first; t && bytes < UBDX_DELIVER_BYTES; t = next) {
 		next = t->next;
-		bytes += ubdx_deliver_one(srvq, t, issue_flags, &now);
+		bytes += ubdx_deliver_one(&ctx, t, &now);
 	}
 	return t;
 }
@@ -179,7 +180,7 @@ static struct ubdx_uring_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq,
 static void ubdx_deliver_tw(UBDX_TW_ARGS);
 
 /*
- * Have the server's task deliver @first and what it is linked to. Any context.
+ * Queue task work that delivers @first and the tags that it is linked to. Any context.
  *
  * io_uring keeps a list of task work, and only the caller that makes it long enough wakes the task. If
  * that caller were preempted in between, the requests of all other submitters would wait for it. With
@@ -210,7 +211,7 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 	ubdx_server_fail(srvq->srv);
 	for (; t; t = next) {
 		next = t->next;
-		ubdx_deliver_nobody(srvq, t, issue_flags);
+		ubdx_deliver_dead(srvq, t, issue_flags);
 	}
 }
 UBDX_TASK_WORK(ubdx_deliver)
@@ -300,14 +301,18 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	u32 seq = READ_ONCE(arg->seq);
 	u16 qid = READ_ONCE(arg->qid);
 	u16 tag = READ_ONCE(arg->tag);
-	s32 res = READ_ONCE(arg->res);
-	u32 flags = READ_ONCE(cmd->sqe->len);
+	const struct ubdx_answer answer = {
+		.res = READ_ONCE(arg->res),
+		.flags = READ_ONCE(cmd->sqe->len),
+	};
 	struct ubdx_server_queue *srvq = ubdx_chan_queue(srv, qid);
+	const struct ubdx_ctx ctx = { .srvq = srvq, .cmd = cmd, .issue_flags = issue_flags };
+	struct ubdx_result result;
 	struct ubdx_uring_tag *t;
 	struct ubdx_slot *slot;
 	bool claimed;
 
-	if (unlikely(!srvq || tag >= srvq->q->depth || flags & ~UBDX_COMMIT_MORE))
+	if (unlikely(!srvq || tag >= srvq->q->depth || answer.flags & ~UBDX_COMMIT_MORE))
 		return -EINVAL;
 	if (unlikely(!ubdx_is_attached(srvq, cmd)))
 		return -EPERM;
@@ -328,13 +333,13 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_stage_commit(srvq->q, slot, READ_ONCE(arg->read_ns));
 
-	/*
-	 * Park before the request ends: its tag can be used again at once. If it turns out to have been aborted
-	 * while its payload moved, the command goes back as every parked one does.
-	 */
+	result = ubdx_settle(&ctx, slot, &answer);
+	if (unlikely(result.gone))
+		return -ENODEV;
+	/* Park before the request ends: its tag can be used again at once. */
 	t = &ubdx_uring_tags(srvq)[tag];
 	ubdx_park(&t->cmd, cmd);
-	ubdx_commit(srvq, slot, res, flags & UBDX_COMMIT_MORE);
+	ubdx_end_commit(srvq, slot, result, answer.flags & UBDX_COMMIT_MORE);
 	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 	return -EIOCBQUEUED;
 }

@@ -53,7 +53,9 @@
 #include "slot.h"
 #include "uapi/ubdx.h"
 
+struct ubdx_answer;
 struct ubdx_chan_ops;
+struct ubdx_ctx;
 
 /* The points of a request's life that are stamped, see docs/design.md. */
 enum ubdx_stage {
@@ -361,7 +363,10 @@ int ubdx_tag_set_init(struct ubdx_dev *dev);
 
 /* ---- end.c: how requests end ---- */
 
-void ubdx_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot, s32 res, bool more);
+struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
+			       const struct ubdx_answer *answer);
+void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
+		     struct ubdx_result result, bool more);
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
 struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res);
 void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);

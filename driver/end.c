@@ -2,7 +2,7 @@
 /*
  * end.c - how requests end: by the server's commit, alone or in a batch; by an abort.
  *
- * The caller of ubdx_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot (slot.h). When
+ * The caller of ubdx_end_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot (slot.h). When
  * these return, the tag may belong to another request already.
  *
  * Requests end in process context, as taking pages out of a window sleeps, and with bottom halves
@@ -293,94 +293,90 @@ struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res
 	return (struct ubdx_result){ .status = ubdx_status(res) };
 }
 
+/* The first @bytes of the request have been served. */
+static __always_inline struct ubdx_result ubdx_served(struct ubdx_queue *q, struct ubdx_slot *slot,
+						      unsigned int bytes)
+{
+	struct ubdx_counter __percpu *counter = &q->counts->done[slot->xfer->mode][slot->op];
+
+	this_cpu_inc(counter->requests);
+	this_cpu_add(counter->bytes, bytes);
+	return (struct ubdx_result){ .bytes = bytes };
+}
+
 /*
- * Turn the server's answer into a result, and move a READ's payload. Returns false if the request has
- * been aborted: it isn't the caller's any more.
+ * The server's answer is an error, or is none. If the server is being killed it may have failed for
+ * that, and the answer doesn't count.
+ */
+static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srvq,
+						   struct ubdx_slot *slot, s32 error)
+{
+	if (!fatal_signal_pending(current))
+		return ubdx_failed(srvq->q, slot->rq, error);
+	ubdx_server_fail(srvq->srv);
+	ubdx_abort(srvq->q, slot, true);
+	return (struct ubdx_result){ .gone = true };
+}
+
+/**
+ * ubdx_settle - turn the server's answer into a result, and let the mode move the payload.
+ * @ctx:	the commit; this is the queue's task.
+ * @slot:	slot, claimed by the caller, who keeps it unless the result is gone.
+ * @answer:	the server's answer.
  *
  * A short answer counts in whole logical blocks, and nothing that the server did not fill reaches a
  * reader. No progress at all is an error, so that a request can't come back forever.
  */
-static __always_inline bool ubdx_settle(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
-					s32 res, struct ubdx_result *result)
+struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
+			       const struct ubdx_answer *answer)
 {
+	struct ubdx_server_queue *srvq = ctx->srvq;
 	struct ubdx_queue *q = srvq->q;
-	unsigned int bytes = blk_rq_bytes(slot->rq);
-	struct ubdx_counter __percpu *counter;
+	s32 res = answer->res;
 
 	if (unlikely(res < 0))
-		goto failed;
+		return ubdx_not_served(srvq, slot, res);
+	if (!ubdx_slot_has_payload(slot))
+		return likely(!res) ? ubdx_served(q, slot, blk_rq_bytes(slot->rq)) :
+				      ubdx_not_served(srvq, slot, -EIO);
+	if (unlikely(!res || res > blk_rq_bytes(slot->rq)))
+		return ubdx_not_served(srvq, slot, -EIO);
 
-	if (ubdx_slot_has_payload(slot)) {
-		if (unlikely(res > bytes)) {
-			res = -EIO;
-			goto failed;
-		}
-		if (ubdx_xfer_commit(slot)) {
-			res = ubdx_xfer_commit(slot)(srvq, slot, res);
-			if (unlikely(res == -ENODEV))
-				return false;
-			if (likely(res > 0))
-				srvq->batch.copied += res;
-		}
-		if (likely(res > 0))
-			res &= ~q->block_mask;
-		if (unlikely(res <= 0)) {
-			res = res ?: -EIO;
-			goto failed;
-		}
-		bytes = res;
-	} else if (unlikely(res)) {
-		res = -EIO;
-		goto failed;
+	if (slot->xfer->commit[slot->op]) {
+		res = slot->xfer->commit[slot->op](ctx, slot, answer);
+		if (unlikely(res == -ENODEV))
+			return (struct ubdx_result){ .gone = true };
+		if (unlikely(res < 0))
+			return ubdx_not_served(srvq, slot, res);
+		srvq->batch.copied += res;
 	}
-
-	counter = &q->counts->done[slot->xfer->mode][slot->op];
-	this_cpu_inc(counter->requests);
-	this_cpu_add(counter->bytes, bytes);
-	*result = (struct ubdx_result){ .bytes = bytes };
-	return true;
-
-failed:
-	if (fatal_signal_pending(current)) {
-		/* It may have failed for that: the answer doesn't count. */
-		ubdx_server_fail(srvq->srv);
-		ubdx_abort(q, slot, true);
-		return false;
-	}
-	*result = ubdx_failed(q, slot->rq, res);
-	return true;
+	res &= ~q->block_mask;
+	if (unlikely(!res))
+		return ubdx_not_served(srvq, slot, -EIO);
+	return ubdx_served(q, slot, res);
 }
 
-/* No users are left. */
-static __always_inline void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
-					    struct ubdx_result result, bool more)
+/**
+ * ubdx_end_commit - end a request as its commit was settled. The tag's next command has been parked.
+ * @srvq:	queue; this is its task.
+ * @slot:	slot, claimed by the caller, who loses it.
+ * @result:	outcome, not gone.
+ * @more:	another commit follows in this submission.
+ *
+ * If the request has users, the last of them ends it.
+ */
+void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
+		     struct ubdx_result result, bool more)
 {
 	bool exposed = slot->exposed;
 
+	if (unlikely(ubdx_slot_used(slot) || result.retry)) {
+		ubdx_finish(srvq->q, slot, result);
+		return;
+	}
 	ubdx_release(srvq->q, slot);
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_end_traced(srvq->q, srvq, slot, result, more, exposed);
 	else
 		ubdx_end_in_batch(srvq, slot, result, more, NULL);
-}
-
-/**
- * ubdx_commit - end a request with the server's result. The tag's next command has been parked.
- * @srvq:		queue; this is its task.
- * @slot:	slot, claimed by the caller, who loses it.
- * @res:	what the server said: bytes or -errno, see struct ubdx_commit. Not trusted.
- * @more:	another commit follows in this submission.
- *
- * If the request has users, the last of them ends it.
- */
-void ubdx_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot, s32 res, bool more)
-{
-	struct ubdx_result result;
-
-	if (unlikely(!ubdx_settle(srvq, slot, res, &result)))
-		return;
-	if (unlikely(ubdx_slot_used(slot) || result.retry))
-		ubdx_finish(srvq->q, slot, result);
-	else
-		ubdx_end_commit(srvq, slot, result, more);
 }

@@ -42,7 +42,6 @@
 
 struct request;
 struct ubdx_server;
-struct ubdx_server_queue;
 struct ubdx_xfer_ops;
 
 enum ubdx_slot_state {
@@ -70,8 +69,9 @@ enum ubdx_slot_state {
 /* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
 struct ubdx_result {
 	blk_status_t status;
-	bool requeue; /* it was not served, and waits for another server */
-	bool retry; /* there was no memory to serve it, and it waits a while */
+	bool requeue; /* the request was not served, and waits for another server */
+	bool retry; /* there was no memory to serve the request, and it waits a while */
+	bool gone; /* the request has been aborted, and isn't the caller's any more */
 	unsigned int bytes;
 };
 
@@ -79,14 +79,13 @@ struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
-	/* xfer->deliver, or NULL if there is nothing to do for this request; latched with xfer */
-	int (*deliver)(struct ubdx_server_queue *srvq, struct ubdx_slot *slot);
 	struct ubdx_result result; /* while ENDING */
 	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
 	u32 start; /* jiffies at T0 */
 	u16 page_offset; /* for the descriptor; latched with the mode */
 	u8 op; /* enum ubdx_op */
 	u8 fallback; /* enum ubdx_fallback */
+	bool deliver; /* xfer->deliver has something to do for this request; latched with xfer */
 } ____cacheline_aligned_in_smp;
 
 /* Does the request move data between its pages and the server? */

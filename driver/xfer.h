@@ -15,24 +15,23 @@
  * struct ubdx_xfer_ops - one transfer mode.
  * @name:	as in the module parameter, sysfs, the command line and results.
  * @mode:	enum ubdx_xfer_mode.
- * @deliver:	by operation, READ or WRITE: make the payload reachable for the server, in its task,
- *		before the server sees the request. Returns 0, or a negative errno, which fails the
- *		request. May sleep; if that is for long, not with the request claimed, see
- *		ubdx_slot_pass().
- * @commit:	by operation: the server is done with the first @bytes of the request. Move them. In
- *		its task; may sleep, as above. Returns how many are good, at most @bytes, or a
- *		negative errno.
+ * @deliver:	by operation, READ or WRITE: make the payload reachable for the server, before the
+ *		server sees the request. Returns 0, or a negative errno, which fails the request.
+ * @commit:	by operation: the server is done with the request's first answer->res bytes, more
+ *		than 0 and at most all. Move them. Returns the number of good bytes, at most
+ *		answer->res, or a negative errno.
  * @trusts:	the server is believed to have filled what it says of a READ; see enum ubdx_xfer_mode.
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
  * @refuse:	why this request can't be carried, or 0. In queue_rq; may not sleep. A mode that has
  *		it needs UBDX_XFER_USER beside it. May set slot->page_offset, and clear slot->deliver
- *		where there is nothing to do for it.
+ *		if @deliver has nothing to do for this request.
  * @release:	slot->exposed says to which server the request's pages are open: shut them. Before the
  *		request ends, when it has no users. May sleep.
  * @cut:	this server is given up: make those of its requests' users go that may stay for any time.
  *
- * -ENODEV from @deliver and @commit: the request isn't the caller's any more, it has been aborted.
- * -ENOMEM: it is to be tried again.
+ * @deliver and @commit run in the server's task and may sleep; before a long sleep they let go of the
+ * request, see ubdx_slot_pass(). -ENODEV from them: the request has been aborted, and isn't the
+ * caller's any more. -ENOMEM: the request is to be tried again.
  *
  * Each function may be NULL. They are called for requests with a payload only.
  */
@@ -40,9 +39,22 @@
 #define UBDX_ACCESS_MAP 2 /* page faults in the windows */
 #define UBDX_ACCESS_SPLICE 4 /* splice from the channel */
 
-typedef int (*ubdx_deliver_fn)(struct ubdx_server_queue *srvq, struct ubdx_slot *slot);
-typedef int (*ubdx_commit_fn)(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
-			      unsigned int bytes);
+/* The command under which the server's task delivers or commits; its ring's lock is held. */
+struct ubdx_ctx {
+	struct ubdx_server_queue *srvq;
+	struct io_uring_cmd *cmd;
+	unsigned int issue_flags; /* IO_URING_F_* */
+};
+
+/* What the server answered, read once. Not trusted. */
+struct ubdx_answer {
+	s32 res; /* bytes or -errno, see struct ubdx_commit */
+	u32 flags; /* UBDX_COMMIT_* */
+};
+
+typedef int (*ubdx_deliver_fn)(const struct ubdx_ctx *ctx, struct ubdx_slot *slot);
+typedef int (*ubdx_commit_fn)(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
+			      const struct ubdx_answer *answer);
 
 struct ubdx_xfer_ops {
 	const char *name;
@@ -111,7 +123,7 @@ static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_queue *q,
 
 	slot->fallback = UBDX_FALLBACK_NONE;
 	slot->page_offset = 0;
-	slot->deliver = NULL;
+	slot->deliver = false;
 	if (!ubdx_slot_has_payload(slot))
 		return xfer;
 	slot->deliver = xfer->deliver[slot->op];

@@ -75,17 +75,18 @@ static __always_inline int ubdx_copy(struct ubdx_server_queue *srvq, struct ubdx
 	return likely(done == bytes) ? done : ubdx_copy_rest(srvq, slot, &iter, done, out);
 }
 
-static int ubdx_copy_out(struct ubdx_server_queue *srvq, struct ubdx_slot *slot)
+static int ubdx_copy_out(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
 	unsigned int bytes = blk_rq_bytes(slot->rq);
-	int ret = ubdx_copy(srvq, slot, bytes, true);
+	int ret = ubdx_copy(ctx->srvq, slot, bytes, true);
 
 	return ret < 0 ? ret : ret < bytes ? -EFAULT : 0;
 }
 
-static int ubdx_copy_in(struct ubdx_server_queue *srvq, struct ubdx_slot *slot, unsigned int bytes)
+static int ubdx_copy_in(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
+			const struct ubdx_answer *answer)
 {
-	return ubdx_copy(srvq, slot, bytes, false);
+	return ubdx_copy(ctx->srvq, slot, answer->res, false);
 }
 
 const struct ubdx_xfer_ops ubdx_xfer_copy = {

@@ -96,7 +96,7 @@ static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct ubdx_slot
 	struct request *rq = slot->rq;
 
 	if (likely(READ_ONCE(ubdx_map_when) == UBDX_MAP_FAULT))
-		slot->deliver = NULL;
+		slot->deliver = false;
 	if (likely(!offset_in_page(ubdx_page_offset(rq) | blk_rq_bytes(rq)) &&
 		   !ubdx_rq_may_have_gaps(rq)))
 		return UBDX_FALLBACK_NONE;
@@ -194,8 +194,9 @@ static const struct vm_operations_struct ubdx_map_vm_ops;
  * map_when=eager: now, and not when it is looked at. Where this can't be done, or not without waiting for
  * another thread of the server, a fault will do it.
  */
-static int ubdx_map_deliver(struct ubdx_server_queue *srvq, struct ubdx_slot *slot)
+static int ubdx_map_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
+	struct ubdx_server_queue *srvq = ctx->srvq;
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
 	u64 place = ubdx_place(srvq->q, slot), start;

@@ -1,3 +1,4 @@
 # test: uapi
 # file: driver/end.c
-s/if (unlikely(res <= 0))/if (unlikely(res < 0))/
+s/unlikely(!res || res > /unlikely(res > /
+s/if (unlikely(!res))/if (false)/

@@ -1,3 +1,3 @@
 # test: uapi
 # file: driver/end.c
-s/unlikely(res > bytes)/false/
+s/ || res > blk_rq_bytes(slot->rq)//

@@ -1,3 +1,3 @@
 # test: uapi
 # file: driver/chan_uring.c
-s/ || flags & ~UBDX_COMMIT_MORE//
+s/ || answer.flags & ~UBDX_COMMIT_MORE//
