@@ -395,7 +395,7 @@ extern const struct attribute_group *ubdx_disk_groups[];
 
 /* ---- module.c: parameters ---- */
 
-extern unsigned int ubdx_default_queues, ubdx_default_depth, ubdx_default_max_io, ubdx_max_devices;
+extern unsigned int ubdx_max_devices;
 
 /* ---- ctl.c ---- */
 

@@ -132,9 +132,9 @@ static void ubdx_dev_unreserve(int id)
 
 static void ubdx_params_default(struct ubdx_params *p)
 {
-	UBDX_DEFAULT(p->nr_queues, READ_ONCE(ubdx_default_queues));
-	UBDX_DEFAULT(p->depth, READ_ONCE(ubdx_default_depth));
-	UBDX_DEFAULT(p->max_io_bytes, READ_ONCE(ubdx_default_max_io));
+	UBDX_DEFAULT(p->nr_queues, UBDX_DEFAULT_QUEUES);
+	UBDX_DEFAULT(p->depth, UBDX_DEFAULT_DEPTH);
+	UBDX_DEFAULT(p->max_io_bytes, UBDX_DEFAULT_IO_BYTES);
 	UBDX_DEFAULT(p->timeout_ms, 30000);
 	UBDX_DEFAULT(p->logical_block_size, SECTOR_SIZE);
 	UBDX_DEFAULT(p->physical_block_size, max(4096U, p->logical_block_size));

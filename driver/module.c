@@ -2,57 +2,18 @@
 /*
  * module.c - module parameters, and bringing the parts up and down.
  */
-#include <linux/cpumask.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sysfs.h>
 
 #include "xfer.h"
 
-unsigned int ubdx_default_queues = 1;
-unsigned int ubdx_default_depth = 128;
-unsigned int ubdx_default_max_io = 512 << 10;
 unsigned int ubdx_max_devices = 64;
 unsigned int ubdx_map_when = UBDX_MAP_FAULT;
 bool ubdx_allow_partial_pages;
 
-static int ubdx_param_uint(const char *value, const struct kernel_param *kp, unsigned int min,
-			   unsigned int max, unsigned int multiple)
-{
-	unsigned int n;
-	int ret = kstrtouint(value, 0, &n);
-
-	if (ret)
-		return ret;
-	if (n < min || n > max || n % multiple)
-		return -EINVAL;
-	WRITE_ONCE(*(unsigned int *)kp->arg, n);
-	return 0;
-}
-
-/* clang-format off */
-#define UBDX_PARAM_UINT(name, var, min, max, multiple, text)				\
-static int ubdx_param_set_##name(const char *value, const struct kernel_param *kp)	\
-{											\
-	return ubdx_param_uint(value, kp, min, max, multiple);				\
-}											\
-static const struct kernel_param_ops ubdx_param_ops_##name = {				\
-	.set = ubdx_param_set_##name,							\
-	.get = param_get_uint,								\
-};											\
-module_param_cb(name, &ubdx_param_ops_##name, &(var), 0644);				\
-MODULE_PARM_DESC(name, text)
-/* clang-format on */
-
-UBDX_PARAM_UINT(queues, ubdx_default_queues, 1, nr_cpu_ids, 1,
-		"queues of a device that doesn't say: 1 ... number of CPUs (default 1)");
-UBDX_PARAM_UINT(depth, ubdx_default_depth, 1, UBDX_MAX_DEPTH, 1,
-		"tags per queue of a device that doesn't say: 1 ... 4096 (default 128)");
-UBDX_PARAM_UINT(
-	max_io, ubdx_default_max_io, UBDX_MIN_IO_BYTES, UBDX_MAX_IO_BYTES, UBDX_MIN_IO_BYTES,
-	"longest request in bytes of a device that doesn't say: 4096 ... 4194304, a multiple of 4096 (default 524288)");
-UBDX_PARAM_UINT(max_devices, ubdx_max_devices, 0, INT_MAX, 1,
-		"how many devices there may be: 0 ... 2147483647 (default 64)");
+module_param_named(max_devices, ubdx_max_devices, uint, 0644);
+MODULE_PARM_DESC(max_devices, "maximum number of devices: 0 ... 4294967295 (default 64)");
 
 static int ubdx_param_set_xfer(const char *value, const struct kernel_param *kp)
 {

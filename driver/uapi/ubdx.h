@@ -62,11 +62,16 @@
 /* After its open, or its last try, a server has so long for (the next) START. */
 #define UBDX_START_SECONDS 10
 
-/* Hard bounds, the same on every kernel; module parameters can lower some of them. */
+/* Hard bounds, the same on every kernel. */
 #define UBDX_MAX_DEPTH 4096
 #define UBDX_MAX_QUEUES 8192
 #define UBDX_MAX_IO_BYTES (4U << 20)
 #define UBDX_MIN_IO_BYTES 4096U
+
+/* What 0 stands for in struct ubdx_params. */
+#define UBDX_DEFAULT_QUEUES 1
+#define UBDX_DEFAULT_DEPTH 128
+#define UBDX_DEFAULT_IO_BYTES (512U << 10)
 
 /* mmap offset of a queue's descriptors: queue * UBDX_MMAP_QUEUE_STRIDE */
 #define UBDX_MMAP_QUEUE_STRIDE (1ULL << 24)
@@ -360,11 +365,11 @@ enum ubdx_recovery {
  * struct ubdx_params - what a device is like. Written by the server at ADD, with defaults filled
  * in by the driver; constant for the device's life.
  * @dev_sectors:	capacity; a multiple of the logical block.
- * @nr_queues:		1 … number of possible CPUs; 0: the module's default.
- * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: the module's default.
+ * @nr_queues:		1 … number of possible CPUs; 0: UBDX_DEFAULT_QUEUES.
+ * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: UBDX_DEFAULT_DEPTH.
  * @max_io_bytes:	the longest request; a multiple of 4096, UBDX_MIN_IO_BYTES …
  *		UBDX_MAX_IO_BYTES;
- *			0: the module's default.
+ *		0: UBDX_DEFAULT_IO_BYTES.
  * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 …; 0: 30 s.
  *			After that, give or take a second, the server is declared dead. The disk's
  *			queue/io_timeout starts with it; a smaller number there shortens it, a

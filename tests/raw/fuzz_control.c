@@ -270,21 +270,17 @@ static int write_file(const char *path, const char *text)
 
 static void act_parameter(struct actor *a)
 {
-	static const char *const names[] = { "queues", "depth", "max_io", "xfer" };
-	static const char *const values[] = { "1",
-					      "2",
-					      "4",
-					      "64",
-					      "4096",
-					      "8192",
-					      "65536",
-					      "copy",
-					      "map",
-					      "copy\n\n",
-					      "18446744073709551616",
-					      "-1",
-					      "" };
-	const char *name = PICK(a, names), *value = PICK(a, values);
+	static const struct {
+		const char *name;
+		const char *good[2];
+	} parameters[] = {
+		{ "xfer", { "copy", "map" } },
+		{ "map_when", { "fault", "eager" } },
+	};
+	static const char *const bad[] = { "copy\n\n", "18446744073709551616", "-1", "" };
+	unsigned int i = below(a, ARRAY_SIZE(parameters));
+	const char *name = parameters[i].name;
+	const char *value = chance(a, 60) ? PICK(a, parameters[i].good) : PICK(a, bad);
 	char path[64];
 
 	snprintf(path, sizeof(path), "/sys/module/ubdx/parameters/%s", name);
