@@ -35,10 +35,6 @@ static __always_inline bool ubdx_srvq_alive(struct ubdx_server_queue *srvq)
 {
 	if (unlikely(!srvq || READ_ONCE(srvq->dead)))
 		return false;
-	if (unlikely(ubdx_task_exits(srvq->task))) {
-		ubdx_server_fail(srvq->srv);
-		return false;
-	}
 	smp_acquire__after_ctrl_dep();
 	return true;
 }

@@ -60,7 +60,7 @@ void ubdx_send_back_late(struct io_uring_cmd **place, unsigned int issue_flags)
 }
 
 /* NULL: there is no such queue. @qid comes from the server. */
-struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u16 qid)
+struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u64 qid)
 {
 	if (unlikely(qid >= srv->nr_queues))
 		return NULL;

@@ -5,12 +5,12 @@
  *
  * An open of the channel makes a ubdx_server, bound to the opener's mm. At most one lives per
  * device. That the server is gone is noticed by
- *	- the end of its mm (mmu notifier): SIGKILL and exit, also while a forked child, a mapping
- *	or
- *	  somebody who was passed the descriptor holds the file open;
+ *	- the end of its mm (mmu notifier): SIGKILL and exit, also while a forked child, a mapping, or
+ *	  a process that was passed the descriptor holds the file open;
  *	- the cancellation of a parked command: its ring is torn down;
  *	- the last close of the file;
- *	- a queue's task that exits, seen by queue_rq, or is being killed, seen by the tick;
+ *	- a queue's task that exits, seen by delivery or by the tick, or is being killed, seen by the
+ *	  tick;
  *	- a request that is out for longer than the I/O timeout, seen by the tick.
  * Each of them calls ubdx_server_fail(), which declares the server dead: from then on no request is
  * published, and ubdx_server_abort_work(), which it schedules, ends those that are out.

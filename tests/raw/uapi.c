@@ -243,6 +243,8 @@ static void ownership(void)
 	is(map == MAP_FAILED ? -errno : 0, -EPERM, "nor executable");
 	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, raw.chan, UBDX_MMAP_QUEUE_STRIDE);
 	is(map == MAP_FAILED ? -errno : 0, -EINVAL, "descriptors of a queue that isn't there");
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, raw.chan, UBDX_MMAP_QUEUE_STRIDE << 16);
+	is(map == MAP_FAILED ? -errno : 0, -EINVAL, "nor of one whose number ends in 16 zero bits");
 	map = mmap(NULL, 8192, PROT_READ, MAP_SHARED, raw.chan, 0);
 	is(map == MAP_FAILED ? -errno : 0, -EINVAL, "more than the descriptors");
 	is(raw_queue_init(&raw, &q, 0), 0, "descriptors can be mapped for reading");
