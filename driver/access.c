@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * access.c - a request's payload, reached from outside: by read and write on the channel, in every
- * mode that lets it. A position names queue, tag, request and byte, see ubdx_pos().
+ * access.c - users of a request (slot.h), and pread and pwrite of its payload on the channel, in
+ * the modes that allow that. A position names queue, tag, request and byte, see ubdx_pos().
  *
- * Whoever is at it is a user of the request (dev.h), which holds the request's end back. So it must
- * not be for long: if the caller's memory isn't there (payload.h) it lets go of the request, faults
- * that in, and asks for the request again.
+ * A request doesn't end while it has users, so a user must be quick: if the caller's memory isn't
+ * present (payload.h) the caller stops being a user, faults the memory in, and starts again.
  *
- * Any task of the process that opened the channel may come, not only the queue's, and at any time.
- * Everything that the position says is checked, and nothing of the slot is read before it is held.
+ * Any task of the process that opened the channel may call, not only the queue's, and at any time.
+ * Every part of the position is checked, and the slot is not read before the caller is a user.
  */
 #include <linux/fs.h>
 #include <linux/nospec.h>
@@ -25,16 +24,19 @@
 static_assert(UBDX_MAX_IO_BYTES < 1U << UBDX_POS_OFFSET_BITS);
 static_assert(UBDX_MAX_DEPTH <= 1U << UBDX_POS_TAG_BITS);
 static_assert(UBDX_MAX_QUEUES <= 1U << UBDX_POS_QUEUE_BITS);
-/* a position is not negative, and neither is the end of the longest read from one */
+/* neither a position nor the end of a read that starts there is negative */
 static_assert(UBDX_POS_SEQ_SHIFT + UBDX_POS_SEQ_BITS < 63);
 
 /* ---- users ---- */
 
 /**
- * ubdx_use_find - which request is meant?
+ * ubdx_use_find - find the request that a position names.
  * @srv:	server.
  * @pos:	position.
- * @use:	out. The request may be gone at any time until ubdx_use_begin().
+ * @use:	out. The request can end at any time before ubdx_use_begin().
+ *
+ * Returns 0, -EPERM if the caller isn't the server, -EINVAL if there is no such tag, -ESTALE if the
+ * tag holds another request.
  */
 int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
 {
@@ -59,13 +61,17 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
 /**
  * ubdx_use_begin - become a user of a request; ubdx_use_end() follows soon.
  * @srv:	server.
- * @use:	which.
- * @op:		what it must be.
- * @access:	UBDX_ACCESS_*, which its mode must allow.
+ * @use:	the request, from ubdx_use_find().
+ * @op:		the operation that it must have.
+ * @access:	UBDX_ACCESS_* that its mode must allow.
  *
- * A request that is at the server is this server's, unless that is dead: what the next one has got
- * comes later than that. Not even for a moment may the dead be a user of that: they could be the last,
- * and end it when its own server is no more. So this is a section like ubdx_slot_pass().
+ * A request in state SERVER belongs to this server, unless this server is dead: then it may be a
+ * later server's. A dead server must never be a user of such a request, not even for a moment: it
+ * could be the last user, and end the request when the later server is gone. So this is an RCU
+ * read-side section like that in ubdx_slot_pass().
+ *
+ * Returns 0, -ENODEV, -ESTALE, -EINVAL for another operation, -EOPNOTSUPP if the mode doesn't allow
+ * it.
  */
 int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access)
 {
@@ -90,8 +96,8 @@ int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 acce
 }
 
 /**
- * ubdx_use_end - be its user no longer. Whose commit or abort waited for this is ended here.
- * @use:	which.
+ * ubdx_use_end - stop being a user. The last user of an ENDING request ends it here.
+ * @use:	the request.
  *
  * Process context.
  */
@@ -104,7 +110,7 @@ void ubdx_use_end(struct ubdx_use *use)
 
 /* ---- read and write ---- */
 
-/* Copy what can be copied at once. @left: what the request has after that. */
+/* Copy as much as can be copied without a fault. @left: out: bytes of the request after that. */
 static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u8 op, size_t offset,
 				struct iov_iter *iter, size_t *left)
 {
@@ -122,7 +128,7 @@ static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u
 					    ubdx_payload_copy(rq, offset, iov_iter_count(iter),
 							      iter, ubdx_from_iter);
 	*left = bytes - min(bytes, offset + ret);
-	ubdx_moved(use->q, use->slot, UBDX_MOVED_COPIED, ret);
+	ubdx_count_moved(use->q, use->slot, UBDX_MOVED_COPIED, ret);
 	ubdx_use_end(use);
 	return ret;
 }
@@ -163,6 +169,6 @@ ssize_t ubdx_access_write(struct kiocb *iocb, struct iov_iter *from)
 	size_t asked = iov_iter_count(from);
 	ssize_t ret = ubdx_access(iocb, from, UBDX_OP_READ);
 
-	/* Nobody who writes expects 0 for more than that. */
+	/* A writer that gets 0 for a positive length would try for ever. */
 	return ret || !asked ? ret : -ENOSPC;
 }

@@ -78,9 +78,9 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 
 /*
  * Publish the requests at the head of a list that are for one queue, and return the first that is
- * not, or that can't be: then @stuck.
+ * not, or that can't be: then @rejected.
  */
-static __always_inline struct request *ubdx_queue_run(struct request *first, bool *stuck)
+static __always_inline struct request *ubdx_queue_run(struct request *first, bool *rejected)
 {
 	struct blk_mq_hw_ctx *hctx = first->mq_hctx;
 	struct ubdx_queue *q = hctx->driver_data;
@@ -88,10 +88,10 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 	struct request *rq = first, *last = NULL;
 	u64 now = ubdx_stage_now(); /* they have come together */
 
-	*stuck = !ubdx_srvq_alive(srvq);
-	while (likely(!*stuck) && rq && rq->mq_hctx == hctx) {
-		*stuck = !ubdx_prepare(q, rq, now);
-		if (unlikely(*stuck))
+	*rejected = !ubdx_srvq_alive(srvq);
+	while (likely(!*rejected) && rq && rq->mq_hctx == hctx) {
+		*rejected = !ubdx_prepare(q, rq, now);
+		if (unlikely(*rejected))
 			break;
 		last = rq;
 		rq = rq->rq_next;
@@ -106,13 +106,13 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 static void ubdx_queue_rqs(struct rq_list *list)
 {
 	struct request *rq = rq_list_peek(list), *next;
-	bool stuck;
+	bool rejected;
 
 	/* What is left in it comes back through queue_rq, which can return the error. */
 	rq_list_init(list);
 	while (rq) {
-		rq = ubdx_queue_run(rq, &stuck);
-		if (unlikely(stuck)) {
+		rq = ubdx_queue_run(rq, &rejected);
+		if (unlikely(rejected)) {
 			next = rq->rq_next;
 			rq_list_add_tail(list, rq);
 			rq = next;
@@ -156,9 +156,9 @@ int ubdx_tag_set_init(struct ubdx_dev *dev)
 	set->numa_node = dev->params.numa_node;
 	set->timeout = msecs_to_jiffies(dev->params.timeout_ms);
 	/*
-	 * With an elevator there is no queue_rqs. Who wants one can still set it. And a CPU that goes
-	 * offline must not wait, with the hotplug lock held, for requests that only a process can end:
-	 * it may need that lock, or not even be there.
+	 * With an elevator there is no queue_rqs. Who wants one can still set it. And a CPU that
+	 * goes offline must not wait, with the hotplug lock held, for requests that only a process
+	 * can end: it may need that lock, or not even be there.
 	 */
 	set->flags = BLK_MQ_F_NO_SCHED_BY_DEFAULT | UBDX_MQ_F_SHOULD_MERGE | BLK_MQ_F_STACKING;
 	set->driver_data = dev;

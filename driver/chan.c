@@ -2,11 +2,11 @@
 /*
  * chan.c - what all channels have in common: the table of channels, and ATTACH.
  *
- * ATTACH binds a queue to one (mm, ring, task). Its command stays parked in srvq->attached, and is the
- * only one that io_uring may cancel, as marking every command cancelable costs each request
- * something. The cancellation says that the ring goes away: it declares the server dead, and the abort
- * completes all other commands. So the end of a ring is noticed, too, when the server has every
- * request and no other command is parked.
+ * ATTACH binds a queue to one (mm, ring, task). Its command stays parked in srvq->attached, and is
+ * the only one that io_uring may cancel, as marking every command cancelable costs each request
+ * something. The cancellation says that the ring goes away: it declares the server dead, and the
+ * abort completes all other commands. So the end of a ring is noticed, too, when the server has
+ * every request and no other command is parked.
  *
  * A command holds a reference on the open channel file, so server and queue outlive the command.
  */
@@ -67,7 +67,10 @@ struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u64 qid)
 	return srv->queues[array_index_nospec(qid, srv->nr_queues)];
 }
 
-/* Map a queue's descriptors, read-only for ever. Their pages are freed after the file that maps them. */
+/*
+ * Map a queue's descriptors, read-only for ever. Their pages are freed after the file that maps
+ * them.
+ */
 int ubdx_chan_map_desc(struct ubdx_server_queue *srvq, struct vm_area_struct *vma, u64 offset)
 {
 	if (offset || vma->vm_end - vma->vm_start != ubdx_desc_bytes(srvq->q))
@@ -132,10 +135,10 @@ static noinline void ubdx_chan_cancel(struct io_uring_cmd *cmd, unsigned int iss
 }
 
 /*
- * The end of ATTACH's command takes the ring's lock, as the command is cancelable. The ring's task may
- * hold the lock for as long as it likes, in a page fault that nobody serves. So a worker of its own
- * waits for the lock. It first clears the command's cancelable flag: a ring that exits meanwhile
- * doesn't try to cancel the command over and over.
+ * The end of ATTACH's command takes the ring's lock, as the command is cancelable. The ring's task
+ * may hold the lock for as long as it likes, in a page fault that nobody serves. So a worker of its
+ * own waits for the lock. It first clears the command's cancelable flag: a ring that exits
+ * meanwhile doesn't try to cancel the command over and over.
  *
  * The command holds the channel's file, and so srvq. The server may be freed while this returns.
  */

@@ -2,11 +2,11 @@
 /*
  * chan.h - a channel: how descriptors reach the server and answers come back.
  *
- * A channel moves no payload and knows no mode. Adding one is a file with an ops table, and an entry
- * in ubdx_chan_table (chan.c). A device has the channel that ADD asked for, for all its life.
+ * A channel moves no payload and knows no mode. Adding one is a file with an ops table, and an
+ * entry in ubdx_chan_table (chan.c). A device has the channel that ADD asked for, for all its life.
  *
- * What every channel needs is in chan.c: the choice of the channel, and ATTACH, whose parked command
- * stands for the server's ring.
+ * What every channel needs is in chan.c: the choice of the channel, and ATTACH, whose parked
+ * command stands for the server's ring.
  */
 #ifndef UBDX_CHAN_H
 #define UBDX_CHAN_H

@@ -11,9 +11,9 @@
  *
  * A parked command is in tag->cmd. queue_rq takes it with plain accesses: it owns the tag. An abort
  * takes it once no queue_rq can run, by xchg(), as the server's task may be parking it. queue_rq
- * moves the command to tag->taken, and the task work completes it. The task work always runs, at the
- * latest when the ring goes away. The *request* doesn't wait for that: an abort claims it, and the
- * task work then fails to.
+ * moves the command to tag->taken, and the task work completes it. The task work always runs, at
+ * the latest when the ring goes away. The *request* doesn't wait for that: an abort claims it, and
+ * the task work then fails to.
  */
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
@@ -58,7 +58,9 @@ static struct ubdx_uring_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
 
 /* ---- to the server ---- */
 
-/* The payload can't be made reachable. The server never sees the request; the command stays parked. */
+/*
+ * The payload can't be made reachable. The server never sees the request; the command stays parked.
+ */
 static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 				struct ubdx_slot *slot, int error, unsigned int issue_flags)
 {
@@ -95,8 +97,8 @@ static void ubdx_deliver_fake_timeout(struct ubdx_server_queue *srvq, struct ubd
 }
 
 /*
- * Deliver one request, in the server's task. @now: current time, for the stamps; updated if the mode
- * moved payload. Returns the bytes of payload that the mode moved.
+ * Deliver one request, in the server's task. @now: current time, for the stamps; updated if the
+ * mode moved payload. Returns the bytes of payload that the mode moved.
  */
 static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag *t, u64 *now)
 {
@@ -131,7 +133,10 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 		}
 	}
 	ubdx_stage_then(srvq->q, slot, UBDX_T_MOVE, *now);
-	/* Here, where it will be read, and not on the submitter's CPU; and now that its mode is final. */
+	/*
+	 * Here, where it will be read, and not on the submitter's CPU; and now that its mode is
+	 * final.
+	 */
 	ubdx_describe(srvq, slot);
 	if (static_branch_unlikely(&ubdx_traced) && likely(begun)) {
 		srvq->desc[tag].stamp = begun;
@@ -160,7 +165,10 @@ static void ubdx_deliver_dead(struct ubdx_server_queue *srvq, struct ubdx_uring_
 	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
-/* Deliver @first and the tags that it is linked to. Returns the first that is left for another task work. */
+/*
+ * Deliver @first and the tags that it is linked to. Returns the first that is left for another task
+ * work.
+ */
 static struct ubdx_uring_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq,
 						struct ubdx_uring_tag *first,
 						unsigned int issue_flags)
@@ -182,9 +190,9 @@ static void ubdx_deliver_tw(UBDX_TW_ARGS);
 /*
  * Queue task work that delivers @first and the tags that it is linked to. Any context.
  *
- * io_uring keeps a list of task work, and only the caller that makes it long enough wakes the task. If
- * that caller were preempted in between, the requests of all other submitters would wait for it. With
- * PREEMPT_RT io_uring takes locks there that sleep, and looks after itself.
+ * io_uring keeps a list of task work, and only the caller that makes it long enough wakes the task.
+ * If that caller were preempted in between, the requests of all other submitters would wait for it.
+ * With PREEMPT_RT io_uring takes locks there that sleep, and looks after itself.
  */
 static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *first)
 {
@@ -320,9 +328,9 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	slot = &srvq->q->slots[tag];
 
 	/*
-	 * If the server was declared dead before this commit, what it says of the payload need not be
-	 * true: its access was revoked, perhaps without its noticing. And the slot may hold a request
-	 * of the next server, see dev.h.
+	 * If the server was declared dead before this commit, what it says of the payload need not
+	 * be true: its access was revoked, perhaps without its noticing. And the slot may hold a
+	 * request of the next server, see dev.h.
 	 */
 	rcu_read_lock();
 	claimed = !READ_ONCE(srvq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);

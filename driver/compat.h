@@ -29,8 +29,8 @@ static inline void ubdx_cmd_done(struct io_uring_cmd *cmd, int res, unsigned int
 
 /*
  * UBDX_TASK_WORK(name): defines name_tw(UBDX_TW_ARGS), a task work callback for
- * io_uring_cmd_complete_in_task(), which calls name(cmd, issue_flags, cancel). cancel: this isn't the
- * command's task any more.
+ * io_uring_cmd_complete_in_task(), which calls name(cmd, issue_flags, cancel). cancel: this isn't
+ * the command's task any more.
  */
 /* clang-format off */
 #ifdef UBDX_HAVE_TW_TOKEN
@@ -64,7 +64,10 @@ static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)
 	return cmd_to_io_kiocb(cmd)->ctx;
 }
 
-/* Can a request's segments not join at page boundaries? False: they do. Some kernels keep book of it. */
+/*
+ * Can a request's segments not join at page boundaries? False: they do. Some kernels keep book of
+ * it.
+ */
 static inline bool ubdx_rq_may_have_gaps(const struct request *rq)
 {
 #ifdef UBDX_HAVE_PHYS_GAP

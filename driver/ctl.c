@@ -2,9 +2,9 @@
 /*
  * ctl.c - the ioctls: on /dev/ubdx-control those that add, start, stop, delete, list and set
  * devices, on a channel those by which a server stops and deletes its own device. Each copies its
- * argument in once, checks what is reserved, and works on the copy. A caller that may write to the control node
- * may do all of it, one that may only read it may look; the node's mode is 0600 unless the
- * administrator changes it.
+ * argument in once, checks what is reserved, and works on the copy. A caller that may write to the
+ * control node may do all of it, one that may only read it may look; the node's mode is 0600 unless
+ * the administrator changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>
@@ -192,7 +192,7 @@ static long ubdx_ctl_set(void __user *arg)
 	if (!dev)
 		return -ENODEV;
 	if (set.xfer == UBDX_SET_XFER_DEFAULT)
-		ubdx_xfer_follow(dev);
+		ubdx_xfer_unpin(dev);
 	else
 		ret = ubdx_xfer_pin(dev, set.xfer);
 	ubdx_dev_put(dev);

@@ -23,14 +23,14 @@
  *	that is held for long.
  *   3. The abort completes parked commands, without the rings' uring_lock: the server may hold that
  *	for as long as it likes.
- * If the device recovers (recovery.c), step 2 requeues requests instead of ending them, and they wait
- * in blk-mq.
+ * If the device recovers (recovery.c), step 2 requeues requests instead of ending them, and they
+ * wait in blk-mq.
  *
- * The server's task checks srvq->dead and changes a slot's state inside one RCU read-side section. Step
- * 1 waits for such sections, so either the abort sees the new state or the task sees that the server
- * is dead; then the task ends the request that it has claimed. Commits claim inside such a section,
- * too: a dead server never claims its successor's request. Delivery needs no section for that: it
- * compares all 32 bits of the sequence number.
+ * The server's task checks srvq->dead and changes a slot's state inside one RCU read-side section.
+ * Step 1 waits for such sections, so either the abort sees the new state or the task sees that the
+ * server is dead; then the task ends the request that it has claimed. Commits claim inside such a
+ * section, too: a dead server never claims its successor's request. Delivery needs no section for
+ * that: it compares all 32 bits of the sequence number.
  *
  * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
  * ends I/O takes it), srv->abort_lock; uring_lock, srvq->lock. Leaves: dev->state_lock,
@@ -116,8 +116,8 @@ struct ubdx_counter {
 };
 
 /*
- * A device's counters, one set a CPU. Any number of writers in any context, by this_cpu_add(); shown
- * in sysfs, which adds up the CPUs' sets (ubdx_counts_sum()). Only u64s.
+ * A device's counters, one set a CPU. Any number of writers in any context, by this_cpu_add();
+ * shown in sysfs, which adds up the CPUs' sets (ubdx_counts_sum()). Only u64s.
  */
 struct ubdx_counts {
 	struct ubdx_counter done[UBDX_NR_XFER][UBDX_NR_OPS];
@@ -269,7 +269,9 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_sl
 
 /* Aborts. They need no I/O, and nothing that does may be in their way. */
 extern struct workqueue_struct *ubdx_wq;
-/* Work that waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes. */
+/*
+ * Work that waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes.
+ */
 extern struct workqueue_struct *ubdx_io_wq;
 /* The ends of ATTACH commands. They wait for the rings' locks, for as long as their tasks like. */
 extern struct workqueue_struct *ubdx_detach_wq;
@@ -281,7 +283,7 @@ static inline void ubdx_dev_put(struct ubdx_dev *dev)
 }
 struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add);
 int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes);
-bool ubdx_dev_hide(struct ubdx_dev *dev);
+bool ubdx_dev_unlist(struct ubdx_dev *dev);
 void ubdx_dev_forget(struct ubdx_dev *dev);
 unsigned int ubdx_dev_count(void);
 void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev));
@@ -316,7 +318,7 @@ bool ubdx_dev_has_former(struct ubdx_dev *dev);
 void ubdx_dev_forget_former(struct ubdx_dev *dev);
 int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
-void ubdx_dev_give_up(struct ubdx_dev *dev);
+void ubdx_dev_stop_recovering(struct ubdx_dev *dev);
 
 /* ---- target_info.c: what a device stands on ---- */
 

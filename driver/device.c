@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * device.c - the table of devices, and a device's life from ADD to its last reference; stop.c has STOP
- * and DEL.
+ * device.c - the table of devices, and a device's life from ADD to its last reference; stop.c has
+ * STOP and DEL.
  *
- * A device's memory, its queues and its tag set outlive everybody who can still reach them: each
- * open channel, the disk and the table hold a reference. The module's exit deletes what is in the
- * table and then waits until the last device is gone, since its release function is ours.
+ * Each open channel, the disk and the table hold a reference on the device, and so on its queues
+ * and its tag set. The module's exit deletes every device in the table and then waits until the
+ * last one is freed, as the release function is in this module.
  *
  * dev->lock serialises START, STOP, DEL (stop.c) and the end of a server. It is held while
- * del_gendisk() waits for I/O; what ends I/O, ubdx_server_abort(), never takes it. A caller that only
- * wants to know, or to open the channel, takes state_lock.
+ * del_gendisk() waits for I/O, so ubdx_server_abort(), which ends I/O, never takes it. INFO and the
+ * channel's open() take only state_lock.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -66,7 +66,7 @@ unsigned int ubdx_dev_count(void)
 	return READ_ONCE(ubdx_nr_devs);
 }
 
-/* Call @fn for each device in the table; it must not sleep on a device's lock. */
+/* Call @fn for each device in the table. @fn must not take a device's lock. */
 void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev))
 {
 	struct ubdx_dev *dev;
@@ -101,8 +101,10 @@ static int ubdx_dev_reserve(int id)
 	return ret;
 }
 
-/* Out of the table, though its number stays taken. Returns false if another caller was first. */
-bool ubdx_dev_hide(struct ubdx_dev *dev)
+/*
+ * Remove a device from the table; its number stays taken. Returns false if it was removed already.
+ */
+bool ubdx_dev_unlist(struct ubdx_dev *dev)
 {
 	bool mine;
 
@@ -150,7 +152,7 @@ static bool ubdx_power_of_two_in(u32 value, u32 min, u32 max)
 	return is_power_of_2(value) && value >= min && value <= max;
 }
 
-/* What the block layer makes of the granularity; it doesn't split to less. */
+/* The block layer splits a DISCARD to no less than this. */
 static u32 ubdx_min_discard_sectors(const struct ubdx_params *p)
 {
 	return max(p->discard_granularity, p->physical_block_size) >> SECTOR_SHIFT;
@@ -167,7 +169,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) ||
 	    p->max_io_bytes > UBDX_MAX_IO_BYTES || p->max_io_bytes % UBDX_MIN_IO_BYTES)
 		return -EINVAL;
-	/* jiffies arithmetic, and no device that hangs for ever */
+	/* bounds for arithmetic with jiffies; and no device hangs for ever */
 	if (p->timeout_ms < 1000 || p->timeout_ms > UBDX_MAX_TIMEOUT_MS)
 		return -EINVAL;
 	if (!ubdx_power_of_two_in(p->logical_block_size, SECTOR_SIZE, 4096) ||
@@ -192,7 +194,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 		return -EINVAL;
 	if (p->recovery >= UBDX_NR_RECOVERY || p->reserved0)
 		return -EINVAL;
-	/* A FUA write is only told apart from others where there is a volatile cache. */
+	/* The block layer sends FUA only to a device with a volatile cache. */
 	if (p->attrs & ~UBDX_ATTR_ALL ||
 	    ((p->attrs & UBDX_ATTR_FUA) && !(p->attrs & UBDX_ATTR_WRITE_CACHE)))
 		return -EINVAL;
@@ -265,7 +267,9 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 	return 0;
 }
 
-/* The last reference is gone: no disk, no open channel, not in the table. */
+/*
+ * The last reference is gone: there is no disk and no open channel, and the table has forgotten it.
+ */
 static void ubdx_dev_release(struct device *device)
 {
 	struct ubdx_dev *dev = container_of(device, struct ubdx_dev, device);
@@ -283,7 +287,7 @@ static void ubdx_dev_release(struct device *device)
 
 /* ---- ADD, START, the end of DEL ---- */
 
-static int ubdx_dev_publish(struct ubdx_dev *dev)
+static int ubdx_dev_register(struct ubdx_dev *dev)
 {
 	int ret;
 
@@ -300,7 +304,7 @@ static int ubdx_dev_publish(struct ubdx_dev *dev)
 	idr_replace(&ubdx_devs, dev, dev->id);
 	mutex_unlock(&ubdx_devs_lock);
 	/* the module parameter may have been written before this one was in the table */
-	ubdx_xfer_refollow(dev);
+	ubdx_xfer_update(dev);
 	return 0;
 }
 
@@ -362,13 +366,13 @@ struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add)
 	ret = ubdx_tag_set_init(dev);
 	if (ret)
 		goto put;
-	/* where memory is short blk-mq makes do with fewer tags */
+	/* when memory is short, blk-mq allocates fewer tags */
 	dev->params.depth = dev->tag_set.queue_depth;
 	ret = ubdx_queues_alloc(dev);
 	if (ret)
 		goto put;
 	get_device(&dev->device);
-	ret = ubdx_dev_publish(dev);
+	ret = ubdx_dev_register(dev);
 	if (ret) {
 		ubdx_dev_put(dev);
 		goto put;
@@ -432,8 +436,8 @@ static bool ubdx_dev_may_recover(const struct ubdx_dev *dev)
  * ubdx_dev_create_disk - make the block device.
  * @dev:	device.
  *
- * Should the server die meanwhile, the disk comes up failing everything, and the abort, which waits
- * for dev->lock, takes it away again.
+ * If the server dies meanwhile, the disk appears and fails every request; the abort, which waits
+ * for dev->lock, then removes the disk.
  */
 static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 {
@@ -443,7 +447,8 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	disk = ubdx_disk_alloc(dev);
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
-	get_device(&dev->device); /* the disk's; a disk that isn't added doesn't drop it */
+	/* the disk's reference; a disk that was never added doesn't drop it */
+	get_device(&dev->device);
 	dev->queue = disk->queue;
 	ubdx_set_srvq(dev, dev->srv);
 	ubdx_tick_start(dev);
@@ -463,7 +468,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	return 0;
 }
 
-/* May the caller START? -ETIME: not yet, a former server isn't quite gone. */
+/* May the caller START? -ETIME: not yet, an earlier server isn't gone. */
 static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
 	int ret;
@@ -505,7 +510,7 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 		if (ret) {
 			if (said)
 				ubdx_target_info_swap(dev, dev->srv);
-			/* the next server may have the modes that this one may not */
+			/* don't keep the narrower offer of a server that failed to start */
 			ubdx_xfer_offer(dev, offered, true);
 		}
 	}
@@ -517,7 +522,7 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 #define UBDX_FORMER_WAIT (10 * HZ)
 
 /**
- * ubdx_dev_start - a server takes up its work: the caller, who has fetched every tag.
+ * ubdx_dev_start - the caller, a server that has fetched every tag, starts to serve.
  * @dev:	device.
  * @xfer_modes:	if QUIESCED: the modes it offers, or 0.
  */

@@ -2,13 +2,13 @@
 /*
  * end.c - how requests end: by the server's commit, alone or in a batch; by an abort.
  *
- * The caller of ubdx_end_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot (slot.h). When
- * these return, the tag may belong to another request already.
+ * The caller of ubdx_end_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot
+ * (slot.h). When these return, the tag may belong to another request already.
  *
  * Requests end in process context, as taking pages out of a window sleeps, and with bottom halves
  * disabled. The end of a bio may drop the last reference to a file. With bottom halves disabled a
- * worker does that final fput; otherwise it would run in the server's task, and closing our own block
- * device there waits for the server.
+ * worker does that final fput; otherwise it would run in the server's task, and closing our own
+ * block device there waits for the server.
  */
 #include <linux/blk-mq.h>
 #include <linux/file.h>
@@ -54,7 +54,7 @@ static void ubdx_batch_end(struct ubdx_batch *batch)
 		ubdx_trace_batch(batch);
 }
 
-/* @from_schedule: the task's state says that it sleeps, so this must not sleep, and doesn't. */
+/* @from_schedule: the task is about to sleep. Its state is set, so this function doesn't sleep. */
 static void ubdx_batch_unplug(struct blk_plug_cb *cb, bool from_schedule)
 {
 	struct ubdx_batch *batch = container_of(cb, struct ubdx_batch, plug);
@@ -65,7 +65,7 @@ static void ubdx_batch_unplug(struct blk_plug_cb *cb, bool from_schedule)
 	fput(file);
 }
 
-/* See to it that the batch ends with this submission. Returns false if there can be none. */
+/* Make the batch end with this submission. Returns false if the submission can't have a batch. */
 static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *srvq)
 {
 	struct blk_plug_cb *cb = &srvq->batch.plug;
@@ -75,7 +75,7 @@ static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *srvq)
 		return true;
 	if (!plug)
 		return false;
-	/* The submission may close the channel: the batch must stay until it is called. */
+	/* The submission may close the channel, but the batch must live until the callback runs. */
 	cb->data = get_file(srvq->srv->file);
 	cb->callback = ubdx_batch_unplug;
 	list_add(&cb->list, &plug->cb_list);
@@ -145,25 +145,26 @@ static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *srvq,
 	return joined;
 }
 
-static void ubdx_release(struct ubdx_queue *q, struct ubdx_slot *slot)
+static void ubdx_unmap(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
-	if (likely(!slot->exposed))
+	if (likely(!slot->mapped_by))
 		return;
-	slot->xfer->release(q, slot);
-	slot->exposed = NULL;
+	slot->xfer->unmap(q, slot);
+	slot->mapped_by = NULL;
 }
 
 /*
- * The trace record is filled in before the request ends, and emitted after. @srvq: the queue whose batch
- * the request may join, or NULL. @released: its pages have just been unmapped.
+ * The trace record is filled in before the request ends, and emitted after. @srvq: the queue whose
+ * batch the request may join, or NULL. @unmapped: its pages have just been unmapped.
  */
 static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *srvq,
 				     struct ubdx_slot *slot, struct ubdx_result result, bool more,
-				     bool released)
+				     bool unmapped)
 {
+	bool moved = ubdx_slot_has_payload(slot) && slot->xfer->commit[slot->op];
 	struct ubdx_trace_done done;
 
-	ubdx_stage_released(q, slot, released || ubdx_xfer_commit(slot));
+	ubdx_stage_released(q, slot, unmapped || moved);
 	ubdx_trace_fill(&done, q, slot, result);
 	if (srvq && ubdx_end_in_batch(srvq, slot, result, more, &done))
 		return;
@@ -172,7 +173,7 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 	ubdx_trace_emit(&done);
 }
 
-/* Back to blk-mq, where it waits for another server, or for memory. */
+/* Back to blk-mq: the request waits for another server, or for memory. */
 static void ubdx_requeue(struct ubdx_queue *q, struct ubdx_slot *slot, bool retry)
 {
 	struct request *rq = ubdx_slot_vacate(slot);
@@ -194,13 +195,13 @@ static void ubdx_requeue(struct ubdx_queue *q, struct ubdx_slot *slot, bool retr
  */
 void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
 {
-	bool exposed = slot->exposed;
+	bool unmapped = slot->mapped_by;
 
-	ubdx_release(q, slot);
+	ubdx_unmap(q, slot);
 	if (unlikely(result.requeue || result.retry))
 		ubdx_requeue(q, slot, result.retry);
 	else if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(q, NULL, slot, result, false, exposed);
+		ubdx_end_traced(q, NULL, slot, result, false, unmapped);
 	else
 		ubdx_end_alone(slot, result);
 }
@@ -238,7 +239,7 @@ void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered)
 		    (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
 
-/* Abort every request of the queue that nobody has claimed. None is published any more. */
+/* Abort every request of the queue that is not claimed. Nothing is published any more. */
 void ubdx_abort_queue(struct ubdx_queue *q)
 {
 	u16 tag;
@@ -255,7 +256,7 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 	}
 }
 
-/* The errors that a server may return. Others have a meaning inside the block layer. */
+/* Errors that a server may return. Others have a meaning inside the block layer. */
 static blk_status_t ubdx_status(s32 res)
 {
 	blk_status_t status = res < -MAX_ERRNO ? BLK_STS_IOERR : errno_to_blk_status(res);
@@ -275,8 +276,8 @@ static blk_status_t ubdx_status(s32 res)
 }
 
 /*
- * What becomes of a request that the server couldn't serve. What it doesn't support is asked of it no
- * more, as with loop. For want of memory, its own or the driver's, the request is tried again.
+ * The result of a request that server or driver could not serve. If the server doesn't support the
+ * operation, the block layer stops sending it, as with loop. Without memory the request is retried.
  */
 struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res)
 {
@@ -357,7 +358,8 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 }
 
 /**
- * ubdx_end_commit - end a request as its commit was settled. The tag's next command has been parked.
+ * ubdx_end_commit - end a request as its commit was settled. The tag's next command has been
+ * parked.
  * @srvq:	queue; this is its task.
  * @slot:	slot, claimed by the caller, who loses it.
  * @result:	outcome, not gone.
@@ -368,15 +370,15 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more)
 {
-	bool exposed = slot->exposed;
+	bool unmapped = slot->mapped_by;
 
 	if (unlikely(ubdx_slot_used(slot) || result.retry)) {
 		ubdx_finish(srvq->q, slot, result);
 		return;
 	}
-	ubdx_release(srvq->q, slot);
+	ubdx_unmap(srvq->q, slot);
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(srvq->q, srvq, slot, result, more, exposed);
+		ubdx_end_traced(srvq->q, srvq, slot, result, more, unmapped);
 	else
 		ubdx_end_in_batch(srvq, slot, result, more, NULL);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * payload.h - bytes between a request's pages and somebody's memory. For who holds the request, and so
- * must not wait for that memory: where it isn't there the copy ends. To have it made can take any time, and
- * may even need this very request to end, should it be a mapping of the device itself. So the
- * caller lets go of the request first, and then calls ubdx_fault_in().
+ * payload.h - copy between a request's pages and user memory.
  *
- * _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages come from slab
- * caches without a usercopy region, and hardened usercopy would refuse them.
+ * The caller holds the request and must not sleep on user memory: a fault can take any time, and
+ * can even need this request to end, if the memory is a mapping of the device itself. So a copy
+ * stops at the first page that isn't present. The caller then drops the request, calls
+ * ubdx_fault_in(), and tries again.
+ *
+ * The copies are _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages
+ * come from slab caches without a usercopy region, and hardened usercopy would refuse them.
  */
 #ifndef UBDX_PAYLOAD_H
 #define UBDX_PAYLOAD_H
@@ -33,7 +35,11 @@ static inline size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i
 	return _copy_from_iter(addr, bytes, i);
 }
 
-/* Copy @bytes from byte @skip of the request on, or as much as it has, or as @iter's memory is there for. */
+/*
+ * Copy @bytes from byte @skip of the request on. Stops at the request's end, and at the first page
+ * of
+ * @iter that isn't present. Returns the bytes copied.
+ */
 static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip, size_t bytes,
 						struct iov_iter *iter, ubdx_copy_fn copy)
 {
@@ -65,7 +71,7 @@ end:
 	return done;
 }
 
-/* -ENOMEM: the caller's memory may be there another time; -EFAULT: it won't. */
+/* Why a page can't be faulted in. -ENOMEM: another try may succeed; -EFAULT: none will. */
 static inline int ubdx_fault_error(bool dest, struct iov_iter *iter)
 {
 	unsigned long addr = (unsigned long)iter_iov_addr(iter);
@@ -83,16 +89,16 @@ static inline int ubdx_fault_error(bool dest, struct iov_iter *iter)
 #define UBDX_MAX_IDLE 16
 
 /**
- * ubdx_fault_in - have somebody's memory be there. It can be gone again by the time that it is looked at.
- * @dest:	it is to be written to.
+ * ubdx_fault_in - fault in user memory. The pages can be reclaimed before the caller uses them.
+ * @dest:	the copy will write to the memory.
  * @iter:	memory.
- * @bytes:	how much of it.
- * @idle:	how often in a row that has led to nothing. It may never: there is memory, such as a shadow
- *		stack, that is there and that a copy can't write to; and so little of it that the last page
- *		drives out the first.
+ * @bytes:	length.
+ * @idle:	calls in a row after which the copy made no progress. They are bounded: some memory can
+ *		be faulted in but not copied to (a shadow stack), and where memory is short the last
+ *		page can drive out the first.
  *
- * Returns 0, -EFAULT if none of it can be, -ENOMEM if none of it can be now, -EINTR if the caller is
- * being killed.
+ * Returns 0, -EFAULT if no page can be faulted in, -ENOMEM if none can be at present, -EINTR if the
+ * caller is being killed.
  */
 static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes, unsigned int idle)
 {

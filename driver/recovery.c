@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * recovery.c - a device outlives its server: enum ubdx_recovery in the UAPI header says what that
- * means for its user.
+ * recovery.c - a device outlives its server. See enum ubdx_recovery in the UAPI header for what
+ * users of the device see.
  *
- * A device that recovers has dev->recovers set from its first START until it is stopped. As long as
- * it is set, a request that finds its server dead is given back to blk-mq, by queue_rq as
- * BLK_STS_RESOURCE and by the abort as a requeue, and tried again. That alone would be correct; to
- * quiesce the queue, under dev->lock, just ends the trying. STOP clears it first: from then on
- * requests without a server fail, so that del_gendisk() comes to its end.
+ * A device that recovers has dev->recovers set from its first START until it is stopped. While it
+ * is set, a request that finds its server dead goes back to blk-mq and is tried again: queue_rq
+ * returns BLK_STS_RESOURCE, an abort requeues. That alone would be correct. Quiescing the queue,
+ * under dev->lock, stops blk-mq from trying all the time. STOP clears dev->recovers first: from
+ * then on requests without a server fail, so that del_gendisk() can finish.
  *
- * q->srvq is changed with no queue_rq under way, and without a tick. Whoever reads it otherwise (sysfs)
- * is in an RCU read-side critical section, and the ubdx_server is put a grace period after q->srvq was
- * cleared, or after del_gendisk() has seen to it that nobody looks.
+ * q->srvq changes while no queue_rq and no tick runs. Other readers (sysfs) hold the RCU read lock.
+ * The ubdx_server is put a grace period after q->srvq was cleared, or after del_gendisk(), which
+ * ends all readers.
  */
 #include <linux/blk-mq.h>
 #include <linux/delay.h>
@@ -20,7 +20,7 @@
 
 #include "xfer.h"
 
-static void ubdx_hold_requests(struct ubdx_dev *dev)
+static void ubdx_quiesce(struct ubdx_dev *dev)
 {
 	if (dev->quiesced)
 		return;
@@ -28,7 +28,7 @@ static void ubdx_hold_requests(struct ubdx_dev *dev)
 	dev->quiesced = true;
 }
 
-static void ubdx_release_requests(struct ubdx_dev *dev)
+static void ubdx_unquiesce(struct ubdx_dev *dev)
 {
 	if (!dev->quiesced)
 		return;
@@ -37,10 +37,10 @@ static void ubdx_release_requests(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_oust - the device's server has failed, and must not write when another does.
- * @dev:	device, which recovers. Has a server, which has served. dev->lock is held.
+ * ubdx_dev_oust - a server has failed: it must not write to its storage while the next one serves.
+ * @dev:	device that recovers and whose server has served. dev->lock is held.
  *
- * It is killed, if it still lives, and no other START succeeds before its memory is gone.
+ * Kills the server if it still lives. The next START succeeds only after its memory is gone.
  */
 void ubdx_dev_oust(struct ubdx_dev *dev)
 {
@@ -60,11 +60,11 @@ void ubdx_dev_forget_former(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_has_former - may a server that was ousted still do something?
+ * ubdx_dev_has_former - can a server that was ousted still issue I/O?
  * @dev:	device. dev->lock is held.
  *
- * A task drops its memory, exit_mm(), after its last instruction in user space, and after its
- * io_uring's workers have ended. What its other I/O may still write is the target's affair; see
+ * A task drops its memory in exit_mm(), after its last instruction in user space and after the
+ * workers of its io_uring have ended. I/O that it had issued before may still be under way; see
  * docs/design.md, "Late writes".
  */
 bool ubdx_dev_has_former(struct ubdx_dev *dev)
@@ -77,7 +77,7 @@ bool ubdx_dev_has_former(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_detach - the device's server, which has been aborted, is not that any more.
+ * ubdx_dev_detach - take an aborted server off its device, which becomes QUIESCED.
  * @dev:	device, LIVE or QUIESCED. Has a server. dev->lock is held.
  */
 void ubdx_dev_detach(struct ubdx_dev *dev)
@@ -86,7 +86,7 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 
 	lockdep_assert_held(&dev->lock);
 
-	ubdx_hold_requests(dev);
+	ubdx_quiesce(dev);
 	ubdx_tick_stop(dev);
 	ubdx_set_srvq(dev, NULL);
 	synchronize_rcu();
@@ -95,7 +95,7 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_resume - a QUIESCED device has a server again, which is ready.
+ * ubdx_dev_resume - a QUIESCED device has a new server, which is ready: go LIVE.
  * @dev:	device. dev->lock is held.
  *
  * Returns 0, or -EAGAIN, see ubdx_scan_forbid().
@@ -112,12 +112,12 @@ int ubdx_dev_resume(struct ubdx_dev *dev)
 	ubdx_set_srvq(dev, dev->srv);
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, dev->disk);
 	ubdx_tick_start(dev);
-	ubdx_release_requests(dev);
+	ubdx_unquiesce(dev);
 	ubdx_scan_start(dev);
 	return 0;
 }
 
-/* No request is at the server, or on its way there or back. */
+/* Is every slot idle? */
 static bool ubdx_dev_idle(const struct ubdx_dev *dev)
 {
 	unsigned int i;
@@ -131,8 +131,8 @@ static bool ubdx_dev_idle(const struct ubdx_dev *dev)
 }
 
 /*
- * blk-mq can only wait for a queue's requests to end if it may also start those that wait, so this
- * looks now and then. Should the server die, the abort sees to it that they end.
+ * Wait for the requests that are out. Poll: blk-mq can wait for requests to end only by freezing
+ * the queue, and then it also starts those that wait. If the server dies, the abort ends them.
  */
 static int ubdx_wait_idle(const struct ubdx_dev *dev)
 {
@@ -148,12 +148,12 @@ static int ubdx_wait_idle(const struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_quiesce - hand over: let the server answer what it has, and let it go.
+ * ubdx_dev_quiesce - hand over: wait until the server has answered its requests, then detach it.
  * @dev:	device.
  *
  * Returns 0, -ENODEV if it isn't LIVE, -ESHUTDOWN if it is being stopped, -EOPNOTSUPP if it doesn't
- * recover, -ETIME, -EINTR; -ENXIO if the server failed meanwhile: the device is QUIESCED then, too, or
- * about to go, but the server has handed nothing over.
+ * recover, -ETIME, -EINTR; -ENXIO if the server failed meanwhile: the device is QUIESCED then, too,
+ * or about to go, but the server has handed nothing over.
  */
 int ubdx_dev_quiesce(struct ubdx_dev *dev)
 {
@@ -170,24 +170,24 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 		ret = -EOPNOTSUPP;
 	if (ret)
 		goto unlock;
-	ubdx_hold_requests(dev);
+	ubdx_quiesce(dev);
 	ret = ubdx_wait_idle(dev);
 	if (ret) {
-		ubdx_release_requests(dev);
+		ubdx_unquiesce(dev);
 		goto unlock;
 	}
-	/* It may have failed since, so that requests were aborted. Then this was no hand-over. */
+	/* If the server has failed meanwhile, requests were aborted, and this is no hand-over. */
 	if (READ_ONCE(dev->srv->queues[0]->dead)) {
 		ret = -ENXIO;
 		/*
-		 * A forced STOP, or ubdx_dev_server_gone() of a device that doesn't recover any more,
-		 * waits for dev->lock and takes the device away. No other server may come before.
+		 * A forced STOP, or ubdx_dev_server_gone() of a device that doesn't recover any
+		 * more, waits for dev->lock and takes the device away. No other server may come
+		 * before.
 		 */
 		if (READ_ONCE(dev->srv->quits) || !READ_ONCE(dev->recovers)) {
-			ubdx_release_requests(dev);
+			ubdx_unquiesce(dev);
 			goto unlock;
 		}
-		/* it must not write when another one serves */
 		ubdx_dev_oust(dev);
 	}
 	ubdx_server_abort(dev->srv);
@@ -198,15 +198,15 @@ unlock:
 }
 
 /**
- * ubdx_dev_give_up - nobody is waited for any more: what has no server fails.
+ * ubdx_dev_stop_recovering - requests no longer wait for another server; without one they fail.
  * @dev:	device with a disk. dev->lock is held.
  */
-void ubdx_dev_give_up(struct ubdx_dev *dev)
+void ubdx_dev_stop_recovering(struct ubdx_dev *dev)
 {
 	lockdep_assert_held(&dev->lock);
 
 	WRITE_ONCE(dev->recovers, false);
 	if (dev->srv)
 		ubdx_server_abort(dev->srv);
-	ubdx_release_requests(dev);
+	ubdx_unquiesce(dev);
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * server.c - the process behind /dev/ubdxcN: how it takes hold of a device, and how it lets go, in
- * whatever way it ends.
+ * server.c - the process behind /dev/ubdxcN: how it takes a device, and what happens when it ends.
  *
- * An open of the channel makes a ubdx_server, bound to the opener's mm. At most one lives per
- * device. That the server is gone is noticed by
+ * An open of the channel makes a ubdx_server, bound to the opener's mm. A device has at most one at
+ * a time. The driver notices that a server is gone by
  *	- the end of its mm (mmu notifier): SIGKILL and exit, also while a forked child, a mapping, or
  *	  a process that was passed the descriptor holds the file open;
  *	- the cancellation of a parked command: its ring is torn down;
@@ -93,8 +92,8 @@ void ubdx_server_put(struct ubdx_server *srv)
 }
 
 /*
- * From now on nothing is published, see ubdx_srvq_alive(). An abort waits until nobody is left that
- * has not seen it.
+ * From now on queue_rq publishes nothing, see ubdx_srvq_alive(). An abort waits for those under
+ * way.
  */
 static void ubdx_server_declare_dead(struct ubdx_server *srv)
 {
@@ -108,8 +107,9 @@ static void ubdx_server_declare_dead(struct ubdx_server *srv)
  * ubdx_server_abort - end every request that this server has, and every command it has parked.
  * @srv:	server.
  *
- * When it returns, all requests that were out have ended, or been given back, or are so by the
- * server's own task, and new ones fail, or wait. Idempotent. Process context; needs no I/O to make progress.
+ * When it returns, each request has ended or been requeued, or the server's own task is about to do
+ * that. New requests fail, or wait for another server. Idempotent. Process context; needs no I/O to
+ * make progress.
  */
 void ubdx_server_abort(struct ubdx_server *srv)
 {
@@ -121,9 +121,9 @@ void ubdx_server_abort(struct ubdx_server *srv)
 
 	ubdx_server_declare_dead(srv);
 	/*
-	 * Wait, by RCU, for every queue_rq and every commit's end that may not have seen it. New
-	 * ones need not be kept out meanwhile, so the queues are not quiesced, which START could
-	 * get in between of.
+	 * Wait for every queue_rq and every commit that may have seen the server alive. New ones
+	 * need not be kept out meanwhile, so this doesn't quiesce the queues, which would need
+	 * dev->lock.
 	 */
 	synchronize_rcu(); /* the tag set is not BLK_MQ_F_BLOCKING */
 	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */
@@ -131,7 +131,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	for (i = 0; i < srv->nr_queues; i++)
 		if (rcu_access_pointer(srv->queues[i]->q->srvq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
-	ubdx_xfer_cut(srv);
+	ubdx_xfer_revoke(srv);
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_chan_wake(srv->queues[i]);
 	srv->aborted = true;
@@ -139,7 +139,9 @@ unlock:
 	mutex_unlock(&srv->abort_lock);
 }
 
-/* All threads of a process have one mm, but those that have let go of it already. */
+/*
+ * All threads of a process have one mm, except those that have exited so far that they have none.
+ */
 static bool ubdx_process_has_mm(struct task_struct *process, const struct mm_struct *mm)
 {
 	struct task_struct *thread;
@@ -154,15 +156,14 @@ static bool ubdx_process_has_mm(struct task_struct *process, const struct mm_str
 }
 
 /**
- * ubdx_server_kill - what still lives of a server must not go on.
+ * ubdx_server_kill - kill every process that has the server's memory.
  * @srv:	server.
  *
- * Kills every process that has the server's memory: the one that opened the channel, those that its
- * queues' tasks belong to, and any other that was cloned with CLONE_VM, since each may write to the
- * server's storage. A process that has executed another program is not the server any more. A
- * process that exits, or dumps core, is left to that: it doesn't return to user space. A clone()
- * under way fails, or its child is found: its parent gets the signal before the list's end is
- * reached.
+ * These are the process that opened the channel, those that the queues' tasks belong to, and any
+ * other that was cloned with CLONE_VM: each may write to the server's storage. A process that has
+ * executed another program doesn't have the memory any more. A process that exits or dumps core
+ * never returns to user space, and is left alone. A concurrent clone() either fails, as its parent
+ * has the signal, or adds its child at the end of the list, where this loop finds it.
  */
 void ubdx_server_kill(struct ubdx_server *srv)
 {
@@ -256,16 +257,18 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	struct ubdx_server *srv;
 	int ret;
 
-	/* It will see what is written to the device, and say what is read. */
+	/* The server sees all data written to the device, and supplies all data read from it. */
 	if (!(file->f_mode & FMODE_READ) || !(file->f_mode & FMODE_WRITE))
 		return -EACCES;
-	/* A kernel thread's open: there is no process to serve the device. */
+	/* A kernel thread has no mm to bind the device to. */
 	if (!current->mm)
 		return -EINVAL;
 	srv = ubdx_server_alloc(dev);
 	if (!srv)
 		return -ENOMEM;
-	/* Before it is the device's: this can fail, with -EINTR where a signal is pending, and then leaves no trace. */
+	/*
+	 * First: this can fail, with -EINTR if a signal is pending, and must leave no trace then.
+	 */
 	ret = mmu_notifier_register(&srv->notifier, srv->mm);
 	if (ret)
 		goto put;
@@ -275,7 +278,7 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		ret = dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
 	} else if (dev->srv) {
 		ret = -EBUSY;
-		/* One that doesn't come to START must not keep the device from others for ever. */
+		/* A server that doesn't START must not keep the device from others for ever. */
 		if (time_after(jiffies, READ_ONCE(dev->srv->busy) + UBDX_START_SECONDS * HZ))
 			ubdx_server_fail(dev->srv);
 	} else {
@@ -290,10 +293,10 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 
 	file->private_data = srv;
 	srv->file = file;
-	/* mapped areas are found by this; whatever else the kernel wants of it, it has of the inode's */
+	/* unmapping finds the windows by this; for all else the inode's own mapping serves */
 	srv->mapping.host = inode;
 	file->f_mapping = &srv->mapping;
-	/* reads and writes wait for nothing but the caller's own memory */
+	/* reads and writes sleep for nothing but the caller's own memory */
 	file->f_mode |= FMODE_NOWAIT;
 	return 0;
 

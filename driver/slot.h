@@ -9,12 +9,12 @@
  * To claim a request is to exchange the word. So a request has one owner, and a claim fails if the
  * slot holds another request than the caller means.
  *
- * Users are threads that access the request's payload concurrently (access.c): a pread, a page fault
- * that fills a window, buffers in a pipe. A thread becomes a user only in state SERVER. While a
- * request has users it doesn't end: its pages stay as they are, and so do the slot's rq, op and xfer.
- * Users drop their reference in bounded time: they never wait for a page fault of the server's
- * memory, nor for memory that only the end of a request would free. Pipe buffers are the exception;
- * the mode's @cut revokes them (xfer.h). So an abort waits for no user.
+ * Users are threads that access the request's payload concurrently (access.c): a pread, a page
+ * fault that fills a window, buffers in a pipe. A thread becomes a user only in state SERVER. While
+ * a request has users it doesn't end: its pages stay as they are, and so do the slot's rq, op and
+ * xfer. Users drop their reference in bounded time: they never wait for a page fault of the
+ * server's memory, nor for memory that only the end of a request would free. Pipe buffers are the
+ * exception; the mode's @revoke drops them (xfer.h). So an abort waits for no user.
  *
  *	from	 to	  by, and when						context
  *	IDLE	 QUEUED	  queue_rq(s): a new request, with the next seq		atomic, RCU
@@ -48,13 +48,14 @@ enum ubdx_slot_state {
 	/* No request. queue_rq owns the slot as soon as blk-mq has given out the tag. */
 	UBDX_SLOT_IDLE,
 	/*
-	 * Published: on its way to the server's task, or put back there while the server's buffer is
-	 * faulted in. The server doesn't know of it. Nobody owns it, and it can be claimed. No users.
+	 * Published: on its way to the server's task, or put back there while the server's buffer
+	 * is faulted in. The server doesn't know of it. Nobody owns it, and it can be claimed. No
+	 * users.
 	 */
 	UBDX_SLOT_QUEUED,
 	/*
-	 * At the server, which has not answered, or whose commit waits for a page fault. Nobody owns
-	 * it, and it can be claimed. Only here can a thread become a user.
+	 * At the server, which has not answered, or whose commit waits for a page fault. Nobody
+	 * owns it, and it can be claimed. Only here can a thread become a user.
 	 */
 	UBDX_SLOT_SERVER,
 	/*
@@ -80,7 +81,7 @@ struct ubdx_slot {
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
 	struct ubdx_result result; /* while ENDING */
-	struct ubdx_server *exposed; /* whom its mode has opened its pages to, see @release */
+	struct ubdx_server *mapped_by; /* has the request's pages mapped, or NULL; see @unmap */
 	u32 start; /* jiffies at T0 */
 	u16 page_offset; /* for the descriptor; latched with the mode */
 	u8 op; /* enum ubdx_op */
@@ -125,7 +126,10 @@ static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
 	return atomic64_read(&slot->word) & UBDX_SLOT_STATE;
 }
 
-/* IDLE to QUEUED. The caller has filled in the slot. Release: the tick reads the state, then the start. */
+/*
+ * IDLE to QUEUED. The caller has filled in the slot. Release: the tick reads the state, then the
+ * start.
+ */
 static inline void ubdx_slot_begin(struct ubdx_slot *slot)
 {
 	atomic64_set_release(&slot->word,

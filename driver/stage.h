@@ -2,9 +2,9 @@
 /*
  * stage.h - the stamps of a request's stages, which trace events carry.
  *
- * Stamps are ktime_get_ns() (CLOCK_MONOTONIC), taken only while at least one of the driver's events is
- * enabled: otherwise a stage costs one no-op. They are taken inline, with the stage known: seven of them are
- * on a request's way, and a call for each made a quarter of what tracing costs.
+ * Stamps are ktime_get_ns() (CLOCK_MONOTONIC), taken only while at least one of the driver's events
+ * is enabled: otherwise a stage costs one no-op. They are taken inline, with the stage known: seven
+ * of them are on a request's way, and a call for each made a quarter of what tracing costs.
  *
  * A tag's stamps belong to its slot's owner. Their seq says which request they are of: tracing can
  * begin while requests are under way, and those must not show what an earlier one left.
@@ -81,7 +81,9 @@ static inline u64 ubdx_stage_now(void)
 	return static_branch_unlikely(&ubdx_traced) ? ktime_get_ns() : 0;
 }
 
-/* The request in @slot, owned by the caller, reached @stage at @now, which is of ubdx_stage_now(). */
+/*
+ * The request in @slot, owned by the caller, reached @stage at @now, which is of ubdx_stage_now().
+ */
 static __always_inline void ubdx_stage_then(struct ubdx_queue *q, struct ubdx_slot *slot,
 					    enum ubdx_stage stage, u64 now)
 {
@@ -90,8 +92,8 @@ static __always_inline void ubdx_stage_then(struct ubdx_queue *q, struct ubdx_sl
 }
 
 /*
- * It is committed now. @read_ns: what the server says it took from T2 to reading the descriptor, T3; 0: it
- * didn't say.
+ * It is committed now. @read_ns: what the server says it took from T2 to reading the descriptor,
+ * T3; 0: it didn't say.
  */
 static __always_inline void ubdx_stage_commit(struct ubdx_queue *q, struct ubdx_slot *slot,
 					      u32 read_ns)
@@ -115,8 +117,8 @@ static __always_inline void ubdx_stage_released(struct ubdx_queue *q, struct ubd
 }
 
 /* Count what was done to a payload. */
-static inline void ubdx_moved(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_moved what,
-			      u32 nr)
+static inline void ubdx_count_moved(struct ubdx_queue *q, struct ubdx_slot *slot,
+				    enum ubdx_moved what, u32 nr)
 {
 	this_cpu_add(q->counts->moved[what], nr);
 	if (static_branch_unlikely(&ubdx_traced))

@@ -191,18 +191,18 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 
 	/* First of all: the holder of open_mutex may be waiting for I/O, the partition scan say. */
 	if (disk && force)
-		ubdx_dev_give_up(dev);
+		ubdx_dev_stop_recovering(dev);
 	ret = disk ? ubdx_dev_close(dev, how) : 0;
 	if (ret)
 		return ret;
 	if (disk && (force || dev->quiesced)) {
-		ubdx_dev_give_up(dev);
+		ubdx_dev_stop_recovering(dev);
 		blk_mark_disk_dead(disk);
 	}
 	/* A server that dies from now on isn't waited for: del_gendisk() must come to its end. */
 	WRITE_ONCE(dev->recovers, false);
 	ubdx_dev_take_down(dev, UBDX_S_DEAD, how->timeout_ms);
-	return how->del && !ubdx_dev_hide(dev) ? -ENODEV : 0;
+	return how->del && !ubdx_dev_unlist(dev) ? -ENODEV : 0;
 }
 
 /* All requests fail from now on, also those that the holder of dev->lock waits for. */
@@ -298,7 +298,7 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 	} else {
 		if (dev->disk) {
 			/* a forced STOP may be on its way to a device that waits */
-			ubdx_dev_give_up(dev);
+			ubdx_dev_stop_recovering(dev);
 			blk_mark_disk_dead(dev->disk);
 		}
 		ubdx_dev_take_down(dev, dev->disk ? UBDX_S_DEAD : dev->state, 0);

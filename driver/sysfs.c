@@ -31,8 +31,8 @@ static void ubdx_counts_sum(struct ubdx_dev *dev, struct ubdx_counts *sum)
 
 /*
  * The disk exists only while the device is live or quiesced; what is left to tell is whether it has
- * a server. Where it recovers it is quiesced when another server can come, and not before: who reads
- * that here sends one at once.
+ * a server. Where it recovers it is quiesced when another server can come, and not before: who
+ * reads that here sends one at once.
  */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
@@ -88,7 +88,7 @@ static ssize_t xfer_store(struct device *device, struct device_attribute *attr, 
 	int ret;
 
 	if (sysfs_streq(buf, "default")) {
-		ubdx_xfer_follow(dev);
+		ubdx_xfer_unpin(dev);
 		return count;
 	}
 	ret = ubdx_xfer_parse(buf);
@@ -136,8 +136,8 @@ static ssize_t counters_show(struct device *device, struct device_attribute *att
 static DEVICE_ATTR_RO(counters);
 
 /*
- * failed: ended with the server's error; aborted: without it; stale: commits refused (by the present
- * server); reissued: given back for the next server; retried: put off for want of memory
+ * failed: ended with the server's error; aborted: without it; stale: commits refused (by the
+ * present server); reissued: given back for the next server; retried: put off for want of memory
  */
 static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
 {
@@ -160,7 +160,10 @@ static ssize_t errors_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(errors);
 
-/* The description that the server gave, see struct ubdx_target_info; anything unprintable is escaped. */
+/*
+ * The description that the server gave, see struct ubdx_target_info; anything unprintable is
+ * escaped.
+ */
 static ssize_t target_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_target_info target_info;
@@ -214,7 +217,9 @@ static ssize_t serial_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(serial);
 
-/* ---- queues: a line of this length for each, since thousands don't fit into a text attribute ---- */
+/*
+ * ---- queues: a line of this length for each, since thousands don't fit into a text attribute ----
+ */
 
 #define UBDX_QUEUE_LINE 40 /* "queue 8191 node 1023 task 2147483647\n" */
 

@@ -62,7 +62,7 @@ void ubdx_tick_exit(void)
 	unregister_pm_notifier(&ubdx_pm_nb);
 }
 
-/* For how many jiffies the server could have answered a request that is that old. */
+/* Of a request's @age, the jiffies in which the server could have answered. */
 static unsigned long ubdx_awake(u32 age)
 {
 	/* pairs with smp_store_release() in ubdx_pm_notify() */
@@ -72,8 +72,8 @@ static unsigned long ubdx_awake(u32 age)
 }
 
 /*
- * For how long the server may keep a request. What root writes to queue/io_timeout can shorten
- * that, but not prolong it: the device's own timeout is a promise.
+ * How long the server may keep a request, in jiffies. A smaller queue/io_timeout shortens that. A
+ * larger one doesn't prolong it: users rely on the device's own timeout.
  */
 static unsigned long ubdx_limit(const struct ubdx_dev *dev)
 {
@@ -91,7 +91,7 @@ bool ubdx_is_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
 	return ubdx_awake(ubdx_slot_age(slot)) >= ubdx_limit(q->dev);
 }
 
-/* ---- death ---- */
+/* ---- is the server dead, or late? ---- */
 
 /*
  * Will this task never serve again? See ubdx_task_exits(). Before it gets there a task may be held
@@ -106,9 +106,9 @@ static bool ubdx_task_dies(struct task_struct *task)
 }
 
 /*
- * The server's tasks soon let go of what they have claimed, or are users of. Where that is not so a
- * while after the abort, as when memory is so short that they get none for a page table, only
- * killing them helps.
+ * The server's tasks drop requests that they have claimed or use in bounded time. If one hasn't
+ * done so a while after the abort, as when no memory can be had for a page table, only a SIGKILL
+ * helps.
  */
 static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long limit)
 {
@@ -128,7 +128,7 @@ static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slo
 	if ((atomic64_read_acquire(&slot->word) & UBDX_SLOT_STATE) == UBDX_SLOT_IDLE)
 		return false;
 	age = ubdx_slot_age(slot);
-	/* An earlier server's, which for some reason can't let go of it. */
+	/* the request belongs to an earlier server, which hasn't dropped it */
 	if (age > served)
 		return false;
 	if (!READ_ONCE(srvq->dead)) {

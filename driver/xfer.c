@@ -81,7 +81,7 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 	return names[reason];
 }
 
-/* The mode of a request that the device's mode can't carry. */
+/* The device's mode can't carry this request. Returns the mode that the request takes instead. */
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
 						enum ubdx_fallback reason)
 {
@@ -91,7 +91,7 @@ const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubd
 	return &ubdx_xfer_user;
 }
 
-/* What of a server's offer counts. */
+/* The modes of a server's offer that this kernel has and that this server may have. */
 static u64 ubdx_xfer_usable(u64 offered, bool trusted)
 {
 	u64 usable = 0;
@@ -134,18 +134,19 @@ int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
 	spin_lock_init(&dev->xfer_lock);
 	dev->xfer_offered = offered;
 	WRITE_ONCE(dev->xfer, ubdx_xfer_table[__ffs64(offered)]);
-	ubdx_xfer_follow(dev);
+	ubdx_xfer_unpin(dev);
 	return 0;
 }
 
 /**
- * ubdx_xfer_offer - a server takes up its work.
+ * ubdx_xfer_offer - a server starts to serve: choose the device's mode.
  * @dev:	device.
- * @offered:	mask of modes; 0: those offered by who added the device, or by the last server.
- * @trusted:	it may have the modes that trust it.
+ * @offered:	mask of modes; 0: those that ADD, or the last server, offered.
+ * @trusted:	the server may have the modes that trust it.
  *
- * New requests take the mode that was asked for last, if it is among them, or else the present one,
- * or else the first. Returns 0, or -EOPNOTSUPP if driver and server have none in common.
+ * New requests take the mode that was wanted last, if it is offered; else the present one, if it is
+ * offered; else the first that is. Returns 0, or -EOPNOTSUPP if driver and server have none in
+ * common.
  */
 int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted)
 {
@@ -186,8 +187,8 @@ int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode)
 	return ret;
 }
 
-/* Follow the module parameter (again). Where the server doesn't offer that mode nothing changes. */
-void ubdx_xfer_follow(struct ubdx_dev *dev)
+/* Follow the module parameter (again). If the server doesn't offer that mode, nothing changes. */
+void ubdx_xfer_unpin(struct ubdx_dev *dev)
 {
 	spin_lock(&dev->xfer_lock);
 	dev->xfer_pinned = false;
@@ -195,8 +196,8 @@ void ubdx_xfer_follow(struct ubdx_dev *dev)
 	spin_unlock(&dev->xfer_lock);
 }
 
-/* If the device isn't pinned it takes what the module parameter says now. */
-void ubdx_xfer_refollow(struct ubdx_dev *dev)
+/* The module parameter may have changed: a device that isn't pinned takes its mode. */
+void ubdx_xfer_update(struct ubdx_dev *dev)
 {
 	spin_lock(&dev->xfer_lock);
 	if (!dev->xfer_pinned)
@@ -204,14 +205,14 @@ void ubdx_xfer_refollow(struct ubdx_dev *dev)
 	spin_unlock(&dev->xfer_lock);
 }
 
-/* A server is given up, and its requests have ended but for users of them. */
-void ubdx_xfer_cut(struct ubdx_server *srv)
+/* The server has been aborted: its requests have ended, except those that have users. */
+void ubdx_xfer_revoke(struct ubdx_server *srv)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
-		if (ubdx_xfer_table[i] && ubdx_xfer_table[i]->cut)
-			ubdx_xfer_table[i]->cut(srv);
+		if (ubdx_xfer_table[i] && ubdx_xfer_table[i]->revoke)
+			ubdx_xfer_table[i]->revoke(srv);
 }
 
 unsigned int ubdx_xfer_default(void)
@@ -223,5 +224,5 @@ unsigned int ubdx_xfer_default(void)
 void ubdx_xfer_set_default(unsigned int mode)
 {
 	WRITE_ONCE(ubdx_xfer_default_mode, mode);
-	ubdx_dev_for_each(ubdx_xfer_refollow);
+	ubdx_dev_for_each(ubdx_xfer_update);
 }

@@ -20,20 +20,22 @@
  * @commit:	by operation: the server is done with the request's first answer->res bytes, more
  *		than 0 and at most all. Move them. Returns the number of good bytes, at most
  *		answer->res, or a negative errno.
- * @trusts:	the server is believed to have filled what it says of a READ; see enum ubdx_xfer_mode.
+ * @trusts:	the driver takes the server's word for how many bytes of a READ it has filled; see
+ *		enum ubdx_xfer_mode.
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
- * @refuse:	why this request can't be carried, or 0. In queue_rq; may not sleep. A mode that has
- *		it needs UBDX_XFER_USER beside it. May set slot->page_offset, and clear slot->deliver
+ * @refuse:	why the mode can't carry this request, or 0. In queue_rq; may not sleep. A mode that
+ *		has it needs UBDX_XFER_USER beside it. May set slot->page_offset, and clear slot->deliver
  *		if @deliver has nothing to do for this request.
- * @release:	slot->exposed says to which server the request's pages are open: shut them. Before the
- *		request ends, when it has no users. May sleep.
- * @cut:	this server is given up: make those of its requests' users go that may stay for any time.
+ * @unmap:	take the request's pages out of the memory of slot->mapped_by. Called if that is set,
+ *		before the request ends, when it has no users. May sleep.
+ * @revoke:	the server has been aborted: drop the users of its requests that could stay for any
+ *		time.
  *
  * @deliver and @commit run in the server's task and may sleep; before a long sleep they let go of the
  * request, see ubdx_slot_pass(). -ENODEV from them: the request has been aborted, and isn't the
  * caller's any more. -ENOMEM: the request is to be tried again.
  *
- * Each function may be NULL. They are called for requests with a payload only.
+ * Each function may be NULL. All are called for requests with a payload only.
  */
 #define UBDX_ACCESS_BYTES 1 /* pread and pwrite on the channel */
 #define UBDX_ACCESS_MAP 2 /* page faults in the windows */
@@ -64,8 +66,8 @@ struct ubdx_xfer_ops {
 	bool trusts;
 	u8 access;
 	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct ubdx_slot *slot);
-	void (*release)(struct ubdx_queue *q, struct ubdx_slot *slot);
-	void (*cut)(struct ubdx_server *srv);
+	void (*unmap)(struct ubdx_queue *q, struct ubdx_slot *slot);
+	void (*revoke)(struct ubdx_server *srv);
 };
 
 extern const struct ubdx_xfer_ops ubdx_xfer_copy;
@@ -89,7 +91,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 extern unsigned int ubdx_map_when;
 extern bool ubdx_allow_partial_pages;
 
-/* The modes that work on this kernel, as 1 << enum ubdx_xfer_mode. */
+/* The modes that work on this kernel: bits 1 << enum ubdx_xfer_mode. */
 u64 ubdx_xfer_supported(void);
 const char *ubdx_xfer_name(unsigned int mode);
 int ubdx_xfer_parse(const char *name);
@@ -99,9 +101,9 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason);
 int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered);
 int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted);
 int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode);
-void ubdx_xfer_follow(struct ubdx_dev *dev);
-void ubdx_xfer_refollow(struct ubdx_dev *dev);
-void ubdx_xfer_cut(struct ubdx_server *srv);
+void ubdx_xfer_unpin(struct ubdx_dev *dev);
+void ubdx_xfer_update(struct ubdx_dev *dev);
+void ubdx_xfer_revoke(struct ubdx_server *srv);
 
 unsigned int ubdx_xfer_default(void);
 void ubdx_xfer_set_default(unsigned int mode);
@@ -109,13 +111,7 @@ void ubdx_xfer_set_default(unsigned int mode);
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
 						enum ubdx_fallback reason);
 
-/* Its mode's @commit, or NULL. */
-static __always_inline ubdx_commit_fn ubdx_xfer_commit(const struct ubdx_slot *slot)
-{
-	return ubdx_slot_has_payload(slot) ? slot->xfer->commit[slot->op] : NULL;
-}
-
-/* The one place where a request's mode is decided. In queue_rq; slot->rq and slot->op are known. */
+/* The one place that chooses a request's mode. In queue_rq; slot->rq and slot->op are set. */
 static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_queue *q,
 							   struct ubdx_slot *slot)
 {

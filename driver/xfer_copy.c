@@ -4,18 +4,18 @@
  * buffer that the server named for the tag when it fetched. The baseline.
  *
  * Both copies run in the server's task, so its memory is the current address space, and nothing is
- * pinned. The request's pages are the block layer's until the request ends, which the slot's owner
- * (that is us, here) decides. A buffer that isn't accessible makes the copy short.
+ * pinned. The request's pages stay until the request ends, and the caller owns the request. A
+ * buffer that isn't accessible makes the copy short.
  *
- * If the buffer isn't there (payload.h) the request is let go of while it is made: it goes back to where it
- * came from, so that an abort finds it.
+ * A page of the buffer that isn't present must be faulted in, which can take any time (payload.h).
+ * Meanwhile the request goes back to the state that it came from, so that an abort can claim it.
  */
 #include <linux/sched/mm.h>
 
 #include "payload.h"
 #include "xfer.h"
 
-/* Bytes of the request from @skip on. @out: to the server, in delivery; else from it, in a commit. */
+/* Copy from byte @skip of the request on. @out: to the server (delivery); else from it (commit). */
 static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_iter *iter,
 					     size_t skip, size_t bytes, bool out)
 {
@@ -23,7 +23,11 @@ static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_
 		     ubdx_payload_copy(slot->rq, skip, bytes, iter, ubdx_from_iter);
 }
 
-/* Let go of the request while the buffer is made. -ENODEV: it wasn't to be had again. @idle: see ubdx_fault_in(). */
+/*
+ * Let go of the request, fault the buffer in, claim the request again. -ENODEV: it has been
+ * aborted.
+ * @idle: see ubdx_fault_in().
+ */
 static int ubdx_copy_fault_in(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 			      struct iov_iter *iter, bool out, unsigned int idle)
 {
@@ -36,7 +40,7 @@ static int ubdx_copy_fault_in(struct ubdx_server_queue *srvq, struct ubdx_slot *
 		ubdx_abort(srvq->q, slot, !out);
 		return -ENODEV;
 	}
-	noio = memalloc_noio_save(); /* or it might have to wait for the request */
+	noio = memalloc_noio_save(); /* an allocation must not wait for this request */
 	ret = ubdx_fault_in(out, iter, iov_iter_count(iter), idle);
 	memalloc_noio_restore(noio);
 	return ubdx_slot_claim(slot, seq, from) ? ret : -ENODEV;
@@ -61,7 +65,10 @@ static noinline int ubdx_copy_rest(struct ubdx_server_queue *srvq, struct ubdx_s
 	return done;
 }
 
-/* Returns how many of the request's first @bytes were; or -ENODEV or -ENOMEM, see struct ubdx_xfer_ops. */
+/*
+ * Returns how many of the request's first @bytes were copied, or -ENODEV or -ENOMEM (struct
+ * ubdx_xfer_ops).
+ */
 static __always_inline int ubdx_copy(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 				     size_t bytes, bool out)
 {

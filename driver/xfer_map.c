@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xfer_map.c - transfer mode `map`: the request's pages in the server's address space, in the tag's
- * place in one of the two windows that each queue has: for WRITEs, which can't be made writable, and
- * for READs.
+ * xfer_map.c - transfer mode `map`: the request's pages are mapped into the server's address space.
  *
- * A window is a VM_PFNMAP area: any page can be in it, no reference is taken, and nothing can pin it
- * (O_DIRECT, process_vm_readv and the like get -EFAULT). So the pages have to be out of it, in every
- * process that has it, before the request ends. Who puts them in is a user of the request (dev.h), or
- * owns it, and says so in slot->exposed. Who ends it sees that, zaps the tag's place through the
- * server's own address_space, which finds every copy of the window, a forked child's too, flushing
- * TLBs as it goes, and only then ends it. Where nothing was looked at nothing was put in, and there
- * is nothing to zap. Zapping takes a mutex: it is done in process context, and is why ends are.
+ * Each queue has two windows: one for READs, and one for WRITEs, which can't be made writable. Each
+ * tag has a place in both. A window is a VM_PFNMAP area: it can hold any page, takes no reference,
+ * and can't be pinned (O_DIRECT, process_vm_readv and the like get -EFAULT).
  *
- * A page fault puts in all of the request (map_when=fault), or delivery does (eager). A fault where
- * there is no request is SIGBUS. But once the server was declared dead its requests may have ended under
- * its hands, through no fault of it: from then on it finds a page of no meaning there. For WRITEs that is one
- * of zeroes, and stays so; what it fills for a READ stays between it and itself.
+ * The rule: the page table entries are gone, in every process, before the request ends. A thread
+ * that maps pages is a user of the request or owns it (slot.h), and sets slot->mapped_by first. The
+ * thread that ends the request sees mapped_by and zaps the tag's place through srv->mapping, which
+ * knows every copy of the window, a forked child's too. Zapping takes a mutex, so requests end in
+ * process context. A request that was never touched has no entries and needs no zap.
  *
- * A request that doesn't fill its pages would show what else is in them, and is refused, unless
- * allow_partial_pages. Then its payload starts at desc->page_offset in the tag's place.
+ * A page fault maps all of the request (map_when=fault), or delivery does (map_when=eager). A fault
+ * in a place without a request is SIGBUS. Once the server was declared dead, its requests may have
+ * ended in the middle of its memcpy(). From then on a fault maps a blank page, so that the server
+ * isn't killed for that. In the window for WRITEs the blank page can't be written to.
+ *
+ * The pages of a request that doesn't fill them hold other data, too. Such a request is refused
+ * unless allow_partial_pages is set. Then its payload starts at desc->page_offset in the tag's
+ * place.
  */
 #include <linux/blk-mq.h>
 #include <linux/fs.h>
@@ -31,7 +32,7 @@
 #include "xfer.h"
 
 #ifndef CONFIG_ARCH_HAS_PTE_SPECIAL
-#error "pages can be in a window only where a page table can say that they are not the process's own"
+#error "windows need page table entries that are marked special"
 #endif
 
 static u64 ubdx_window_bytes(const struct ubdx_queue *q)
@@ -39,7 +40,7 @@ static u64 ubdx_window_bytes(const struct ubdx_queue *q)
 	return (u64)q->depth * q->dev->params.max_io_bytes;
 }
 
-/* The tag's place in it, as an offset into the channel. */
+/* The tag's place in the window, as an offset into the channel. */
 static u64 ubdx_place(const struct ubdx_queue *q, const struct ubdx_slot *slot)
 {
 	return ubdx_window(q->qid, slot->op) + (u64)(slot - q->slots) * q->dev->params.max_io_bytes;
@@ -51,9 +52,9 @@ static u32 ubdx_page_offset(struct request *rq)
 	return offset_in_page(req_bvec(rq).bv_offset);
 }
 
-/* ---- can it be mapped? ---- */
+/* ---- can the request be mapped? ---- */
 
-/* Do its segments follow each other, page after page, without holes? */
+/* Do the segments follow each other, page after page, without holes? */
 static bool ubdx_is_linear(const struct request *rq)
 {
 	struct req_iterator iter;
@@ -74,7 +75,7 @@ static bool ubdx_is_linear(const struct request *rq)
 	return true;
 }
 
-/* One that is not simply whole pages. */
+/* The request is not simply whole pages. */
 static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
@@ -103,9 +104,9 @@ static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct ubdx_slot
 	return ubdx_map_refuse_odd(dev, slot);
 }
 
-/* ---- in ---- */
+/* ---- mapping ---- */
 
-/* Some pages that follow each other, on their way into an area. */
+/* Consecutive pages that are to be mapped together. */
 struct ubdx_map_run {
 	struct vm_area_struct *vma;
 	u64 offset; /* of the first, in the channel */
@@ -127,14 +128,18 @@ static int ubdx_map_pte(pte_t *pte, unsigned long addr, void *data)
 }
 
 /*
- * As far as the area has room for them. Like i915's remap_io_sg(): a walk of the page tables for each
- * run and not, as by vmf_insert_pfn(), for each page, which takes ten times as long.
+ * Map the run's pages, as far as the area has room for them. Like i915's remap_io_sg() this walks
+ * the page tables once a run. vmf_insert_pfn() walks them for each page, which takes ten times as
+ * long.
  */
 static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 {
 	struct vm_area_struct *vma = run->vma;
 	u64 area = (u64)vma->vm_pgoff << PAGE_SHIFT, bytes = (u64)run->nr * PAGE_SIZE;
-	/* by offset, as a part of a window can have been moved so low that its beginning would be at no address */
+	/*
+	 * offsets, not addresses: a part of a window can be moved so low that the window's start
+	 * has none
+	 */
 	u64 start = max(run->offset, area);
 	u64 end = min(run->offset + bytes, area + vma->vm_end - vma->vm_start);
 	int ret = 0;
@@ -149,8 +154,8 @@ static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 }
 
 /*
- * Put all pages of a request into its place, as far as the area has that. The caller is a user of the
- * request or owns it, and holds mmap_lock or the area's own lock.
+ * Map all pages of a request in its place, as far as the area has that place. The caller is a user
+ * of the request or owns it, and holds mmap_lock or the area's own lock.
  */
 static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct *vma,
 				  struct ubdx_queue *q, struct ubdx_slot *slot)
@@ -165,8 +170,8 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 	unsigned int noio;
 	struct bio_vec bv;
 
-	WRITE_ONCE(slot->exposed, srv); /* before the first of them is there */
-	noio = memalloc_noio_save(); /* the request can't end before, so memory mustn't wait for it */
+	WRITE_ONCE(slot->mapped_by, srv); /* before the first page is mapped */
+	noio = memalloc_noio_save(); /* an allocation must not wait for this request */
 	rq_for_each_segment(bv, slot->rq, iter) {
 		/* two segments can share a page */
 		if (pos >> PAGE_SHIFT == nr) {
@@ -184,15 +189,15 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 		ret = ubdx_map_put_in(&run);
 end:
 	memalloc_noio_restore(noio);
-	ubdx_moved(q, slot, UBDX_MOVED_MAPPED, nr);
+	ubdx_count_moved(q, slot, UBDX_MOVED_MAPPED, nr);
 	return ret;
 }
 
 static const struct vm_operations_struct ubdx_map_vm_ops;
 
 /*
- * map_when=eager: now, and not when it is looked at. Where this can't be done, or not without waiting for
- * another thread of the server, a fault will do it.
+ * map_when=eager: map the pages before the server touches them. If that isn't possible, or not
+ * without waiting for another thread of the server, a fault will map them.
  */
 static int ubdx_map_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
@@ -205,7 +210,7 @@ static int ubdx_map_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 		return 0;
 	vma = find_vma(mm, READ_ONCE(srvq->window[slot->op]));
 	start = vma ? (u64)vma->vm_pgoff << PAGE_SHIFT : 0;
-	/* it is where the server has put it, unless it has played with it */
+	/* the window is where mmap() put it, unless the server has moved or unmapped it */
 	if (vma && vma->vm_ops == &ubdx_map_vm_ops && vma->vm_private_data == srvq &&
 	    place >= start && place - start < vma->vm_end - vma->vm_start)
 		ubdx_map_insert(srvq->srv, vma, srvq->q, slot);
@@ -233,12 +238,12 @@ static vm_fault_t ubdx_map_fault(struct vm_fault *vmf)
 		return vmf_insert_pfn(vma, vmf->address, page_to_pfn(srvq->srv->blank[op]));
 	if (ret)
 		return VM_FAULT_SIGBUS;
-	ubdx_moved(use.q, use.slot, UBDX_MOVED_FAULTS, 1);
+	ubdx_count_moved(use.q, use.slot, UBDX_MOVED_FAULTS, 1);
 	if (at - ubdx_place(use.q, use.slot) <
 	    ubdx_page_offset(use.slot->rq) + blk_rq_bytes(use.slot->rq))
 		fault = ubdx_map_insert(srvq->srv, vma, use.q, use.slot);
 	else
-		fault = VM_FAULT_SIGBUS; /* behind its end */
+		fault = VM_FAULT_SIGBUS; /* behind the end of the request */
 	ubdx_use_end(&use);
 	return fault;
 }
@@ -247,7 +252,7 @@ static const struct vm_operations_struct ubdx_map_vm_ops = {
 	.fault = ubdx_map_fault,
 };
 
-/* A page for whoever comes too late, see above. Lives as long as the server, so longer than its file. */
+/* The blank page, see above. It lives as long as the server, and so longer than the file. */
 static int ubdx_map_blank(struct ubdx_server *srv, u8 op)
 {
 	struct page *page;
@@ -282,10 +287,10 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 	if (vma->vm_end - vma->vm_start != ubdx_window_bytes(srvq->q) ||
 	    !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	/* where pages are larger than a request need be */
+	/* max_io_bytes is a multiple of 4096, and pages can be larger */
 	if (!PAGE_ALIGNED(srvq->q->dev->params.max_io_bytes))
 		return -EINVAL;
-	/* for a WRITE's payload never writable; a READ's that couldn't be written to has no use */
+	/* the window for WRITEs is never writable; that for READs must be, or it has no use */
 	if (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_WRITE) != write)
 		return -EPERM;
 	ret = ubdx_map_blank(srv, op);
@@ -299,14 +304,14 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 	return 0;
 }
 
-/* ---- out ---- */
+/* ---- unmapping ---- */
 
-static void ubdx_map_release(struct ubdx_queue *q, struct ubdx_slot *slot)
+static void ubdx_map_unmap(struct ubdx_queue *q, struct ubdx_slot *slot)
 {
 	u64 bytes = PAGE_ALIGN(ubdx_page_offset(slot->rq) + blk_rq_bytes(slot->rq));
 
-	ubdx_moved(q, slot, UBDX_MOVED_ZAPS, 1);
-	unmap_mapping_range(&slot->exposed->mapping, ubdx_place(q, slot), bytes, 1);
+	ubdx_count_moved(q, slot, UBDX_MOVED_ZAPS, 1);
+	unmap_mapping_range(&slot->mapped_by->mapping, ubdx_place(q, slot), bytes, 1);
 }
 
 const struct ubdx_xfer_ops ubdx_xfer_map = {
@@ -316,5 +321,5 @@ const struct ubdx_xfer_ops ubdx_xfer_map = {
 	.trusts = true,
 	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_MAP,
 	.refuse = ubdx_map_refuse,
-	.release = ubdx_map_release,
+	.unmap = ubdx_map_unmap,
 };

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xfer_splice.c - transfer mode `splice`: a WRITE's pages go into a pipe as they are, and from there to
- * wherever splice(2) can bring them. A READ's are filled from a pipe, which is a copy: those pages are
- * the submitter's, others can't take their place.
+ * xfer_splice.c - transfer mode `splice`: a WRITE's pages go into a pipe without a copy, and from
+ * there to wherever splice(2) can send them. A READ's pages are filled from a pipe with a copy:
+ * they belong to the submitter and can't be replaced.
  *
- * What one splice puts into a pipe is a span: a user of the request (dev.h), and the channel's open
- * file, so that server, device and module stay. A buffer holds a reference to its page and one to the
- * span. So whatever becomes of buffers - read, moved to another pipe (of which nobody is told), tee'd,
- * or left lying - the page isn't freed under them, and the request doesn't end before the last is
- * gone, however early its commit comes.
+ * One splice puts a span into a pipe. The span is a user of the request (slot.h). It also holds the
+ * channel's open file, and so server, device and module. Each pipe buffer holds a reference to its
+ * page and one to the span. Buffers can be read, moved to another pipe without a callback, tee'd,
+ * or never read. In each case the page isn't freed before the buffer is, and the request doesn't
+ * end before its last buffer is gone, however early its commit comes.
  *
- * Nobody need ever read a pipe. When the server is given up its spans are cut off: the request ends,
- * and reading such a buffer fails with EIO from then on. Who is reading it at this moment has a page,
- * if not the request's any more. A socket takes pages out of a pipe, and may still be sending them when
- * the buffer is gone: like sendfile(2), and as harmless to memory; but a server that wants to know them
- * sent has to wait for the other side to say so before it commits.
+ * Pipe buffers can stay for any time. When the server is aborted its spans are revoked: the request
+ * ends, and reading such a buffer fails with -EIO. A thread that is reading the buffer at that
+ * moment still holds the page, which may have other contents by then. A socket takes pages out of a
+ * pipe and can send them after the buffer is gone, as with sendfile(2). That is harmless to memory.
+ * A server that must know that they were sent waits for the peer's answer before it commits.
  *
  * Pages without a reference count of their own, such as a journal's, can't be in a pipe.
  */
@@ -30,12 +30,10 @@
 #include "stage.h"
 #include "xfer.h"
 
-/*
- * On srv->spans as long as it is a user of the request: who takes it off the list ends that.
- */
+/* On srv->spans while it is a user of the request. The thread that unlinks it drops that user. */
 struct ubdx_span {
 	refcount_t ref;
-	bool cut;
+	bool revoked;
 	struct list_head list;
 	struct ubdx_use use;
 	struct file *file;
@@ -47,7 +45,7 @@ static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct ubdx_s
 	struct req_iterator iter;
 	struct bio_vec bv;
 
-	/* User memory can be nothing else than proper pages. */
+	/* Pinned user memory is made of pages with a reference count. */
 	if (req_op(rq) != REQ_OP_WRITE ||
 	    (rq->bio == rq->biotail && bio_flagged(rq->bio, BIO_PAGE_PINNED)))
 		return UBDX_FALLBACK_NONE;
@@ -60,9 +58,9 @@ static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct ubdx_s
 /* ---- spans ---- */
 
 /*
- * Have @span, which is fresh memory, be one for the request that the caller uses. It is a user of its own:
- * it can be cut off at once, while the caller still walks the request's pages. Returns 0, or -ESTALE or
- * -ENODEV: then it is none.
+ * Initialise @span for the request that the caller is a user of. The span is a user of its own: it
+ * can be revoked at once, while the caller still walks the request's pages. Returns 0, -ESTALE or
+ * -ENODEV.
  */
 static int ubdx_span_open(struct ubdx_span *span, struct ubdx_server *srv, struct file *file,
 			  const struct ubdx_use *use)
@@ -72,7 +70,7 @@ static int ubdx_span_open(struct ubdx_span *span, struct ubdx_server *srv, struc
 	if (!ubdx_slot_get(use->slot, use->seq))
 		return -ESTALE;
 	refcount_set(&span->ref, 1);
-	span->cut = false;
+	span->revoked = false;
 	span->use = *use;
 	span->file = get_file(file);
 	spin_lock(&srv->span_lock);
@@ -97,19 +95,19 @@ static void ubdx_span_put(struct ubdx_span *span)
 	if (!refcount_dec_and_test(&span->ref))
 		return;
 	spin_lock(&srv->span_lock);
-	mine = !span->cut;
+	mine = !span->revoked;
 	if (mine)
 		list_del(&span->list);
 	spin_unlock(&srv->span_lock);
 	if (mine)
 		ubdx_use_end(&span->use);
 	kfree(span);
-	/* The very last, as it may let the module go. */
+	/* Last: this may drop the last reference on the module. */
 	fput(file);
 }
 
-/* The server is given up (srvq->dead is set, so there are no new ones): requests don't wait for pipes. */
-static void ubdx_splice_cut(struct ubdx_server *srv)
+/* srvq->dead is set, so there are no new spans. Requests must not wait for pipes. */
+static void ubdx_splice_revoke(struct ubdx_server *srv)
 {
 	struct ubdx_span *span;
 	struct ubdx_use use;
@@ -117,7 +115,7 @@ static void ubdx_splice_cut(struct ubdx_server *srv)
 	spin_lock(&srv->span_lock);
 	while ((span = list_first_entry_or_null(&srv->spans, struct ubdx_span, list))) {
 		list_del(&span->list);
-		WRITE_ONCE(span->cut, true);
+		WRITE_ONCE(span->revoked, true);
 		use = span->use;
 		spin_unlock(&srv->span_lock);
 		/* the span may be gone */
@@ -133,7 +131,7 @@ static int ubdx_buf_confirm(struct pipe_inode_info *pipe, struct pipe_buffer *bu
 {
 	struct ubdx_span *span = (void *)buf->private;
 
-	return READ_ONCE(span->cut) ? -EIO : 0;
+	return READ_ONCE(span->revoked) ? -EIO : 0;
 }
 
 static void ubdx_buf_release(struct pipe_inode_info *pipe, struct pipe_buffer *buf)
@@ -158,7 +156,7 @@ static const struct pipe_buf_operations ubdx_buf_ops = {
 	.get = ubdx_buf_get,
 };
 
-/* Bytes @skip to @skip + @len of the request, or as much of it as fits. */
+/* Put bytes @skip to @skip + @len of the request into the pipe, or as many as fit. */
 static ssize_t ubdx_splice_pages(struct ubdx_span *span, struct pipe_inode_info *pipe, size_t skip,
 				 size_t len)
 {
@@ -182,7 +180,7 @@ static ssize_t ubdx_splice_pages(struct ubdx_span *span, struct pipe_inode_info 
 		skip = 0;
 		if (!ubdx_buf_get(pipe, &buf))
 			ret = -EFAULT;
-		else /* lets go of it if it doesn't take it */
+		else /* releases the buffer if it fails */
 			ret = add_to_pipe(pipe, &buf);
 		if (ret < 0)
 			goto end; /* these are two loops, one in the other */
@@ -194,7 +192,7 @@ end:
 	return done ?: ret;
 }
 
-/* From the channel to a pipe, whose lock the caller holds. */
+/* splice(2) from the channel to a pipe, whose lock the caller holds. */
 ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info *pipe, size_t len,
 			 unsigned int flags)
 {
@@ -204,7 +202,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	u32 bytes;
 	ssize_t ret;
 
-	/* Memory may have to wait for requests, so before this one is held. */
+	/* Before the request is held: an allocation may have to wait for requests. */
 	span = kmalloc(sizeof(*span), GFP_KERNEL_ACCOUNT);
 	if (!span)
 		return -ENOMEM;
@@ -223,7 +221,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	ret = ubdx_splice_pages(span, pipe, use.offset, min(len, bytes - use.offset));
 	if (ret > 0) {
 		*ppos += ret;
-		ubdx_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);
+		ubdx_count_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);
 	}
 	ubdx_span_put(span);
 	ubdx_use_end(&use);
@@ -239,5 +237,5 @@ const struct ubdx_xfer_ops ubdx_xfer_splice = {
 	.trusts = true,
 	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_SPLICE,
 	.refuse = ubdx_splice_refuse,
-	.cut = ubdx_splice_cut,
+	.revoke = ubdx_splice_revoke,
 };

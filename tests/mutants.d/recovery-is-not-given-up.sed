@@ -1,3 +1,3 @@
 # test: recovery
 # file: driver/recovery.c
-/^void ubdx_dev_give_up/,/^}/s/ubdx_release_requests(dev);/;/
+/^void ubdx_dev_stop_recovering/,/^}/s/ubdx_unquiesce(dev);/;/

@@ -1,3 +1,3 @@
 # test: modes
 # file: driver/xfer_splice.c
-/\.cut = ubdx_splice_cut/d
+/\.revoke = ubdx_splice_revoke/d

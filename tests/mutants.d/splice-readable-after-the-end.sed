@@ -1,3 +1,3 @@
 # test: modes
 # file: driver/xfer_splice.c
-s/WRITE_ONCE(span->cut, true);/;/
+s/WRITE_ONCE(span->revoked, true);/;/

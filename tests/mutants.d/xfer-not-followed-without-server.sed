@@ -1,3 +1,3 @@
 # test: switching
 # file: driver/xfer.c
-/^void ubdx_xfer_refollow/,/^}/s/if (!dev->xfer_pinned)/if (!dev->xfer_pinned \&\& dev->srv)/
+/^void ubdx_xfer_update/,/^}/s/if (!dev->xfer_pinned)/if (!dev->xfer_pinned \&\& dev->srv)/
