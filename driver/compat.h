@@ -10,14 +10,14 @@
 #include <linux/io_uring/cmd.h>
 #include <linux/sysfs.h>
 
-/* Merging became what every queue does. */
+/* Newer kernels merge on every queue, and have no flag for it. */
 #ifdef UBDX_HAVE_SHOULD_MERGE
 #define UBDX_MQ_F_SHOULD_MERGE BLK_MQ_F_SHOULD_MERGE
 #else
 #define UBDX_MQ_F_SHOULD_MERGE 0
 #endif
 
-/* io_uring_cmd_done() lost its res2 argument. Ends the command: it must not be touched after. */
+/* io_uring_cmd_done() lost its res2 argument. The caller must not touch the command after this. */
 static inline void ubdx_cmd_done(struct io_uring_cmd *cmd, int res, unsigned int issue_flags)
 {
 #ifdef UBDX_HAVE_CMD_DONE_RES2
@@ -51,23 +51,20 @@ static void name##_tw(UBDX_TW_ARGS)							\
 #endif
 /* clang-format on */
 
-/* A binary attribute of sysfs is constant to its functions, or not yet. */
+/* Newer kernels pass a binary attribute of sysfs as const. */
 #ifdef UBDX_HAVE_CONST_BIN_ATTR
 typedef const struct bin_attribute ubdx_bin_attribute;
 #else
 typedef struct bin_attribute ubdx_bin_attribute;
 #endif
 
-/* The ring a command was submitted to; only ever compared. */
+/* The ring that a command was submitted to; for comparison only. */
 static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)
 {
 	return cmd_to_io_kiocb(cmd)->ctx;
 }
 
-/*
- * Can a request's segments not join at page boundaries? False: they do. Some kernels keep book of
- * it.
- */
+/* False: all segments of the request join at page boundaries. Newer kernels record that. */
 static inline bool ubdx_rq_may_have_gaps(const struct request *rq)
 {
 #ifdef UBDX_HAVE_PHYS_GAP
@@ -77,7 +74,10 @@ static inline bool ubdx_rq_may_have_gaps(const struct request *rq)
 #endif
 }
 
-/* Large kmalloc()s became pages that must not be referenced, as slab pages are. */
+/*
+ * Is the page part of a large kmalloc()? Newer kernels forbid references to those, as to slab
+ * pages.
+ */
 static inline bool ubdx_page_is_kmalloc(struct page *page)
 {
 #ifdef UBDX_HAVE_LARGE_KMALLOC

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ctl.c - the ioctls: on /dev/ubdx-control those that add, start, stop, delete, list and set
- * devices, on a channel those by which a server stops and deletes its own device. Each copies its
- * argument in once, checks what is reserved, and works on the copy. A caller that may write to the
- * control node may do all of it, one that may only read it may look; the node's mode is 0600 unless
- * the administrator changes it.
+ * ctl.c - the ioctls. /dev/ubdx-control has those that add, start, stop, delete, list and set
+ * devices. A channel has those by which a server stops and deletes its own device. Each ioctl
+ * copies its argument in once, checks that reserved fields are zero, and works on the copy. A
+ * descriptor that is open for writing on the control node allows all of them, one for reading only
+ * those that show. The node's mode is 0600 unless the administrator changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>
@@ -47,7 +47,7 @@ static long ubdx_ctl_add(void __user *arg)
 	if (IS_ERR(dev))
 		return PTR_ERR(dev);
 	if (copy_to_user(arg, &add, sizeof(add))) {
-		/* Nobody would know its number. */
+		/* the caller can't learn the number */
 		ubdx_dev_stop(dev, &(struct ubdx_stop){ UBDX_CTL_FORCE, .del = true });
 		ret = -EFAULT;
 	}
@@ -60,7 +60,7 @@ static bool ubdx_is_stop(unsigned int cmd)
 	return cmd == UBDX_IOC_STOP || cmd == UBDX_IOC_DEL;
 }
 
-/* STOP and DEL: what the argument says of the way. */
+/* STOP and DEL: how, from the ioctl's argument. */
 static int ubdx_stop_parse(unsigned int cmd, const struct ubdx_ctl *ctl, struct ubdx_stop *how)
 {
 	u32 known = UBDX_CTL_FORCE | UBDX_CTL_IN_USE;

@@ -5,24 +5,24 @@
  *   ubdx_dev		one device. Reference counted by its struct device; held by the device table
  *			until DEL, by the disk until its last put, and by each ubdx_server.
  *   ubdx_queue		one hardware queue of a device; lives as long as the device.
- *   ubdx_slot		one tag of a queue: the request that holds the tag, and who owns that.
+ *   ubdx_slot		one tag of a queue: the request that holds the tag, and that request's owner.
  *   ubdx_server	one open of /dev/ubdxcN, that is, the process that serves the device.
  *			Reference counted: the open file, dev->srv, and a scheduled abort
  *			hold one each.
  *   ubdx_server_queue	the server's side of one queue: its task, the descriptors it maps, and the
  *			commands it has parked. A part of the ubdx_server.
  *
- * slot.h says who owns a request, and how that changes.
+ * slot.h has the rules by which a request's owner changes.
  *
- * Ending a server (ubdx_server_abort) is three steps, and the order is what makes it right:
+ * ubdx_server_abort() ends a server in three steps, in this order:
  *
  *   1. srvq->dead is set, and the abort waits for every queue_rq under way. After that each queue_rq
  *	sees that the server is dead, so nothing is published any more.
- *   2. The abort claims every QUEUED or SERVER request of every queue and ends it, or leaves it to
- *	users that are about to go; it revokes the access of those that may stay. This takes no lock
- *	that is held for long.
- *   3. The abort completes parked commands, without the rings' uring_lock: the server may hold that
- *	for as long as it likes.
+ *   2. The abort claims every QUEUED or SERVER request of every queue. It ends the request, or leaves
+ *	it to users that drop it soon; it revokes the access of those that could stay. It takes no
+ *	lock that is held for long.
+ *   3. The abort completes parked commands, without the rings' uring_lock: the server can hold that
+ *	for any time.
  * If the device recovers (recovery.c), step 2 requeues requests instead of ending them, and they
  * wait in blk-mq.
  *
@@ -32,10 +32,15 @@
  * section, too: a dead server never claims its successor's request. Delivery needs no section for
  * that: it compares all 32 bits of the sequence number.
  *
- * Locks, outermost first: dev->lock (START, STOP, DEL; held while waiting for I/O, so nothing that
- * ends I/O takes it), srv->abort_lock; uring_lock, srvq->lock. Leaves: dev->state_lock,
- * dev->xfer_lock, ubdx_devs_lock. open() of the channel may be called under uring_lock, and takes
- * only state_lock.
+ * Locks, outermost first:
+ *	dev->lock (START, STOP, DEL; held while waiting for I/O, so no path that ends I/O takes it),
+ *	the disk's open_mutex, srv->abort_lock
+ *	uring_lock (the server's ring), mmap_lock, the i_mmap_rwsem of srv->mapping
+ *	uring_lock, srvq->lock
+ *	a pipe's mutex, srv->span_lock
+ * Leaves: dev->state_lock, dev->xfer_lock, ubdx_devs_lock. open() of the channel can run under
+ * uring_lock, and takes only state_lock. A request ends in process context, under any of
+ * uring_lock, a pipe's mutex and mmap_lock, or none of them; unmapping it takes i_mmap_rwsem.
  */
 #ifndef UBDX_DEV_H
 #define UBDX_DEV_H
@@ -143,16 +148,16 @@ struct ubdx_queue {
 	struct ubdx_slot slots[];
 };
 
-/* Requests that were committed and end together, see end.c. The server's task's alone. */
 #define UBDX_BATCH_REQUESTS 32
 
+/* Committed requests that end together, see end.c. Only the server's task uses it. */
 struct ubdx_batch {
 	struct io_comp_batch iob;
 	struct blk_plug_cb plug; /* data: the channel's file while it is on a plug's list, or NULL */
 	unsigned int nr; /* requests */
 	u64 bytes; /* of them */
-	unsigned int copied; /* bytes, by commits since it last ended */
-	unsigned int nr_done; /* less than nr where tracing has begun meanwhile */
+	unsigned int copied; /* bytes that commits have copied since the batch last ended */
+	unsigned int nr_done; /* of done; less than nr if tracing has begun meanwhile */
 	struct ubdx_trace_done done[UBDX_BATCH_REQUESTS];
 };
 
@@ -166,16 +171,20 @@ struct ubdx_server_queue {
 	struct io_uring_cmd *detached; /* the same, once the abort has taken it */
 	struct work_struct detach_work;
 	bool dead; /* the server has failed; the abort follows */
-	unsigned long started; /* jiffies; older requests are another's */
+	unsigned long started; /* jiffies; an older request is an earlier server's */
 	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
 	unsigned int desc_order;
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
 	struct ubdx_batch batch ____cacheline_aligned_in_smp;
-	unsigned long window[2]; /* where the server has them mapped, by direction */
+	unsigned long window[2]; /* addresses in the server's memory, by direction */
 	u64 buffers[]; /* of mode `copy`, by tag: addresses in the server's memory */
 };
 
+/*
+ * After ubdx_server_abort() only these are used: dev, chan, mm, tgid, file and the queues' memory,
+ * by the server's own calls; mapping and blank, by its page faults; spans, by pipe buffers.
+ */
 struct ubdx_server {
 	struct kref ref;
 	struct ubdx_dev *dev;
@@ -193,14 +202,26 @@ struct ubdx_server {
 	bool aborted;
 	bool bound; /* to the device, by its open */
 	unsigned long busy; /* jiffies of its open, or its last START */
-	bool quits; /* it stops its own device by force, see ubdx_server_stop(). READ_ONCE */
-	struct ubdx_target_info
-		*target_info; /* what it says it will serve, or NULL; see target_info.c */
-	bool trusted; /* its opener has CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
+	bool quits; /* is forcing its own device to stop, see ubdx_server_stop(). READ_ONCE */
+	struct ubdx_target_info *target_info; /* its description, or NULL */
+	bool trusted; /* opened with CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
 };
 
+/*
+ * The states of a device:
+ *
+ *	state	  srv	  disk	recovers  quiesced
+ *	ADDED	  - or 1  -	-	  -		srv: open, not yet started
+ *	LIVE	  1	  yes	0 or 1	  -		recovers: if params.recovery says so and no
+ *							stop is under way
+ *	QUIESCED  - or 1  yes	1	  1		srv: open, not yet started
+ *	DEAD	  -	  -	0	  -
+ *
+ * A LIVE device whose server is dead (srvq->dead) is about to become QUIESCED or DEAD: the server's
+ * abort is under way, or waits for dev->lock.
+ */
 struct ubdx_dev {
 	struct device device; /* /dev/ubdxcN */
 	struct cdev cdev;
@@ -211,16 +232,17 @@ struct ubdx_dev {
 	enum ubdx_state state;
 	struct ubdx_server *srv;
 	struct gendisk *disk; /* while LIVE or QUIESCED */
-	struct ubdx_target_info *target_info; /* what its last server said that it serves, or NULL */
-	bool closing; /* refuses opens; the disk's open_mutex, see stop.c */
-	bool stopping; /* to be deleted at the last close; the same */
+	struct ubdx_target_info *target_info; /* its last server's description, or NULL */
+	bool closing; /* opens are refused; under the disk's open_mutex, see stop.c */
+	bool stopping; /* to be deleted at the last close; under open_mutex, too */
 	bool scanning; /* the partition scan after START isn't over. READ_ONCE */
 	bool recovers; /* without a server requests wait; cleared by STOP. READ_ONCE */
-	bool quiesced; /* by us; dev->lock */
+	bool quiesced; /* by the driver; dev->lock */
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
 	struct request_queue *queue; /* the disk's; set before the first request, never cleared */
-	struct mm_struct *former; /* of a failed server, until it is known to be gone; mmgrab */
+	struct mm_struct
+		*former; /* a failed server's, until that is gone; holds a reference (mmgrab) */
 	struct work_struct close_work; /* holds a reference while it is queued or runs */
 	struct blk_mq_tag_set tag_set;
 	struct ubdx_params params;
@@ -235,10 +257,10 @@ struct ubdx_dev {
 	struct ubdx_counts __percpu *counts;
 };
 
-/* Of all limits that user space sets. */
+/* The longest of all time limits that user space sets. */
 #define UBDX_MAX_TIMEOUT_MS (24 * 3600 * 1000)
 
-/* A FLUSH has none: the block layer leaves -1 there. */
+/* First sector; 0 for a FLUSH, for which the block layer has -1. */
 static inline u64 ubdx_sector(const struct request *rq)
 {
 	return likely(blk_rq_sectors(rq)) ? blk_rq_pos(rq) : 0;
@@ -250,7 +272,7 @@ static inline u64 ubdx_sector(const struct request *rq)
  * @slot:	slot, claimed by the caller.
  * @to:		SERVER: the server has it, or may answer it again; QUEUED: it is on its way.
  *
- * Returns false if the server is dead: the request stays the caller's, who ends it.
+ * Returns false if the server is dead: the caller still owns the request, and must end it.
  */
 static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 				  enum ubdx_slot_state to)
@@ -267,13 +289,16 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_sl
 
 /* ---- device.c: life of a device ---- */
 
-/* Aborts. They need no I/O, and nothing that does may be in their way. */
+/* Aborts. They need no I/O; work that does must not delay them. */
 extern struct workqueue_struct *ubdx_wq;
 /*
  * Work that waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes.
  */
 extern struct workqueue_struct *ubdx_io_wq;
-/* The ends of ATTACH commands. They wait for the rings' locks, for as long as their tasks like. */
+/*
+ * The ends of ATTACH commands. They wait for the rings' locks, which a server can hold for any
+ * time.
+ */
 extern struct workqueue_struct *ubdx_detach_wq;
 
 struct ubdx_dev *ubdx_dev_get(int id, bool next);

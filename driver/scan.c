@@ -2,14 +2,14 @@
 /*
  * scan.c - the kernel's partition scan of a device.
  *
- * A scan reads through the server, so START can't wait for one: it runs from a work item. And it
- * parses what the server returns, by code that was not written for hostile input that changes
- * between two reads. So only a trusted server's data is parsed (struct ubdx_server.trusted), as in
- * ublk. GD_SUPPRESS_PART_SCAN is set from the disk's creation until the first scan, and again when
- * an untrusted server takes over; it also makes BLKRRPART fail.
+ * A scan reads through the server, so START can't wait for it: a work item scans. The scan's
+ * parsers were not written for hostile data that changes between two reads. So they get only a
+ * trusted server's data (struct ubdx_server.trusted), as in ublk. GD_SUPPRESS_PART_SCAN is set from
+ * the disk's creation until the first scan, and again when an untrusted server takes over. It also
+ * makes BLKRRPART fail.
  *
- * Every scan holds disk->open_mutex, whoever starts it. The bit changes only under that mutex, so
- * no scan goes on when an untrusted server starts to serve.
+ * Every scan holds disk->open_mutex. The bit changes only under that mutex, so no scan is under way
+ * when an untrusted server starts to serve.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -29,11 +29,11 @@ static bool ubdx_dev_is_trusted(struct ubdx_dev *dev)
 	return trusted;
 }
 
-/* A server that is gone by now leaves the scan to the next one. */
+/* If the server is gone by now, the next server's START scans. */
 static void ubdx_scan_work(struct work_struct *work)
 {
 	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
-	struct gendisk *disk = dev->disk; /* STOP cancels this work before it lets go */
+	struct gendisk *disk = dev->disk; /* STOP cancels this work before it puts the disk */
 
 	mutex_lock(&disk->open_mutex);
 	if (ubdx_dev_is_trusted(dev)) {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stop.c - how a block device goes: STOP and DEL, the last close, the end of its server.
+ * stop.c - how a block device is removed: by STOP and DEL, at the last close, when its server ends.
  *
- * struct ubdx_ctl in the UAPI header says in which ways a device can be stopped. All of them are
- * serialised by dev->lock, which is held while del_gendisk() waits for I/O. A stop by force must
- * not wait for an orderly one: before it takes dev->lock it aborts the server, so all I/O ends.
+ * struct ubdx_ctl in the UAPI header describes the ways to stop a device. dev->lock serialises
+ * them; it is held while del_gendisk() waits for I/O. A forced stop must not wait for an orderly
+ * one: it aborts the server before it takes dev->lock, so that all I/O ends.
  *
- * dev->stopping and dev->closing are written under the disk's open_mutex, under which the block
- * layer counts openers: so no open and no close is missed between a look at the count and the mark.
+ * dev->stopping and dev->closing are written under the disk's open_mutex. The block layer counts
+ * openers under that mutex, too, so the count can't change between a check of it and the mark.
  *
  *   closing	opens are refused: the disk is being removed.
  *   stopping	the device is served as before, and deleted at the last close
- *		(UBDX_CTL_LAST_CLOSE). It doesn't wait for another server any more:
- *		dev->recovers is cleared. A close is called with open_mutex held, and maybe by the
- *		server, so a work item deletes. If a program opens the device before the work item
+ *		(UBDX_CTL_LAST_CLOSE). It no longer waits for another server: dev->recovers is
+ *		cleared. ->release() runs with open_mutex held, perhaps in the server's task, so a
+ *		work item deletes the device. If a program opens the device before the work item
  *		runs, the next last close tries again.
  */
 #include <linux/blkdev.h>
@@ -24,7 +24,7 @@
 
 /* ---- removing the disk ---- */
 
-/* To write back what is dirty may take long. After the limit the server counts as gone. */
+/* Writing back dirty pages can take long. After the time limit the server is aborted. */
 struct ubdx_limit {
 	struct delayed_work work;
 	struct ubdx_server *srv;
@@ -37,7 +37,7 @@ static void ubdx_limit_work(struct work_struct *work)
 	ubdx_server_abort(limit->srv);
 }
 
-/* Has the file systems on it write back through @srv, if that is alive, and shut down. */
+/* Make the file systems on the disk write back, through @srv if that is alive, and shut down. */
 static void ubdx_disk_del(struct gendisk *disk, struct ubdx_server *srv, u32 timeout_ms)
 {
 	struct ubdx_limit limit = { .srv = srv };
@@ -54,8 +54,8 @@ static void ubdx_disk_del(struct gendisk *disk, struct ubdx_server *srv, u32 tim
 }
 
 /*
- * Take the disk away if there is one, and let go of the server. I/O must be able to end: served, or
- * aborted. @state is what the device is after it.
+ * Remove the disk if there is one, and detach the server. I/O must be able to end: it is served, or
+ * has been aborted. @state: the device's next state.
  */
 static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 timeout_ms)
 {
@@ -93,7 +93,7 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 
 /* ---- opens and closes ---- */
 
-/* I/O waits for another server, or is about to, and that may be for ever. */
+/* Does I/O wait for another server, or will it soon? It may wait for ever. */
 static bool ubdx_dev_waits(const struct ubdx_dev *dev)
 {
 	return dev->quiesced ||
@@ -101,8 +101,8 @@ static bool ubdx_dev_waits(const struct ubdx_dev *dev)
 }
 
 /*
- * The holder of a disk's open_mutex may be waiting for I/O. That ends, unless it waits for another
- * server; the present one may be gone at any time.
+ * Take the disk's open_mutex. Its holder may be waiting for I/O, which ends unless it waits for
+ * another server. The present server can go at any time, so this asks again and again.
  */
 static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
@@ -120,7 +120,7 @@ static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how
 	return 0;
 }
 
-/* Refuse opens from now on, if the openers that there are, and @how, allow it. */
+/* Refuse opens from now on, if @how allows that with the present openers. */
 static int ubdx_dev_close(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	bool served;
@@ -150,7 +150,7 @@ int ubdx_disk_open(struct gendisk *disk, blk_mode_t mode)
 	return dev->closing ? -ENXIO : 0;
 }
 
-/* Every close, of a partition too. The count is that of the disk and all of its partitions. */
+/* Called at every close, of a partition too. The count includes those of all partitions. */
 void ubdx_disk_release(struct gendisk *disk)
 {
 	struct ubdx_dev *dev = disk->private_data;
@@ -176,7 +176,7 @@ static int ubdx_dev_lock(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	if (!(how->flags & UBDX_CTL_FORCE))
 		return mutex_lock_killable(&dev->lock);
-	/* The server has been aborted, so nobody holds it for long. */
+	/* The server has been aborted, so no holder keeps it for long. */
 	mutex_lock(&dev->lock);
 	return 0;
 }
@@ -189,7 +189,7 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 
 	lockdep_assert_held(&dev->lock);
 
-	/* First of all: the holder of open_mutex may be waiting for I/O, the partition scan say. */
+	/* First: the holder of open_mutex may be waiting for I/O, such as the partition scan. */
 	if (disk && force)
 		ubdx_dev_stop_recovering(dev);
 	ret = disk ? ubdx_dev_close(dev, how) : 0;
@@ -199,13 +199,13 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 		ubdx_dev_stop_recovering(dev);
 		blk_mark_disk_dead(disk);
 	}
-	/* A server that dies from now on isn't waited for: del_gendisk() must come to its end. */
+	/* If the server dies from now on, requests fail: del_gendisk() must finish. */
 	WRITE_ONCE(dev->recovers, false);
 	ubdx_dev_take_down(dev, UBDX_S_DEAD, how->timeout_ms);
 	return how->del && !ubdx_dev_unlist(dev) ? -ENODEV : 0;
 }
 
-/* All requests fail from now on, also those that the holder of dev->lock waits for. */
+/* From now on all requests fail, also those that the holder of dev->lock waits for. */
 static void ubdx_dev_cut_short(struct ubdx_dev *dev)
 {
 	struct ubdx_server *srv;
@@ -227,7 +227,7 @@ static void ubdx_dev_cut_short(struct ubdx_dev *dev)
  * @dev:	device; the caller keeps its own reference.
  * @how:	see struct ubdx_ctl.
  *
- * A server that still has the channel open keeps the memory of a deleted device, and nothing else.
+ * A server that still has the channel open keeps only the memory of a deleted device.
  * Returns 0; -EBUSY; -EINPROGRESS it will be deleted at the last close; -ENODEV another DEL deletes
  * it; -EINTR.
  */
@@ -252,10 +252,11 @@ int ubdx_dev_stop(struct ubdx_dev *dev, const struct ubdx_stop *how)
  * @srv:	server.
  * @how:	see struct ubdx_ctl.
  *
- * Returns as ubdx_dev_stop() does; -ENODEV also if this is not the device's server any more.
+ * Returns as ubdx_dev_stop() does; -ENODEV also if @srv is not the device's server any more.
  *
- * A stop by force aborts the server first, which then may close its ring: that must not look like a
- * server that has failed, whose device waits for another. So @quits leaves the rest to us.
+ * A forced stop aborts the server first, and the server may then close its ring. That must not
+ * count as a failed server, whose device waits for the next one. So srv->quits tells
+ * ubdx_dev_server_gone() to leave the device to this function.
  */
 int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
 {
@@ -277,8 +278,8 @@ int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
 }
 
 /*
- * The server has been aborted. If it was this device's, the disk goes, or waits; if not yet LIVE,
- * another may come.
+ * The server has been aborted. If it was the device's server, the disk is removed, or waits for the
+ * next server. A device that isn't LIVE yet can be opened by another server.
  */
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
@@ -297,7 +298,7 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 		ubdx_dev_detach(dev);
 	} else {
 		if (dev->disk) {
-			/* a forced STOP may be on its way to a device that waits */
+			/* a forced STOP may be about to end the wait */
 			ubdx_dev_stop_recovering(dev);
 			blk_mark_disk_dead(dev->disk);
 		}

@@ -30,9 +30,9 @@ static void ubdx_counts_sum(struct ubdx_dev *dev, struct ubdx_counts *sum)
 }
 
 /*
- * The disk exists only while the device is live or quiesced; what is left to tell is whether it has
- * a server. Where it recovers it is quiesced when another server can come, and not before: who
- * reads that here sends one at once.
+ * The disk exists only while the device is live or quiesced, so this says which of the two. A
+ * device that recovers reads "quiesced" only once another server can open it: a script that sees
+ * this word starts one at once.
  */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
@@ -53,7 +53,7 @@ static ssize_t state_show(struct device *device, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(state);
 
-/* 1: it is to be deleted at its last close, or is being removed right now. */
+/* 1: the device will be deleted at its last close, or is being removed. */
 static ssize_t stopping_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_dev *dev = to_ubdx(device);
@@ -136,8 +136,9 @@ static ssize_t counters_show(struct device *device, struct device_attribute *att
 static DEVICE_ATTR_RO(counters);
 
 /*
- * failed: ended with the server's error; aborted: without it; stale: commits refused (by the
- * present server); reissued: given back for the next server; retried: put off for want of memory
+ * failed: requests that ended with the server's error; aborted: that ended because the server was
+ * gone; stale: refused commits of the present server; reissued: requests kept for the next server;
+ * retried: requests that waited for memory.
  */
 static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
 {
@@ -174,7 +175,7 @@ static ssize_t target_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(target);
 
-/* Requests that the device's mode couldn't carry: reason requests */
+/* Requests that the device's mode couldn't carry, one line per reason: reason requests */
 static ssize_t fallbacks_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	enum ubdx_fallback reason;
@@ -189,7 +190,7 @@ static ssize_t fallbacks_show(struct device *device, struct device_attribute *at
 }
 static DEVICE_ATTR_RO(fallbacks);
 
-/* What was done to payloads, beside mode copy's copies: see enum ubdx_moved */
+/* How payloads were moved, other than by mode copy: see enum ubdx_moved */
 static ssize_t moved_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	static const char *const names[UBDX_NR_MOVED] = {
@@ -223,7 +224,7 @@ static DEVICE_ATTR_RO(serial);
 
 #define UBDX_QUEUE_LINE 40 /* "queue 8191 node 1023 task 2147483647\n" */
 
-/* Its number, the node its memory is on, and the task that serves it. Blanks fill the line up. */
+/* The queue's number, the node of its memory, the task that serves it. Padded with blanks. */
 static void ubdx_queue_line(const struct ubdx_queue *q, char *line)
 {
 	struct ubdx_server_queue *srvq;

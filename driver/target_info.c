@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * target_info.c - what a device stands on, in its server's words: struct ubdx_target_info.
+ * target_info.c - the server's description of what it serves: struct ubdx_target_info.
  *
- * A server sets its own description, which becomes the device's at START and stays when the server
- * is gone. So whoever recovers the device can see whether it would serve the same data. The driver
- * checks the form only, and believes none of it.
+ * A server sets its description, which becomes the device's at START and stays when the server is
+ * gone. The next server compares it with its own, to find out whether it would serve the same data.
+ * The driver checks only the form.
  *
  * dev->target_info and srv->target_info are protected by dev->state_lock.
  */
@@ -14,7 +14,7 @@
 
 #include "dev.h"
 
-/* A word without what would need quoting, in a file name or on a terminal. */
+/* A word that needs no quoting in a file name or on a terminal. */
 static bool ubdx_is_word(const char *text, size_t size)
 {
 	size_t i, len = strnlen(text, size);
@@ -33,7 +33,7 @@ static bool ubdx_target_info_is_valid(const struct ubdx_target_info *b)
 }
 
 /**
- * ubdx_target_info_set - UBDX_IOC_SET_TARGET_INFO: the caller, a server, says what it will serve.
+ * ubdx_target_info_set - UBDX_IOC_SET_TARGET_INFO: the caller, a server, describes its target.
  * @dev:	device.
  * @target_info:	from kmalloc(); freed or kept.
  */
@@ -56,7 +56,7 @@ int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_i
 	return ret;
 }
 
-/* UBDX_IOC_GET_TARGET_INFO: all zero but for the number if nobody has said. */
+/* UBDX_IOC_GET_TARGET_INFO: all zero except the number if no server has set a description. */
 void ubdx_target_info_get(struct ubdx_dev *dev, struct ubdx_target_info *out)
 {
 	spin_lock(&dev->state_lock);
@@ -66,11 +66,11 @@ void ubdx_target_info_get(struct ubdx_dev *dev, struct ubdx_target_info *out)
 }
 
 /**
- * ubdx_target_info_swap - at START, what the server has said becomes what the device knows.
+ * ubdx_target_info_swap - at START the server's description becomes the device's.
  * @dev:	device. dev->lock is held.
  * @srv:	its server.
  *
- * Call it again to undo it. Not for a server that has said nothing: the device keeps what it knows.
+ * A second call undoes the first. Not for a server without a description: the device keeps its own.
  */
 void ubdx_target_info_swap(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
