@@ -70,7 +70,7 @@
 
 /* What 0 stands for in struct ubdx_params. */
 #define UBDX_DEFAULT_QUEUES 1
-#define UBDX_DEFAULT_DEPTH 128
+#define UBDX_DEFAULT_DEPTH 64
 #define UBDX_DEFAULT_IO_BYTES (512U << 10)
 
 /* mmap offset of a queue's descriptors: queue * UBDX_MMAP_QUEUE_STRIDE */

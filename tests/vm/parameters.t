@@ -46,7 +46,7 @@ is "$(parameter max_devices) $(parameter map_when)" "2 eager" "insmod takes good
 # ---- they apply ----
 
 add --target null --size 1M
-is "$(ubdx info --json "$dev" | jq -c '[.queues, .depth, .params.max_io_bytes]')" "[1,128,524288]" "a device has the defaults that ubdx add --help names"
+is "$(ubdx info --json "$dev" | jq -c '[.queues, .depth, .params.max_io_bytes]')" "[1,64,524288]" "a device has the defaults that ubdx add --help names"
 add --target null --size 1M --queues 2 --depth 5 --max-io 8K
 is "$(ubdx info --json "$dev" | jq -c '[.queues, .depth, .params.max_io_bytes]')" "[2,5,8192]" "or what ubdx add says"
 fails "max_devices holds" 1 "delete a device" ubdx add --target null --size 1M

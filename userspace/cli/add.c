@@ -49,7 +49,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		{ "queues", OPTION_NUMBER, &a->queues, 1, UINT16_MAX, "N",
 		  "hardware queues, each with a thread (1)" },
 		{ "depth", OPTION_NUMBER, &a->depth, 1, UBDX_MAX_DEPTH, "N",
-		  "requests per queue (128)" },
+		  "requests per queue (64)" },
 		{ "max-io", OPTION_SIZE, &a->max_io, UBDX_MIN_IO_BYTES, UBDX_MAX_IO_BYTES, "SIZE",
 		  "maximum request size (512K)" },
 		{ "max-segments", OPTION_NUMBER, &a->max_segments, 1, UINT16_MAX, "N",
