@@ -42,15 +42,16 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
 {
 	u32 qid = UBDX_POS_FIELD(pos, UBDX_POS_QUEUE_SHIFT, UBDX_POS_QUEUE_BITS);
 	u32 tag = UBDX_POS_FIELD(pos, UBDX_POS_TAG_SHIFT, UBDX_POS_TAG_BITS);
+	struct ubdx_queue *q;
 
 	if (current->mm != srv->mm)
 		return -EPERM;
 	if (qid >= srv->nr_queues || pos >> (UBDX_POS_SEQ_SHIFT + UBDX_POS_SEQ_BITS))
 		return -EINVAL;
-	use->q = srv->queues[array_index_nospec(qid, srv->nr_queues)]->q;
-	if (tag >= use->q->depth)
+	q = srv->queues[array_index_nospec(qid, srv->nr_queues)]->q;
+	if (tag >= q->depth)
 		return -EINVAL;
-	use->slot = &use->q->slots[array_index_nospec(tag, use->q->depth)];
+	use->slot = &q->slots[array_index_nospec(tag, q->depth)];
 	use->offset = UBDX_POS_FIELD(pos, 0, UBDX_POS_OFFSET_BITS);
 	use->seq = ubdx_slot_seq(use->slot);
 	if ((use->seq ^ (u32)(pos >> UBDX_POS_SEQ_SHIFT)) & ((1U << UBDX_POS_SEQ_BITS) - 1))
@@ -75,8 +76,8 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  */
 int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access)
 {
-	struct ubdx_server_queue *srvq = srv->queues[use->q->qid];
 	struct ubdx_slot *slot = use->slot;
+	struct ubdx_server_queue *srvq = srv->queues[slot->q->qid];
 	bool got;
 	int ret;
 
@@ -105,7 +106,7 @@ void ubdx_use_end(struct ubdx_use *use)
 {
 	if (likely(!ubdx_slot_put(use->slot)))
 		return;
-	ubdx_end(use->q, use->slot, use->slot->result);
+	ubdx_end(use->slot, use->slot->result);
 }
 
 /* ---- read and write ---- */
@@ -128,7 +129,7 @@ static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u
 					    ubdx_payload_copy(rq, offset, iov_iter_count(iter),
 							      iter, ubdx_from_iter);
 	*left = bytes - min(bytes, offset + ret);
-	ubdx_count_moved(use->q, use->slot, UBDX_MOVED_COPIED, ret);
+	ubdx_count_moved(use->slot, UBDX_MOVED_COPIED, ret);
 	ubdx_use_end(use);
 	return ret;
 }

@@ -54,7 +54,7 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 
 	slot->rq = rq;
 	slot->op = op - 1;
-	slot->xfer = ubdx_xfer_select(q, slot);
+	slot->xfer = ubdx_xfer_select(slot);
 	WRITE_ONCE(slot->start, jiffies);
 	ubdx_slot_begin(slot);
 	ubdx_stage_then(q, slot, UBDX_T_QUEUE, now);

@@ -71,7 +71,7 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_urin
 	if (!aborted && fatal_signal_pending(current)) {
 		/* the server is being killed, and delivery may have failed for that */
 		ubdx_server_fail(srvq->srv);
-		ubdx_abort(srvq->q, slot, false);
+		ubdx_abort(slot, false);
 		aborted = true;
 	}
 	if (aborted) {
@@ -79,7 +79,7 @@ static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_urin
 		return;
 	}
 	ubdx_park(&t->cmd, cmd);
-	ubdx_end(srvq->q, slot, ubdx_failed(srvq->q, slot->rq, error));
+	ubdx_end(slot, ubdx_failed(slot, error));
 	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 }
 
@@ -92,7 +92,7 @@ static void ubdx_deliver_fake_timeout(struct ubdx_server_queue *srvq, struct ubd
 	ubdx_park(&t->cmd, t->taken);
 	ubdx_slot_move(slot, UBDX_SLOT_QUEUED);
 	if (unlikely(READ_ONCE(srvq->dead)) && ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
-		ubdx_abort(srvq->q, slot, false);
+		ubdx_abort(slot, false);
 	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 }
 
@@ -145,7 +145,7 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 
 	/* From here on a commit or an abort can claim the request, and end it. */
 	if (unlikely(!ubdx_slot_pass(srvq, slot, UBDX_SLOT_SERVER))) {
-		ubdx_abort(srvq->q, slot, false);
+		ubdx_abort(slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return bytes;
 	}
@@ -161,7 +161,7 @@ static void ubdx_deliver_dead(struct ubdx_server_queue *srvq, struct ubdx_uring_
 	struct io_uring_cmd *cmd = t->taken; /* as above */
 
 	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
-		ubdx_abort(srvq->q, slot, false);
+		ubdx_abort(slot, false);
 	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 }
 
@@ -246,7 +246,7 @@ static void ubdx_uring_publish(struct ubdx_server_queue *srvq, struct request *r
 		t->cmd = NULL;
 		if (unlikely(!t->taken)) {
 			if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
-				ubdx_abort(srvq->q, slot, false);
+				ubdx_abort(slot, false);
 			continue;
 		}
 		*link = t;

@@ -376,7 +376,7 @@ static inline bool ubdx_task_exits(const struct task_struct *task)
 	return READ_ONCE(task->flags) & PF_POSTCOREDUMP;
 }
 
-bool ubdx_is_late(const struct ubdx_queue *q, const struct ubdx_slot *slot);
+bool ubdx_is_late(const struct ubdx_slot *slot);
 void ubdx_tick_init_dev(struct ubdx_dev *dev);
 void ubdx_tick_start(struct ubdx_dev *dev);
 void ubdx_tick_stop(struct ubdx_dev *dev);
@@ -394,17 +394,16 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 			       const struct ubdx_answer *answer);
 void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 		     struct ubdx_result result, bool more);
-void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
-struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res);
-void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result);
-void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered);
+void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result);
+struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res);
+void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result);
+void ubdx_abort(struct ubdx_slot *slot, bool delivered);
 void ubdx_abort_queue(struct ubdx_queue *q);
 
 /* ---- access.c: a request's payload, reached from outside ---- */
 
 /* A user of a request, see slot.h. */
 struct ubdx_use {
-	struct ubdx_queue *q;
 	struct ubdx_slot *slot;
 	u32 seq;
 	u32 offset; /* bytes into the request */

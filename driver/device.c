@@ -237,32 +237,44 @@ static void ubdx_queues_free(struct ubdx_dev *dev)
 	free_percpu(dev->counts);
 }
 
+static int ubdx_queue_alloc(struct ubdx_dev *dev, unsigned int qid)
+{
+	unsigned int depth = dev->params.depth;
+	int node = ubdx_queue_node(dev, qid);
+	struct ubdx_queue *q;
+	u16 tag;
+
+	q = kvzalloc_node(struct_size(q, slots, depth), GFP_KERNEL_ACCOUNT, node);
+	if (!q)
+		return -ENOMEM;
+	q->depth = depth;
+	q->dev = dev;
+	q->qid = qid;
+	q->node = node;
+	q->chan = dev->chan;
+	q->counts = dev->counts;
+	q->block_mask = dev->params.logical_block_size - 1;
+	for (tag = 0; tag < depth; tag++)
+		q->slots[tag].q = q;
+	dev->queues[qid] = q;
+	q->stamps = kvcalloc_node(depth, sizeof(*q->stamps), GFP_KERNEL_ACCOUNT, node);
+	return q->stamps ? 0 : -ENOMEM;
+}
+
+/* On an error ubdx_queues_free() frees what has been allocated. */
 static int ubdx_queues_alloc(struct ubdx_dev *dev)
 {
-	unsigned int i, depth = dev->params.depth;
-	struct ubdx_queue *q;
+	unsigned int i;
+	int ret;
 
 	dev->counts = alloc_percpu_gfp(struct ubdx_counts, GFP_KERNEL_ACCOUNT);
 	dev->queues = kcalloc(dev->params.nr_queues, sizeof(*dev->queues), GFP_KERNEL_ACCOUNT);
 	if (!dev->counts || !dev->queues)
 		return -ENOMEM;
 	for (i = 0; i < dev->params.nr_queues; i++) {
-		int node = ubdx_queue_node(dev, i);
-
-		q = kvzalloc_node(struct_size(q, slots, depth), GFP_KERNEL_ACCOUNT, node);
-		if (!q)
-			return -ENOMEM;
-		q->depth = depth;
-		q->dev = dev;
-		q->qid = i;
-		q->node = node;
-		q->chan = dev->chan;
-		q->counts = dev->counts;
-		q->block_mask = dev->params.logical_block_size - 1;
-		dev->queues[i] = q;
-		q->stamps = kvcalloc_node(depth, sizeof(*q->stamps), GFP_KERNEL_ACCOUNT, node);
-		if (!q->stamps)
-			return -ENOMEM;
+		ret = ubdx_queue_alloc(dev, i);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }

@@ -145,11 +145,11 @@ static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *srvq,
 	return joined;
 }
 
-static void ubdx_unmap(struct ubdx_queue *q, struct ubdx_slot *slot)
+static void ubdx_unmap(struct ubdx_slot *slot)
 {
 	if (likely(!slot->mapped_by))
 		return;
-	slot->xfer->unmap(q, slot);
+	slot->xfer->unmap(slot);
 	slot->mapped_by = NULL;
 }
 
@@ -157,15 +157,14 @@ static void ubdx_unmap(struct ubdx_queue *q, struct ubdx_slot *slot)
  * The trace record is filled in before the request ends, and emitted after. @srvq: the queue whose
  * batch the request may join, or NULL. @unmapped: its pages have just been unmapped.
  */
-static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_queue *srvq,
-				     struct ubdx_slot *slot, struct ubdx_result result, bool more,
-				     bool unmapped)
+static noinline void ubdx_end_traced(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
+				     struct ubdx_result result, bool more, bool unmapped)
 {
 	bool moved = ubdx_slot_has_payload(slot) && slot->xfer->commit[slot->op];
 	struct ubdx_trace_done done;
 
-	ubdx_stage_released(q, slot, unmapped || moved);
-	ubdx_trace_fill(&done, q, slot, result);
+	ubdx_stage_released(slot->q, slot, unmapped || moved);
+	ubdx_trace_fill(&done, slot->q, slot, result);
 	if (srvq && ubdx_end_in_batch(srvq, slot, result, more, &done))
 		return;
 	if (!srvq)
@@ -174,8 +173,9 @@ static noinline void ubdx_end_traced(struct ubdx_queue *q, struct ubdx_server_qu
 }
 
 /* Back to blk-mq: the request waits for another server, or for memory. */
-static void ubdx_requeue(struct ubdx_queue *q, struct ubdx_slot *slot, bool retry)
+static void ubdx_requeue(struct ubdx_slot *slot, bool retry)
 {
+	struct ubdx_queue *q = slot->q;
 	struct request *rq = ubdx_slot_vacate(slot);
 	struct request_queue *queue = rq->q;
 
@@ -189,54 +189,51 @@ static void ubdx_requeue(struct ubdx_queue *q, struct ubdx_slot *slot, bool retr
 
 /**
  * ubdx_end - end a request, or the part of it that was served.
- * @q:		queue.
  * @slot:	slot, claimed by the caller, who loses it, and without users.
  * @result:	outcome.
  */
-void ubdx_end(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
+void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
 {
 	bool unmapped = slot->mapped_by;
 
-	ubdx_unmap(q, slot);
+	ubdx_unmap(slot);
 	if (unlikely(result.requeue || result.retry))
-		ubdx_requeue(q, slot, result.retry);
+		ubdx_requeue(slot, result.retry);
 	else if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(q, NULL, slot, result, false, unmapped);
+		ubdx_end_traced(NULL, slot, result, false, unmapped);
 	else
 		ubdx_end_alone(slot, result);
 }
 
 /**
  * ubdx_finish - end a request that may have users, now or when the last of them is gone.
- * @q:		queue.
  * @slot:	slot, claimed by the caller, who loses it.
  * @result:	outcome.
  */
-void ubdx_finish(struct ubdx_queue *q, struct ubdx_slot *slot, struct ubdx_result result)
+void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result)
 {
 	slot->result = result;
 	if (!ubdx_slot_leave(slot))
-		ubdx_end(q, slot, result);
+		ubdx_end(slot, result);
 }
 
 /**
  * ubdx_abort - a request's server is gone: end it, or keep it for the next one.
- * @q:		queue.
  * @slot:	slot, claimed by the caller, who loses it.
  * @delivered:	the server knows of it.
  */
-void ubdx_abort(struct ubdx_queue *q, struct ubdx_slot *slot, bool delivered)
+void ubdx_abort(struct ubdx_slot *slot, bool delivered)
 {
-	bool late = ubdx_is_late(q, slot);
+	struct ubdx_queue *q = slot->q;
+	bool late = ubdx_is_late(slot);
 
 	if (READ_ONCE(q->dev->recovers) &&
 	    (!delivered || q->dev->params.recovery == UBDX_RECOVERY_REISSUE)) {
-		ubdx_finish(q, slot, (struct ubdx_result){ .requeue = true });
+		ubdx_finish(slot, (struct ubdx_result){ .requeue = true });
 		return;
 	}
 	this_cpu_inc(q->counts->aborted);
-	ubdx_finish(q, slot,
-		    (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
+	ubdx_finish(slot, (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
 
 /* Abort every request of the queue that is not claimed. Nothing is published any more. */
@@ -250,9 +247,9 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 
 		cond_resched();
 		if (ubdx_slot_claim(slot, seq, UBDX_SLOT_QUEUED))
-			ubdx_abort(q, slot, false);
+			ubdx_abort(slot, false);
 		else if (ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER))
-			ubdx_abort(q, slot, true);
+			ubdx_abort(slot, true);
 	}
 }
 
@@ -279,8 +276,10 @@ static blk_status_t ubdx_status(s32 res)
  * The result of a request that server or driver could not serve. If the server doesn't support the
  * operation, the block layer stops sending it, as with loop. Without memory the request is retried.
  */
-struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res)
+struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res)
 {
+	struct request *rq = slot->rq;
+
 	if (res == -ENOMEM)
 		return (struct ubdx_result){ .retry = true };
 	if (res == -EOPNOTSUPP && req_op(rq) == REQ_OP_DISCARD) {
@@ -290,15 +289,14 @@ struct ubdx_result ubdx_failed(struct ubdx_queue *q, struct request *rq, s32 res
 		blk_queue_disable_write_zeroes(rq->q);
 		rq->rq_flags |= RQF_QUIET;
 	}
-	this_cpu_inc(q->counts->failed);
+	this_cpu_inc(slot->q->counts->failed);
 	return (struct ubdx_result){ .status = ubdx_status(res) };
 }
 
 /* The first @bytes of the request have been served. */
-static __always_inline struct ubdx_result ubdx_served(struct ubdx_queue *q, struct ubdx_slot *slot,
-						      unsigned int bytes)
+static __always_inline struct ubdx_result ubdx_served(struct ubdx_slot *slot, unsigned int bytes)
 {
-	struct ubdx_counter __percpu *counter = &q->counts->done[slot->xfer->mode][slot->op];
+	struct ubdx_counter __percpu *counter = &slot->q->counts->done[slot->xfer->mode][slot->op];
 
 	this_cpu_inc(counter->requests);
 	this_cpu_add(counter->bytes, bytes);
@@ -313,9 +311,9 @@ static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srv
 						   struct ubdx_slot *slot, s32 error)
 {
 	if (!fatal_signal_pending(current))
-		return ubdx_failed(srvq->q, slot->rq, error);
+		return ubdx_failed(slot, error);
 	ubdx_server_fail(srvq->srv);
-	ubdx_abort(srvq->q, slot, true);
+	ubdx_abort(slot, true);
 	return (struct ubdx_result){ .gone = true };
 }
 
@@ -338,7 +336,7 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 	if (unlikely(res < 0))
 		return ubdx_not_served(srvq, slot, res);
 	if (!ubdx_slot_has_payload(slot))
-		return likely(!res) ? ubdx_served(q, slot, blk_rq_bytes(slot->rq)) :
+		return likely(!res) ? ubdx_served(slot, blk_rq_bytes(slot->rq)) :
 				      ubdx_not_served(srvq, slot, -EIO);
 	if (unlikely(!res || res > blk_rq_bytes(slot->rq)))
 		return ubdx_not_served(srvq, slot, -EIO);
@@ -354,7 +352,7 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 	res &= ~q->block_mask;
 	if (unlikely(!res))
 		return ubdx_not_served(srvq, slot, -EIO);
-	return ubdx_served(q, slot, res);
+	return ubdx_served(slot, res);
 }
 
 /**
@@ -373,12 +371,12 @@ void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 	bool unmapped = slot->mapped_by;
 
 	if (unlikely(ubdx_slot_used(slot) || result.retry)) {
-		ubdx_finish(srvq->q, slot, result);
+		ubdx_finish(slot, result);
 		return;
 	}
-	ubdx_unmap(srvq->q, slot);
+	ubdx_unmap(slot);
 	if (static_branch_unlikely(&ubdx_traced))
-		ubdx_end_traced(srvq->q, srvq, slot, result, more, unmapped);
+		ubdx_end_traced(srvq, slot, result, more, unmapped);
 	else
 		ubdx_end_in_batch(srvq, slot, result, more, NULL);
 }

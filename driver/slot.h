@@ -41,6 +41,7 @@
 #include "uapi/ubdx.h"
 
 struct request;
+struct ubdx_queue;
 struct ubdx_server;
 struct ubdx_xfer_ops;
 
@@ -78,6 +79,7 @@ struct ubdx_result {
 
 struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
+	struct ubdx_queue *q; /* for ever */
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
 	struct ubdx_result result; /* while ENDING */

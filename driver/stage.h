@@ -117,9 +117,10 @@ static __always_inline void ubdx_stage_released(struct ubdx_queue *q, struct ubd
 }
 
 /* Count what was done to a payload. */
-static inline void ubdx_count_moved(struct ubdx_queue *q, struct ubdx_slot *slot,
-				    enum ubdx_moved what, u32 nr)
+static inline void ubdx_count_moved(struct ubdx_slot *slot, enum ubdx_moved what, u32 nr)
 {
+	struct ubdx_queue *q = slot->q;
+
 	this_cpu_add(q->counts->moved[what], nr);
 	if (static_branch_unlikely(&ubdx_traced))
 		atomic_add(nr, &q->stamps[slot - q->slots].moved[what]);

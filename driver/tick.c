@@ -83,12 +83,11 @@ static unsigned long ubdx_limit(const struct ubdx_dev *dev)
 
 /**
  * ubdx_is_late - has the server kept a request for longer than it may?
- * @q:		queue.
  * @slot:	slot, with a request.
  */
-bool ubdx_is_late(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+bool ubdx_is_late(const struct ubdx_slot *slot)
 {
-	return ubdx_awake(ubdx_slot_age(slot)) >= ubdx_limit(q->dev);
+	return ubdx_awake(ubdx_slot_age(slot)) >= ubdx_limit(slot->q->dev);
 }
 
 /* ---- is the server dead, or late? ---- */

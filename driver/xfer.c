@@ -82,12 +82,11 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 }
 
 /* The device's mode can't carry this request. Returns the mode that the request takes instead. */
-const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
-						enum ubdx_fallback reason)
+const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_slot *slot, enum ubdx_fallback reason)
 {
 	slot->fallback = reason;
 	slot->deliver = ubdx_xfer_user.deliver[slot->op];
-	this_cpu_inc(q->counts->fallbacks[reason]);
+	this_cpu_inc(slot->q->counts->fallbacks[reason]);
 	return &ubdx_xfer_user;
 }
 

@@ -66,7 +66,7 @@ struct ubdx_xfer_ops {
 	bool trusts;
 	u8 access;
 	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct ubdx_slot *slot);
-	void (*unmap)(struct ubdx_queue *q, struct ubdx_slot *slot);
+	void (*unmap)(struct ubdx_slot *slot);
 	void (*revoke)(struct ubdx_server *srv);
 };
 
@@ -108,14 +108,12 @@ void ubdx_xfer_revoke(struct ubdx_server *srv);
 unsigned int ubdx_xfer_default(void);
 void ubdx_xfer_set_default(unsigned int mode);
 
-const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_queue *q, struct ubdx_slot *slot,
-						enum ubdx_fallback reason);
+const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_slot *slot, enum ubdx_fallback reason);
 
 /* The one place that chooses a request's mode. In queue_rq; slot->rq and slot->op are set. */
-static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_queue *q,
-							   struct ubdx_slot *slot)
+static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_slot *slot)
 {
-	const struct ubdx_xfer_ops *xfer = READ_ONCE(q->dev->xfer);
+	const struct ubdx_xfer_ops *xfer = READ_ONCE(slot->q->dev->xfer);
 
 	slot->fallback = UBDX_FALLBACK_NONE;
 	slot->page_offset = 0;
@@ -124,10 +122,10 @@ static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_queue *q,
 		return xfer;
 	slot->deliver = xfer->deliver[slot->op];
 	if (xfer->refuse) {
-		enum ubdx_fallback reason = xfer->refuse(q->dev, slot);
+		enum ubdx_fallback reason = xfer->refuse(slot->q->dev, slot);
 
 		if (unlikely(reason))
-			return ubdx_xfer_fall_back(q, slot, reason);
+			return ubdx_xfer_fall_back(slot, reason);
 	}
 	return xfer;
 }

@@ -37,7 +37,7 @@ static int ubdx_copy_fault_in(struct ubdx_server_queue *srvq, struct ubdx_slot *
 	int ret;
 
 	if (!ubdx_slot_pass(srvq, slot, from)) {
-		ubdx_abort(srvq->q, slot, !out);
+		ubdx_abort(slot, !out);
 		return -ENODEV;
 	}
 	noio = memalloc_noio_save(); /* an allocation must not wait for this request */

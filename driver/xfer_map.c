@@ -41,8 +41,10 @@ static u64 ubdx_window_bytes(const struct ubdx_queue *q)
 }
 
 /* The tag's place in the window, as an offset into the channel. */
-static u64 ubdx_place(const struct ubdx_queue *q, const struct ubdx_slot *slot)
+static u64 ubdx_place(const struct ubdx_slot *slot)
 {
+	const struct ubdx_queue *q = slot->q;
+
 	return ubdx_window(q->qid, slot->op) + (u64)(slot - q->slots) * q->dev->params.max_io_bytes;
 }
 
@@ -158,11 +160,11 @@ static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
  * of the request or owns it, and holds mmap_lock or the area's own lock.
  */
 static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct *vma,
-				  struct ubdx_queue *q, struct ubdx_slot *slot)
+				  struct ubdx_slot *slot)
 {
 	struct ubdx_map_run run = {
 		.vma = vma,
-		.offset = ubdx_place(q, slot),
+		.offset = ubdx_place(slot),
 	};
 	u32 pos = ubdx_page_offset(slot->rq), nr = 0;
 	vm_fault_t ret = VM_FAULT_NOPAGE;
@@ -189,7 +191,7 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 		ret = ubdx_map_put_in(&run);
 end:
 	memalloc_noio_restore(noio);
-	ubdx_count_moved(q, slot, UBDX_MOVED_MAPPED, nr);
+	ubdx_count_moved(slot, UBDX_MOVED_MAPPED, nr);
 	return ret;
 }
 
@@ -204,7 +206,7 @@ static int ubdx_map_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 	struct ubdx_server_queue *srvq = ctx->srvq;
 	struct mm_struct *mm = current->mm;
 	struct vm_area_struct *vma;
-	u64 place = ubdx_place(srvq->q, slot), start;
+	u64 place = ubdx_place(slot), start;
 
 	if (!mmap_read_trylock(mm))
 		return 0;
@@ -213,7 +215,7 @@ static int ubdx_map_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 	/* the window is where mmap() put it, unless the server has moved or unmapped it */
 	if (vma && vma->vm_ops == &ubdx_map_vm_ops && vma->vm_private_data == srvq &&
 	    place >= start && place - start < vma->vm_end - vma->vm_start)
-		ubdx_map_insert(srvq->srv, vma, srvq->q, slot);
+		ubdx_map_insert(srvq->srv, vma, slot);
 	mmap_read_unlock(mm);
 	return 0;
 }
@@ -224,7 +226,7 @@ static vm_fault_t ubdx_map_fault(struct vm_fault *vmf)
 	struct ubdx_server_queue *srvq = vma->vm_private_data;
 	u64 at = (u64)vmf->pgoff << PAGE_SHIFT, tag;
 	u8 op = vma->vm_flags & VM_MAYWRITE ? UBDX_OP_READ : UBDX_OP_WRITE;
-	struct ubdx_use use = { .q = srvq->q };
+	struct ubdx_use use = {};
 	vm_fault_t fault;
 	int ret;
 
@@ -238,10 +240,9 @@ static vm_fault_t ubdx_map_fault(struct vm_fault *vmf)
 		return vmf_insert_pfn(vma, vmf->address, page_to_pfn(srvq->srv->blank[op]));
 	if (ret)
 		return VM_FAULT_SIGBUS;
-	ubdx_count_moved(use.q, use.slot, UBDX_MOVED_FAULTS, 1);
-	if (at - ubdx_place(use.q, use.slot) <
-	    ubdx_page_offset(use.slot->rq) + blk_rq_bytes(use.slot->rq))
-		fault = ubdx_map_insert(srvq->srv, vma, use.q, use.slot);
+	ubdx_count_moved(use.slot, UBDX_MOVED_FAULTS, 1);
+	if (at - ubdx_place(use.slot) < ubdx_page_offset(use.slot->rq) + blk_rq_bytes(use.slot->rq))
+		fault = ubdx_map_insert(srvq->srv, vma, use.slot);
 	else
 		fault = VM_FAULT_SIGBUS; /* behind the end of the request */
 	ubdx_use_end(&use);
@@ -306,12 +307,12 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 
 /* ---- unmapping ---- */
 
-static void ubdx_map_unmap(struct ubdx_queue *q, struct ubdx_slot *slot)
+static void ubdx_map_unmap(struct ubdx_slot *slot)
 {
 	u64 bytes = PAGE_ALIGN(ubdx_page_offset(slot->rq) + blk_rq_bytes(slot->rq));
 
-	ubdx_count_moved(q, slot, UBDX_MOVED_ZAPS, 1);
-	unmap_mapping_range(&slot->mapped_by->mapping, ubdx_place(q, slot), bytes, 1);
+	ubdx_count_moved(slot, UBDX_MOVED_ZAPS, 1);
+	unmap_mapping_range(&slot->mapped_by->mapping, ubdx_place(slot), bytes, 1);
 }
 
 const struct ubdx_xfer_ops ubdx_xfer_map = {

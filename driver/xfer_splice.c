@@ -74,7 +74,7 @@ static int ubdx_span_open(struct ubdx_span *span, struct ubdx_server *srv, struc
 	span->use = *use;
 	span->file = get_file(file);
 	spin_lock(&srv->span_lock);
-	dead = READ_ONCE(srv->queues[use->q->qid]->dead);
+	dead = READ_ONCE(srv->queues[use->slot->q->qid]->dead);
 	if (!dead)
 		list_add(&span->list, &srv->spans);
 	spin_unlock(&srv->span_lock);
@@ -221,7 +221,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	ret = ubdx_splice_pages(span, pipe, use.offset, min(len, bytes - use.offset));
 	if (ret > 0) {
 		*ppos += ret;
-		ubdx_count_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);
+		ubdx_count_moved(use.slot, UBDX_MOVED_SPLICED, ret);
 	}
 	ubdx_span_put(span);
 	ubdx_use_end(&use);

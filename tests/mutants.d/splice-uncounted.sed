@@ -1,3 +1,3 @@
 # test: modes
 # file: driver/xfer_splice.c
-s/ubdx_count_moved(use.q, use.slot, UBDX_MOVED_SPLICED, ret);/;/
+s/ubdx_count_moved(use.slot, UBDX_MOVED_SPLICED, ret);/;/

@@ -1,3 +1,3 @@
 # test: death
 # file: driver/end.c
-s/bool late = ubdx_is_late(q, slot);/const bool late = false;/
+s/bool late = ubdx_is_late(slot);/const bool late = false;/
