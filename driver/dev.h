@@ -57,63 +57,26 @@
 #include "compat.h"
 #include "slot.h"
 #include "uapi/ubdx.h"
+#include "uapi/ubdx_trace.h"
 
 struct ubdx_answer;
 struct ubdx_chan_ops;
 struct ubdx_ctx;
-
-/* The points of a request's life that are stamped, see docs/design.md. */
-enum ubdx_stage {
-	UBDX_T_QUEUE, /* T0: queue_rq */
-	UBDX_T_PUBLISH, /* T1: handed to the channel */
-	UBDX_T_DELIVER, /* T2: in the server's task */
-	UBDX_T_READ, /* T3: the server has read the descriptor (its word for it) */
-	UBDX_T_MOVE, /* T4: payload moved or exposed */
-	UBDX_T_COMMIT, /* T5: commit received */
-	UBDX_T_RELEASE, /* T6: copied back, unmapped */
-	UBDX_T_DONE, /* T7: request ended */
-	UBDX_NR_STAGES,
-};
-
-/* What was done to payloads beside mode `copy`'s copies; counted in sysfs, and in ubdx_done. */
-enum ubdx_moved {
-	UBDX_MOVED_COPIED, /* bytes, through the channel */
-	UBDX_MOVED_SPLICED, /* bytes, into a pipe */
-	UBDX_MOVED_MAPPED, /* pages put into a window */
-	UBDX_MOVED_FAULTS, /* page faults for that */
-	UBDX_MOVED_ZAPS, /* and times that some were taken out */
-	UBDX_NR_MOVED,
-};
-
-/* Of the request with this sequence number; written only while somebody traces. */
-struct ubdx_stamps {
-	u32 seq;
-	u64 at[UBDX_NR_STAGES];
-	atomic_t moved[UBDX_NR_MOVED]; /* by any number of threads at once */
-};
-
-/* Everything about a request that ubdx_done says; made before the request ends. */
-struct ubdx_trace_done {
-	int dev;
-	u16 qid;
-	u16 tag;
-	u32 seq;
-	u8 op;
-	u8 xfer;
-	u8 fallback; /* why this isn't the device's mode; 0: it is */
-	u8 page_class;
-	u64 sector;
-	u32 bytes;
-	int error;
-	u64 stamp[UBDX_NR_STAGES];
-	u32 moved[UBDX_NR_MOVED];
-};
 
 /* Sizes of tables that are indexed by enums of the UAPI. */
 #define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
 #define UBDX_NR_XFER (UBDX_XFER_SPLICE + 1)
 #define UBDX_NR_FALLBACKS (UBDX_FALLBACK_SLAB + 1)
 #define UBDX_NR_RECOVERY (UBDX_RECOVERY_REISSUE + 1)
+#define UBDX_NR_STAGES (UBDX_T_DONE + 1)
+#define UBDX_NR_MOVED (UBDX_MOVED_ZAPS + 1)
+
+/* Of the request with this sequence number. Written only while a trace event is enabled. */
+struct ubdx_stamps {
+	u32 seq;
+	u64 at[UBDX_NR_STAGES];
+	atomic_t moved[UBDX_NR_MOVED]; /* by any number of threads at once */
+};
 
 struct ubdx_counter {
 	u64 requests;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * trace.c - trace events. All of it is out of the way while nobody listens: the static key
- * ubdx_traced is on as long as one of the events is registered.
+ * trace.c - emits the trace events. The static key ubdx_traced is on while one of the events is
+ * enabled; while it is off, nothing here runs.
  */
 #include <linux/blk-mq.h>
 #include <linux/jump_label.h>
@@ -11,6 +11,9 @@
 
 #define CREATE_TRACE_POINTS
 #include "stage.h"
+
+static_assert(ARRAY_SIZE(((struct ubdx_trace_done *)0)->stamp) == UBDX_NR_STAGES);
+static_assert(ARRAY_SIZE(((struct ubdx_trace_done *)0)->moved) == UBDX_NR_MOVED);
 
 DEFINE_STATIC_KEY_FALSE(ubdx_traced);
 
@@ -25,38 +28,23 @@ void ubdx_trace_unreg(void)
 	static_branch_dec(&ubdx_traced);
 }
 
-/* The event of a stage that the request in @slot, owned by the caller, has reached. */
-void ubdx_stage_tell(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage, u64 now)
+/*
+ * Emit ubdx_stage for the request in @slot, owned by the caller. Never inlined: tests stop requests
+ * here.
+ */
+noinline void ubdx_stage_tell(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage,
+			      u64 now)
 {
-	u16 tag = slot - q->slots;
-	u32 seq = ubdx_slot_seq(slot);
-	int dev = q->dev->id;
+	const struct ubdx_trace_stage event = {
+		.dev = q->dev->id,
+		.qid = q->qid,
+		.tag = slot - q->slots,
+		.seq = ubdx_slot_seq(slot),
+		.stage = stage,
+		.stamp = now,
+	};
 
-	switch (stage) {
-	case UBDX_T_QUEUE:
-		trace_ubdx_queue(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_PUBLISH:
-		trace_ubdx_publish(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_DELIVER:
-		trace_ubdx_deliver(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_READ:
-		trace_ubdx_read(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_MOVE:
-		trace_ubdx_move(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_COMMIT:
-		trace_ubdx_commit(dev, q->qid, tag, seq, now);
-		break;
-	case UBDX_T_RELEASE:
-		trace_ubdx_release(dev, q->qid, tag, seq, now);
-		break;
-	default:
-		break;
-	}
+	trace_ubdx_stage(&event);
 }
 
 static u8 ubdx_page_class(struct request *rq)
@@ -70,7 +58,7 @@ static u8 ubdx_page_class(struct request *rq)
 	return PageCompound(page) ? UBDX_PAGE_LARGE : UBDX_PAGE_SMALL;
 }
 
-/* Gather what ubdx_done says while the caller still owns the slot and its request. */
+/* Gather the content of ubdx_done while the caller still owns the slot and its request. */
 void ubdx_trace_fill(struct ubdx_trace_done *done, struct ubdx_queue *q, struct ubdx_slot *slot,
 		     struct ubdx_result result)
 {

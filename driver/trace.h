@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * trace.h - the driver's trace events. They are emitted by stage.h and trace.c.
+ * trace.h - the driver's trace events. uapi/ubdx_trace.h has their fields, docs/tracing.md explains
+ * them. stage.h and trace.c emit them.
  *
- * ubdx_done carries everything about one request; an aggregating tracer needs nothing else. The
- * stage events are for timelines.
- *
- * docs/tracing.md says what is in them, and in which units.
+ * ubdx_done carries all stamps of one request, so a tracer that aggregates needs no other event.
+ * ubdx_stage is for timelines.
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM ubdx
@@ -23,78 +22,41 @@ void ubdx_trace_unreg(void);
 /* Trace events are laid out as everywhere in the kernel. */
 /* clang-format off */
 
-DECLARE_EVENT_CLASS(ubdx_stage,
-	TP_PROTO(int dev, u16 qid, u16 tag, u32 seq, u64 stamp),
-	TP_ARGS(dev, qid, tag, seq, stamp),
-	TP_STRUCT__entry(
-		__field(int, dev)
-		__field(u16, qid)
-		__field(u16, tag)
-		__field(u32, seq)
-		__field(u64, stamp)
-	),
-	TP_fast_assign(
-		__entry->dev = dev;
-		__entry->qid = qid;
-		__entry->tag = tag;
-		__entry->seq = seq;
-		__entry->stamp = stamp;
-	),
-	TP_printk("dev=%d queue=%u tag=%u seq=%u stamp=%llu",
-		  __entry->dev, __entry->qid, __entry->tag, __entry->seq, __entry->stamp)
+TRACE_DEFINE_ENUM(UBDX_T_QUEUE);
+TRACE_DEFINE_ENUM(UBDX_T_PUBLISH);
+TRACE_DEFINE_ENUM(UBDX_T_DELIVER);
+TRACE_DEFINE_ENUM(UBDX_T_READ);
+TRACE_DEFINE_ENUM(UBDX_T_MOVE);
+TRACE_DEFINE_ENUM(UBDX_T_COMMIT);
+TRACE_DEFINE_ENUM(UBDX_T_RELEASE);
+
+#define UBDX_ASSIGN_FIELD(type, name) __entry->name = from->name;
+#define UBDX_ASSIGN_ARRAY(type, name, length) memcpy(__entry->name, from->name, sizeof(from->name));
+
+TRACE_EVENT_FN(ubdx_stage,
+	TP_PROTO(const struct ubdx_trace_stage *from),
+	TP_ARGS(from),
+	TP_STRUCT__entry(UBDX_TRACE_STAGE_FIELDS(__field, __array)),
+	TP_fast_assign(UBDX_TRACE_STAGE_FIELDS(UBDX_ASSIGN_FIELD, UBDX_ASSIGN_ARRAY)),
+	TP_printk("dev=%d queue=%u tag=%u seq=%u stage=%s stamp=%llu",
+		  __entry->dev, __entry->qid, __entry->tag, __entry->seq,
+		  __print_symbolic(__entry->stage,
+				   { UBDX_T_QUEUE, "queue" },
+				   { UBDX_T_PUBLISH, "publish" },
+				   { UBDX_T_DELIVER, "deliver" },
+				   { UBDX_T_READ, "read" },
+				   { UBDX_T_MOVE, "move" },
+				   { UBDX_T_COMMIT, "commit" },
+				   { UBDX_T_RELEASE, "release" }),
+		  __entry->stamp),
+	ubdx_trace_reg, ubdx_trace_unreg
 );
 
-#define UBDX_STAGE_EVENT(name)								\
-DEFINE_EVENT_FN(ubdx_stage, name,							\
-	TP_PROTO(int dev, u16 qid, u16 tag, u32 seq, u64 stamp),			\
-	TP_ARGS(dev, qid, tag, seq, stamp), ubdx_trace_reg, ubdx_trace_unreg)
-
-UBDX_STAGE_EVENT(ubdx_queue);
-UBDX_STAGE_EVENT(ubdx_publish);
-UBDX_STAGE_EVENT(ubdx_deliver);
-UBDX_STAGE_EVENT(ubdx_read);
-UBDX_STAGE_EVENT(ubdx_move);
-UBDX_STAGE_EVENT(ubdx_commit);
-UBDX_STAGE_EVENT(ubdx_release);
-
-/*
- * ubdx_done - a request has ended, or, if bytes is less than it asked for and error is 0, a part of
- * it has and the rest comes back as a new one. A stamp of 0: the stage was not reached, or tracing
- * began later. t3 is what the server says and can be anything.
- */
 TRACE_EVENT_FN(ubdx_done,
-	TP_PROTO(const struct ubdx_trace_done *done),
-	TP_ARGS(done),
-	TP_STRUCT__entry(
-		__field(int, dev)
-		__field(u16, qid)
-		__field(u16, tag)
-		__field(u32, seq)
-		__field(u8, op)
-		__field(u8, xfer)
-		__field(u8, fallback)
-		__field(u8, page_class)
-		__field(u64, sector)
-		__field(u32, bytes)
-		__field(int, error)
-		__array(u64, stamp, UBDX_NR_STAGES)
-		__array(u32, moved, UBDX_NR_MOVED)
-	),
-	TP_fast_assign(
-		__entry->dev = done->dev;
-		__entry->qid = done->qid;
-		__entry->tag = done->tag;
-		__entry->seq = done->seq;
-		__entry->op = done->op;
-		__entry->xfer = done->xfer;
-		__entry->fallback = done->fallback;
-		__entry->page_class = done->page_class;
-		__entry->sector = done->sector;
-		__entry->bytes = done->bytes;
-		__entry->error = done->error;
-		memcpy(__entry->stamp, done->stamp, sizeof(done->stamp));
-		memcpy(__entry->moved, done->moved, sizeof(done->moved));
-	),
+	TP_PROTO(const struct ubdx_trace_done *from),
+	TP_ARGS(from),
+	TP_STRUCT__entry(UBDX_TRACE_DONE_FIELDS(__field, __array)),
+	TP_fast_assign(UBDX_TRACE_DONE_FIELDS(UBDX_ASSIGN_FIELD, UBDX_ASSIGN_ARRAY)),
 	TP_printk("dev=%d queue=%u tag=%u seq=%u op=%u xfer=%u fallback=%u page_class=%u sector=%llu bytes=%u error=%d copied=%u spliced=%u mapped=%u faults=%u zaps=%u t0=%llu t1=%llu t2=%llu t3=%llu t4=%llu t5=%llu t6=%llu t7=%llu",
 		  __entry->dev, __entry->qid, __entry->tag, __entry->seq, __entry->op,
 		  __entry->xfer, __entry->fallback, __entry->page_class, __entry->sector,

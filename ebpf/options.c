@@ -1,14 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * options.c - ubdx-trace's command line.
+ * options.c - ubdx-trace's command line: its words and its complaints.
  */
 #include <argp.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "stats.h"
+
+int trace_fail(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	fputs("ubdx-trace: ", stderr);
+	vfprintf(stderr, fmt, args);
+	fputc('\n', stderr);
+	va_end(args);
+	return EXIT_FAILURE;
+}
+
+static const char *const op_names[] = {
+	[UBDX_OP_READ] = "read",
+	[UBDX_OP_WRITE] = "write",
+	[UBDX_OP_FLUSH] = "flush",
+	[UBDX_OP_DISCARD] = "discard",
+	[UBDX_OP_WRITE_ZEROES] = "write_zeroes",
+};
+
+const char *op_name(unsigned int op)
+{
+	return op < ARRAY_SIZE(op_names) ? op_names[op] : "?";
+}
+
+int op_by_name(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(op_names); i++)
+		if (!strcmp(name, op_names[i]))
+			return i;
+	return -EINVAL;
+}
 
 const char *argp_program_version = "ubdx-trace " UBDX_TRACE_VERSION;
 

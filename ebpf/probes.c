@@ -14,7 +14,7 @@
 
 const struct probe_kind probe_list[] = {
 	{ "on_done", "ubdx_done", 0 },
-	{ "on_queue", "ubdx_queue", SET_ROLES },
+	{ "on_stage", "ubdx_stage", SET_ROLES },
 	{ "on_fork", "sched_process_fork", SET_ROLES },
 	{ "on_free", "sched_process_free", SET_ROLES },
 	{ "on_switch", "sched_switch", SET_CPU },
@@ -70,6 +70,14 @@ static bool has_event(const struct btf *btf, const char *event)
 	return !is_hidden(event) && btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
 }
 
+/* --timeline copies the whole of ubdx_done's struct. */
+static bool has_layout(const struct btf *btf)
+{
+	int id = btf__find_by_name_kind(btf, "ubdx_trace_done", BTF_KIND_STRUCT);
+
+	return id > 0 && btf__resolve_size(btf, id) == sizeof(struct ubdx_trace_done);
+}
+
 /* Select the programs to load. Prints one line that names the missing events. */
 static int choose_by(struct tracer *t, const struct btf *btf)
 {
@@ -78,9 +86,9 @@ static int choose_by(struct tracer *t, const struct btf *btf)
 	const char *comma = "ubdx-trace: this kernel lacks events, whose figures are n/a: ";
 	size_t i;
 
-	if (!has_event(btf, "ubdx_done"))
+	if (!has_event(btf, "ubdx_done") || !has_layout(btf))
 		return trace_fail(
-			"the module has no event ubdx_done; are it and ubdx-trace of the same version?");
+			"the module has no event ubdx_done, or another one; are it and ubdx-trace of the same version?");
 	for (i = 0; i < nr_probe_kinds; i++) {
 		const struct probe_kind *kind = &probe_list[i];
 		bool here = has_event(btf, kind->event);
@@ -144,7 +152,7 @@ int attach_programs(struct tracer *t)
 	for (i = 0; i < ARRAY_SIZE(probe_list); i++) {
 		struct bpf_program *prog = probe_program(t, &probe_list[i]);
 
-		if (!bpf_program__autoload(prog) || prog == t->skel->progs.on_queue)
+		if (!bpf_program__autoload(prog) || prog == t->skel->progs.on_stage)
 			continue;
 		t->links[i] = bpf_program__attach(prog);
 		if (!t->links[i])

@@ -5,7 +5,6 @@
  * A percentile is the middle of a histogram bucket, which is at most 1/8 of its value wide. Means
  * are exact.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "stats.h"
@@ -68,41 +67,19 @@ static const struct {
 
 /* What happens to payloads. NR_MOVED: bytes that the driver copies in mode copy. */
 static const struct {
-	unsigned int what; /* enum trace_moved */
+	unsigned int what; /* enum ubdx_moved */
 	const char *name;
 	const char *unit;
 	const char *text;
 } moves[] = {
 	{ NR_MOVED, "copied_by_driver", "bytes", "bytes copied by the driver" },
-	{ M_COPIED, "copied_through_channel", "bytes", "bytes copied through the channel" },
-	{ M_SPLICED, "spliced", "bytes", "bytes spliced" },
-	{ M_MAPPED, "pages_mapped", "pages", "pages mapped" },
-	{ M_FAULTS, "map_faults", "events", "page faults in windows" },
-	{ M_ZAPS, "zaps", "events", "window ranges unmapped" },
+	{ UBDX_MOVED_COPIED, "copied_through_channel", "bytes",
+	  "bytes copied through the channel" },
+	{ UBDX_MOVED_SPLICED, "spliced", "bytes", "bytes spliced" },
+	{ UBDX_MOVED_MAPPED, "pages_mapped", "pages", "pages mapped" },
+	{ UBDX_MOVED_FAULTS, "map_faults", "events", "page faults in windows" },
+	{ UBDX_MOVED_ZAPS, "zaps", "events", "window ranges unmapped" },
 };
-
-static const char *const op_names[] = {
-	[UBDX_OP_READ] = "read",
-	[UBDX_OP_WRITE] = "write",
-	[UBDX_OP_FLUSH] = "flush",
-	[UBDX_OP_DISCARD] = "discard",
-	[UBDX_OP_WRITE_ZEROES] = "write_zeroes",
-};
-
-const char *op_name(unsigned int op)
-{
-	return op < ARRAY_SIZE(op_names) ? op_names[op] : "?";
-}
-
-int op_by_name(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(op_names); i++)
-		if (!strcmp(name, op_names[i]))
-			return i;
-	return -EINVAL;
-}
 
 /* As in /sys/block/NAME/ubdx/fallbacks. */
 static const char *const fallback_names[] = {
@@ -121,35 +98,6 @@ static const char *mode_name(unsigned int mode)
 	return ubdx_xfer_name(mode) ?: "?";
 }
 
-uint64_t snapshot_requests(const struct snapshot *s)
-{
-	uint64_t n = 0;
-	size_t i;
-
-	for (i = 0; i < s->nr_classes; i++)
-		n += s->classes[i].stats.count;
-	return n;
-}
-
-/*
- * All requests of the traced devices, also those that --op, --mode and --size leave out: an event
- * doesn't say which request it was for, so it is divided by all of them.
- */
-uint64_t snapshot_all(const struct snapshot *s, const struct options *o)
-{
-	return is_filtered(o) ? s->events[E_REQUEST] : snapshot_requests(s) + s->classes_dropped;
-}
-
-uint64_t snapshot_missed(const struct snapshot *s)
-{
-	uint64_t n = 0;
-	unsigned int i;
-
-	for (i = 0; i < s->nr_probes; i++)
-		n += s->probes[i].missed;
-	return n;
-}
-
 /* What was lost for want of room or time. */
 static const struct {
 	const char *name;
@@ -165,7 +113,7 @@ static uint64_t dropped(const struct snapshot *s, unsigned int what)
 {
 	const uint64_t numbers[ARRAY_SIZE(drops)] = {
 		s->classes_dropped,
-		s->anatomies_dropped,
+		s->timeline_dropped,
 		snapshot_missed(s),
 		s->roles_dropped,
 	};

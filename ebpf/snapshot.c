@@ -76,6 +76,35 @@ static int read_classes(struct tracer *t, struct snapshot *s)
 	return 0;
 }
 
+uint64_t snapshot_requests(const struct snapshot *s)
+{
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i < s->nr_classes; i++)
+		n += s->classes[i].stats.count;
+	return n;
+}
+
+/*
+ * All requests of the traced devices, also those that --op, --mode and --size leave out: an event
+ * doesn't say which request it was for, so it is divided by all of them.
+ */
+uint64_t snapshot_all(const struct snapshot *s, const struct options *o)
+{
+	return is_filtered(o) ? s->events[E_REQUEST] : snapshot_requests(s) + s->classes_dropped;
+}
+
+uint64_t snapshot_missed(const struct snapshot *s)
+{
+	uint64_t n = 0;
+	unsigned int i;
+
+	for (i = 0; i < s->nr_probes; i++)
+		n += s->probes[i].missed;
+	return n;
+}
+
 /* Requests that have ended since the base snapshot. */
 uint64_t requests_so_far(struct tracer *t)
 {
@@ -161,7 +190,7 @@ static void read_probes(struct tracer *t, struct snapshot *s)
 		if (probe_list[i].set && !(t->sets & probe_list[i].set))
 			continue;
 		p->name = probe_list[i].event;
-		/* on_queue counts as attached, though it is so only at times */
+		/* on_stage counts as attached, though it is so only at times */
 		p->attached = bpf_program__autoload(probe_program(t, &probe_list[i]));
 		if (p->attached &&
 		    !bpf_prog_get_info_by_fd(bpf_program__fd(probe_program(t, &probe_list[i])),
@@ -186,7 +215,7 @@ int take_snapshot(struct tracer *t, struct snapshot *s)
 		return trace_fail("reading the counters: %s", strerror(-ret));
 	read_probes(t, s);
 	s->classes_dropped = t->skel->bss->classes_dropped;
-	s->anatomies_dropped = t->skel->bss->anatomies_dropped;
+	s->timeline_dropped = t->skel->bss->timeline_dropped;
 	s->roles_dropped = t->skel->bss->roles_dropped;
 	return 0;
 }
@@ -199,7 +228,7 @@ void since(struct snapshot *s, const struct snapshot *before)
 	s->seconds = (s->at - before->at) / 1e9;
 	s->wall = (s->at - before->at) * s->nr_cpus;
 	s->classes_dropped -= before->classes_dropped;
-	s->anatomies_dropped -= before->anatomies_dropped;
+	s->timeline_dropped -= before->timeline_dropped;
 	s->roles_dropped -= before->roles_dropped;
 	for (i = 0; i < NR_ROLES; i++)
 		s->time[i] -= before->time[i];

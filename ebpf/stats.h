@@ -17,10 +17,13 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* ---- options.c: the command line ---- */
+
 /* Print "ubdx-trace: text" and return 1. */
 int trace_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* ---- options.c: the command line ---- */
+const char *op_name(unsigned int op);
+int op_by_name(const char *name);
 
 #define EXIT_USAGE 2
 
@@ -73,7 +76,7 @@ bool is_filtered(const struct options *o);
 
 void parse_options(int argc, char **argv, struct options *o);
 
-/* ---- snapshots ---- */
+/* ---- snapshot.c: what was counted ---- */
 
 struct class {
 	struct class_key key;
@@ -109,7 +112,7 @@ struct snapshot {
 	uint64_t time[NR_ROLES];
 	uint64_t events[NR_EVENTS];
 	uint64_t classes_dropped;
-	uint64_t anatomies_dropped;
+	uint64_t timeline_dropped;
 	uint64_t roles_dropped;
 	unsigned int nr_probes;
 	struct probe probes[MAX_PROBES];
@@ -124,8 +127,6 @@ uint64_t snapshot_missed(const struct snapshot *s);
 extern const char *const interval_names[NR_INTERVALS];
 extern const char *const role_names[NR_ROLES];
 extern const char *const page_class_names[4];
-const char *op_name(unsigned int op);
-int op_by_name(const char *name);
 
 double hist_percentile(const struct class_stats *stats, enum trace_interval interval, double share);
 void report_text(FILE *out, const struct snapshot *s, const struct options *o);
@@ -136,7 +137,7 @@ void report_csv(FILE *out, const struct snapshot *s, const struct options *o);
 
 struct timeline;
 struct timeline *timeline_open(const struct options *o);
-void timeline_add(struct timeline *t, const struct anatomy *a);
+void timeline_add(struct timeline *t, const struct ubdx_trace_done *a);
 bool timeline_full(const struct timeline *t);
 int timeline_close(struct timeline *t);
 

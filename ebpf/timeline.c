@@ -17,17 +17,17 @@ struct timeline {
 	FILE *trace;
 	bool first_slice;
 	size_t nr;
-	struct anatomy *list; /* in the order of their ends; options->timeline elements */
+	struct ubdx_trace_done *list; /* in the order of their ends; options->timeline elements */
 };
 
 static const struct {
 	const char *name;
 	unsigned int from, to;
 } slices[] = {
-	{ "publish", STAMP_QUEUE, STAMP_PUBLISH }, { "deliver", STAMP_PUBLISH, STAMP_DELIVER },
-	{ "move", STAMP_DELIVER, STAMP_MOVE },	   { "wake", STAMP_MOVE, STAMP_READ },
-	{ "serve", STAMP_READ, STAMP_COMMIT },	   { "release", STAMP_COMMIT, STAMP_RELEASE },
-	{ "end", STAMP_RELEASE, STAMP_DONE },
+	{ "publish", UBDX_T_QUEUE, UBDX_T_PUBLISH }, { "deliver", UBDX_T_PUBLISH, UBDX_T_DELIVER },
+	{ "move", UBDX_T_DELIVER, UBDX_T_MOVE },     { "wake", UBDX_T_MOVE, UBDX_T_READ },
+	{ "serve", UBDX_T_READ, UBDX_T_COMMIT },     { "release", UBDX_T_COMMIT, UBDX_T_RELEASE },
+	{ "end", UBDX_T_RELEASE, UBDX_T_DONE },
 };
 
 /* Returns NULL and sets errno if the trace file can't be created. */
@@ -49,7 +49,7 @@ struct timeline *timeline_open(const struct options *o)
 }
 
 /* The kernel half sends complete requests only, and no more than options->timeline. */
-void timeline_add(struct timeline *t, const struct anatomy *a)
+void timeline_add(struct timeline *t, const struct ubdx_trace_done *a)
 {
 	if (t->nr < t->options->timeline)
 		t->list[t->nr++] = *a;
@@ -64,37 +64,37 @@ bool timeline_full(const struct timeline *t)
 
 static int by_start(const void *a, const void *b)
 {
-	const struct anatomy *x = a, *y = b;
+	const struct ubdx_trace_done *x = a, *y = b;
 
-	if (x->stamp[STAMP_QUEUE] != y->stamp[STAMP_QUEUE])
-		return x->stamp[STAMP_QUEUE] < y->stamp[STAMP_QUEUE] ? -1 : 1;
+	if (x->stamp[UBDX_T_QUEUE] != y->stamp[UBDX_T_QUEUE])
+		return x->stamp[UBDX_T_QUEUE] < y->stamp[UBDX_T_QUEUE] ? -1 : 1;
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
-static void print_text(struct timeline *t, size_t nr, const struct anatomy *a)
+static void print_text(struct timeline *t, size_t nr, const struct ubdx_trace_done *a)
 {
 	const __u64 *stamp = a->stamp;
 	size_t i;
 
 	printf("%4zu ubdxb%d queue %u tag %u seq %u %s %s sector %llu bytes %u error %d at %llu %s\n",
-	       nr + 1, a->dev, a->queue, a->tag, a->seq, ubdx_xfer_name(a->xfer) ?: "?",
+	       nr + 1, a->dev, a->qid, a->tag, a->seq, ubdx_xfer_name(a->xfer) ?: "?",
 	       op_name(a->op), a->sector, a->bytes, a->error,
-	       stamp[STAMP_QUEUE] - t->list[0].stamp[STAMP_QUEUE], t->options->clock);
+	       stamp[UBDX_T_QUEUE] - t->list[0].stamp[UBDX_T_QUEUE], t->options->clock);
 	for (i = 0; i < ARRAY_SIZE(slices); i++)
-		printf("       +%-10llu %-8s %10llu\n", stamp[slices[i].from] - stamp[STAMP_QUEUE],
+		printf("       +%-10llu %-8s %10llu\n", stamp[slices[i].from] - stamp[UBDX_T_QUEUE],
 		       slices[i].name, stamp[slices[i].to] - stamp[slices[i].from]);
 }
 
-static void write_slice(struct timeline *t, const struct anatomy *a, const char *name,
+static void write_slice(struct timeline *t, const struct ubdx_trace_done *a, const char *name,
 			unsigned int from, unsigned int to, bool request)
 {
-	uint64_t start = a->stamp[from] - t->list[0].stamp[STAMP_QUEUE];
+	uint64_t start = a->stamp[from] - t->list[0].stamp[UBDX_T_QUEUE];
 
 	/* time in the format is microseconds */
 	fprintf(t->trace,
 		"%s\n{\"ph\": \"X\", \"name\": \"%s\", \"cat\": \"%s\", \"pid\": %d, \"tid\": %u, \"ts\": %.3f, \"dur\": %.3f",
 		t->first_slice ? "" : ",", name, ubdx_xfer_name(a->xfer) ?: "?", a->dev,
-		(unsigned int)a->queue << 16 | a->tag, start / 1e3,
+		(unsigned int)a->qid << 16 | a->tag, start / 1e3,
 		(a->stamp[to] - a->stamp[from]) / 1e3);
 	if (request)
 		fprintf(t->trace,
@@ -113,9 +113,9 @@ static void write_trace(struct timeline *t)
 		t->options->clock);
 	t->first_slice = true;
 	for (i = 0; i < t->nr; i++) {
-		const struct anatomy *a = &t->list[i];
+		const struct ubdx_trace_done *a = &t->list[i];
 
-		write_slice(t, a, op_name(a->op), STAMP_QUEUE, STAMP_DONE, true);
+		write_slice(t, a, op_name(a->op), UBDX_T_QUEUE, UBDX_T_DONE, true);
 		for (k = 0; k < ARRAY_SIZE(slices); k++)
 			write_slice(t, a, slices[k].name, slices[k].from, slices[k].to, false);
 	}
@@ -132,9 +132,9 @@ int timeline_close(struct timeline *t)
 		__u64 *stamp = t->list[i].stamp;
 
 		/* a server need not report when it read the descriptor */
-		if (stamp[STAMP_READ] < stamp[STAMP_MOVE] ||
-		    stamp[STAMP_READ] > stamp[STAMP_COMMIT])
-			stamp[STAMP_READ] = stamp[STAMP_MOVE];
+		if (stamp[UBDX_T_READ] < stamp[UBDX_T_MOVE] ||
+		    stamp[UBDX_T_READ] > stamp[UBDX_T_COMMIT])
+			stamp[UBDX_T_READ] = stamp[UBDX_T_MOVE];
 	}
 	qsort(t->list, t->nr, sizeof(*t->list), by_start);
 	for (i = 0; i < t->nr; i++)

@@ -9,7 +9,7 @@
 #include "stats.h"
 #include "ubdx-trace.skel.h"
 
-/* A program and its event. on_begin has no event; on_queue is attached only at times, see learn(). */
+/* A program and its event. on_begin has no event; on_stage is attached only at times, see learn(). */
 struct probe_kind {
 	const char *program;
 	const char *event;

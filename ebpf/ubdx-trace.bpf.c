@@ -11,6 +11,11 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+/* CO-RE finds the offsets of the events' fields in the module's BTF. */
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+#include "ubdx_trace.h"
+#pragma clang attribute pop
+
 #include "ubdx-trace.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -18,23 +23,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define ENOMEM 12
 #define EEXIST 17
 #define PF_KTHREAD 0x00200000
-
-/* As in driver/trace.h. CO-RE finds the members' offsets in the module's BTF. */
-struct ubdx_trace_done {
-	int dev;
-	u16 qid;
-	u16 tag;
-	u32 seq;
-	u8 op;
-	u8 xfer;
-	u8 fallback;
-	u8 page_class;
-	u64 sector;
-	u32 bytes;
-	int error;
-	u64 stamp[NR_STAMPS];
-	u32 moved[NR_MOVED];
-} __attribute__((preserve_access_index));
 
 /* ---- configuration, set before loading ---- */
 
@@ -47,11 +35,11 @@ const volatile __u32 only_modes = ~0;
 const volatile __u32 min_bytes;
 const volatile __u32 max_bytes = ~0;
 const volatile bool filtered; /* by operation, mode or size */
-const volatile bool want_anatomy;
+const volatile bool want_timeline;
 const volatile bool want_cpu;
 
-__s64 anatomies_left;
-__u64 anatomies_dropped;
+__s64 timeline_left;
+__u64 timeline_dropped;
 __u64 classes_dropped;
 __u64 roles_dropped;
 
@@ -105,7 +93,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 20);
-} anatomies SEC(".maps");
+} timeline SEC(".maps");
 
 /* ---- counting ---- */
 
@@ -176,67 +164,55 @@ static __always_inline void add_sample(struct class_stats *stats, u32 interval, 
 
 static __always_inline bool in_order(const u64 *t)
 {
-	return t[STAMP_QUEUE] && t[STAMP_PUBLISH] >= t[STAMP_QUEUE] &&
-	       t[STAMP_DELIVER] >= t[STAMP_PUBLISH] && t[STAMP_MOVE] >= t[STAMP_DELIVER] &&
-	       t[STAMP_COMMIT] >= t[STAMP_MOVE] && t[STAMP_RELEASE] >= t[STAMP_COMMIT] &&
-	       t[STAMP_DONE] >= t[STAMP_RELEASE];
+	return t[UBDX_T_QUEUE] && t[UBDX_T_PUBLISH] >= t[UBDX_T_QUEUE] &&
+	       t[UBDX_T_DELIVER] >= t[UBDX_T_PUBLISH] && t[UBDX_T_MOVE] >= t[UBDX_T_DELIVER] &&
+	       t[UBDX_T_COMMIT] >= t[UBDX_T_MOVE] && t[UBDX_T_RELEASE] >= t[UBDX_T_COMMIT] &&
+	       t[UBDX_T_DONE] >= t[UBDX_T_RELEASE];
 }
 
 /* Returns true if the request has all of its stamps, in order. */
 static __always_inline bool add_request(struct class_stats *stats, const u64 *t)
 {
 	if (!in_order(t)) {
-		if (t[STAMP_QUEUE] && t[STAMP_PUBLISH] && t[STAMP_DELIVER] && t[STAMP_MOVE] &&
-		    t[STAMP_COMMIT] && t[STAMP_RELEASE] && t[STAMP_DONE])
+		if (t[UBDX_T_QUEUE] && t[UBDX_T_PUBLISH] && t[UBDX_T_DELIVER] && t[UBDX_T_MOVE] &&
+		    t[UBDX_T_COMMIT] && t[UBDX_T_RELEASE] && t[UBDX_T_DONE])
 			stats->disordered++;
 		else
 			stats->incomplete++;
 		return false;
 	}
-	add_sample(stats, I_PUBLISH, t[STAMP_PUBLISH] - t[STAMP_QUEUE]);
-	add_sample(stats, I_DELIVER, t[STAMP_DELIVER] - t[STAMP_PUBLISH]);
-	add_sample(stats, I_MOVE, t[STAMP_MOVE] - t[STAMP_DELIVER]);
-	add_sample(stats, I_SERVE, t[STAMP_COMMIT] - t[STAMP_MOVE]);
-	add_sample(stats, I_RELEASE, t[STAMP_RELEASE] - t[STAMP_COMMIT]);
-	add_sample(stats, I_END, t[STAMP_DONE] - t[STAMP_RELEASE]);
-	add_sample(stats, I_TOTAL, t[STAMP_DONE] - t[STAMP_QUEUE]);
-	if (t[STAMP_READ] >= t[STAMP_MOVE] && t[STAMP_READ] <= t[STAMP_COMMIT])
-		add_sample(stats, I_WAKE, t[STAMP_READ] - t[STAMP_MOVE]);
+	add_sample(stats, I_PUBLISH, t[UBDX_T_PUBLISH] - t[UBDX_T_QUEUE]);
+	add_sample(stats, I_DELIVER, t[UBDX_T_DELIVER] - t[UBDX_T_PUBLISH]);
+	add_sample(stats, I_MOVE, t[UBDX_T_MOVE] - t[UBDX_T_DELIVER]);
+	add_sample(stats, I_SERVE, t[UBDX_T_COMMIT] - t[UBDX_T_MOVE]);
+	add_sample(stats, I_RELEASE, t[UBDX_T_RELEASE] - t[UBDX_T_COMMIT]);
+	add_sample(stats, I_END, t[UBDX_T_DONE] - t[UBDX_T_RELEASE]);
+	add_sample(stats, I_TOTAL, t[UBDX_T_DONE] - t[UBDX_T_QUEUE]);
+	if (t[UBDX_T_READ] >= t[UBDX_T_MOVE] && t[UBDX_T_READ] <= t[UBDX_T_COMMIT])
+		add_sample(stats, I_WAKE, t[UBDX_T_READ] - t[UBDX_T_MOVE]);
 	else
 		stats->no_read++;
 	return true;
 }
 
-static __always_inline void send_anatomy(const struct ubdx_trace_done *done)
+static __always_inline void send_to_timeline(const struct ubdx_trace_done *done)
 {
-	struct anatomy *a;
+	struct ubdx_trace_done *a;
 
-	if (anatomies_left <= 0)
+	if (timeline_left <= 0)
 		return;
-	if (__sync_fetch_and_add(&anatomies_left, -1) <= 0) {
-		__sync_fetch_and_add(&anatomies_left, 1);
+	if (__sync_fetch_and_add(&timeline_left, -1) <= 0) {
+		__sync_fetch_and_add(&timeline_left, 1);
 		return;
 	}
-	a = bpf_ringbuf_reserve(&anatomies, sizeof(*a), 0);
+	a = bpf_ringbuf_reserve(&timeline, sizeof(*a), 0);
 	if (!a) {
 		/* the buffer is full: a later request takes its place in the timeline */
-		__sync_fetch_and_add(&anatomies_left, 1);
-		__sync_fetch_and_add(&anatomies_dropped, 1);
+		__sync_fetch_and_add(&timeline_left, 1);
+		__sync_fetch_and_add(&timeline_dropped, 1);
 		return;
 	}
-	for (int i = 0; i < NR_STAMPS; i++)
-		a->stamp[i] = done->stamp[i];
-	a->sector = done->sector;
-	a->bytes = done->bytes;
-	a->error = done->error;
-	a->dev = done->dev;
-	a->seq = done->seq;
-	a->queue = done->qid;
-	a->tag = done->tag;
-	a->op = done->op;
-	a->xfer = done->xfer;
-	a->fallback = done->fallback;
-	a->page_class = done->page_class;
+	bpf_probe_read_kernel(a, sizeof(*a), done);
 	bpf_ringbuf_submit(a, 0);
 }
 
@@ -320,8 +296,8 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	if (mode)
 		for (int i = 0; i < NR_MOVED; i++)
 			class->moved[i] += done->moved[i];
-	if (add_request(class, t) && want_anatomy)
-		send_anatomy(done);
+	if (add_request(class, t) && want_timeline)
+		send_to_timeline(done);
 	return 0;
 }
 
@@ -362,7 +338,7 @@ static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 	cpu->role = role;
 }
 
-/* ---- submitters: sampled from ubdx_queue; and their children, so all of COMMAND's ---- */
+/* ---- submitters: sampled from the requests' first stage; and their children, so all of COMMAND's ---- */
 
 static __always_inline int add_submitter(u32 tgid)
 {
@@ -374,14 +350,15 @@ static __always_inline int add_submitter(u32 tgid)
 	return ret;
 }
 
-SEC("tp_btf/ubdx_queue")
-int BPF_PROG(on_queue, int dev)
+SEC("tp_btf/ubdx_stage")
+int BPF_PROG(on_stage, const struct ubdx_trace_stage *at)
 {
 	struct cpu_stats *cpu = this_cpu();
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 
-	if (!cpu || !tgid || (only_dev >= 0 && dev != only_dev) ||
-	    (bpf_get_current_task_btf()->flags & PF_KTHREAD))
+	if (!at || at->stage != UBDX_T_QUEUE || (only_dev >= 0 && at->dev != only_dev))
+		return 0;
+	if (!cpu || !tgid || (bpf_get_current_task_btf()->flags & PF_KTHREAD))
 		return 0;
 	/* current is the interrupted task, not the submitter */
 	if (want_cpu && cpu->role == R_SOFTIRQ)

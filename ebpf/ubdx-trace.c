@@ -9,7 +9,6 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -22,22 +21,10 @@
 #define LEARN_TICK_MS 10
 #define STOP_MS 5000
 #define SECOND_NS 1000000000ULL
-/* on_queue runs until this many requests have ended, and then for one tick of each second. */
+/* on_stage runs until this many requests have ended, and then for one tick of each second. */
 #define LEARN_REQUESTS 64
 
 static volatile sig_atomic_t interrupted;
-
-int trace_fail(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	fputs("ubdx-trace: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return EXIT_FAILURE;
-}
 
 /* ---- loading ---- */
 
@@ -100,8 +87,8 @@ static int load(struct tracer *t)
 	t->skel->rodata->min_bytes = o->min_bytes;
 	t->skel->rodata->max_bytes = o->max_bytes;
 	t->skel->rodata->filtered = is_filtered(o);
-	t->skel->rodata->want_anatomy = o->timeline;
-	t->skel->bss->anatomies_left = o->timeline;
+	t->skel->rodata->want_timeline = o->timeline;
+	t->skel->bss->timeline_left = o->timeline;
 	choose_disks(t);
 	limit_room(t);
 	ret = choose_programs(t);
@@ -146,10 +133,10 @@ static bool find_servers(struct tracer *t)
 
 static void learn(struct tracer *t, bool on)
 {
-	if (!bpf_program__autoload(t->skel->progs.on_queue))
+	if (!bpf_program__autoload(t->skel->progs.on_stage))
 		return;
 	if (on && !t->learning) {
-		t->learning = bpf_program__attach(t->skel->progs.on_queue);
+		t->learning = bpf_program__attach(t->skel->progs.on_stage);
 	} else if (!on && t->learning) {
 		bpf_link__destroy(t->learning);
 		t->learning = NULL;
@@ -158,7 +145,7 @@ static void learn(struct tracer *t, bool on)
 
 /* ---- the loop ---- */
 
-static int on_anatomy(void *arg, void *data, size_t size)
+static int on_request(void *arg, void *data, size_t size)
 {
 	struct tracer *t = arg;
 
@@ -342,7 +329,7 @@ static int open_views(struct tracer *t)
 			return trace_fail("%s can't be written: %s", o->trace_file,
 					  strerror(errno));
 		t->ring =
-			ring_buffer__new(bpf_map__fd(t->skel->maps.anatomies), on_anatomy, t, NULL);
+			ring_buffer__new(bpf_map__fd(t->skel->maps.timeline), on_request, t, NULL);
 		if (!t->ring)
 			return trace_fail("no ring buffer: %s", strerror(errno));
 	}

@@ -5,28 +5,10 @@
 #ifndef UBDX_TRACE_H
 #define UBDX_TRACE_H
 
-/* A request's time stamps, as in the driver's enum ubdx_stage. */
-#define NR_STAMPS 8
-enum {
-	STAMP_QUEUE,
-	STAMP_PUBLISH,
-	STAMP_DELIVER,
-	STAMP_READ, /* reported by the server; later than STAMP_MOVE */
-	STAMP_MOVE,
-	STAMP_COMMIT,
-	STAMP_RELEASE,
-	STAMP_DONE,
-};
+#include "ubdx_trace.h"
 
-/* Movements of a payload, as in the driver's enum ubdx_moved. */
-enum trace_moved {
-	M_COPIED, /* bytes, through the channel */
-	M_SPLICED, /* bytes, into a pipe */
-	M_MAPPED, /* pages put into a window */
-	M_FAULTS, /* page faults in windows */
-	M_ZAPS, /* times that pages were taken out; if shared, of the first request */
-	NR_MOVED,
-};
+#define NR_STAMPS (UBDX_T_DONE + 1)
+#define NR_MOVED (UBDX_MOVED_ZAPS + 1)
 
 /* Intervals between stamps. I_TOTAL is the sum of all but I_WAKE. */
 enum trace_interval {
@@ -55,7 +37,7 @@ struct class_key {
 	__u8 xfer; /* enum ubdx_xfer_mode */
 	__u8 op; /* enum ubdx_op */
 	__u8 fallback; /* enum ubdx_fallback */
-	__u8 page_class; /* none, small, large, slab */
+	__u8 page_class; /* enum ubdx_page_class */
 	__u8 size_log2; /* of the bytes served, rounded up; 0: none */
 	__u8 reserved[3];
 };
@@ -68,7 +50,7 @@ struct class_stats {
 	/* Requests with a missing stamp, or with stamps out of order: their intervals aren't used. */
 	__u64 incomplete;
 	__u64 disordered;
-	__u64 no_read; /* requests without a valid STAMP_READ from the server */
+	__u64 no_read; /* requests for which the server reported no valid T3 */
 	__u64 moved[NR_MOVED];
 	__u64 sum[NR_INTERVALS];
 	__u32 hist[NR_INTERVALS][NR_BUCKETS];
@@ -123,22 +105,6 @@ struct cpu_stats {
 	__u32 interrupted; /* the role that a softirq has interrupted */
 	__u64 time[NR_ROLES];
 	__u64 events[NR_EVENTS];
-};
-
-/* One request, for --timeline. */
-struct anatomy {
-	__u64 stamp[NR_STAMPS];
-	unsigned long long sector;
-	__u32 bytes;
-	__s32 error;
-	__s32 dev;
-	__u32 seq;
-	__u16 queue;
-	__u16 tag;
-	__u8 op;
-	__u8 xfer;
-	__u8 fallback;
-	__u8 page_class;
 };
 
 #endif /* UBDX_TRACE_H */

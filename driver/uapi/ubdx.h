@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
 /*
- * ubdx.h - the interface between the ubdx driver, its servers and its tracers.
+ * ubdx.h - the interface between the ubdx driver and its servers. ubdx_trace.h: trace events.
  *
  * Two kinds of device node:
  *

@@ -1,15 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The driver's trace events: each request has its own, with the right content and its stages in order; they come and go
-# under load, and while none is on the driver makes no
-# stamps.
+# The driver's trace events: each request has its own, with the right content and its stages in order. They can be
+# enabled and disabled under load, and while none is enabled the driver takes no stamps.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
 
 readonly TRACE=/sys/kernel/tracing EVENTS=/sys/kernel/tracing/events/ubdx
-readonly STAGES=(queue publish deliver read move commit release)
+readonly STAGES=(queue publish deliver move read commit release) # as they are emitted
 
 # traced EVENT... -- CMD...: run CMD with those events on. What they say is in /tmp/trace.
 traced() {
@@ -57,9 +56,8 @@ load
 
 # ---- which ones there are ----
 
-is "$(cd $EVENTS && echo */)" "ubdx_commit/ ubdx_deliver/ ubdx_done/ ubdx_move/ ubdx_publish/ ubdx_queue/ ubdx_read/ ubdx_release/" \
-	"eight events"
-is "$(cat $EVENTS/enable)" 0 "none is on"
+is "$(cd $EVENTS && echo */)" "ubdx_done/ ubdx_stage/" "two events"
+is "$(cat $EVENTS/enable)" 0 "none is enabled"
 
 add --target mem --size 16M --write-cache --max-io 1M --depth 32
 number=${name#ubdxb}
@@ -86,17 +84,21 @@ expect write_zeroes 4 1048576 1 blkdiscard -qf -z -o 1M -l 1M "$dev"
 ok "no payload: no class of page" grep -q ' page_class=0 ' /tmp/trace
 expect "longest read" 0 1048576 4 dd if="$dev" of=/dev/null bs=1M count=4 iflag=direct status=none
 
-# ---- one event a stage ----
+# ---- one ubdx_stage for each stage of a request ----
 
-traced "${STAGES[@]/#/ubdx_}" -- dd if="$dev" of=/dev/null bs=4k count=16 iflag=direct status=none
+traced ubdx_stage -- dd if="$dev" of=/dev/null bs=4k count=16 iflag=direct status=none
 for stage in "${STAGES[@]}"; do
-	is "$(seen "$stage")" 16 "ubdx_$stage: one for each request"
+	is "$(grep -c " ubdx_stage: .* stage=$stage stamp=[1-9]" /tmp/trace || true)" 16 "ubdx_stage, $stage: one for each request"
 done
-is "$(seen "done")" 0 "ubdx_done: none, as it was off"
-is "$(grep -o 'ubdx_[a-z]*: ' /tmp/trace | head -n 7 | tr -d '\n')" \
-	"ubdx_queue: ubdx_publish: ubdx_deliver: ubdx_move: ubdx_read: ubdx_commit: ubdx_release: " "in their order"
+is "$(seen stage)" $((16 * ${#STAGES[@]})) "ubdx_stage: no others"
+is "$(seen "done")" 0 "ubdx_done: none, because it was not enabled"
+is "$(sed -n 's/.* ubdx_stage: .* stage=\([a-z]*\) .*/\1/p' /tmp/trace | head -n 7 | paste -sd ' ')" "${STAGES[*]}" "in their order"
+echo 'stage == 3' >$EVENTS/ubdx_stage/filter
+traced ubdx_stage -- dd if="$dev" of=/dev/null bs=4k count=16 iflag=direct status=none
+echo 0 >$EVENTS/ubdx_stage/filter
+is "$(seen stage) $(grep -c ' stage=read ' /tmp/trace || true)" "16 16" "a filter selects one stage"
 
-# ---- nobody listens ----
+# ---- no event is enabled ----
 
 # A request that came when no event was on has no stamps of that time, although its event is on when it ends.
 in_flight() { [[ $(<"$sys/inflight") != *" 0 "*" 0" ]]; }
@@ -114,9 +116,9 @@ ok "while no event is on, no stamp is made" grep -q ' t0=0 t1=0 ' /tmp/trace
 start_load --bs=4k --numjobs=1 --iodepth=4
 status=0
 for ((i = 0; i < 50; i++)); do
-	events=("$EVENTS"/*/enable)
-	echo 1 >"${events[i % 8]}" || status=1
-	echo 0 >"${events[i % 8]}" || status=1
+	events=("$EVENTS"/ubdx_*/enable)
+	echo 1 >"${events[i % 2]}" || status=1
+	echo 0 >"${events[i % 2]}" || status=1
 done
 is $status 0 "on and off 50 times under load"
 traced ubdx_done -- until_ok 5 grep -q ubdx_done $TRACE/trace

@@ -20,7 +20,7 @@ writes() { dd if=/dev/zero of="$dev" bs="$1" count="$2" oflag=direct status=none
 
 # What a tool attaches last is attached: it sees what comes now.
 # Its list is read to the end: bpftool doesn't like it otherwise.
-traces() { bpftool link show | grep ubdx_queue >/dev/null; }
+traces() { bpftool link show | grep ubdx_stage >/dev/null; }
 
 # refused_with WORDS CMD...: CMD fails, with one line that has WORDS in it.
 refused_with() {
@@ -126,7 +126,7 @@ says "no page fault of the server: its buffers are there" '.events.page_faults_s
 says "the parts of the CPUs add up to the whole" '.cpu | (.other + .server + .submitter + .kernel + .softirq + .idle + .not_attributed) == .all'
 says "nothing, but for rounding, as each CPU was asked at the beginning" '.cpu | (.not_attributed / .all | fabs) < 0.001'
 says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
-says "all probes are told of, who learns included" '[.probes[].name] | index("ubdx_queue") and index("block_rq_issue")'
+says "all probes are told of, who learns included" '[.probes[].name] | index("ubdx_stage") and index("block_rq_issue")'
 says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
 
 # ---- the block layer's events ----

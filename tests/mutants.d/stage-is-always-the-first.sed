@@ -1,0 +1,3 @@
+# test: tracing
+# file: driver/trace.c
+s/\.stage = stage,/.stage = 0,/
