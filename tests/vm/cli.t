@@ -229,6 +229,7 @@ is "${line[*]}" "ubdxb0 live 1M 1 8 copy $server mem" "list"
 dd if="$dev" of=/dev/null bs=4k count=2 iflag=direct status=none
 ubdx info 0 >/tmp/out
 ok "info has units" grep -qE '^ *logical_block_size +512 bytes$' /tmp/out
+ok "info: the size, too" grep -qE '^size +1048576 bytes$' /tmp/out
 ok "info: no limit" grep -qE '^ *max_segment_size +no limit$' /tmp/out
 ok "info: what is counted" grep -qE '^  copy +read +[0-9]+ requests, [0-9]+ bytes$' /tmp/out
 is "$(grep -cE ' 0 (requests|sectors)|4294967295' /tmp/out || true)" 0 "info: nothing that is 0"

@@ -54,7 +54,7 @@ stop_load "handing over: no request fails, no byte is wrong"
 is "$(errors reissued)" "$before" "handing over: none is served twice"
 ok "handing over: the servers before have gone" until_ok 5 test "$(pgrep -xc ubdx)" = 1
 fails "a device that lives is not taken over unasked" 1 "already has a server; use --live" recover
-fails "a file that is served already is not served once more" 1 "/tmp/file is in use" ubdx add --target loop --file /tmp/file
+fails "a file that is served already is not served once more" 1 "/tmp/file is in use: process $(<"$sys/ubdx/server_pid") (ubdx) has locked it" ubdx add --target loop --file /tmp/file
 del "$dev"
 
 # ---- below a file system ----

@@ -135,6 +135,8 @@ for recovery in queue reissue; do
 	kill -KILL "$server"
 	ok "recovery $recovery: the device waits" until_ok 10 is_state quiesced
 	ok "recovery $recovery, the server dead: it can be pinned" ubdx set --xfer user "$dev"
+	ok "recovery $recovery: and that says when it will hold" grep -q 'has no server; its next server uses the mode' \
+		<(ubdx set --xfer user "$dev" 2>&1)
 	echo copy >$PARAMETERS/xfer
 	ok "recovery $recovery: another server takes over" recover
 	kept=$(counted_in user)

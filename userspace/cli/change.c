@@ -17,12 +17,18 @@
 static int set_mode(const struct command *self, int id, const char *name, unsigned int mode,
 		    int json)
 {
+	struct ubdx_info info;
 	int ctl, ret;
 
 	ctl = ubdx_ctl_open();
 	if (ctl < 0)
 		return cli_lib_fail(self);
 	ret = ubdx_ctl_set_xfer(ctl, id, mode);
+	if (!ret && !ubdx_ctl_info(ctl, id, &info) && info.state == UBDX_S_QUIESCED)
+		fprintf(stderr,
+			"ubdx: %s: ubdxb%d has no server; its next server uses the mode, "
+			"if it offers it\n",
+			self->name, id);
 	close(ctl);
 	if (ret)
 		return cli_fail(self, "--xfer %s: %s", name, ubdx_errmsg());
@@ -59,8 +65,8 @@ int cmd_set(const struct command *self, int argc, char **argv)
 #define EXIT_WAIT_MS 5000
 
 /*
- * A descriptor for the process that serves device @id, if it runs this program: then the device is
- * its only purpose. Else -1.
+ * Returns a pidfd of the process that serves device @id, if it runs this program and so serves
+ * nothing else; otherwise -1.
  */
 static int open_server(int ctl, int id)
 {
@@ -78,7 +84,7 @@ static int open_server(int ctl, int id)
 	return syscall(SYS_pidfd_open, info.server_pid, 0);
 }
 
-/* A caller may unload the module as soon as the command has ended. */
+/* The caller may want to unload the module after this command. */
 static void await_exit(int server)
 {
 	struct pollfd fd = { .fd = server, .events = POLLIN };
@@ -89,10 +95,7 @@ static void await_exit(int server)
 	close(server);
 }
 
-/*
- * A device that has just appeared, or been closed after a write, is open for a moment: udev looks what
- * is on it.
- */
+/* udev opens a device for a moment when it appears, and after each close by a writer. */
 #define IN_USE_WAIT_MS 5000
 #define IN_USE_POLL_MS 20
 
@@ -105,9 +108,9 @@ static int64_t now_ms(void)
 }
 
 /*
- * Where the deletions go on, and what they report.
- * @patience_until: on CLOCK_MONOTONIC, in ms.
- * @result: exit status so far: that of the first failure.
+ * One run of the command: how to delete devices, and the result.
+ * @patience_until: until when to try again while a device is in use; CLOCK_MONOTONIC, ms.
+ * @result: the exit status: that of the first failure.
  */
 struct deletion {
 	const struct command *self;
@@ -133,7 +136,7 @@ static int del_patiently(const struct deletion *d, int id)
 	while ((ret = ubdx_ctl_del(d->ctl, id, d->flags, d->timeout_ms)) == -EBUSY &&
 	       now_ms() < until)
 		poll(NULL, 0, IN_USE_POLL_MS);
-	/* It has no server that could write what is dirty. */
+	/* The device has no server that could write dirty data back. */
 	if (ret == -EBUSY && d->timeout_ms)
 		ret = ubdx_ctl_del(d->ctl, id, UBDX_CTL_FORCE, 0);
 	return ret;
@@ -146,8 +149,8 @@ static int del_refused(const struct deletion *d, int id)
 	if (!ubdx_ctl_info(d->ctl, id, &info) && info.state == UBDX_S_QUIESCED)
 		return cli_fail(
 			d->self,
-			"ubdxb%d has no server, and requests to it wait, be they a program's "
-			"or the partition scan's; recover it first, or use --force",
+			"ubdxb%d has no server, and requests of programs or of the partition scan "
+			"wait for one; recover it first, or use --force",
 			id);
 	return cli_fail(d->self,
 			"ubdxb%d is in use; unmount or close it first, or use --in-use or --force",

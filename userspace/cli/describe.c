@@ -38,7 +38,7 @@ void describe_modes(struct output *o, const char *key, uint64_t modes)
 		output_string(o, key, text);
 }
 
-/* A newer driver has things that we have no name for. */
+/* A newer driver may report a value that has no name here. */
 static void describe_name(struct output *o, const char *key, const char *name)
 {
 	output_string(o, key, name ? name : "?");
@@ -59,7 +59,7 @@ void describe_brief(struct output *o, const struct ubdx_info *info,
 	output_string(o, "device", path);
 	output_string(o, "state", ubdx_state_name(info->state));
 	output_bool(o, "stopping", info->status & UBDX_INFO_STOPPING);
-	output_number(o, "size", info->params.dev_sectors << UBDX_SECTOR_SHIFT);
+	output_quantity(o, "size", info->params.dev_sectors << UBDX_SECTOR_SHIFT, "bytes");
 	output_number(o, "queues", info->params.nr_queues);
 	output_number(o, "depth", info->params.depth);
 	describe_mode(o, "xfer", info->xfer);
@@ -98,8 +98,8 @@ static void describe_params(struct output *o, const struct ubdx_params *p)
 /* ---- sysfs ---- */
 
 /*
- * Each of these prints a line of a sysfs file, and returns whether it did: as text, what never
- * happened is left out.
+ * Each of these functions prints a line of a sysfs file. As text it leaves out a counter that is 0,
+ * and then returns false.
  */
 
 /* counters: MODE OP REQUESTS BYTES */

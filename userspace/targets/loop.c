@@ -3,8 +3,9 @@
  * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there,
  * so each request is one extent.
  *
- * The file is open for as long as the target is; nobody is to change its size meanwhile: what is
- * cut off gives EIO, and writes don't bring it back. A block device is held exclusively, so that nobody mounts it under us.
+ * The file is open as long as the target. Nobody should change its size meanwhile: I/O beyond a new
+ * end fails with EIO, and a WRITE doesn't extend the file. A block device is opened exclusively, so
+ * nobody can mount it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,14 +23,14 @@
 #include "targets.h"
 
 /*
- * @path:	borrowed; only good while the target is being opened.
- * @node:	the same by way of /proc: the inode that was looked at, whatever @path has become.
+ * @path:	borrowed; valid only while the target is being opened.
+ * @node:	names the same inode in /proc, also if @path names another one by now.
  * @bytes:	length of the file.
  * @block:	smallest unit of I/O to it.
- * @looks:	it isn't to be served, and may be another's.
- * @cached:	what was written may yet be lost, until it is flushed.
- * @sync:	so each write is to be made stable at once, since the device is to have no cache.
- * @unmap:	zeroes may be holes.
+ * @looks:	UBDX_TARGET_LOOK: another process may have locked the file.
+ * @cached:	the file has a volatile cache: data that was written is stable only after a flush.
+ * @sync:	each write to the file must be stable when it ends, because the device has no cache.
+ * @unmap:	zeroing may deallocate.
  */
 struct ubdx_loop {
 	const char *path;
@@ -43,6 +44,8 @@ struct ubdx_loop {
 	bool sync;
 	bool unmap;
 	dev_t rdev;
+	dev_t dev;
+	ino_t ino;
 	uint64_t bytes;
 	uint32_t block;
 };
@@ -88,15 +91,58 @@ static bool ubdx_loop_is_cached(const struct ubdx_loop *loop)
 	char text[32];
 	const char *cache;
 
-	/* The page cache, or metadata that is written later. */
+	/* The page cache, or file system metadata that is written later. */
 	if (!loop->direct || !loop->is_block)
 		return true;
 	cache = ubdx_loop_queue_attr(loop, "write_cache", text, sizeof(text));
 	return !cache || strcmp(cache, "write through");
 }
 
+/* The process that has locked the file, by /proc/locks, which does not show all of them; or 0. */
+static int ubdx_loop_lock_holder(const struct ubdx_loop *loop)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	int pid, found = 0;
+	char line[128], where[64];
+
+	if (!locks)
+		return 0;
+	snprintf(where, sizeof(where), "%02x:%02x:%llu", major(loop->dev), minor(loop->dev),
+		 (unsigned long long)loop->ino);
+	while (!found && fgets(line, sizeof(line), locks)) {
+		char holder[64];
+
+		/* A waiter has "->" after the number; it holds nothing. */
+		if (sscanf(line, "%*d: FLOCK %*s %*s %d %63s", &pid, holder) == 2 && pid > 0 &&
+		    !strcmp(holder, where))
+			found = pid;
+	}
+	fclose(locks);
+	return found;
+}
+
+static int ubdx_loop_locked(const struct ubdx_loop *loop)
+{
+	int holder = ubdx_loop_lock_holder(loop);
+	char path[32], name[32] = "";
+	FILE *file;
+
+	if (!holder)
+		return ubdx_fail(-EBUSY, "%s is in use: another process has locked it", loop->path);
+	snprintf(path, sizeof(path), "/proc/%d/comm", holder);
+	file = fopen(path, "re");
+	if (file && fgets(name, sizeof(name), file))
+		name[strcspn(name, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	return ubdx_fail(-EBUSY, "%s is in use: process %d (%s) has locked it", loop->path, holder,
+			 name[0] ? name : "which has exited");
+}
+
 static int ubdx_loop_open_failed(const struct ubdx_loop *loop, int err)
 {
+	if (err == -EBUSY && !loop->is_block)
+		return ubdx_loop_locked(loop);
 	if (err == -EBUSY)
 		return ubdx_fail(err, "%s is in use; unmount or release it first", loop->path);
 	if (err == -EINVAL && loop->direct)
@@ -107,9 +153,9 @@ static int ubdx_loop_open_failed(const struct ubdx_loop *loop, int err)
 }
 
 /*
- * Open the file for us alone: O_EXCL does it for a block device, a lock for others (where the file
- * system has none there is none). Either is held until the last I/O to the open file has ended, also
- * that of a server which was killed. So who follows it doesn't meet its late writes.
+ * Open the file, and keep other servers out: by O_EXCL for a block device, by a lock for a file,
+ * unless its file system has no locks. Both last until the last I/O to the open file has ended,
+ * also if the server was killed. So a server that follows doesn't meet late writes.
  */
 static int ubdx_loop_try(struct ubdx_loop *loop, int flags)
 {
@@ -155,7 +201,7 @@ static int ubdx_loop_open_node(struct ubdx_loop *loop, const struct ubdx_target_
 	return ubdx_loop_take(loop, flags, config->wait_ms);
 }
 
-/* Which file it is: a block device by its number, another one by its file system's and its own. */
+/* Identify a block device by its number, a file by its file system and inode number. */
 static void ubdx_loop_identify(struct ubdx_loop *loop, const struct stat *st,
 			       struct ubdx_target *target)
 {
@@ -163,6 +209,8 @@ static void ubdx_loop_identify(struct ubdx_loop *loop, const struct stat *st,
 
 	loop->is_block = S_ISBLK(st->st_mode);
 	loop->rdev = st->st_rdev;
+	loop->dev = st->st_dev;
+	loop->ino = st->st_ino;
 	target->token[0] = loop->is_block ? st->st_rdev : st->st_dev;
 	target->token[1] = loop->is_block ? 0 : st->st_ino;
 	len = readlink(loop->node, target->where, sizeof(target->where) - 1);
@@ -170,8 +218,8 @@ static void ubdx_loop_identify(struct ubdx_loop *loop, const struct stat *st,
 }
 
 /*
- * Looked at before it is opened, since to open other kinds of file may block, or do things; and by
- * the inode, since the path may name another one a moment later.
+ * Look at the file before opening it: to open another kind of file can block, or have effects. Then
+ * open the same inode, because the path may name another one by then.
  */
 static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_config *config,
 			       struct ubdx_target *target)
@@ -213,7 +261,9 @@ static int ubdx_loop_measure(struct ubdx_loop *loop)
 	return 0;
 }
 
-/* Direct I/O has to be aligned to what lies beneath: buffers are, this is about offsets. */
+/*
+ * Direct I/O must be aligned as the file system requires. Buffers are; offsets follow from blocks.
+ */
 static int ubdx_loop_direct_block(struct ubdx_loop *loop)
 {
 	struct statx stx;
@@ -254,7 +304,7 @@ static int ubdx_loop_block_sizes(const struct ubdx_loop *loop, struct ubdx_param
 	return 0;
 }
 
-/* Whether holes can be punched is tried where there is nothing to be lost: behind the end. */
+/* Try whether holes can be punched, behind the end of the file, where there is nothing to lose. */
 static bool ubdx_loop_discards(const struct ubdx_loop *loop, const struct stat *st)
 {
 	off_t end = ubdx_round_up(loop->bytes, st->st_blksize);
@@ -371,7 +421,7 @@ static void ubdx_loop_close(struct ubdx_target *target)
 
 /* ---- requests ---- */
 
-/* Would this write make the file longer? It has been cut off since the target was opened. */
+/* Would this write extend the file? Then the file was truncated after the target was opened. */
 static bool ubdx_loop_is_beyond(const struct ubdx_loop *loop, uint64_t end)
 {
 	struct stat st;
