@@ -21,7 +21,7 @@
 
 #define UBDX_SPLICE_BLOCK 4096
 
-/* io->path: what resume() is for */
+/* io->path: what resume() continues */
 enum {
 	UBDX_PATH_USER,
 	UBDX_PATH_SYNC, /* the step's payload is written; the file is being synced */
@@ -65,7 +65,7 @@ static cold bool ubdx_pipe_open(struct ubdx_queue *q)
 		return false;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
 		ubdx_log_limited(q->logger, &p->failures, LOG_WARNING,
-				 "queue %u: a pipe for mode splice: %s; using mode user's way",
+				 "queue %u: a pipe for mode splice: %s; using mode user's calls",
 				 q->id, strerror(errno));
 		p->retry_at = ubdx_coarse_ns() + UBDX_PIPE_RETRY_NS;
 		return false;
@@ -114,8 +114,8 @@ static cold void ubdx_pipe_drain(struct ubdx_queue *q, char *buf, size_t bytes)
 }
 
 /*
- * Move payload from one file to the other; the pipe is open. Moves less than @length if less is to
- * be had, and fails only if it could move nothing.
+ * Move payload from one file to the other; the pipe is open. Moves less than @length if @from has
+ * less, and fails only if it can move nothing.
  */
 static int64_t ubdx_pipe_pass(struct ubdx_io *io, int from, off_t from_pos, int to, off_t to_pos,
 			      size_t length)

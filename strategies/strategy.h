@@ -5,13 +5,13 @@
  * includes.
  *
  * A strategy has the name of the driver's mode, and a file of that name. The library chooses it for
- * each request by the mode in the request's descriptor. A strategy knows bytes of a request and
- * places to put them, never sectors. To add one: write the file, and enter it in table.c.
+ * each request by the mode in the request's descriptor. A strategy moves bytes between a request
+ * and a place; it knows nothing of sectors. To add one, write the file and enter it in table.c.
  *
  * While a request is at the server:
  *	io->desc	is the driver's, read-only, and stable until the commit.
- *	io->buf		is the tag's buffer of max_io_bytes. In mode `copy` it holds the payload; the
- *			other strategies may use it freely.
+ *	io->buf		is the tag's buffer of max_io_bytes. In mode `copy` it holds the payload;
+ *			the other strategies may use it freely.
  *	io->step	is the target's answer, checked. A strategy reads it, and may shorten it.
  *	io->done	counts the bytes already moved; step.c advances it.
  *	q->priv[mode]	belongs to the strategy, one for each queue.
@@ -158,7 +158,7 @@ extern const struct ubdx_strategy ubdx_strategy_splice;
 
 /* ---- the library's, for strategies ---- */
 
-/* step.c: have io_uring read or write the file of the current step. */
+/* step.c: make the SQE that reads or writes the file of the current step. */
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write);
 
 /* inspect.c: see ubdx_io_on_read_data(). */

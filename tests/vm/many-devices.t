@@ -82,7 +82,7 @@ del --all
 
 # ---- a target that is larger than that ----
 
-ok "mem of more than there is" refuses "--force-size takes them all the same" ubdx add --target mem --size 1T
+ok "mem of more than there is" refuses "--force-size allows that" ubdx add --target mem --size 1T
 ok "unless that is meant" adds --target mem --size 1T --force-size
 del --all
 

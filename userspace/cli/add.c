@@ -27,7 +27,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		{ "size", OPTION_SIZE, &a->size, 512, INT64_MAX, "SIZE",
 		  "device size (required for null and mem; loop: the file's)" },
 		OPTION_SET("force-size", &a->force_size, 1,
-			   "mem: also more than there is memory for"),
+			   "mem: allow more than the available memory"),
 		OPTION_HEADING("Device"),
 		{ "id", OPTION_NUMBER, &a->id, 0, INT32_MAX, "N",
 		  "number of the device (lowest free)" },
@@ -133,7 +133,9 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 	config->bytes = a->size;
 	config->write_cache = a->write_cache;
 	config->fua = a->fua;
-	/* `ubdx del` doesn't wait for a server that was killed: it has forgotten which that was. */
+	/*
+	 * `ubdx del` can't wait for a server that was killed: the driver doesn't know it any more.
+	 */
 	config->wait_ms = FILE_WAIT_MS;
 	if (a->server.direct)
 		config->flags |= UBDX_TARGET_DIRECT;
@@ -145,7 +147,7 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 		config->flags |= UBDX_TARGET_NO_DISCARD;
 }
 
-/* Before the target is opened, which may be in use because this very device stands on it. */
+/* Check before the target is opened: it may be in use by the device that has this number. */
 static int check_number(const struct add_args *a)
 {
 	struct ubdx_info info;
@@ -159,7 +161,7 @@ static int check_number(const struct add_args *a)
 	ret = ubdx_ctl_info(ctl, a->id, &info);
 	close(ctl);
 	if (ret)
-		return 0; /* ADD says it, if it is more than that the number is free */
+		return 0; /* the number is free; if something else is wrong, ADD reports it */
 	return ubdx_fail(-EEXIST,
 			 "device number %d is taken; choose another one, or delete ubdxb%d",
 			 info.id, info.id);

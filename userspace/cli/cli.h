@@ -149,7 +149,7 @@ int show_device(const struct command *self, int id, bool json);
 /* ---- daemon.c ---- */
 
 /**
- * struct report - the server's message to the command: whether the device is served.
+ * struct report - the server's message to the command: the result of its start.
  * @ret:	0 or a negative errno.
  * @id:		the device.
  * @text:	the error message.
@@ -160,7 +160,7 @@ struct report {
 	char text[256];
 };
 
-/* How long a server that was killed may take to let go of the file. */
+/* How long a server that was killed may take to close its file. */
 #define FILE_WAIT_MS 10000
 
 int daemon_fork(int *reporter);
@@ -228,13 +228,14 @@ int server_args_apply(const struct command *self, const struct server_args *a,
 /**
  * struct serving - a server process.
  * @self, @json: the command that starts it.
- * @is_new:	the device is to be added; else it is there, and waits for a server.
+ * @is_new:	add the device; otherwise it exists, and waits for a server.
  * @open_target: opens @target and fills in @params, in the server's process.
  * @args:	for @open_target.
- * @log:	where messages go: stderr, later maybe the system's log.
- * @reporter:	where the command waits for a report; -1 in the foreground.
+ * @log:	receives messages: to stderr, and once the server is in the background to the
+ *		system's log.
+ * @reporter:	pipe to the command that waits for a report; -1 in the foreground.
  * @asked:	SIGTERM or SIGINT has come: the next one means force.
- * @warnings:	to be said only if there is nothing worse to say.
+ * @warnings:	of the start; logged if it succeeds, because an error is one line.
  */
 struct serving {
 	const struct command *self;

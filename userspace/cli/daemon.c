@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * daemon.c - move a server to the background. The command forks before it opens the driver, because
- * a device belongs to the address space that opened its channel. Until the device is live, the
- * server writes to the terminal and the command waits for its report; then the server releases
- * both.
+ * a device belongs to the address space that opened its channel. The command waits for the server's
+ * report and then exits. The server keeps the terminal until it has reported that the device is
+ * live.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 /**
  * daemon_fork() - split into the command and the server.
- * @fd: out: where the server writes its report, where the command reads it.
+ * @fd: out: in the server the end of a pipe to write the report to, in the command the other end.
  *
  * Return: as fork(2), or a negative errno.
  */
@@ -46,7 +46,9 @@ int daemon_fork(int *fd)
 	/* A server that a mounted file system needs; see https://systemd.io/ROOT_STORAGE_DAEMONS */
 	if (*program_invocation_name)
 		*program_invocation_name = '@';
-	/* Whatever the caller had open, a lock maybe, is none of the server's business. */
+	/*
+	 * Close what the caller had open: a lock, for example, must not last as long as the server.
+	 */
 	if (dup2(*fd, STDERR_FILENO + 1) >= 0) {
 		*fd = STDERR_FILENO + 1;
 		close_range(*fd + 1, ~0U, 0);
@@ -55,9 +57,9 @@ int daemon_fork(int *fd)
 }
 
 /**
- * daemon_wait() - the command: read the report of @child.
+ * daemon_wait() - in the command: read the report of @child.
  *
- * Return: 0 if there is one; a negative errno if it died without, with the reason in @report.
+ * Return: 0; a negative errno if @child died before it wrote one, with the reason in @report.
  */
 int daemon_wait(pid_t child, int reader, struct report *report)
 {
@@ -82,7 +84,7 @@ int daemon_wait(pid_t child, int reader, struct report *report)
 }
 
 /**
- * daemon_detach() - the server: release the terminal and the working directory.
+ * daemon_detach() - in the server: let go of the terminal and the working directory.
  */
 void daemon_detach(void)
 {
@@ -98,8 +100,8 @@ void daemon_detach(void)
 }
 
 /**
- * daemon_log() - a ubdx_log_fn for a server in the background: to syslog, or if no daemon listens
- * there, to the kernel's log.
+ * daemon_log() - a ubdx_log_fn for a server in the background: log to syslog, or to the kernel's
+ * log if there is no syslog daemon.
  */
 void daemon_log(void *arg, int priority, const char *text)
 {

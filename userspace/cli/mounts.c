@@ -2,18 +2,19 @@
 /*
  * mounts.c - how a server leaves its caller's mount namespace.
  *
- * The last process of a mount namespace unmounts all that is mounted in it, on its way out. If that
- * process is a server, and a file system on its own device is among it, the dead server waits for
- * its successor, and the successor waits for the file that the dead server has locked: a container
- * whose processes are all killed ends so. Hence a server has a namespace of its own, in which
- * nothing of its device is ever mounted.
+ * When the last process of a mount namespace exits, it unmounts all file systems there. If that
+ * process is a server, and one of them is on its own device, the dead server waits for the next
+ * one, and the next one waits for the file that the dead server has locked. This happens, for
+ * example, when all processes of a container are killed. So a server has a namespace of its own, in
+ * which nothing on its device is ever mounted.
  *
- * That namespace starts as a copy, and a copy keeps every file system mounted, also when its user
- * has unmounted it. So the copies go, but for those of kernel file systems and those in memory,
- * which the server needs (/dev, /proc, /sys, /run) and which nobody has to unmount.
+ * The new namespace starts as a copy of the caller's. A file system would stay mounted in the copy
+ * after the caller has unmounted it, so the server unmounts its copies. It keeps kernel file
+ * systems and those in memory: it needs /dev, /proc, /sys and /run, and nobody waits until they are
+ * unmounted.
  *
- * Files that are open stay open. Without privilege, and where namespaces have run out, the server
- * stays where it is.
+ * Files that are open stay open. Without privilege, or if there can be no more namespaces, the
+ * server stays in its caller's.
  */
 #include <errno.h>
 #include <sched.h>
@@ -53,7 +54,7 @@ static void unescape(char *path)
 	*to = '\0';
 }
 
-/* Where something is mounted that is not to be kept, from a line of mountinfo(5); NULL: nowhere. */
+/* The place to unmount, from a line of mountinfo(5); NULL if that is kept. The caller frees it. */
 static char *to_unmount(const char *line)
 {
 	const char *rest = strstr(line, " - ");
@@ -72,7 +73,7 @@ static char *to_unmount(const char *line)
 	return NULL;
 }
 
-/* The last first: it may be mounted on another. */
+/* The last one first: it may be mounted on an earlier one. */
 static void unmount_rest(FILE *mounts)
 {
 	char *line = NULL, *path;
@@ -97,7 +98,7 @@ void mounts_leave(void)
 
 	if (unshare(CLONE_NEWNS))
 		return;
-	/* What is unmounted here must not be so in the caller's namespace. */
+	/* Unmounting must not propagate to the caller's namespace. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return;
 	mounts = fopen("/proc/self/mountinfo", "re");

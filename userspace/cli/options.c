@@ -11,7 +11,7 @@
 
 #define MAX_OPTIONS 64
 
-/* getopt_long() returns these for our options: above any character, which it returns itself. */
+/* What getopt_long() returns for the options here: larger than any character. */
 #define OPTION_BASE 1000
 #define OPTION_HELP (OPTION_BASE + MAX_OPTIONS)
 
@@ -56,7 +56,7 @@ static int bad_value(const struct command *cmd, const struct option_def *def, co
 			 def->type == OPTION_SIZE ? "size, such as 4096, 512K or 8G" : "number");
 }
 
-/* getopt_long() has met an option that it can't take: @optopt is its character or its number. */
+/* getopt_long() has refused an option. Its character or its number is in @optopt. */
 static int bad_option(const struct command *cmd, const struct option_def *defs, char **argv)
 {
 	if (optopt >= OPTION_HELP)

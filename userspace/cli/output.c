@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * output.c - print facts as indented text or as JSON, by the same calls. A NULL key is an element
- * of a list. JSON has every value as a bare number or string; text is for people and has units.
+ * output.c - print facts as indented text or as JSON, by the same calls. Text is for people and has
+ * units; in JSON each value is a number or a string alone. A NULL key makes an element of a list.
  */
 #include <stdlib.h>
 

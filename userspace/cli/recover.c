@@ -24,7 +24,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		OPTION_SET("live", &a->live, 1,
 			   "take over from a running server, which drains and exits"),
 		OPTION_SET("other-target", &a->other_target, UBDX_SERVER_OTHER_TARGET,
-			   "serve something else than the last server did"),
+			   "accept another target than the last server's"),
 		OPTIONS_SERVER(&a->server),
 		{ 0 },
 	};
@@ -32,7 +32,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	return options_one_device(self, options, argc, argv, &a->id);
 }
 
-/* Without access to the channel, the running server would have to go for nothing. */
+/* Check access to the channel before the running server loses the device. */
 static int may_serve(int id)
 {
 	char path[32];
@@ -72,7 +72,7 @@ static int open_target_of(const struct recover_args *a, const struct ubdx_info *
 	return ubdx_target_open(ubdx_target_find(a->server.target), &config, params, target);
 }
 
-/* Before the server that there is is sent away: can what follows go wrong? */
+/* Check before the running server loses the device that this one could serve it. */
 static int try_target(const struct serving *s, const struct ubdx_info *info)
 {
 	struct ubdx_server_opts opts = s->opts;

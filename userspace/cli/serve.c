@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * serve.c - run a server process, for the commands that start one: add, recover.
+ * serve.c - run a server process, for the commands that start one: add and recover.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,7 +22,7 @@ static int print_added(const struct command *self, bool json, int id)
 	return show_device(self, id, true);
 }
 
-/* The command could not print the new device's name, so its user would not delete it. */
+/* Delete a new device whose name could not be printed: nobody knows of it. */
 static void take_back(int id)
 {
 	int ctl = ubdx_ctl_open();
@@ -53,7 +53,7 @@ static void log_stderr(void *arg, int priority, const char *text)
 	fprintf(stderr, "ubdx: %s\n", text);
 }
 
-/* Log the library's messages where the command logs its own at the moment. */
+/* Log the library's messages where the command logs its own: s->log changes. */
 static void log_current(void *arg, int priority, const char *text)
 {
 	const struct serving *s = arg;
@@ -118,8 +118,8 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 }
 
 /*
- * Tell whoever waits for it. A new device that nobody has heard of nobody would delete, so that is an
- * error; one that was recovered has its users, and is served all the same.
+ * Report that the device is live. If that fails, nobody knows of a new device, which is an error. A
+ * recovered device has users, so it is served all the same.
  */
 static int report_live(struct serving *s, int id)
 {
@@ -153,9 +153,9 @@ static int report_failure(struct serving *s, int err)
 }
 
 /*
- * Like SIGTERM at a shutdown or the end of a session, before file systems are unmounted: a device
- * that is in use is served until the last close. The second signal means force. SIGHUP never does:
- * systemd sends it together with SIGTERM.
+ * At a shutdown SIGTERM comes before file systems are unmounted. So a device that is in use is
+ * served until its last close. The second signal means force, but SIGHUP never does: systemd sends
+ * it together with SIGTERM.
  */
 static void stop(struct serving *s, struct ubdx_server *server, unsigned int signal)
 {
@@ -181,7 +181,7 @@ static void stop(struct serving *s, struct ubdx_server *server, unsigned int sig
 	s->log(NULL, LOG_WARNING, text);
 }
 
-/* Until the device is gone: deleted by somebody, or by us on a signal. */
+/* Wait until the device is gone: a command has deleted it, or this process has, on a signal. */
 static void wait_for_end(struct serving *s, struct ubdx_server *server, int signals)
 {
 	struct pollfd fds[] = {
@@ -220,10 +220,12 @@ static int serve(struct serving *s)
 }
 
 /**
- * serve_device() - serve a device until it is gone, in the background unless it is not wanted.
- * @s: @self, @json, @is_new, @open_target, @opts and what @open_target needs are filled in.
+ * serve_device() - serve a device until it is gone.
+ * @s: the caller has set @self, @json, @is_new, @open_target and what that needs, and @opts.
+ * @foreground: in this process; otherwise in a child, and the function returns when the device is
+ *	live.
  *
- * Return: exit status; in the background that of the command, once the device is served.
+ * Return: the exit status.
  */
 int serve_device(struct serving *s, bool foreground)
 {

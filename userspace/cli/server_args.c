@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * server_args.c - the options that all commands that start a server have: its target, its transfer
- * modes, its CPUs and buffers.
+ * server_args.c - the options that add and recover share: the server's target, transfer modes, CPUs
+ * and buffers.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,7 @@ static int parse_xfer(const struct command *self, const struct server_args *a, i
 	return -1;
 }
 
-/* One of these must be offered: every request can have it. */
+/* Every request can use these, so one of them must be offered. */
 #define WHOLE_MODES (1ULL << UBDX_XFER_COPY | 1ULL << UBDX_XFER_USER)
 
 static int parse_offer(const struct command *self, const struct server_args *a, uint64_t *modes)

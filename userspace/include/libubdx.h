@@ -15,8 +15,8 @@
  * Errors: a function that can fail returns a negative errno. ubdx_errmsg() then returns a sentence
  * that says what was tried, why it failed, and often what to do.
  *
- * Threads: any thread may call control and target functions. The caller that started a struct
- * ubdx_server owns it; any thread but those of its queues may call ubdx_server_stop().
+ * Threads: any thread may call control and target functions. A struct ubdx_server belongs to the
+ * caller that started it; any thread except those of its queues may call ubdx_server_stop().
  */
 #ifndef LIBUBDX_H
 #define LIBUBDX_H
@@ -102,7 +102,8 @@ int ubdx_ctl_open(void);
 /*
  * The functions below are the ioctls of the UAPI header, which describes their arguments and
  * errors.
- * @ctl comes from ubdx_ctl_open(); the caller keeps it. A call that a signal interrupts is repeated.
+ * @ctl comes from ubdx_ctl_open() and stays the caller's. A call that a signal interrupts is
+ * repeated.
  * Each returns 0 or the ioctl's negative errno, which ubdx_errmsg() explains.
  */
 
@@ -118,27 +119,28 @@ int ubdx_ctl_features(int ctl, struct ubdx_features *features);
 int ubdx_ctl_add(int ctl, struct ubdx_add *add);
 
 /**
- * ubdx_ctl_start() - UBDX_IOC_START; only the device's server may.
- * @xfer_modes: what the server offers, if it isn't the device's first one; else 0.
+ * ubdx_ctl_start() - UBDX_IOC_START; only the device's server may call it.
+ * @xfer_modes: the modes that the server offers, if the device had another server before; else 0.
  */
 int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes);
 
 /**
- * ubdx_ctl_quiesce() - UBDX_IOC_QUIESCE: detach the device's server once it has answered its
- * requests.
+ * ubdx_ctl_quiesce() - UBDX_IOC_QUIESCE: when the device's server has answered its requests, take
+ * the device from it.
  */
 int ubdx_ctl_quiesce(int ctl, int id);
 
 /**
- * ubdx_ctl_stop() - UBDX_IOC_STOP: take the block device away, keep the device.
- * @flags: 0 or one of UBDX_CTL_*.
- * @timeout_ms: UBDX_CTL_IN_USE: then by force; 0: no limit.
+ * ubdx_ctl_stop() - UBDX_IOC_STOP: remove the block device; the device stays, and is dead.
+ * @flags: 0, UBDX_CTL_IN_USE or UBDX_CTL_FORCE; see struct ubdx_ctl.
+ * @timeout_ms: with UBDX_CTL_IN_USE: after this time the device is stopped by force; 0: no limit.
+ *	Otherwise 0.
  */
 int ubdx_ctl_stop(int ctl, int id, unsigned int flags, uint64_t timeout_ms);
 
 /**
- * ubdx_ctl_del() - UBDX_IOC_DEL: stop if needed and forget the device.
- * @flags, @timeout_ms: as for that.
+ * ubdx_ctl_del() - UBDX_IOC_DEL: delete the device; a device that is not stopped is stopped first.
+ * @flags, @timeout_ms: as for ubdx_ctl_stop(); @flags can also be UBDX_CTL_LAST_CLOSE.
  */
 int ubdx_ctl_del(int ctl, int id, unsigned int flags, uint64_t timeout_ms);
 
@@ -155,13 +157,15 @@ int ubdx_ctl_info(int ctl, int id, struct ubdx_info *info);
 int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info);
 
 /**
- * ubdx_ctl_target_info() - what device @id stands on, in the words of its present or last server.
- * @target_info:	out: zero if nobody has said. Control characters in its text are made question marks.
+ * ubdx_ctl_target_info() - get what the present or last server of device @id has said that it
+ * serves.
+ * @target_info: out: zeroes if no server has said anything. Control characters in the text are
+ *	replaced by question marks.
  */
 int ubdx_ctl_target_info(int ctl, int id, struct ubdx_target_info *target_info);
 
 /**
- * ubdx_ctl_set_target_info() - UBDX_IOC_SET_TARGET_INFO; only the device's server may.
+ * ubdx_ctl_set_target_info() - UBDX_IOC_SET_TARGET_INFO; only the device's server may call it.
  */
 int ubdx_ctl_set_target_info(int ctl, const struct ubdx_target_info *target_info);
 
@@ -173,9 +177,8 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
 /* ---- targets ---- */
 
 /*
- * What to do next for a request. The library checks each step against the request. A step that does
- * not fit is an error of the target: the library logs it, and the request fails with EIO. These
- * fit:
+ * The kinds of step. The library checks each step against the request. A step that does not fit is
+ * an error of the target: the library logs it, and the request fails with EIO. These fit:
  *
  *	READ		FILE, MEM; DONE with NO_DATA
  *	WRITE		FILE, also with DSYNC; MEM; DONE with NO_DATA
@@ -185,20 +188,19 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
  */
 enum ubdx_step_kind {
 	/*
-	 * The request has succeeded, nothing is left to do. A target that says so for a READ or
-	 * WRITE has not moved the rest of its payload: that is an error without UBDX_STEP_NO_DATA.
-	 * The library does not fill the rest of a READ with zeroes, because that would cost a
-	 * target such as null more than the rest of the request. A target whose device reads as
-	 * zeroes somewhere has a MEM step with zeroes of its own.
+	 * The request has succeeded. A READ or WRITE has payload left that was not moved, so it
+	 * needs UBDX_STEP_NO_DATA. The library does not fill the rest of a READ with zeroes: for a
+	 * target such as null that would cost more than everything else. A target that wants zeroes
+	 * there returns a MEM step that points to zeroes.
 	 */
 	UBDX_STEP_DONE,
-	/* (file, offset, length) is where a WRITE's payload goes, or a READ's comes from. */
+	/* Write a WRITE's payload to (file, offset, length); read a READ's payload from there. */
 	UBDX_STEP_FILE,
-	/* The same for (addr, length), in the server's memory. */
+	/* The same with (addr, length) in the server's memory. */
 	UBDX_STEP_MEM,
-	/* Flush file: what was written to it reaches stable storage. */
+	/* Flush the file: make what was written to it stable. */
 	UBDX_STEP_SYNC,
-	/* Deallocate (file, offset, length). What reads return afterwards is up to the file. */
+	/* Deallocate (file, offset, length). The file decides what a READ returns afterwards. */
 	UBDX_STEP_PUNCH,
 	/* Make (file, offset, length) read as zeroes; with UNMAP it may be deallocated. */
 	UBDX_STEP_ZERO,
@@ -206,13 +208,13 @@ enum ubdx_step_kind {
 };
 
 /* struct ubdx_step.flags */
-#define UBDX_STEP_DSYNC (1U << 0) /* FILE: on stable storage before the step ends */
+#define UBDX_STEP_DSYNC (1U << 0) /* FILE: make it stable before the step ends */
 #define UBDX_STEP_UNMAP (1U << 1) /* ZERO: may deallocate */
 #define UBDX_STEP_BLOCK (1U << 2) /* PUNCH: the file is a block device */
 /*
- * DONE: the rest of the payload is not moved. A WRITE's is forgotten, a READ returns whatever is in
- * its pages: in mode copy an earlier payload of the same server, in the other modes what the pages
- * held before. This is for targets whose data nobody wants; it is ignored if there is no payload.
+ * DONE: do not move the rest of the payload. The rest of a WRITE is dropped. The rest of a READ is
+ * stale data: in mode copy an earlier payload of the same server, in the other modes what the pages
+ * held before. For targets whose data nobody reads. It is ignored if the request has no payload.
  */
 #define UBDX_STEP_NO_DATA (1U << 3)
 
@@ -223,8 +225,8 @@ enum ubdx_step_kind {
  * @file:	FILE, SYNC, PUNCH, ZERO: index into struct ubdx_target.files, below its nr_files.
  * @reserved:	zero.
  * @offset:	FILE, PUNCH, ZERO: bytes from the start of the file.
- * @length:	FILE, MEM, PUNCH, ZERO: bytes, not 0. What exceeds the rest of the request is cut
- *		off, so a target may return all of an extent.
+ * @length:	FILE, MEM, PUNCH, ZERO: bytes, not 0. It may exceed the rest of the request, so a
+ *		target can return a whole extent.
  * @addr:	MEM: address, not NULL.
  */
 struct ubdx_step {
@@ -241,18 +243,18 @@ struct ubdx_step {
 
 /**
  * struct ubdx_target - an opened target.
- * @ops:	what it is.
- * @priv:	its own.
- * @kind:	what the device is said to serve: ops->name, unless open sets it. A filter sets the kind
- *		of the target behind it.
+ * @ops:	its kind.
+ * @priv:	private data of @ops.
+ * @kind:	name of the kind that the device remembers: ops->name, unless open sets it. A filter
+ *		sets that of the target behind it.
  * @inspect_bytes: set by open: how many bytes of each payload, from its start, ops->inspect() gets.
  * @nr_files:	number of @files.
  * @files:	descriptors that its steps name by index. Owned by the target, constant between open
  *		and close: each queue registers them with its io_uring.
- * @token:	set by open, as @where is: tells apart what targets of this kind stand on. A device that
- *		has lost its server takes another one with the same kind of target and token; zero
- *		where it makes no difference.
- * @where:	the same for people, such as a path; "" for none.
+ * @token:	set by open: identifies the storage, for example by device and inode number of a
+ *		file; zero if the kind has only one storage. A device that has lost its server
+ *		refuses one whose target has another kind or token (see UBDX_SERVER_OTHER_TARGET).
+ * @where:	set by open: name of the storage for people, such as a path; "" for none.
  */
 struct ubdx_target {
 	const struct ubdx_target_ops *ops;
@@ -270,21 +272,21 @@ struct ubdx_target {
 #define UBDX_TARGET_READ_ONLY (1U << 1)
 #define UBDX_TARGET_NO_DISCARD (1U << 2) /* no DISCARD, no deallocating WRITE_ZEROES */
 #define UBDX_TARGET_LOOK \
-	(1U << 3) /* not to be served, only to see whether it could: takes no hold of the file */
-#define UBDX_TARGET_FORCE_SIZE (1U << 4) /* mem: also more than there is memory for */
+	(1U << 3) /* only to check whether it could be served; doesn't lock the file */
+#define UBDX_TARGET_FORCE_SIZE (1U << 4) /* mem: may be larger than the available memory */
 
 /**
  * struct ubdx_target_config - what the administrator asks of a target.
  * @size:	sizeof(struct ubdx_target_config), so that the struct can grow.
- * @path:	the file or device behind it, or NULL; borrowed during open.
+ * @path:	the file or block device that it stores data in, or NULL; borrowed during open.
  * @bytes:	capacity; 0: that of @path.
  * @flags:	UBDX_TARGET_*.
  * @write_cache: 1: advertise a volatile write cache, so that the block layer sends FLUSHes; 0:
  *		advertise none: each write is stable before it ends; -1: the target's default.
  * @fua:	1: advertise FUA; 0: the block layer sends write + flush; -1: the target's default.
- * @wait_ms:	how long to wait for another server to let go of the file.
- * @name:	a filter: the name that ubdx_target_find() was given, which has the filter's options and
- *		the target behind it; borrowed during open.
+ * @wait_ms:	how long to wait until another server has closed the file.
+ * @name:	a filter: the name that ubdx_target_find() was given, which has the filter's options
+ *		and the target behind it; borrowed during open.
  */
 struct ubdx_target_config {
 	size_t size;
@@ -322,9 +324,9 @@ struct ubdx_target_ops {
 	/**
 	 * @open: acquire what the target needs, set @target->priv and files.
 	 *
-	 * @params has the caller's wishes, zero where there is none. The target fills in
-	 * dev_sectors, attrs and the limits for which the driver's defaults are wrong. It refuses
-	 * wishes that it can't fulfil.
+	 * @params has what the caller asks for, and zero for what the target may choose. The target
+	 * fills in dev_sectors, attrs and the limits for which the driver's defaults are wrong. It
+	 * fails if it can't do what the caller asks for.
 	 *
 	 * Return: 0, or the result of ubdx_fail() with nothing acquired.
 	 */
@@ -332,21 +334,21 @@ struct ubdx_target_ops {
 		    struct ubdx_params *params);
 
 	/**
-	 * @close: release everything. No queue uses the target any more.
+	 * @close: release everything. Called when no queue uses the target any more.
 	 */
 	void (*close)(struct ubdx_target *target);
 
 	/**
-	 * @resolve: the next step of a request, @done bytes of which have been dealt with.
+	 * @resolve: return the next step of a request. Its first @done bytes are done.
 	 *
 	 * Called first with @done == 0, then while @done is less than the request's length. So a
 	 * request that covers several extents takes one step for each, and a short transfer is
-	 * continued. @step is zeroed in kind, flags and file; the rest is undefined. The sectors
-	 * are inside the device.
+	 * continued. In @step, kind, flags and file are zero and the rest is undefined. The request
+	 * lies inside the device.
 	 *
-	 * Runs in the queue's thread, and in several of them at a time; it must not block for long.
+	 * The queues' threads call it, several at a time. It must not block for long.
 	 *
-	 * Return: 0; or a negative errno, with which the request fails. The step is then ignored.
+	 * Return: 0, or a negative errno, with which the request fails; @step is then ignored.
 	 */
 	int (*resolve)(struct ubdx_target *target, const struct ubdx_desc *desc, uint64_t done,
 		       struct ubdx_step *step);
@@ -357,10 +359,10 @@ struct ubdx_target_ops {
 	 *
 	 * The library calls it for the first inspect_bytes of each READ and WRITE, in order, in one
 	 * or more parts: for a WRITE before the first step, for a READ when a step has brought the
-	 * bytes. The bytes are in memory, in whatever mode, and valid during the call. A READ gets
-	 * no call for bytes that no step brings (UBDX_STEP_NO_DATA).
+	 * bytes. @bytes is valid during the call, in each transfer mode. There is no call for bytes
+	 * of a READ that no step brings (UBDX_STEP_NO_DATA).
 	 *
-	 * Runs as resolve does.
+	 * The queues' threads call it, several at a time.
 	 */
 	void (*inspect)(struct ubdx_target *target, const struct ubdx_desc *desc, uint64_t pos,
 			const void *bytes, uint64_t length);
@@ -401,7 +403,7 @@ void ubdx_target_close(struct ubdx_target *target);
 struct ubdx_server;
 
 /* struct ubdx_server_opts.flags */
-#define UBDX_SERVER_OTHER_TARGET (1U << 0) /* recover: serve something else than before */
+#define UBDX_SERVER_OTHER_TARGET (1U << 0) /* recover: accept another target than the last one */
 
 /**
  * struct ubdx_server_opts - how to serve.
@@ -410,19 +412,20 @@ struct ubdx_server;
  * @xfer:	pin the device to this mode before it starts; -1: it follows the module parameter.
  * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve.
  * @params:	of the device, as ubdx_target_open() left them.
- * @prefault:	bytes of each tag's buffer that are made resident before the device starts (0); the rest
- *		follows when a request first needs it, and stays.
+ * @prefault:	bytes of each tag's buffer to allocate before the device starts. The rest is
+ *		allocated when a request first uses it. No part of a buffer is freed before the
+ *		server ends.
  * @cpus:	queue i's thread runs on cpus[i % nr_cpus]; NULL: the scheduler decides. Borrowed
  *		during start.
  * @nr_cpus:	number of @cpus.
- * @log:	takes what happens later; NULL: stderr.
+ * @log:	receives the server's messages; NULL: they go to stderr.
  * @log_arg:	for @log.
  * @flags:	UBDX_SERVER_*.
- * @serial:	serial number of a new device, at most 31 printable ASCII characters without / and \;
- *		NULL: none. Borrowed during start.
+ * @serial:	serial number of a new device, at most 31 printable ASCII characters without / and
+ *		\; NULL: none. Borrowed during start.
  *
- * params.numa_node, if not negative, also places the queues' threads (unless @cpus says where) and
- * their memory.
+ * If params.numa_node is not negative, the queues' memory is on that node, and so are their
+ * threads, unless @cpus is given.
  */
 struct ubdx_server_opts {
 	size_t size;
@@ -452,25 +455,29 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
 }
 
 /**
- * ubdx_process_prepare() - make the calling process fit to serve block devices.
- * @log:	receives a warning for each step that the kernel refused; NULL: stderr.
+ * ubdx_process_prepare() - prepare the calling process for serving block devices.
+ * @log:	receives a warning for each setting that the kernel refuses; NULL: stderr.
  * @arg:	for @log.
  *
- * A server is in the path of memory reclaim: its allocations must not wait for I/O to its own
- * device (PR_SET_IO_FLUSHER), its memory must not be swapped out (mlockall, which raises
- * RLIMIT_MEMLOCK first), and once it serves a device the OOM killer must not pick it
- * (oom_score_adj). Call this before any thread exists, since threads inherit the first.
+ * Memory reclaim writes dirty pages to the device, so it waits for the server. Therefore:
+ *
+ *	- the server's allocations don't wait for I/O to its own device: PR_SET_IO_FLUSHER;
+ *	- its memory isn't swapped out: mlockall(2), after raising RLIMIT_MEMLOCK;
+ *	- the OOM killer spares it, from when it serves a device: oom_score_adj.
+ *
+ * Call this before the process has further threads: they inherit the first setting only when they
+ * are created.
  */
 void ubdx_process_prepare(ubdx_log_fn log, void *arg);
 
 /**
  * ubdx_server_start() - add a device and serve it.
  * @target:	what to serve; borrowed until ubdx_server_free().
- * @opts:	how; borrowed during the call.
+ * @opts:	how to serve it; borrowed during the call.
  * @server:	out: to be freed with ubdx_server_free().
  *
  * When it returns 0, the device is live, its node is in /dev and its partitions are known. When it
- * fails, no device is left behind. Signals are the caller's: the queues' threads block them all.
+ * fails, there is no device. The queues' threads block all signals.
  */
 int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 		      struct ubdx_server **server);
@@ -479,25 +486,26 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
  * ubdx_server_recover() - serve a device that has lost its server (enum ubdx_recovery).
  * @target:	what to serve, opened with the device's size and attributes; borrowed until
  *		ubdx_server_free().
- * @opts:	how; @id says which device, @params are those that the target was opened with. What is
- *		constant in a device stays as it is. Borrowed during the call.
+ * @opts:	how to serve it; @id is the device, @params are those that the target was opened
+ *		with. The device's own parameters don't change. Borrowed during the call.
  * @server:	out: to be freed with ubdx_server_free().
  *
- * When it returns 0, the requests that waited are being served. When it fails, the device waits on.
+ * When it returns 0, the requests that waited are being served. When it fails, they go on waiting.
  *
- * Return: 0; -EBUSY it has a server; -EINVAL the target can't do what the device promises; -EXDEV it
- * isn't what the last server served, and @flags don't allow that.
+ * Return: 0; -EBUSY the device has a server; -EINVAL the target can't do what the device promises;
+ * -EXDEV the last server served another target, and @flags don't allow that.
  */
 int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 			struct ubdx_server **server);
 
 /**
- * ubdx_server_may_recover() - ask whether ubdx_server_recover() would find anything wrong with @opts, before the
- * device's present server is sent away (ubdx_ctl_quiesce()). Changes nothing.
+ * ubdx_server_may_recover() - check @target and @opts as ubdx_server_recover() does, but change
+ * nothing. Call it before ubdx_ctl_quiesce() takes the device from its present server.
  * @target:	opened with UBDX_TARGET_LOOK; borrowed during the call.
- * @opts:	as for that; @params are those that the target has left there.
+ * @opts:	as for ubdx_server_recover().
  *
- * Return: 0; -EINVAL, -EXDEV it would; -EOPNOTSUPP the driver lacks a mode; -ENODEV there is no such device.
+ * Return: 0; -EINVAL, -EXDEV as for ubdx_server_recover(); -EOPNOTSUPP the driver lacks a mode;
+ * -ENODEV there is no such device.
  */
 int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_server_opts *opts);
 
@@ -507,37 +515,38 @@ int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_
 int ubdx_server_id(const struct ubdx_server *server);
 
 /**
- * ubdx_server_params() - parameters in force; valid until ubdx_server_free().
+ * ubdx_server_params() - the device's parameters; valid until ubdx_server_free().
  */
 const struct ubdx_params *ubdx_server_params(const struct ubdx_server *server);
 
 /**
- * ubdx_server_fd() - a descriptor that poll(2) reports readable when the device is gone, for whatever
- * reason, and all its queues have left. The server owns it.
+ * ubdx_server_fd() - a descriptor that becomes readable, for poll(2), when the server has ended:
+ * its device is gone, or has another server, and the threads of all queues have left. The server
+ * owns it.
  */
 int ubdx_server_fd(const struct ubdx_server *server);
 
 /**
- * ubdx_server_stop() - delete the device; its queues serve until the last request and then leave.
- * @flags:	0: unless the block device is open; UBDX_CTL_LAST_CLOSE: now, or when it is closed for
- *		the last time; UBDX_CTL_IN_USE: also while it is open, in good order; UBDX_CTL_FORCE:
- *		at once. See struct ubdx_ctl.
+ * ubdx_server_stop() - delete the device. Its queues serve the last requests and then leave.
+ * @flags:	0: unless the block device is open; UBDX_CTL_LAST_CLOSE: now, or when it is closed
+ *		for the last time; UBDX_CTL_IN_USE: also while it is open, in good order;
+ *		UBDX_CTL_FORCE: at once. See struct ubdx_ctl.
  *
- * Only a device that this server serves: not one that another has taken over, or that has got its
+ * A device that another server has taken over is not deleted, nor is a new device with the same
  * number. Call it from the process that started the server.
  *
- * Return: 0; -EBUSY it is open, and goes on being served; -EINPROGRESS the same, until the last close;
- * -ENODEV it is gone, or not this server's any more.
+ * Return: 0; -EBUSY the device is open, and the server goes on; -EINPROGRESS the device is open,
+ * and the server goes on until the last close; -ENODEV the server has no device any more.
  */
 int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 
 /**
- * ubdx_server_free() - wait for the queues to leave, and free the server; NULL is allowed.
+ * ubdx_server_free() - wait until the queues have left, and free the server; NULL is allowed.
  *
- * A device that is still being served is deleted, with force. One that the driver has declared dead
- * stays, for the administrator to see.
+ * If the server still has its device, the device is deleted by force. A device that the driver has
+ * declared dead stays, so that the administrator sees it.
  *
- * Return: 0; a negative errno if a queue left because of an error, not because the device was gone.
+ * Return: 0; a negative errno if a queue has left because of an error.
  */
 int ubdx_server_free(struct ubdx_server *server);
 

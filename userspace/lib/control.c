@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * control.c - the ioctls on the control node, and the names of what they report. There is no state:
- * the caller owns the descriptor.
+ * control.c - the ioctls on the control node, and the names of the values that they report. The
+ * caller owns the descriptor, so there is no state here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -90,7 +90,7 @@ int ubdx_ctl_open(void)
 	int fd = open(UBDX_CONTROL_PATH, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0 && errno == EACCES)
-		fd = open(UBDX_CONTROL_PATH, O_RDONLY | O_CLOEXEC); /* to look, but no more */
+		fd = open(UBDX_CONTROL_PATH, O_RDONLY | O_CLOEXEC); /* enough to look */
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
@@ -186,10 +186,10 @@ int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes)
 	if (ret == -EBUSY)
 		return ubdx_fail(ret, "ubdxb%d was started already", id);
 	if (ret == -ETIME)
-		return ubdx_fail(
-			ret,
-			"the server of ubdxb%d that failed was killed, but is not gone yet; its storage may hold it up",
-			id);
+		return ubdx_fail(ret,
+				 "the failed server of ubdxb%d was killed, but has not exited yet; "
+				 "its storage may hold it up",
+				 id);
 	return ret;
 }
 
@@ -221,7 +221,8 @@ int ubdx_ctl_quiesce(int ctl, int id)
 	if (ret == -ENXIO)
 		return ubdx_fail(
 			ret,
-			"the server of ubdxb%d failed on the way; the device waits for another, recover it",
+			"the server of ubdxb%d failed meanwhile; the device waits for another "
+			"server (ubdx recover)",
 			id);
 	return ret;
 }
@@ -252,7 +253,7 @@ int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info)
 	return ubdx_fail(ret, "listing devices: %m");
 }
 
-/* It may have been said by anybody who could serve a device. */
+/* The text comes from the device's server, which need not be trusted. */
 static void ubdx_make_printable(char *text)
 {
 	unsigned char *c;
@@ -274,7 +275,7 @@ int ubdx_ctl_target_info(int ctl, int id, struct ubdx_target_info *target_info)
 	if (ret == -ENODEV)
 		return ubdx_fail(ret, "there is no device %d", id);
 	if (ret)
-		return ubdx_fail(ret, "asking what ubdxb%d stands on: %m", id);
+		return ubdx_fail(ret, "asking what ubdxb%d serves: %m", id);
 	ubdx_make_printable(target_info->target);
 	ubdx_make_printable(target_info->serial);
 	ubdx_make_printable(target_info->text);
@@ -287,7 +288,7 @@ int ubdx_ctl_set_target_info(int ctl, const struct ubdx_target_info *target_info
 
 	if (!ret || ret == -ENOTTY)
 		return 0;
-	return ubdx_fail(ret, "saying what ubdxb%d stands on: %m", target_info->id);
+	return ubdx_fail(ret, "setting what ubdxb%d serves: %m", target_info->id);
 }
 
 /* The name of a mode, or the number of one that the library does not know. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * error.c - the sentence that goes with a negative errno, one for each thread; and the messages of
- * a running server.
+ * error.c - the message for the last negative errno, one for each thread; and the log of a running
+ * server.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -61,7 +61,7 @@ uint64_t ubdx_coarse_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-/* One message of a kind in five seconds, as the kernel's printk_ratelimited() has it on average. */
+/* At most one message of a kind in five seconds, like printk_ratelimited() on average. */
 #define UBDX_LOG_INTERVAL_NS 5000000000ULL
 
 void ubdx_log_limited(const struct ubdx_logger *logger, struct ubdx_log_limit *limit, int priority,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * lib.h - what all files of the library share, its targets and strategies included, and its users
- * do not see.
+ * lib.h - declarations that all files of the library share, targets and strategies included, and
+ * that its users do not see.
  */
 #ifndef UBDX_LIB_H
 #define UBDX_LIB_H
@@ -19,7 +19,7 @@
 
 #define UBDX_SECTOR_SIZE (1U << UBDX_SECTOR_SHIFT)
 
-/* Where a server's messages go; without a function: to stderr. */
+/* Receives a server's messages; if @log is NULL they go to stderr. */
 struct ubdx_logger {
 	ubdx_log_fn log;
 	void *arg;
@@ -29,10 +29,10 @@ void ubdx_log(const struct ubdx_logger *logger, int priority, const char *fmt, .
 	__attribute__((format(printf, 3, 4)));
 
 /**
- * struct ubdx_log_limit - lets a message through that may come with every request, but not that
- * often; see ubdx_log_limited(). Zeroed at first; one thread.
- * @until:	CLOCK_MONOTONIC, ns; no message before.
- * @dropped:	messages dropped since the last one.
+ * struct ubdx_log_limit - limits the rate of a message that every request could cause; see
+ * ubdx_log_limited(). Starts as zeroes. Not for several threads.
+ * @until:	no message before this time (CLOCK_MONOTONIC, ns).
+ * @dropped:	number of messages dropped since the last one was logged.
  */
 struct ubdx_log_limit {
 	uint64_t until;
@@ -42,12 +42,12 @@ struct ubdx_log_limit {
 void ubdx_log_limited(const struct ubdx_logger *logger, struct ubdx_log_limit *limit, int priority,
 		      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* CLOCK_MONOTONIC in ns, some milliseconds late but cheap. */
+/* CLOCK_MONOTONIC in ns: cheap, but up to some milliseconds late. */
 uint64_t ubdx_coarse_ns(void);
 
 /*
- * Copy a struct that begins with its size and can grow, from a caller that may be older, or newer:
- * false if it says something that isn't known here.
+ * Copy a struct that begins with its size from a caller whose header may be older or newer than
+ * this library. Returns false if the caller has set a field that the library doesn't know.
  */
 static inline bool ubdx_copy_known(void *to, size_t known, const void *from, size_t size)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * memory.c - is there memory for one more device? The machine's counts, and that of each memory
- * cgroup (v2) around this process.
+ * memory.c - checks whether there is memory for one more device, in the machine and in each memory
+ * cgroup (v2) that this process is in.
  *
- * What is found is a guess, and old a moment later. But a device that is refused costs nobody
- * anything, and one that takes the last memory costs everybody: its server can't be killed for it.
+ * The answer is an estimate, and can be outdated a moment later. But to refuse a device harms
+ * nobody, and a device that takes the last memory harms everybody: the OOM killer spares its
+ * server.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,12 +18,14 @@
 
 #define UBDX_CGROUPS "/sys/fs/cgroup"
 
-/* A device without buffers, and each of its queues and tags: generous, some of it the kernel's. */
+/* What a device, a queue and a tag take beside buffers, in the kernel too. Generous estimates. */
 #define UBDX_DEVICE_BYTES (512U << 10)
 #define UBDX_QUEUE_BYTES (64U << 10)
 #define UBDX_TAG_BYTES (1U << 10)
 
-/* The number that follows @key at the start of a line, or that is all of the file if it is "". */
+/*
+ * Read the number that follows @key at the start of a line. With an empty @key: of the first line.
+ */
 static bool ubdx_read_number(const char *path, const char *key, uint64_t *value)
 {
 	FILE *file = fopen(path, "re");
@@ -39,7 +42,7 @@ static bool ubdx_read_number(const char *path, const char *key, uint64_t *value)
 	return found;
 }
 
-/* What a cgroup may still take. Its page cache can be had back. */
+/* What a cgroup can still allocate. Its page cache counts as free, because it can be reclaimed. */
 static void ubdx_cgroup_memory(const char *folder, struct ubdx_memory *m)
 {
 	uint64_t limit, current, active = 0, inactive = 0, used;
@@ -107,7 +110,7 @@ int ubdx_memory_check(const struct ubdx_params *params, size_t prefault,
 	struct ubdx_memory m;
 
 	ubdx_memory_read(&m);
-	/* The rest is for those who use the device, and for everybody else. */
+	/* The reserve is for the users of the device, and for all others. */
 	if (m.available < need + m.limit / UBDX_MEMORY_RESERVE)
 		return ubdx_fail(
 			-ENOMEM,

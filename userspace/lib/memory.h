@@ -7,14 +7,14 @@
 
 #include "lib.h"
 
-/* The part of all memory, 1/32, that no device takes. */
+/* A new device must leave 1/32 of all memory. */
 #define UBDX_MEMORY_RESERVE 32
 
 /**
- * struct ubdx_memory - the memory that this process can have.
- * @limit:	all there is, of the machine or of the smallest cgroup around it.
- * @available:	what isn't used, or could be had back.
- * @owner:	whose that is, in words.
+ * struct ubdx_memory - memory of the machine, or of the cgroup that limits this process most.
+ * @limit:	all of it.
+ * @available:	what is free, or could be reclaimed.
+ * @owner:	"machine" or "memory cgroup", for messages about @available.
  */
 struct ubdx_memory {
 	uint64_t limit;
@@ -25,8 +25,8 @@ struct ubdx_memory {
 void ubdx_memory_read(struct ubdx_memory *m);
 
 /*
- * Is there memory for a device with these parameters, as filled in by the driver? Warns if not all
- * of its buffers could be used at once. Returns 0 or the result of ubdx_fail().
+ * Check that there is memory for a device with these parameters, which the driver has completed.
+ * Log a warning if its buffers could outgrow the memory. Returns 0 or the result of ubdx_fail().
  */
 int ubdx_memory_check(const struct ubdx_params *params, size_t prefault,
 		      const struct ubdx_logger *logger);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * process.c - what a process must do before it may stand between memory reclaim and a disk.
+ * process.c - settings of a process that memory reclaim may have to wait for.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -17,7 +17,7 @@
 #define PR_SET_IO_FLUSHER 57
 #endif
 
-/* The process has asked for it. */
+/* ubdx_process_prepare() was called. */
 static bool ubdx_is_prepared;
 
 static int ubdx_write_oom_score(const char *text)
@@ -35,8 +35,8 @@ static int ubdx_write_oom_score(const char *text)
 }
 
 /*
- * A process that serves a device isn't killed for want of memory. Until then it is, like any other:
- * it may be what takes the last memory.
+ * The OOM killer spares a process that serves a device. Before that the process can be killed like
+ * any other: it may be the one that takes the last memory.
  */
 void ubdx_spare_from_oom(const struct ubdx_logger *logger)
 {
@@ -54,16 +54,15 @@ void ubdx_process_prepare(ubdx_log_fn log, void *arg)
 	const struct ubdx_logger logger = { log, arg };
 
 	ubdx_is_prepared = true;
-	/* Threads allocate little, and only as they begin and end: no arena for each of them. */
+	/* Threads allocate little, and only when they start and end, so one arena is enough. */
 	mallopt(M_ARENA_MAX, 1);
 	if (prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0))
 		ubdx_log(&logger, LOG_WARNING,
 			 "PR_SET_IO_FLUSHER: %s; the device may hang when memory is short",
 			 strerror(errno));
 	/*
-	 * Pages are locked when they are first used: buffers are large and mostly never are. With a
-	 * limit on locked memory it is not tried at all, since later mappings, not this call, would
-	 * fail.
+	 * Lock pages when they are first used: buffers are large, and most of them never are. If
+	 * the limit on locked memory can't be raised, don't lock: later mappings would fail.
 	 */
 	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) ||
 	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))

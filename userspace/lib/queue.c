@@ -88,7 +88,7 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 	q->enter_flags = IORING_ENTER_GETEVENTS;
 	if (io_uring_register_ring_fd(&q->ring) == 1)
 		q->enter_flags |= IORING_ENTER_REGISTERED_RING;
-	/* A server without work isn't waiting for I/O, and shouldn't be accounted so. */
+	/* The time of an idle server is not I/O wait. */
 	if (params.features & IORING_FEAT_NO_IOWAIT)
 		q->enter_flags |= IORING_ENTER_NO_IOWAIT;
 
@@ -99,10 +99,10 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 }
 
 /*
- * The kernel releases a ring some time after its descriptor is closed, and with the ring its
- * registered files. The channel must be closed by the time the server has exited, so unregister it
- * first. Not while commands are out, which happens if the device was never started: kernels up to
- * 6.12 would wait for the commands here, and the driver returns them only when the ring goes.
+ * The kernel releases a ring, and its registered files, some time after the ring's descriptor is
+ * closed. But the channel must be closed when the server has exited, so unregister it first. If
+ * commands are still parked, because the device was never started, don't: kernels up to 6.12 would
+ * wait for the commands, and the driver returns them only when the ring is released.
  */
 static void ubdx_ring_exit(struct ubdx_queue *q)
 {
@@ -113,7 +113,7 @@ static void ubdx_ring_exit(struct ubdx_queue *q)
 	io_uring_queue_exit(&q->ring);
 }
 
-/* Submit the SQEs that were made, and wait until there are @wait_nr CQEs. */
+/* Submit the new SQEs, and wait until there are @wait_nr CQEs. */
 static int ubdx_queue_enter(struct ubdx_queue *q, unsigned int wait_nr)
 {
 	struct io_uring_sq *sq = &q->ring.sq;
@@ -170,13 +170,13 @@ static int ubdx_ios_init(struct ubdx_queue *q)
 	return 0;
 }
 
-/* The driver completes a command that it refuses at once, so one look at the ring tells. */
+/* The driver completes a refused command at once, so a look at the ring shows it. */
 static int ubdx_queue_fetch(struct ubdx_queue *q)
 {
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	/* On its own: ATTACH and a FETCH for each tag do not fit into the ring together. */
+	/* Separately, because ATTACH and a FETCH for each tag together exceed the ring. */
 	ubdx_chan_attach(q);
 	ret = ubdx_queue_enter(q, 0);
 	if (ret)

@@ -25,10 +25,7 @@
 #include "memory.h"
 #include "queue.h"
 
-/*
- * How long a node may take to appear in /dev, and to be given to a group: by udev, or whatever
- * there is instead of it.
- */
+/* How long udev, or its substitute, may take to make a node in /dev and to set its group. */
 #define UBDX_NODE_TRIES 500
 #define UBDX_DENIED_TRIES 100
 #define UBDX_NODE_WAIT_NS 10000000
@@ -36,8 +33,8 @@
 struct ubdx_server;
 
 /*
- * The thread of one queue. @ret and @error say how its set-up went, later how it left; written by
- * the thread, read by the starter after it was reported or has been joined.
+ * The thread of one queue. @ret and @error are the result of its set-up, later that of its service.
+ * The thread writes them. The starter reads them when the thread is ready, or has been joined.
  */
 struct ubdx_worker {
 	struct ubdx_server *server;
@@ -47,29 +44,29 @@ struct ubdx_worker {
 	char error[256];
 };
 
-/* What becomes of threads whose queue is set up. */
+/* What a thread does when its queue is set up. */
 enum ubdx_verdict {
 	UBDX_WAIT, /* others are not ready yet, or START is being tried */
 	UBDX_SERVE,
-	UBDX_LEAVE, /* there is nothing to serve; with its ring a queue lets go of the device */
+	UBDX_LEAVE, /* exit: the device could not be started */
 };
 
 /*
- * @lock protects @nr_ready and @verdict, with @changed broadcast when they change, and @nr_running.
- * @gone is written when the last thread leaves.
+ * @lock protects @nr_ready, @verdict and @nr_running. @changed is broadcast when one of the first
+ * two changes. The last thread that leaves writes @gone.
  */
 struct ubdx_server {
 	struct ubdx_target *target;
 	struct ubdx_server_opts opts;
 	struct ubdx_logger logger;
 	struct ubdx_params params;
-	uint64_t xfer_modes; /* that requests can have */
+	uint64_t xfer_modes; /* modes that requests can have */
 	struct ubdx_target_info target_info;
 	int id;
 	int ctl;
 	int channel;
 	int gone;
-	bool added; /* by us; until it is live, nobody else will delete it */
+	bool added; /* by this server, which must delete the device if it doesn't go live */
 	bool live;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -117,7 +114,7 @@ static int ubdx_worker_place(struct ubdx_worker *w)
 	return 0;
 }
 
-/* The queue is set up, or can't be; true if it is to be served. */
+/* The queue is set up, or can't be: wait for the verdict. Returns true if it is to be served. */
 static bool ubdx_worker_ready(struct ubdx_server *s)
 {
 	bool serve;
@@ -187,7 +184,7 @@ static int ubdx_worker_start(struct ubdx_server *s, uint16_t id, size_t prefault
 			.logger		= &s->logger,
 		},
 	};
-	/* Signals are for the threads of the caller. */
+	/* Signals go to the caller's threads. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	s->nr_running++;
@@ -242,7 +239,7 @@ static void ubdx_workers_tell(struct ubdx_server *s, enum ubdx_verdict verdict)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* Wait for the threads that there are; the first error of any. */
+/* Wait for the threads that were started. Returns the first error. */
 static int ubdx_workers_join(struct ubdx_server *s)
 {
 	unsigned int i;
@@ -269,7 +266,7 @@ static int ubdx_server_opts_fill(struct ubdx_server_opts *full, const struct ubd
 	return 0;
 }
 
-/* The driver says EINVAL to all of these; here it is known which it was. */
+/* The driver answers each of these with EINVAL. The messages here say what is wrong. */
 static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_features *f)
 {
 	uint32_t block = p->logical_block_size ?: 512; /* the driver's default */
@@ -301,7 +298,7 @@ static int ubdx_check_params(const struct ubdx_params *p, const struct ubdx_feat
 	return 0;
 }
 
-/* The kernel wants a set that has room for every CPU there could be. */
+/* sched_getaffinity() needs a set that has room for every possible CPU. */
 #define UBDX_MAX_CPUS (1U << 20)
 
 static cpu_set_t *ubdx_allowed_cpus(size_t *size)
@@ -356,11 +353,11 @@ static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
 	if (!(ubdx_offer(opts) & features->xfer_modes & whole))
 		return ubdx_fail(
 			-EINVAL,
-			"the modes offered must include copy or user, which every request can have");
+			"the modes offered must include copy or user, which serve every request");
 	return 0;
 }
 
-/* What the driver is to know of the target. Its path is cut off where it is too long. */
+/* Describe the target for the driver. A long path is cut off. */
 static void ubdx_target_info_fill(struct ubdx_target_info *b, const struct ubdx_target *target)
 {
 	*b = (struct ubdx_target_info){ .token = { target->token[0], target->token[1] } };
@@ -376,7 +373,8 @@ static int ubdx_check_serial(const struct ubdx_server_opts *opts)
 	for (c = opts->serial; c && *c; c++)
 		if (*c <= ' ' || *c > '~' || *c == '/' || *c == '\\')
 			return ubdx_fail(-EINVAL,
-					 "the serial number %s has a character that it can't have",
+					 "the serial number %s has a character other than "
+					 "printable ASCII, or has / or \\",
 					 opts->serial);
 	if (opts->serial && strlen(opts->serial) > max)
 		return ubdx_fail(-EINVAL, "the serial number %s is longer than %zu characters",
@@ -426,7 +424,7 @@ static int ubdx_server_add(struct ubdx_server *s)
 	return opts->xfer < 0 ? 0 : ubdx_ctl_set_xfer(s->ctl, s->id, opts->xfer);
 }
 
-/* Is the target, opened with the device's parameters, good for what the device promises? */
+/* Can the target, opened with the device's parameters, do what the device promises? */
 static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx_params *target)
 {
 	uint32_t missing = (device->attrs ^ target->attrs) & (UBDX_ATTR_READ_ONLY | UBDX_ATTR_FUA);
@@ -447,7 +445,9 @@ static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx
 	return 0;
 }
 
-/* Is it what the device's last server served? If nobody knows, it may be. */
+/*
+ * Did the device's last server serve the same target? If it didn't say what it served, assume so.
+ */
 static int ubdx_check_same(const struct ubdx_target_info *device,
 			   const struct ubdx_target_info *target,
 			   const struct ubdx_server_opts *opts)
@@ -458,12 +458,12 @@ static int ubdx_check_same(const struct ubdx_target_info *device,
 		return 0;
 	return ubdx_fail(-EXDEV,
 			 "ubdxb%d served %s%s%.80s, which is not %s%s%.80s; "
-			 "--other-target takes it nevertheless",
+			 "--other-target accepts it",
 			 opts->id, device->target, device->text[0] ? " " : "", device->text,
 			 target->target, target->text[0] ? " " : "", target->text);
 }
 
-/* Could a server with these options serve this device? @target_info: out: what it would say. */
+/* Could a server with these options serve this device? @target_info: out: its description. */
 static int ubdx_check_recover(int ctl, const struct ubdx_target *target,
 			      const struct ubdx_server_opts *opts, struct ubdx_info *info,
 			      struct ubdx_features *features, struct ubdx_target_info *target_info)
@@ -499,7 +499,7 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 		return ret;
 	if (info.state != UBDX_S_QUIESCED)
 		return ubdx_fail(info.state == UBDX_S_LIVE ? -EBUSY : -ENODEV,
-				 "ubdxb%d is %s, and waits for no server", info.id,
+				 "ubdxb%d does not wait for a server: it is %s", info.id,
 				 ubdx_state_name(info.state));
 	s->id = info.id;
 	s->params = info.params;
@@ -531,8 +531,8 @@ static void ubdx_node_wait(void)
 }
 
 /*
- * The kernel makes nodes at once; what stands between it and /dev, and gives them to a group, may take
- * its time.
+ * A devtmpfs has the node at once, another /dev may have it later. In both, udev may take time to
+ * set the node's group.
  */
 static int ubdx_channel_open(struct ubdx_server *s)
 {
@@ -599,7 +599,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 	return s;
 }
 
-/* START has the kernel look for partitions, which it reads through our queues. */
+/* After START the kernel scans the device for partitions. It reads them through our queues. */
 static void ubdx_wait_for_scan(struct ubdx_server *s)
 {
 	struct ubdx_info info;
@@ -608,7 +608,7 @@ static void ubdx_wait_for_scan(struct ubdx_server *s)
 		ubdx_node_wait();
 }
 
-/* @prepare: get hold of a device. @xfer_modes: what START is to say of them. */
+/* @prepare: add a device, or adopt one. @xfer_modes: argument of START. */
 static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubdx_server *s),
 				uint64_t xfer_modes)
 {
@@ -632,7 +632,7 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 	s->live = true;
 	ubdx_spare_from_oom(&s->logger);
 	ubdx_workers_tell(s, UBDX_SERVE);
-	/* One that has been live before has its node, and is not to go for want of it. */
+	/* A recovered device is in use: it stays, also if its node is missing. */
 	if (!s->added)
 		return 0;
 	ret = ubdx_wait_for_node(s);
@@ -683,7 +683,10 @@ int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opt
 
 	if (ret || opts->xfer < 0)
 		return ret;
-	/* What is offered is only known from now on. The device is served, whatever comes of this. */
+	/*
+	 * Only now does the driver know which modes are offered. An error here isn't worth a
+	 * device.
+	 */
 	if (ubdx_ctl_set_xfer((*server)->ctl, (*server)->id, opts->xfer))
 		ubdx_log(&(*server)->logger, LOG_WARNING, "%s", ubdx_errmsg());
 	return 0;
@@ -706,7 +709,9 @@ int ubdx_server_fd(const struct ubdx_server *s)
 	return s->gone;
 }
 
-/* On the channel: the number may be another device's by now, or the device have another server. */
+/*
+ * By the channel, because the device may have another server by now, or another device its number.
+ */
 int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 {
 	int ret = ubdx_ctl_del(s->channel, s->id, flags, 0);
@@ -716,7 +721,7 @@ int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 	return ret;
 }
 
-/* Have the queues leave. Once they have, the device is whoever's who took it away, or has died. */
+/* Make the queues leave. If they have left, the device is gone, is dead, or has another server. */
 static void ubdx_server_let_go(struct ubdx_server *s)
 {
 	bool serving;

@@ -24,8 +24,8 @@ static int ubdx_fixed_file(const struct ubdx_step *step)
 }
 
 /**
- * ubdx_io_rw() - have io_uring read or write the file of the current step.
- * @buf: memory; if it is in the tag's buffer, the registration of the buffer is used.
+ * ubdx_io_rw() - make the SQE that reads or writes the file of the current step.
+ * @buf: memory; if it lies in the tag's buffer, the buffer's registration is used.
  */
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write)
 {
@@ -177,7 +177,9 @@ static const struct ubdx_step_ops {
 
 /* ---- the check ---- */
 
-/* Which steps fit an operation: with which flags, and which part of the step counts. */
+/*
+ * Which kinds of step fit an operation, with which flags, and which members of the step are used.
+ */
 #define UBDX_FITS (1U << 7)
 #define UBDX_NAMES_FILE (1U << 6)
 #define UBDX_NAMES_RANGE (1U << 5) /* offset and length, of the file */
@@ -215,7 +217,9 @@ _Static_assert(!(UBDX_STEP_FLAGS &
 		 (UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_NAMES_MEMORY)),
 	       "the flags of a step and what it names share a byte of the table");
 
-/* (file, offset, length) or (addr, length): is it a place? @step is cut to the request already. */
+/*
+ * What is wrong with the step's place; NULL if nothing is. The step is not longer than the request.
+ */
 static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint8_t fits)
 {
 	const struct ubdx_step *step = &io->step;
@@ -232,7 +236,7 @@ static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint8_t fits)
 	return NULL;
 }
 
-/* DONE with NO_DATA fits every request; target null is to cost as little as it can. */
+/* DONE with NO_DATA fits every request. It is tested first because target null should be cheap. */
 static inline bool ubdx_step_is_no_data(const struct ubdx_step *step)
 {
 	return step->kind == UBDX_STEP_DONE && step->flags == UBDX_STEP_NO_DATA;
@@ -255,7 +259,7 @@ static inline const char *ubdx_step_misfit(const struct ubdx_io *io)
 	if (unlikely(step->flags & UBDX_STEP_UNMAP && desc->flags & UBDX_DESC_NOUNMAP))
 		return "deallocates what is to stay allocated";
 	if (step->kind == UBDX_STEP_DONE) {
-		/* There are bytes left, or the target would not have been asked. */
+		/* The target was asked, so there is payload left. */
 		if (unlikely(desc->op <= UBDX_OP_WRITE && !(step->flags & UBDX_STEP_NO_DATA)))
 			return "leaves payload unmoved";
 		return NULL;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * mem.c - target `mem`: a RAM disk in the server's memory. Sparse: pages are taken when they are
- * first written, and given back by DISCARD. It doesn't outlive the server.
+ * mem.c - target `mem`: a RAM disk in the server's memory. It is sparse: a page is allocated when
+ * it is first written, and DISCARD frees it. The data are lost when the server exits.
  *
- * Queues need no lock: the block layer's users see to it that requests in flight don't overlap, and
- * those that do have no right to anything better than a mixture.
+ * Queues need no lock: if requests in flight overlap, any mixture of them is a correct result.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +24,7 @@ struct ubdx_mem {
 	bool unmap;
 };
 
-/* All of it may be written to one day, and none of it can be swapped out. */
+/* All of the disk may be written, and its memory can't be swapped out. */
 static int ubdx_mem_check_size(uint64_t bytes)
 {
 	struct ubdx_memory m;
@@ -35,7 +34,7 @@ static int ubdx_mem_check_size(uint64_t bytes)
 		return 0;
 	return ubdx_fail(-ENOMEM,
 			 "target mem: %llu MiB are more than the %s has left (%llu MiB); "
-			 "--force-size takes them all the same",
+			 "--force-size allows that",
 			 (unsigned long long)bytes >> 20, m.owner,
 			 (unsigned long long)m.available >> 20);
 }
@@ -95,14 +94,14 @@ static void ubdx_mem_close(struct ubdx_target *target)
 	free(mem);
 }
 
-/* Give whole pages back, which then read as zeroes, and clear what is left at the ends. */
+/* Free whole pages, which then read as zeroes, and zero the parts of pages at both ends. */
 static void ubdx_mem_unmap(char *start, char *end)
 {
 	uintptr_t page = sysconf(_SC_PAGESIZE);
 	char *first = (char *)(((uintptr_t)start + page - 1) & ~(page - 1));
 	char *last = (char *)((uintptr_t)end & ~(page - 1));
 
-	/* Locked memory has a call of its own, and kernels without it have none for that. */
+	/* MADV_DONTNEED refuses locked memory, and old kernels lack MADV_DONTNEED_LOCKED. */
 	if (first >= last || (madvise(first, last - first, MADV_DONTNEED_LOCKED) &&
 			      madvise(first, last - first, MADV_DONTNEED))) {
 		memset(start, 0, end - start);

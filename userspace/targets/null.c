@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * null.c - target `null`: acknowledges everything and stores nothing. What a READ returns is
- * whatever the transfer mode leaves there, as with null_blk. The lower bound of what a device can
- * cost.
+ * null.c - target `null`: acknowledges everything and stores nothing. A READ returns undefined
+ * data, as from null_blk. It shows the least that a device can cost.
  */
 #include <errno.h>
 

@@ -19,7 +19,7 @@ const struct ubdx_target_ops *ubdx_target_get(unsigned int index)
 	return index < ARRAY_SIZE(ubdx_targets) ? ubdx_targets[index] : NULL;
 }
 
-/* The name of a filter goes on with its options and the target behind it. */
+/* A filter's name is followed by its options and the target behind it, or by nothing. */
 static bool ubdx_is_filter(const struct ubdx_target_ops *filter, const char *name)
 {
 	size_t length = strlen(filter->name);
@@ -47,7 +47,7 @@ int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target
 	ubdx_target_config_init(&full);
 	if (!ubdx_copy_known(&full, sizeof(full), config, config->size))
 		return ubdx_fail(-E2BIG,
-				 "the program asks for something of target %s that this "
+				 "the program sets an option of target %s that this "
 				 "version of the library doesn't know",
 				 ops->name);
 
@@ -92,7 +92,9 @@ int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *p
 	return 0;
 }
 
-/* Attributes of every target. @write_cache: what is right for it. FUA needs one. */
+/*
+ * Set the attributes that every target has. @write_cache: the target's default. FUA needs a cache.
+ */
 void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache,
 		       struct ubdx_params *params)
 {
