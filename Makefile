@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Two commands do all set-up, on Debian 12 or 13: make run, make test.
+# Two commands do all set-up, on Debian 12 or 13: make run, make test. Tests come in three speeds: make check (minutes),
+# make test (half an hour), make test-all (hours).
 #
 # Everything is built inside the lab's root file system (lab/in), the module for one kernel at a time, into
 # build/. Only `all`, `module` and `tools` build with what this machine has.
@@ -27,7 +28,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
-.PHONY: help run check figures reports summary counts run-quick test test-debug test-asan \
+.PHONY: help run claims figures reports summary counts run-quick check test test-all test-debug test-asan \
 	test-mutants fuzz lint format host lab driver pause variants userspace ebpf guest guests all module tools install \
 	install-tools uninstall dkms clean clean-lab
 
@@ -40,7 +41,7 @@ help: ## show the targets
 run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and say where its cost goes: tables, figures, raw data
 	@experiments/run.sh --kernel $(KERNEL)
 
-check: ## hold the last run's results against what is promised of them
+claims: ## check the last run's results against what is claimed of them
 	@$(IN) experiments/compare/check.py $(addprefix experiments/results/,compare/$(KERNEL) untouched/$(KERNEL))
 
 figures: ## redraw the figures from each results.json, booting nothing
@@ -59,9 +60,18 @@ counts: ## write what the last whole runs of the tests counted into docs/reliabi
 run-quick: guest ## the comparison with a part of the grid, for CI
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick
 
+# Each of these takes seconds, and all of them run in one machine.
+QUICK := access batches death fallbacks limits modes operations parameters stops uapi verify windows
 
-test: guests ## all tests, on both kernels (TESTS='backports:death unit:*' for some)
+check: guest ## the unit tests, and a quick part of the guest's on one kernel (minutes)
+	@tests/run 'unit:*' $(QUICK:%=$(KERNEL):%)
+
+test: guests ## all tests, on both kernels (half an hour; TESTS='backports:death unit:*' for some)
 	@tests/run $(TESTS)
+
+test-all: ## make test, test-debug, fuzz, test-asan and test-mutants, one after the other (hours)
+	@status=0; for target in test test-debug fuzz test-asan test-mutants; do \
+		echo "== make $$target"; $(MAKE) --no-print-directory $$target || status=1; done; exit $$status
 
 test-debug: ## the guest's tests on kernels with KASAN, lockdep, kmemleak and their like (DEBUG_KERNELS=stable-debug for one)
 	@$(MAKE) --no-print-directory guests KERNELS="$(DEBUG_KERNELS)"
@@ -140,6 +150,7 @@ guest: driver pause userspace ebpf $(if $(VARIANTS),variants) ## gather what goe
 	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/* $(GUEST)/bin
 	@cp $(U)/tests/servers.t $(GUEST)/bin/servers
 	@cp -r tests $(GUEST)
+	@install -D lab/scan $(GUEST)/lab/scan
 	@$(IN) tests/sites $(B)/driver/ubdx.ko >$(GUEST)/sites
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
 

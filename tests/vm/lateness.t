@@ -3,8 +3,6 @@
 #
 # A server has the device's I/O timeout for a request, and no longer, whatever is written to queue/io_timeout. Time in which
 # user space is frozen doesn't count. A server that is being killed is noticed within seconds, whatever holds it up.
-#
-# lab: --smp 2
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh

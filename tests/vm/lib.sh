@@ -48,8 +48,9 @@ is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
 # udev opens and reads a device that is new, and one that a writer has closed. A test that counts requests, or serves
 # them by hand, would see that. So udev is ended here, unless the test sets UDEV=1 before it sources this file.
 if [[ ${UDEV:-} ]]; then
+	pgrep -x systemd-udevd >/dev/null || /usr/lib/systemd/systemd-udevd --daemon
 	udevadm settle
-elif [[ $UBDX_CLOCK == smp ]]; then
+elif pgrep -x systemd-udevd >/dev/null; then
 	udevadm control --exit
 fi
 

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Once it is loaded, the module works in a kernel that is locked down, as far as that goes; and an unsigned one isn't loaded then.
+#
+# alone: a kernel stays locked down
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh

@@ -60,7 +60,10 @@ load
 # ---- each target ----
 
 # Else khugepaged may fill what was discarded with a huge page while the test measures.
-echo never >/sys/kernel/mm/transparent_hugepage/enabled
+readonly HUGE=/sys/kernel/mm/transparent_hugepage/enabled
+[[ $(<$HUGE) =~ \[(.*)\] ]]
+readonly HUGE_BEFORE=${BASH_REMATCH[1]}
+echo never >$HUGE
 add --target mem --size 8M
 used() { sed -n 's/^RssAnon:\s*\(.*\) kB/\1/p' "/proc/$server/status"; }
 check_operations mem
@@ -147,4 +150,5 @@ is "$(limit write_cache)" "write through" "--no-write-cache is what the block la
 counts "--no-write-cache: fsync has nothing to flush" flush 0 0 sync "$dev"
 is "$(issued WF.* write8 direct)" 8 "--no-write-cache: each write is stable when it ends"
 
+echo "$HUGE_BEFORE" >$HUGE
 finish

@@ -3,8 +3,6 @@
 #
 # A device outlives its servers, as enum ubdx_recovery says: with `queue` what the server had is lost with EIO and the rest
 # waits, with `reissue` nothing is lost, and a device that is handed over loses nothing either. Who waits can be given up.
-#
-# lab: --smp 2
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh

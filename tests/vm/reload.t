@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The module can be loaded, used and unloaded a hundred times (on a slow kernel a quarter of them), and keeps no memory.
+#
+# alone: it measures memory, and changes settings for that
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/vm/lib.sh
