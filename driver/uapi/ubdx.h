@@ -7,44 +7,48 @@
  *   /dev/ubdx-control  ioctls that add, start, stop, delete, list and set devices.
  *   /dev/ubdxcN        the channel of device N. Exactly one process, the *server*, has it open.
  *
- * and one block device, /dev/ubdxbN, while device N is live, or waits for its next server.
+ * and one block device, /dev/ubdxbN, while device N is live or waits for its next server.
  *
  * The life of a device, from the server's side:
  *
  *   1. UBDX_IOC_ADD on the control node: /dev/ubdxcN appears.
- *   2. open /dev/ubdxcN (O_RDWR | O_CLOEXEC, less is -EACCES); this binds the device to the caller's mm.
- *      -EINTR, also when nothing but a completion of the caller's io_uring was pending: try again.
- *   3. for each queue: mmap its descriptors (PROT_READ, MAP_SHARED, offset
- *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc)
- *      rounded up to the page size).
- *   4. from the task that will serve the queue, as IORING_OP_URING_CMD: UBDX_CMD_ATTACH, which binds
- *      the queue to (mm, ring, task); commands from anybody else get -EPERM. Then one
- *      UBDX_CMD_FETCH for every tag.
- *   5. if it likes UBDX_IOC_SET_TARGET_INFO, then UBDX_IOC_START: /dev/ubdxbN appears.
- *   6. a command completes with res == 0: descriptors[tag] holds a request. Serve it, by way of
- *      the transfer mode that it carries, then UBDX_CMD_COMMIT_AND_FETCH with the descriptor's
- *      sequence number. This ends the request and parks the command for the tag's next one.
- *   7. a command completes with res == -ENODEV: the device is gone. Leave.
+ *   2. Open /dev/ubdxcN with O_RDWR | O_CLOEXEC. This binds the device to the caller's mm.
+ *   3. For each queue, mmap its descriptors: PROT_READ, MAP_SHARED, offset
+ *      queue * UBDX_MMAP_QUEUE_STRIDE, length depth * sizeof(struct ubdx_desc) rounded up to the
+ *      page size.
+ *   4. From the task that will serve the queue, submit IORING_OP_URING_CMDs: UBDX_CMD_ATTACH, which
+ *      binds the queue to (mm, ring, task), then UBDX_CMD_FETCH for each tag.
+ *   5. UBDX_IOC_SET_TARGET_INFO (optional), then UBDX_IOC_START: /dev/ubdxbN appears.
+ *   6. When a command completes with res == 0, descriptors[tag] holds a request. Serve the request,
+ *      move its payload by the descriptor's transfer mode, and submit UBDX_CMD_COMMIT_AND_FETCH
+ *      with the descriptor's sequence number. This command ends the request and is parked for the
+ *      tag's next one.
+ *   7. When a command completes with res == -ENODEV, the device is gone.
  *
- * If the server dies, closes its ring, lets a queue's task exit, or keeps a request for longer than
- * the I/O timeout, the driver ends every request with an error and takes the block
- * device away. The driver notices the end of the process and of the ring at once; that a queue's
- * task exits or is being killed, also where its storage holds it up in the kernel, within about two
- * seconds; anything else by the timeout, also that the server is stuck in a page fault of its
- * buffer. Time in which user space is frozen (suspend, hibernation) doesn't count.
+ * The server fails if it dies, closes its ring, lets a queue's task exit, or keeps a request for
+ * longer than the I/O timeout. The driver then ends all requests with an error and removes the
+ * block device, unless the device recovers (enum ubdx_recovery). The driver notices
  *
- * A server that opens the channel and doesn't call START keeps the device from others for
- * UBDX_START_SECONDS. The next open after that is -EBUSY too, but lets that server go (its commands
- * complete with -ENODEV), and a later open succeeds.
+ *	- at once that the process or the ring is gone;
+ *	- within about two seconds that a queue's task exits or is being killed, also while storage
+ *	  keeps that task in the kernel;
+ *	- by the I/O timeout everything else, such as a server that is stuck in a page fault.
  *
- * open(2) of the channel: -EACCES, -EINTR as above; -EINVAL from a kernel thread; -EBUSY the device
- * has a server, see above; -ENODEV it was stopped;
- * -ENOMEM. mmap(2): -EPERM not the server, or a protection that isn't allowed; -EINVAL an offset or a length that
- * isn't one of those described here; -ENOMEM. An unknown ioctl is -ENOTTY, an unknown command -EINVAL.
+ * Time in which user space is frozen (suspend, hibernation) doesn't count.
  *
- * All integers are in native byte order; sectors are of 512 bytes; every reserved field must be
- * zero and is checked. The structs have the same layout for 32- and 64-bit
- * programs.
+ * A server that opens the channel and doesn't call START keeps others out for UBDX_START_SECONDS.
+ * After that, the next open fails with -EBUSY but ends that server's claim: its commands complete
+ * with -ENODEV, and a later open succeeds.
+ *
+ * open(2) of the channel: -EACCES not opened for reading and writing; -EBUSY the device has a
+ * server; -EINTR a signal, or task work of the caller's io_uring, came: try again; -EINVAL a kernel
+ * thread; -ENODEV the device was stopped; -ENOMEM.
+ * mmap(2) of the channel: -EPERM the caller is not the server, or the protection is not allowed;
+ * -EINVAL no such offset or length; -ENOMEM.
+ * An unknown ioctl is -ENOTTY, an unknown command -EINVAL.
+ *
+ * All integers are in native byte order. A sector has 512 bytes. Every reserved field must be zero,
+ * which is checked. The structs have the same layout for 32- and 64-bit programs.
  */
 #ifndef _UAPI_UBDX_H
 #define _UAPI_UBDX_H
@@ -52,14 +56,14 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* What struct ubdx_add.version must say. Grows when the meaning of a field changes. */
+/* For struct ubdx_add.version. Grows when the meaning of a field changes. */
 #define UBDX_VERSION 1
 
 #define UBDX_CONTROL_NAME "ubdx-control"
 
 #define UBDX_SECTOR_SHIFT 9
 
-/* After its open, or its last try, a server has so long for (the next) START. */
+/* How long others can't open the channel after its server has opened it, or has tried START. */
 #define UBDX_START_SECONDS 10
 
 /* Hard bounds, the same on every kernel. */
@@ -86,38 +90,39 @@ enum ubdx_op {
 };
 
 /*
- * struct ubdx_desc.xfer: how the payload of this request moves. The mode is latched when the block
- * layer hands the request over; the server serves whatever the descriptor says. A server offers the
- * modes that it can serve when it adds the device.
+ * struct ubdx_desc.xfer: how the payload of this request moves. The mode of a request is fixed when
+ * the block layer issues the request. A server offers the modes that it can serve when it adds the
+ * device, and must serve each request in the mode of its descriptor.
  *
- * Every mode but UBDX_XFER_COPY lets the server reach the request's own pages, and takes its word for
- * how many bytes of a READ it has filled: they may be pages that hold something else until then. So
- * these modes are open to a server only if it had CAP_SYS_ADMIN when it opened the channel; for others
- * it is as if they had not been offered.
+ * In every mode but UBDX_XFER_COPY the server accesses the request's own pages, and the driver
+ * believes the server how many bytes of a READ it has filled. A server that lies exposes the old
+ * content of these pages. So only a server that had CAP_SYS_ADMIN when it opened the channel can
+ * use these modes; the driver ignores that another server offers them.
  */
 enum ubdx_xfer_mode {
 	/*
-	 * The payload of a WRITE has been copied into the buffer that the tag's FETCH named, before
-	 * the descriptor was delivered; what the server left there is copied into a READ's pages
-	 * when it commits.
+	 * The tag's FETCH has named a buffer of the server. The driver copies a WRITE's payload
+	 * into the buffer before it delivers the descriptor, and a READ's payload out of the buffer
+	 * when the server commits.
 	 */
 	UBDX_XFER_COPY = 0,
 	/*
-	 * Nothing is moved before the server asks: it reads a WRITE's payload from the channel, and
-	 * writes a READ's to it, at ubdx_pos(). It may leave out what it has no use for.
+	 * The server reads a WRITE's payload from the channel, and writes a READ's payload to it,
+	 * at ubdx_pos(). It need not read all of a WRITE.
 	 */
 	UBDX_XFER_USER = 1,
 	/*
-	 * The request's pages are in the server's memory, in the tag's place in one of the queue's
-	 * windows, see ubdx_window(), until it commits. They can't be pinned: I/O that needs that, such
-	 * as O_DIRECT, gets -EFAULT. What UBDX_XFER_USER offers works, too.
+	 * The request's pages are mapped into the server's memory until it commits: at the tag's
+	 * place in one of the queue's windows, see ubdx_window(). The pages can't be pinned, so
+	 * O_DIRECT from or to them fails with -EFAULT. The calls of UBDX_XFER_USER work, too.
 	 */
 	UBDX_XFER_MAP = 2,
 	/*
-	 * splice(2), sendfile(2) and their like work on the channel, at ubdx_pos(): a WRITE's pages go
-	 * into a pipe without a copy, a READ's are filled from one with one. A request that is committed
-	 * while pages of it are in a pipe ends when they are gone; and a server that is given up is cut
-	 * off from them: reading the pipe is -EIO then. What UBDX_XFER_USER offers works, too.
+	 * splice(2), sendfile(2) and similar calls work on the channel, at ubdx_pos(). A WRITE's
+	 * pages go into a pipe without a copy; a READ's pages are filled from a pipe by a copy. If
+	 * the server commits a request that has pages in a pipe, the request ends when they have
+	 * left it. When the server fails, its access to them is revoked: reading the pipe gives
+	 * -EIO. The calls of UBDX_XFER_USER work, too.
 	 */
 	UBDX_XFER_SPLICE = 3,
 };
@@ -125,39 +130,39 @@ enum ubdx_xfer_mode {
 #define UBDX_XFER_NAME_LEN 16
 
 /*
- * Why a request does not have the mode of its device: that can't carry it, so it has UBDX_XFER_USER,
- * which can carry everything. In the event ubdx_done, and counted in sysfs.
+ * Why a request does not have the mode of its device: the mode can't carry the request, so its mode
+ * is UBDX_XFER_USER, which can carry every request. In the event ubdx_done, and counted in sysfs.
  */
 enum ubdx_fallback {
 	UBDX_FALLBACK_NONE = 0,
 	UBDX_FALLBACK_PARTIAL =
-		1, /* MAP: it doesn't fill its pages, which hold something else, too */
-	UBDX_FALLBACK_GAP = 2, /* MAP, pages shown whole: it isn't contiguous all the same */
-	UBDX_FALLBACK_LONG = 3, /* MAP, the same: it has more pages than the tag's place */
-	UBDX_FALLBACK_SLAB =
-		4, /* SPLICE: it has pages that can't be in a pipe, such as a journal's */
+		1, /* MAP: the payload doesn't fill its pages, which hold other data, too */
+	UBDX_FALLBACK_GAP = 2, /* MAP with allow_partial_pages: the payload has gaps */
+	UBDX_FALLBACK_LONG = 3, /* the same: the payload has more pages than the tag's place */
+	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page can't be in a pipe, such as one of a journal */
 };
 
 /*
- * Positions on the channel: where pread, pwrite and their like, io_uring's too, find a request's
- * payload. READs are written to, WRITEs are read from, as often as the server likes and in any order,
- * while the request is at the server, by any task of the process that opened the channel. What they
- * return:
+ * Positions on the channel: where pread(2), pwrite(2) and similar calls, io_uring's too, find a
+ * request's payload. A WRITE can be read there and a READ can be written, in any order and more
+ * than once, while the request is at the server, by any task of the process that opened the
+ * channel. The calls return:
  *
  *	bytes		up to the end of the request's payload; at its end, reading returns 0
  *	-ENOSPC		writing at the end
- *	-EINVAL		no such queue or tag; reading from a READ, writing to a WRITE, or either to a
- *			request without payload
+ *	-EINVAL		no such queue or tag; reading a READ, writing a WRITE, or the request has no
+ *			payload
  *	-ESTALE		this request isn't at the server any more
- *	-EOPNOTSUPP	it has a mode that doesn't allow this (UBDX_XFER_COPY)
+ *	-EOPNOTSUPP	the request's mode doesn't allow this (UBDX_XFER_COPY)
  *	-ENODEV		the device was stopped, deleted, or failed
  *	-EPERM		another process opened the channel
- *	-EFAULT, -EINTR	the caller's memory isn't there, or it was killed while that was fetched
- *	-ENOMEM		no memory for the caller's pages, as by its cgroup's limit; or for the
- *			driver's bookkeeping. It can be tried again; so can the request, see
+ *	-EFAULT		the caller's memory isn't accessible
+ *	-EINTR		the caller was killed in a page fault
+ *	-ENOMEM		no memory for the caller's pages, for example because of its cgroup's limit,
+ *			or for the driver. The call can be tried again; so can the request, see
  *			struct ubdx_commit.
  *
- * A commit of the request waits for who is in the middle of it.
+ * A request that is committed during such a call ends when the call has ended.
  */
 #define UBDX_POS_OFFSET_BITS 24
 #define UBDX_POS_TAG_BITS 12
@@ -168,7 +173,7 @@ enum ubdx_fallback {
  * ubdx_pos - position of a byte of a request's payload.
  * @queue:	queue.
  * @tag:	the descriptor's tag.
- * @seq:	the descriptor's seq; its low UBDX_POS_SEQ_BITS tell the request from others of the tag.
+ * @seq:	the descriptor's seq; its low UBDX_POS_SEQ_BITS tell the request from earlier ones.
  * @offset:	byte, from the start of the request.
  */
 static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
@@ -180,16 +185,16 @@ static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
 }
 
 /*
- * Windows, for UBDX_XFER_MAP: two a queue, depth * max_io_bytes long, to be mapped whole and
- * MAP_SHARED at these offsets of the channel; a tag's place is at tag * max_io_bytes. That for WRITEs
- * can only be mapped PROT_READ, that for READs only PROT_READ | PROT_WRITE. The payload starts
- * desc->page_offset into the place, which is 0 unless the administrator has set allow_partial_pages:
- * then what else is in the first and the last page can be seen, and written to, also.
+ * Windows, for UBDX_XFER_MAP. Each queue has a window for WRITEs, which must be mapped PROT_READ,
+ * and one for READs, which must be mapped PROT_READ | PROT_WRITE: MAP_SHARED, at the offsets below,
+ * and whole, which is depth * max_io_bytes. A tag's place is at tag * max_io_bytes. The payload
+ * starts at desc->page_offset in the place. This is 0 unless the administrator has set
+ * allow_partial_pages; then the server can also access what else is in the first and the last page.
  *
- * Touching a place that holds no request is SIGBUS, and so is doing it in a forked child; pages that a
- * child has seen go from it, too, when the request ends. When the device is gone (-ENODEV) a place holds
- * a page of no meaning, so that a server that is being left behind isn't killed for it. What a READ's
- * pages hold before the server fills them isn't defined.
+ * Access to a place that holds no request raises SIGBUS, in a forked child as well. When a request
+ * ends, its pages are unmapped from the children, too. When the device is gone (-ENODEV), places
+ * hold blank pages, so that the access doesn't kill a server that has not noticed yet. The content
+ * of a READ's pages is undefined until the server writes them.
  */
 #define UBDX_MMAP_WINDOWS (1ULL << 48)
 #define UBDX_WINDOW_WRITE (1ULL << 47)
@@ -207,10 +212,10 @@ static inline __u64 ubdx_window(__u32 queue, __u8 op)
 }
 
 /* struct ubdx_desc.flags */
-#define UBDX_DESC_FUA (1U << 0) /* WRITE: on stable storage before it ends */
-#define UBDX_DESC_NOUNMAP (1U << 1) /* WRITE_ZEROES: don't punch a hole */
-#define UBDX_DESC_META (1U << 2) /* the submitter called it metadata */
-#define UBDX_DESC_STAMP (1U << 3) /* stamp is valid, somebody is tracing */
+#define UBDX_DESC_FUA (1U << 0) /* WRITE: must be on stable storage before it ends */
+#define UBDX_DESC_NOUNMAP (1U << 1) /* WRITE_ZEROES: don't deallocate */
+#define UBDX_DESC_META (1U << 2) /* the submitter has marked it as metadata (REQ_META) */
+#define UBDX_DESC_STAMP (1U << 3) /* stamp is valid: a tracepoint is enabled */
 
 /**
  * struct ubdx_desc - one request, as the server sees it.
@@ -226,8 +231,8 @@ static inline __u64 ubdx_window(__u32 queue, __u8 op)
  * @stamp:	with UBDX_DESC_STAMP: CLOCK_MONOTONIC, in ns, when the driver ran in the server's
  *		task for this request (T2).
  *
- * Written by the driver before the tag's command completes; stable until it is committed.
- * The server's mapping is read-only.
+ * The driver writes it before the tag's command completes; it stays the same until the commit. The
+ * server's mapping is read-only.
  */
 struct ubdx_desc {
 	__u64 sector;
@@ -244,12 +249,12 @@ struct ubdx_desc {
 /* Commands on /dev/ubdxcN (IORING_OP_URING_CMD; sqe->cmd_op; the payload is in sqe->cmd). */
 
 /*
- * UBDX_CMD_ATTACH, struct ubdx_attach: make the calling task and its ring the queue's. The command
- * stays parked as long as they are; by its cancellation the driver learns that the ring is gone.
+ * UBDX_CMD_ATTACH, struct ubdx_attach: bind the queue to the calling task and its ring. The command
+ * stays parked; its cancellation tells the driver that the ring is gone.
  *
  * res:	-ENODEV		the device was stopped, deleted, or failed
  *	-EINVAL		no such queue, or a reserved field isn't zero
- *	-EBUSY		the queue has been attached to already
+ *	-EBUSY		the queue has a task already
  *	-EPERM		another process opened the channel
  *	-EOPNOTSUPP	issued from io-wq (IOSQE_ASYNC)
  */
@@ -271,17 +276,17 @@ struct ubdx_desc {
  * UBDX_CMD_COMMIT_AND_FETCH, struct ubdx_commit: answer one request and park for the next.
  *
  * res: as for FETCH, and
- *	-ESTALE		no request with this (tag, seq) is at the server: it was committed
- *			before, or its end was forced. The command is not parked.
+ *	-ESTALE		no request with this (tag, seq) is at the server: it was committed before,
+ *			or aborted. The command is not parked.
  */
 #define UBDX_CMD_COMMIT_AND_FETCH _IOW(0xBD, 0x41, struct ubdx_commit)
 
 /*
  * sqe->len of a UBDX_CMD_COMMIT_AND_FETCH, a bit set. Unknown bits are -EINVAL.
  *
- * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The driver may end
- * the request together with the next one, which is cheaper. It ends the request no later than when the
- * task leaves the submission, or sleeps in it.
+ * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The driver can end
+ * the request together with the next one, which is cheaper. It ends the request at the latest when
+ * the task leaves the submission, or sleeps in it.
  */
 #define UBDX_COMMIT_MORE (1U << 0)
 
@@ -317,13 +322,13 @@ struct ubdx_fetch {
  * @qid:	queue.
  * @tag:	tag.
  * @res:	READ, WRITE: the number of bytes served, from the start of the request, or a
- *		negative errno. It is rounded down to the logical block; the rest of the
- *		request comes back as a new request. 0 fails the request with EIO, and so
- *		does a number above the request's length. -ENOMEM: the request comes again a
- *		moment later. -EOPNOTSUPP for a DISCARD or WRITE_ZEROES: no more of them come.
+ *		negative errno. The number is rounded down to the logical block, and the rest of the
+ *		request becomes a new request. 0, and a number above the request's length, fail the
+ *		request with EIO. -ENOMEM: the block layer issues the request again a moment later.
+ *		-EOPNOTSUPP for a DISCARD or WRITE_ZEROES: the block layer issues no more of them.
  *		Other operations: 0, or a negative errno.
- * @read_ns:	with UBDX_DESC_STAMP: ns from @stamp to when the server read the descriptor (T3);
- *		0 if it didn't measure. Shown to tracers, believed by nobody.
+ * @read_ns:	with UBDX_DESC_STAMP: ns from @stamp to when the server read the descriptor (T3); 0
+ *		if it has not measured that. For trace events only.
  */
 struct ubdx_commit {
 	__u32 seq;
@@ -334,26 +339,27 @@ struct ubdx_commit {
 };
 
 /* struct ubdx_params.attrs */
-#define UBDX_ATTR_READ_ONLY (1U << 0) /* no WRITE, DISCARD or WRITE_ZEROES ever comes */
-#define UBDX_ATTR_WRITE_CACHE (1U << 1) /* volatile cache: FLUSHes are sent */
+#define UBDX_ATTR_READ_ONLY (1U << 0) /* the server gets no WRITE, DISCARD or WRITE_ZEROES */
+#define UBDX_ATTR_WRITE_CACHE (1U << 1) /* volatile cache: the server gets FLUSHes */
 #define UBDX_ATTR_FUA (1U << 2) /* the server honours UBDX_DESC_FUA */
 #define UBDX_ATTR_ROTATIONAL (1U << 3)
 #define UBDX_ATTR_ALL ((1U << 4) - 1)
 
 /*
- * What becomes of the device when its server is gone, in whatever way. Unless it is UBDX_RECOVERY_FAIL
- * the device is QUIESCED then: new requests wait, with no limit, until another server has opened the
- * channel, fetched every tag and called START, or until the device is stopped by force. A server whose
- * process still lives (too late with an answer, ring closed, queue's thread gone) is killed, with
- * every process that shares its memory, lest it write to its storage when another does. START of the
- * next one waits until that memory is gone.
+ * What happens to the device when its server fails.
  *
- * UBDX_RECOVERY_FAIL: the block device goes; requests fail with EIO.
- * UBDX_RECOVERY_QUEUE: requests that the server has seen and not answered fail with EIO, since nobody
- *	knows how far it came. Nothing is served twice.
- * UBDX_RECOVERY_REISSUE: they are given to the next server. It may serve a request that the last one
- *	has served already, wholly or in part: only for targets where doing that twice is doing it
- *	once. No request fails.
+ * UBDX_RECOVERY_FAIL: the block device is removed; requests fail with EIO.
+ * UBDX_RECOVERY_QUEUE: the device is QUIESCED. Requests that the server has seen and not answered
+ *	fail with EIO, because nobody knows how far the server has come. No request is served twice.
+ * UBDX_RECOVERY_REISSUE: the device is QUIESCED. The next server gets the requests that the last
+ *	one has not answered, and may repeat what was done already, in whole or in part. Only for
+ *	targets to which that makes no difference. No request fails.
+ *
+ * Requests to a QUIESCED device wait, without a limit, until another server has opened the channel,
+ * fetched every tag and called START, or until the device is stopped by force. If the process of
+ * the failed server still lives, it is killed, and every process that shares its memory, because it
+ * must not write to its storage while the next server does. START of the next server waits until
+ * that memory is gone.
  */
 enum ubdx_recovery {
 	UBDX_RECOVERY_FAIL = 0,
@@ -362,8 +368,8 @@ enum ubdx_recovery {
 };
 
 /**
- * struct ubdx_params - what a device is like. Written by the server at ADD, with defaults filled
- * in by the driver; constant for the device's life.
+ * struct ubdx_params - parameters of a device. The server sets them at ADD, and the driver fills in
+ * the defaults; then they never change.
  * @dev_sectors:	capacity; a multiple of the logical block.
  * @nr_queues:		1 … number of possible CPUs; 0: UBDX_DEFAULT_QUEUES.
  * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: UBDX_DEFAULT_DEPTH.
@@ -371,16 +377,17 @@ enum ubdx_recovery {
  *		UBDX_MAX_IO_BYTES;
  *		0: UBDX_DEFAULT_IO_BYTES.
  * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 …; 0: 30 s.
- *			After that, give or take a second, the server is declared dead. The disk's
- *			queue/io_timeout starts with it; a smaller number there shortens it, a
- *			larger one doesn't prolong it.
+ *			After that, and up to a second, the server is declared dead. The disk's
+ *			queue/io_timeout starts with this value. A smaller number there shortens
+ *			the time; a larger one has no effect.
  * @logical_block_size:	512, 1024, 2048 or 4096; 0: 512.
  * @physical_block_size: power of two, at least the logical one; 0: 4096.
- * @io_min:		preferred minimum I/O size in bytes, at most the longer of max_io_bytes and the
- *			physical block; 0: the physical block.
+ * @io_min:		preferred minimum I/O size in bytes, at most the longer of max_io_bytes and
+ *			the physical block; 0: the physical block.
  * @io_opt:		preferred I/O size in bytes; 0: none.
  * @discard_granularity: in bytes; 0: the logical block.
- * @max_discard_sectors: longest DISCARD, whole logical blocks, at least discard_granularity and a physical block; 0: not supported.
+ * @max_discard_sectors: longest DISCARD, whole logical blocks, at least discard_granularity and a
+ *		physical block; 0: not supported.
  * @max_write_zeroes_sectors: longest WRITE_ZEROES, whole logical blocks; 0: not supported.
  * @dma_alignment:	mask of the memory alignment asked of direct I/O, 2^n - 1, at most 4095;
  *			0: 3 (four bytes).
@@ -415,18 +422,19 @@ struct ubdx_params {
 };
 
 /*
- * Control ioctls. Whom the control node's file mode admits may call them: FEATURES, INFO and
- * GET_TARGET_INFO on a descriptor that is open for reading, the others, which are -EACCES there, on one that is open for writing.
+ * Control ioctls. The control node's file mode decides who may open the node. FEATURES, INFO and
+ * GET_TARGET_INFO work on a descriptor that is open for reading; the others need one that is open
+ * for writing, and otherwise fail with -EACCES.
  */
 
 /**
- * struct ubdx_features - what this driver on this kernel can do (UBDX_IOC_FEATURES, out).
+ * struct ubdx_features - what this driver supports on this kernel (UBDX_IOC_FEATURES, out).
  * @version:		UBDX_VERSION of the driver.
  * @max_queues:		number of possible CPUs.
  * @max_depth:		UBDX_MAX_DEPTH.
  * @max_io_bytes:	UBDX_MAX_IO_BYTES.
  * @max_devices:	module parameter.
- * @nr_devices:		devices there are now.
+ * @nr_devices:		present number of devices.
  * @xfer_modes:		bit 1 << enum ubdx_xfer_mode for each mode that works on this kernel.
  * @features:		UBDX_F_* that ADD may ask for; none so far.
  * @reserved:		zero.
@@ -467,12 +475,12 @@ struct ubdx_add {
 
 /**
  * struct ubdx_ctl - UBDX_IOC_START, _STOP, _DEL and _QUIESCE, in.
- * @id:		device. STOP and DEL on a channel: its device, else -EINVAL.
- * @flags:	for STOP and DEL: 0 or one of UBDX_CTL_*. Else zero.
- * @xfer_modes:	START of a QUIESCED device: the modes that its new server offers, as at ADD; 0: those
- *		that the last one did. Else zero.
- * @timeout_ms:	UBDX_CTL_IN_USE: after so long the rest is done as by UBDX_CTL_FORCE; 0: no limit. The
- *		same place as @xfer_modes. Else zero.
+ * @id:		device. STOP and DEL on a channel: the channel's own device, else -EINVAL.
+ * @flags:	STOP and DEL: 0 or one of UBDX_CTL_*. Else zero.
+ * @xfer_modes:	START of a QUIESCED device: the modes that its new server offers, as at ADD; 0:
+ *		those that the last server offered. Else zero.
+ * @timeout_ms:	UBDX_CTL_IN_USE: after this time go on as with UBDX_CTL_FORCE; 0: no limit. In a
+ *		union with @xfer_modes. Else zero.
  */
 struct ubdx_ctl {
 	__s32 id;
@@ -484,23 +492,23 @@ struct ubdx_ctl {
 };
 
 /*
- * The ways to STOP or DEL. A device "is open" while the block device or one of its partitions is, by
- * a program or by a mounted file system.
+ * The ways to STOP or DEL. A device is open while a program or a mounted file system uses its block
+ * device or one of the partitions.
  *
- * 0: only a device that isn't open; else -EBUSY.
+ * 0: only a device that isn't open; otherwise -EBUSY.
  *
- * UBDX_CTL_FORCE: also while it is open, and at once. Requests that the server has not answered, and
- * dirty pages, are lost: their users get EIO. It cuts all other ways short.
+ * UBDX_CTL_FORCE: also a device that is open, at once. Requests that the server has not answered
+ * fail with EIO, and dirty pages are lost. It overrides the other ways while they are waiting.
  *
- * UBDX_CTL_IN_USE: also while it is open, in good order. New opens fail, file systems on the device
- * and its page cache are written back through the server, file systems shut down, then the block
- * device goes. -EBUSY if the device is open and has no server (UBDX_S_QUIESCED). Should the server
- * fail meanwhile, what is left is lost.
+ * UBDX_CTL_IN_USE: also a device that is open, in good order. New opens fail; the server writes
+ * back the page cache and the file systems on the device; file systems shut down; then the block
+ * device is removed. -EBUSY if the device is open and has no server (UBDX_S_QUIESCED). If the
+ * server fails meanwhile, the remaining dirty data is lost.
  *
- * UBDX_CTL_LAST_CLOSE: DEL only. A device that is open is marked, which UBDX_IOC_INFO shows
- * (UBDX_INFO_STOPPING), and the call returns -EINPROGRESS. It is served as before, also new opens, and
- * deleted at the last close. It does not recover any more (enum ubdx_recovery): if the server fails,
- * the device is dead. -EBUSY if the device is open and has no server.
+ * UBDX_CTL_LAST_CLOSE: DEL only. If the device is open, it is marked (UBDX_INFO_STOPPING), and the
+ * call returns -EINPROGRESS. The device can be used and opened as before, and is deleted at the
+ * last close. It does not recover any more (enum ubdx_recovery): if the server fails, the device is
+ * dead. -EBUSY if the device is open and has no server.
  */
 #define UBDX_CTL_FORCE (1U << 0)
 #define UBDX_CTL_IN_USE (1U << 1)
@@ -510,9 +518,8 @@ struct ubdx_ctl {
 enum ubdx_state {
 	UBDX_S_ADDED = 0, /* no block device yet; a server can open the channel and START */
 	UBDX_S_LIVE = 1, /* /dev/ubdxbN is there */
-	UBDX_S_DEAD = 2, /* stopped, or its server died; can only be deleted */
-	UBDX_S_QUIESCED =
-		3, /* without a server, which another can become; see enum ubdx_recovery */
+	UBDX_S_DEAD = 2, /* stopped, or its server failed; can only be deleted */
+	UBDX_S_QUIESCED = 3, /* waits for its next server; see enum ubdx_recovery */
 };
 
 /**
@@ -523,10 +530,11 @@ enum ubdx_state {
  * @server_pid:	the server's process in the caller's pid namespace; 0: none.
  * @xfer:	the mode new requests take.
  * @xfer_pinned: 1: set for this device; 0: follows the module parameter.
- * @xfer_wanted: the mode last asked for (differs from @xfer where the server doesn't offer it).
+ * @xfer_wanted: the mode last asked for; differs from @xfer if the server doesn't offer it.
  * @status:	out: UBDX_INFO_STOPPING: to be deleted at the last close, or being removed;
  *		UBDX_INFO_SCANNING: the partition scan that follows the first START isn't over.
- * @disk_major:	with @disk_minor the block device's number; 0:0 when there is none (neither LIVE nor QUIESCED).
+ * @disk_major:	with @disk_minor the block device's number; 0:0 if there is none, because the device
+ *		is neither LIVE nor QUIESCED.
  * @xfer_modes:	offered by the server and the driver.
  * @params:	as in force.
  * @reserved:	zero.
@@ -572,18 +580,19 @@ struct ubdx_set {
 #define UBDX_SET_XFER_DEFAULT (~0U)
 
 /**
- * struct ubdx_target_info - what a device stands on, in its server's words. The driver keeps it for those
- * who look (also in sysfs: ubdx/target, serial), and for the next server, which can see from @target
- * and @token whether it would serve the same data. The driver itself compares nothing.
+ * struct ubdx_target_info - the server's description of what it serves. The driver keeps it for
+ * users, who also find it in sysfs (ubdx/target, serial). The next server compares its kind and token
+ * with it. The driver itself compares nothing.
  * @id:		device.
  * @reserved:	zero.
- * @token:	tells apart what targets of one kind stand on: of a file, say, device and inode number.
+ * @token:	identifies the storage among targets of one kind, for example by device and inode
+ *		number of a file.
  * @target:	kind of target: one printable ASCII word.
- * @serial:	serial number of the block device, likewise; "": none. It can be read from
- *		/sys/block/ubdxbN/serial, if the first server has one.
- * @text:	for people: a path, say. Any bytes; don't show them unquoted.
+ * @serial:	serial number of the block device: one printable ASCII word; "": none. If the first
+ *		server has one, it is in /sys/block/ubdxbN/serial.
+ * @text:	name of the storage for people, such as a path. It can have any bytes; quote them.
  *
- * The strings end with a NUL. What nobody has set is zero.
+ * The strings end with a NUL. What no server has set is zero.
  */
 struct ubdx_target_info {
 	__s32 id;
@@ -597,48 +606,48 @@ struct ubdx_target_info {
 #define UBDX_IOC_FEATURES _IOR(0xBD, 0x00, struct ubdx_features)
 #define UBDX_IOC_ADD _IOWR(0xBD, 0x01, struct ubdx_add)
 /*
- * START: from the server, with every tag of every queue fetched.
- * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM not the
- * server; -EBUSY started already; -EAGAIN not every tag is fetched, or a partition
- * scan that began under another server waits, and the caller lacks CAP_SYS_ADMIN; -ENXIO the server
- * has failed; -ETIME a server before it, which failed and was killed, still isn't gone after ten
- * seconds: try again; -EINTR; -EOPNOTSUPP it offers no mode that the driver has.
+ * START: called by the server, when it has fetched every tag of every queue.
+ * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM the
+ * caller is not the server; -EBUSY the device was started already; -EAGAIN not every tag is
+ * fetched, or the caller lacks CAP_SYS_ADMIN and a partition scan that began under another server
+ * waits; -ENXIO the server has failed; -ETIME a failed server was killed and has not exited after
+ * ten seconds: try again; -EINTR; -EOPNOTSUPP the server offers no mode that the driver has.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
- * STOP: take the block device away, see UBDX_CTL_*. Unless by force, dirty pages are written back
- * through the server first. Parked commands complete with -ENODEV. Must not be called from a queue's
- * task. On the channel it is the server's own device, whatever has become of its number: -EPERM for a
- * process that has not opened the channel, -ENODEV if the caller isn't the device's server any more.
- * Errors: -ENODEV; -EINVAL; -EBUSY it is open; -EINTR.
+ * STOP: remove the block device, see UBDX_CTL_*. Unless by force, dirty pages are written back
+ * through the server first. Parked commands complete with -ENODEV. A queue's task must not call it.
+ * On the channel it stops the server's own device, even if another device has its number by now:
+ * -EPERM if another process has opened the channel, -ENODEV if the caller isn't the device's server
+ * any more. Errors: -ENODEV; -EINVAL; -EBUSY the device is open; -EINTR.
  */
 #define UBDX_IOC_STOP _IOW(0xBD, 0x03, struct ubdx_ctl)
 /*
- * DEL: STOP if needed, then forget the device. On the channel as STOP. Errors: as STOP, and
- * -EINPROGRESS with UBDX_CTL_LAST_CLOSE.
+ * DEL: STOP the device unless it is stopped, then delete it. On the channel as STOP. Errors: as
+ * STOP, and -EINPROGRESS with UBDX_CTL_LAST_CLOSE.
  */
 #define UBDX_IOC_DEL _IOW(0xBD, 0x04, struct ubdx_ctl)
 #define UBDX_IOC_INFO _IOWR(0xBD, 0x05, struct ubdx_info)
 #define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
 /*
- * QUIESCE: the first half of handing a device over to another server. New requests wait; when the
- * server has answered all that it has (for which it gets the I/O timeout) it is told that the device
- * is gone, and the device is QUIESCED. No request fails, and none is served twice.
- * Errors: -ENODEV it isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery is
- * UBDX_RECOVERY_FAIL; -ETIME the server hasn't answered, and stays; -ENXIO the server failed
- * meanwhile: the device is QUIESCED, or about to go if a forced STOP or DEL waits, and requests may
- * have been aborted (enum ubdx_recovery); -EINTR.
+ * QUIESCE: the first half of a hand-over to another server. New requests wait. When the server has
+ * answered the requests that it has, for which it has the I/O timeout, its commands complete with
+ * -ENODEV, and the device is QUIESCED. No request fails, and none is served twice.
+ * Errors: -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery
+ * is UBDX_RECOVERY_FAIL; -ETIME the server hasn't answered, and keeps the device; -ENXIO the server
+ * failed meanwhile: requests may have been aborted (enum ubdx_recovery), and the device is
+ * QUIESCED, or about to be removed if a forced STOP or DEL waits; -EINTR.
  */
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 
 /*
- * SET_TARGET_INFO: from the server, before START, at which the description becomes the device's. It stays
- * when the server is gone, until another one that has set its own STARTs.
- * Errors: -ENODEV; -EINVAL a string's form, @reserved, no @target; -EPERM not the server; -EBUSY the device
- * is LIVE; -ENOMEM.
+ * SET_TARGET_INFO: called by the server before START. START makes the description the device's. The
+ * device keeps it until the START of another server that has set one.
+ * Errors: -ENODEV; -EINVAL a string has a wrong form, or @reserved isn't zero, or there is no
+ * @target; -EPERM the caller is not the server; -EBUSY the device is LIVE; -ENOMEM.
  */
 #define UBDX_IOC_SET_TARGET_INFO _IOW(0xBD, 0x08, struct ubdx_target_info)
-/* GET_TARGET_INFO: in: @id; out: the rest. On a descriptor for reading, too. Errors: -ENODEV. */
+/* GET_TARGET_INFO: in: @id; out: the rest. Errors: -ENODEV. */
 #define UBDX_IOC_GET_TARGET_INFO _IOWR(0xBD, 0x09, struct ubdx_target_info)
 
 #ifndef UBDX_ASSERT_SIZE
