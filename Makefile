@@ -29,7 +29,7 @@ PREFIX ?= /usr/local
 
 .DELETE_ON_ERROR:
 .PHONY: help run claims figures reports summary counts run-quick check test test-all test-debug test-asan \
-	test-mutants fuzz lint format host lab driver pause variants userspace ebpf guest guests all module tools install \
+	test-mutants fuzz lint format host lab driver test-modules variants userspace ebpf guest guests all module tools install \
 	install-tools uninstall dkms clean clean-lab
 
 help: ## show the targets
@@ -82,12 +82,12 @@ test-asan: ## the unit tests and the guest's, on one kernel, with ASan and UBSan
 	@SANITIZE=1 tests/run $(or $(TESTS),'unit:*' '$(KERNEL):*')
 
 test-mutants: guests ## break the source on purpose, and see the test that is there for it fail (MUTANTS='commit-*' for some)
-	@tests/mutants $(MUTANTS)
+	@tests/mutants/run $(MUTANTS)
 
 # A failure says how to have its round again: make fuzz SEED=... FUZZ='--round N'.
 fuzz: guest ## half an hour of chance against the driver (FUZZ_SECONDS=1800, SEED=)
 	@set -o pipefail; lab/vm --kernel $(KERNEL) --append init_on_alloc=0 --timeout $$(($(FUZZ_SECONDS) + 300)) --out build/fuzz -- \
-		tests/vm/fuzz.t --seed $(SEED) $(or $(FUZZ),--seconds $(FUZZ_SECONDS)) | tee build/fuzz-$(KERNEL).tap
+		tests/guest/fuzz.t --seed $(SEED) $(or $(FUZZ),--seconds $(FUZZ_SECONDS)) | tee build/fuzz-$(KERNEL).tap
 
 fuzz: SHELL := /bin/bash
 
@@ -115,9 +115,9 @@ driver: host ## build ubdx.ko
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/driver
 
 # Modules of the tests: to stop a request at a stage, to make errors.
-pause: driver
-	@mkdir -p $(B)/pause && cp -u tests/pause/* $(B)/pause
-	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/pause
+test-modules: driver
+	@mkdir -p $(B)/modules && cp -u tests/modules/* $(B)/modules
+	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/modules
 
 # The driver, changed by a sed script. $(1): name; $(2): script; $(3): files.
 define variant
@@ -142,16 +142,16 @@ ebpf: userspace ## build ubdx-trace
 	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1) \
 		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(EKERNEL))/build/vmlinux'
 
-guest: driver pause userspace ebpf $(if $(VARIANTS),variants) ## gather what goes to /ubdx in the guest
-	@$(IN) make --no-print-directory -s -C tests/raw O=/src/build/tests
+guest: driver test-modules userspace ebpf $(if $(VARIANTS),variants) ## gather what goes to /ubdx in the guest
+	@$(IN) make --no-print-directory -s -C tests O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
-	@cp $(B)/driver/ubdx.ko $(B)/pause/*.ko $(GUEST)
+	@cp $(B)/driver/ubdx.ko $(B)/modules/*.ko $(GUEST)
 	@$(if $(VARIANTS),for variant in unstamped lacking; do cp $(B)/$$variant/ubdx.ko $(GUEST)/ubdx-$$variant.ko; done)
-	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/* $(GUEST)/bin
+	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/bin/* $(GUEST)/bin
 	@cp $(U)/tests/servers.t $(GUEST)/bin/servers
 	@cp -r tests $(GUEST)
 	@install -D lab/scan $(GUEST)/lab/scan
-	@$(IN) tests/sites $(B)/driver/ubdx.ko >$(GUEST)/sites
+	@$(IN) tests/guest/lib/sites $(B)/driver/ubdx.ko >$(GUEST)/sites
 	@$(IN) make --no-print-directory -s -C experiments stage STAGE=/src/$(GUEST)
 
 guests:

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Shared by tests/run, tests/exec and tests/mutants: which tests are wanted, and which machine one needs. A guest's test
+# Shared by tests/run, tests/exec and tests/mutants/run: which tests are wanted, and which machine one needs. A guest's test
 # says that in its first comment: "# lab: OPTION..." are options of lab/vm, "# alone: REASON" asks for a new machine.
 
 # wanted NAME [PATTERN...]: does NAME match one of the shell PATTERNs, or is there none?
@@ -16,13 +16,13 @@ wanted() {
 }
 
 # machine_of NAME: the options of lab/vm for the test, except --timeout.
-machine_of() { sed -n 's/^# lab: *//p' "tests/vm/$1.t" | sed -E 's/ *--timeout [0-9]+//'; }
+machine_of() { sed -n 's/^# lab: *//p' "tests/guest/$1.t" | sed -E 's/ *--timeout [0-9]+//'; }
 
 # limit_of NAME: how many seconds the test may take.
-limit_of() { sed -nE 's/^# lab:.*--timeout ([0-9]+).*/\1/p' "tests/vm/$1.t" | grep . || echo 300; }
+limit_of() { sed -nE 's/^# lab:.*--timeout ([0-9]+).*/\1/p' "tests/guest/$1.t" | grep . || echo 300; }
 
 # shares KIND:NAME: may other tests run in the same machine? On a debug kernel none do: there the lab looks for leaked
 # memory when the machine ends, and that would not say which test leaked it.
 shares() {
-	[[ $1 != *-debug:* && $(machine_of "${1#*:}") =~ ^(--smp\ [0-9]+)?$ ]] && ! grep -q '^# alone: ' "tests/vm/${1#*:}.t"
+	[[ $1 != *-debug:* && $(machine_of "${1#*:}") =~ ^(--smp\ [0-9]+)?$ ]] && ! grep -q '^# alone: ' "tests/guest/${1#*:}.t"
 }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# tap.sh: tests written in bash source this (by way of vm/lib.sh in the guest), say ok, is, fails and skip, and end with `finish`;
+# tap.sh: tests written in bash source this (by way of guest/lib/guest.sh in the guest), say ok, is, fails and skip, and end with `finish`;
 # with FAIL_FAST in the environment at the first failure.
 
 set -euo pipefail

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Every request ends, whatever becomes of the server, see tests/guest/death.c.
+
+. tests/guest/lib/guest.sh
+
+run_program death

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# With an I/O scheduler between, which merges, reorders and requeues, and while it is exchanged, the same is read as was
+# written.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+readonly ELEVATORS=(mq-deadline kyber bfq)
+
+choose() { echo "$1" >"$sys/queue/scheduler"; }
+chosen() { sed 's/.*\[\(.*\)\].*/\1/' "$sys/queue/scheduler"; }
+
+verified() {
+	run_fio --name=verify --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=32 --numjobs=2 --size=4m \
+		--offset_increment=4m --rw=randwrite --bssplit=512/30:4k/40:64k/30 --verify=crc32c --verify_interval=512 \
+		--verify_fatal=1 --verify_backlog=64
+}
+
+# Buffered, in small pieces, one after the other: that is what can be merged.
+merged() {
+	local before after
+	before=$(counted write)
+	dd if=/tmp/want of="$dev" bs=4k status=none conv=fsync
+	after=$(counted write)
+	echo "$before -> $after"
+	((${after% *} - ${before% *} < 1024))
+	cmp /tmp/want "$dev"
+}
+
+load
+# One that is built as a module is loaded when it is first asked for.
+add --target mem --size 8M --queues 2 --depth 16
+noise /tmp/want $((8 << 20))
+
+usable=(none)
+for elevator in "${ELEVATORS[@]}"; do
+	if ! choose "$elevator" 2>/dev/null; then
+		skip "$elevator" "this kernel has none"
+		continue
+	fi
+	usable+=("$elevator")
+	is "$(chosen)" "$elevator" "$elevator can be chosen"
+	ok "$elevator: mixed writes and reads, verified" verified
+	ok "$elevator: what can be merged is, and right" merged
+done
+choose none
+what="there are schedulers to choose"
+if [[ $UBDX_KERNEL == *-debug ]]; then
+	skip "$what" "this kernel needn't have any"
+else
+	is ${#usable[@]} $((${#ELEVATORS[@]} + 1)) "$what"
+fi
+
+start_load --bssplit=512/30:4k/40:64k/30
+for ((i = 0; i < 20; i++)); do
+	choose "${usable[i % ${#usable[@]}]}" || break
+done
+is $i 20 "changed 20 times under load"
+stop_load "the load went on, and read what it had written"
+
+# Deleted and killed with requests inside the elevator.
+for elevator in "${usable[@]:1}"; do
+	choose "$elevator"
+	start_load --bs=4k 2>/dev/null
+	ok "$elevator: deleted by force under load" del --force "$dev"
+	wait "$load_pid" || true
+	add --target mem --size 8M --queues 2 --depth 16
+	choose "$elevator"
+	start_load --bs=4k 2>/dev/null
+	kill -KILL "$server"
+	ok "$elevator: killed under load" until_ok 20 gone "$sys"
+	wait "$load_pid" || true
+	ubdx del "$dev"
+	add --target mem --size 8M --queues 2 --depth 16
+done
+
+finish

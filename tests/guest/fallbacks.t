@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What a mode can't carry goes in mode user, and is counted by the reason: a request that doesn't fill its pages, one in
+# pieces that don't follow each other, one that needs more pages than a window has for it, memory that can't be in a pipe.
+# Its bytes arrive all the same. What is not one of these keeps its mode. The event ubdx_done says of each request which mode it
+# had, and why it fell back if it did.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+readonly BYTES=$((64 << 10))
+
+# ---- what ubdx_done says, in the numbers of driver/uapi/ubdx.h ----
+
+readonly TRACE=/sys/kernel/tracing
+readonly -A XFER=([copy]=0 [user]=1 [map]=2 [splice]=3)
+readonly -A FALLBACK=([none]=0 [partial]=1 [gap]=2 [long]=3 [slab]=4)
+
+# traced CMD...: run it; what was told of READs and WRITEs meanwhile is in /tmp/trace.
+traced() {
+	local status=0
+	: >"$TRACE/trace"
+	echo 1 >"$TRACE/events/ubdx/ubdx_done/enable"
+	"$@" || status=$?
+	echo 0 >"$TRACE/events/ubdx/ubdx_done/enable"
+	grep -E ' ubdx_done: .* op=[01] ' "$TRACE/trace" >/tmp/trace || true
+	return "$status"
+}
+
+# told MODE REASON: how many of them had that mode, for that reason.
+told() { grep -cE " xfer=${XFER[$1]} fallback=${FALLBACK[$2]} " /tmp/trace || true; }
+told_all() { grep -c . /tmp/trace || true; }
+
+# ---- one request after the other ----
+
+# fell [REASON]: how many requests have fallen back for it, or for any.
+fell() {
+	local reason requests n=0
+	while read -r reason requests; do
+		[[ $reason != "${1:-$reason}" ]] || n=$((n + requests))
+	done <"$sys/ubdx/fallbacks"
+	echo $n
+}
+
+# falls REASON REQUESTS WHAT CMD...: CMD's requests are that many, and all fall back for REASON, or, if it is none, keep the mode.
+falls() {
+	local reason=$1 requests=$2 what=$3 mode before all kept
+	shift 3
+	mode=$(mode_now) before=$(fell "$reason") all=$(fell) kept=$(counted_in "$mode")
+	ok "$mode: $what" traced "$@"
+	if [[ $reason == none ]]; then
+		is "$(told "$mode" none) $(told_all)" "$requests $requests" "$mode: $what: ubdx_done says that they had it, of all"
+		is "$(($(counted_in "$mode") - kept)) $(($(fell) - all))" "$requests 0" "$mode: $what: requests that keep the mode, others"
+	else
+		is "$(told user "$reason") $(told_all)" "$requests $requests" \
+			"$mode: $what: ubdx_done says that they had user, for \"$reason\", of all"
+		is "$(($(fell "$reason") - before)) $(($(fell) - all)) $(($(counted_in "$mode") - kept))" "$requests $requests 0" \
+			"$mode: $what: requests that fall back for \"$reason\", for any reason, that keep the mode"
+	fi
+}
+
+mode_now() { sed 's/.*\[\(.*\)\].*/\1/' "$sys/ubdx/xfer"; }
+
+one() { xfs_io -d -c "pwrite -q -b $1 -i /tmp/want 0 $1" "$dev"; }
+# each piece at the beginning of a page of its own
+pieces() { xfs_io -d -c "pwrite -q -V $2 -b $1 -i /tmp/want 0 $(($1 * $2))" "$dev"; }
+# verified, from memory that begins 512 bytes behind that of a page
+shifted() {
+	run_fio --name=shifted --filename="$dev" --direct=1 --ioengine=psync --bs=64k --size=64k --iomem_align=512 --verify=crc32c \
+		--verify_interval=512 --verify_fatal=1 "$@"
+}
+arrived() { ok "$(mode_now): it is there" cmp -n "$1" /tmp/want "$dev"; }
+
+# Each change of an event waits for a grace period.
+echo 1 >/sys/kernel/rcu_expedited
+load
+noise /tmp/want $BYTES
+mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
+
+for mode in "${modes[@]}"; do
+	add --target mem --size 16M --max-io 64K --xfer "$mode"
+	falls none 1 "whole pages" one 65536
+	[[ $mode == map ]] || falls none 1 "half a page" one 2048
+	del "$dev"
+done
+
+# ---- pages that aren't whole, that don't follow each other, that are too many ----
+
+add --target mem --size 16M --max-io 64K --xfer map
+falls none 1 "whole pages" one 8192
+falls partial 1 "half a page" one 2048
+arrived 2048
+falls partial 1 "a page and a half" one 6144
+arrived 6144
+falls partial 1 "in pieces" pieces 1024 8
+arrived 8192
+echo 1 >$PARAMETERS/allow_partial_pages
+falls none 1 "half a page, which is allowed now" one 2048
+arrived 2048
+falls none 1 "whole pages in pieces" pieces 4096 8
+arrived 32768
+falls gap 1 "in pieces with gaps" pieces 1024 8
+arrived 8192
+falls none 1 "as long as can be" one 65536
+arrived 65536
+falls long 1 "as long as can be, in one page more" shifted --rw=write --do_verify=0
+falls long 1 "the same, read and verified" shifted --rw=read
+echo 0 >$PARAMETERS/allow_partial_pages
+del "$dev"
+
+# ---- memory that can't be in a pipe ----
+
+# A journal keeps a copy of each block that looks like its own, in memory from a slab cache; blocks of a page would be pages.
+escaped() {
+	mkfs.ext4 -q -b 1024 "$dev"
+	mkdir -p /tmp/mnt
+	mount -o data=journal "$dev" /tmp/mnt
+	cp /tmp/magic /tmp/mnt
+	sync -f /tmp/mnt
+	umount /tmp/mnt
+}
+kept() {
+	mount "$dev" /tmp/mnt
+	cmp /tmp/magic /tmp/mnt/magic
+	umount /tmp/mnt
+	e2fsck -fn "$dev"
+}
+for ((i = 0; i < 64; i++)); do
+	printf '\xc0\x3b\x39\x98'
+	head -c 1020 /dev/urandom
+done >/tmp/magic
+
+# Room for what is told of a file system's requests.
+echo 4096 >$TRACE/buffer_size_kb
+for mode in "${modes[@]}"; do
+	add --target mem --size 64M --xfer "$mode"
+	ok "$mode: a journal with blocks that look like its own" traced escaped
+	[[ $mode != splice ]] || ok "$mode: some of it fell back" test "$(fell slab)" -gt 0
+	for reason in partial gap long slab; do
+		is "$(told user $reason)" "$(fell $reason)" "$mode: ubdx_done says \"$reason\" as often as was counted"
+	done
+	ok "$mode: ubdx_done says the mode of some" test "$(told "$mode" none)" -gt 0
+	is "$(told "$mode" none)" "$(($(told_all) - $(fell)))" "$mode: and of all others"
+	ok "$mode: the file is as it was written" kept
+	is "$(errors)" 0 "$mode: no request failed"
+	del "$dev"
+done
+
+# ---- a server that can't open a pipe ----
+
+# The server moves these payloads by mode user's calls for a while. The requests keep their mode.
+spliced() { sed -n 's/^spliced_bytes //p' "$sys/ubdx/moved"; }
+reads() { dd if="$dev" of=/tmp/got bs=64k count=1 iflag=direct status=none && cmp /tmp/got /tmp/want; }
+splices() {
+	local before
+	before=$(spliced)
+	one 65536
+	(($(spliced) > before))
+}
+
+cp /tmp/want /tmp/backing
+ubdx add --foreground --target loop --file /tmp/backing --depth 8 --xfer copy >/tmp/out 2>/tmp/err &
+until_ok 10 grep -qx "/dev/ubdxb0" /tmp/out
+use "$(</tmp/out)"
+until_ok 10 blockdev --rereadpt "$dev"
+prlimit --pid "$server" --nofile=1:
+ubdx set --xfer splice 0
+before=$(spliced)
+ok "no descriptor for a pipe: a READ is served" reads
+noise /tmp/want $BYTES
+ok "no descriptor for a pipe: a WRITE is served" one 65536
+ok "no descriptor for a pipe: it is there" cmp /tmp/want /tmp/backing
+is "$(spliced)" "$before" "no descriptor for a pipe: nothing went through one"
+ok "no descriptor for a pipe: the server says so" grep -q "a pipe for mode splice: Too many open files" /tmp/err
+prlimit --pid "$server" --nofile=1024:
+ok "with descriptors again, payloads go through a pipe again" until_ok 10 splices
+is "$(errors)" 0 "no descriptor for a pipe: no request failed"
+del "$dev"
+
+finish

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Each thing of the driver's that can fail for lack of memory fails once, and that is survived: see tests/guest/faults.c. On debug
+# kernels, which can be made to fail.
+#
+# lab: --timeout 900 --append log_buf_len=64M
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+# The list of calls that can fail is made from the module, by name: each kind of name is still found there.
+while read -r pattern; do
+	ok "calls of '$pattern' are found" grep -qE "^[^ ]+ [^ ]*$pattern" sites
+done < <(tests/guest/lib/sites --patterns)
+ok "there are such calls: $(wc -l <sites)" test "$(wc -l <sites)" -ge 20
+
+if [[ $UBDX_KERNEL != *-debug ]]; then
+	skip "each allocation fails once" "this kernel can't be made to fail"
+	load
+	finish
+fi
+
+# The failures' own words are long, and the console is slow; what matters is in the log.
+dmesg -n 2
+insmod ubdx_fail.ko
+run_tap faults bin/faults ubdx.ko /tmp/seen
+rmmod ubdx_fail
+dmesg -n 7
+
+# seen SITE CALLEE: one that was made to fail. Who calls it last is not in the trace, but what it called is.
+seen() {
+	if [[ $1 == tail ]]; then
+		grep -q " $2\$" /tmp/seen
+	else
+		grep -q "^$1 " /tmp/seen
+	fi
+}
+
+while read -r site callee; do
+	ok "$callee, called by $site, was made to fail" seen "$site" "$callee"
+done <sites
+# ---- a request that nobody answers (fail_io_timeout) ----
+
+# lose N: the next N requests of the device are lost on their way.
+lose() {
+	local attr=/sys/kernel/debug/fail_io_timeout
+	echo 1 >"$sys/io-timeout-fail"
+	echo 100 >$attr/probability
+	echo "$1" >$attr/times
+}
+
+read_fails_with() {
+	local words
+	words=$(LC_ALL=C dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct 2>&1) && return 1
+	[[ $words == *"$1"* ]] || { echo "$words"; return 1; }
+}
+
+waits() { [[ $(<"$sys/ubdx/state") == quiesced ]]; }
+
+load
+for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
+	add --target null --size 1M --timeout 2 --xfer "$mode"
+	lose 1
+	ok "$mode: a request is lost: it ends in time" read_fails_with "timed out"
+	ok "$mode: the server is given up for it" until_ok 10 no_process "$server"
+	until_ok 10 gone "$dev"
+	add --target null --size 1M --timeout 2 --xfer "$mode" --recovery reissue
+	lose 1
+	dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none &
+	reader=$!
+	ok "$mode: a device that recovers loses one, and its server" until_ok 20 waits
+	ok "$mode: its new server" ubdx recover --target null "$dev"
+	status=0
+	wait $reader || status=$?
+	is $status 0 "$mode: has it, and answers"
+	del "$dev"
+done
+finish

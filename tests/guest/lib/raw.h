@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * raw.h - a server on the bare UAPI, for tests that must misbehave in ways libubdx wouldn't.
+ *
+ * A struct raw is one device with one queue (raw_queue more, by hand); raw_serve() answers requests
+ * with a function until the device is gone. Everything returns 0 or -errno.
+ */
+#ifndef UBDX_RAW_H
+#define UBDX_RAW_H
+
+#include <liburing.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ubdx.h"
+
+#define RAW_BUF_BYTES (256U << 10) /* also max_io_bytes of raw_add()'s devices */
+#define RAW_NR_XFER (UBDX_XFER_SPLICE + 1)
+
+struct raw {
+	int ctl;
+	int chan;
+	struct ubdx_add add;
+	char path[32]; /* /dev/ubdxbN */
+	unsigned int ring_flags; /* of its queues' rings */
+};
+
+struct raw_queue {
+	struct raw *raw;
+	unsigned int qid;
+	unsigned int depth;
+	struct io_uring ring;
+	const struct ubdx_desc *desc;
+	size_t desc_bytes;
+	char *buf; /* depth * RAW_BUF_BYTES */
+	unsigned int commit_flags; /* of raw_serve()'s commits: UBDX_COMMIT_* */
+	unsigned int nr_now; /* commands so far whose result was waited for */
+	int backlog[UBDX_MAX_DEPTH]; /* results that came meanwhile */
+	unsigned int nr_backlog;
+};
+
+/* What to answer: res as in struct ubdx_commit, or RAW_HOLD to keep the request. */
+#define RAW_HOLD INT32_MIN
+typedef int32_t (*raw_answer)(struct raw_queue *q, const struct ubdx_desc *desc, char *buf);
+
+/* A small device with sensible parameters, that a test can change before raw_add(). */
+void raw_defaults(struct raw *raw);
+int raw_add(struct raw *raw);
+int raw_open(struct raw *raw);
+int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags);
+int raw_own(const struct raw *raw, unsigned long cmd, unsigned int flags); /* on the channel */
+int raw_info(const struct raw *raw, struct ubdx_info *info);
+
+int raw_queue_init(struct raw *raw, struct raw_queue *q, unsigned int qid);
+int raw_fetch_all(struct raw_queue *q);
+void raw_queue_exit(struct raw_queue *q);
+
+/* One command, and its result if it ends at once; -EINPROGRESS if it is parked. */
+int raw_attach(struct raw_queue *q, unsigned int qid, unsigned int reserved);
+int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *addr,
+	      unsigned int reserved, unsigned int sqe_flags);
+int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
+	       unsigned int flags);
+
+/* A commit that is submitted with what comes next. Its command completes as that of the tag's next request. */
+void raw_commit_later(struct raw_queue *q, unsigned int tag, uint32_t seq, int32_t res,
+		      unsigned int flags);
+
+/* The next request's tag, or -ENODEV when the device is gone. */
+int raw_next(struct raw_queue *q);
+
+/* Answer until the device is gone. Returns the number of requests answered. */
+long raw_serve(struct raw_queue *q, raw_answer answer);
+
+/* A device that is live, with a thread that serves it. */
+struct raw_server {
+	struct raw raw;
+	struct raw_queue queue;
+	pthread_t thread;
+	raw_answer answer;
+	int ready; /* 0, or why not */
+	pthread_barrier_t barrier;
+};
+void raw_server_begin(struct raw_server *s, raw_answer answer); /* all but START */
+void raw_server_start(struct raw_server *s, raw_answer answer); /* bails out if it can't */
+void raw_server_stop(struct raw_server *s); /* forced DEL, join */
+
+/* The block device, O_DIRECT; waits until the node is there. */
+int raw_bdev(const struct raw *raw, int flags);
+/* Memory that O_DIRECT takes. */
+void *raw_mem(size_t bytes);
+/* Who touches this memory from now on waits for us to provide it. Returns a userfaultfd, or -1. */
+int raw_userfault(void *mem, size_t bytes);
+/* The same, and we won't. True if that failed. */
+bool raw_never_provide(void *mem, size_t bytes);
+bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
+double raw_slow(void); /* what takes a second elsewhere takes so many on this machine */
+double raw_now(void); /* seconds, for limits: longer ones on a slow machine */
+bool raw_until(atomic_int *what, unsigned int seconds);
+
+#endif /* UBDX_RAW_H */

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A thousand idle devices fit into a machine of 2 GiB, and leave nothing behind; a machine that is short of memory refuses
+# the next device, and kills nothing.
+#
+# lab: --mem 2048 --timeout 1800
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+readonly DEVICES=$((1000 / SLOW)) EACH=500 # KiB a device: 512 kB
+readonly MIB=1048576
+
+meminfo() { sed -n "s/^$1:\s*\([0-9]*\) kB/\1/p" /proc/meminfo; }
+
+# Memory that is in use, in KiB, without what the kernel could give back at once.
+used() {
+	local cache
+	echo 3 >/proc/sys/vm/drop_caches
+	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
+	echo $(($(meminfo MemTotal) - $(meminfo MemFree)))
+}
+below() { (($(used) < $1)); }
+
+# refuses TEXT CMD...: with status 1 and one line.
+refuses() {
+	local text=$1 status=0 output
+	shift
+	output=$("$@" 2>&1 >/dev/null) || status=$?
+	echo "$output"
+	((status == 1)) && [[ $output == *"$text"* && $output != *$'\n'* ]]
+}
+no_oom() { ! dmesg | grep -iE 'out of memory|oom-kill'; }
+# With no more than a warning.
+adds() { dev=$(ubdx add "$@"); }
+
+echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
+insmod ubdx.ko "max_devices=$DEVICES"
+
+# ---- many of them ----
+
+adds --target null --size 1M
+del "$dev"
+before=$(used)
+start=$SECONDS
+for ((i = 0; i < DEVICES; i++)); do
+	ubdx add --target null --size 1M >/dev/null || break
+done
+is $i $DEVICES "$DEVICES devices are added"
+took=$((SECONDS - start))
+is "$(ubdx list --json | jq length)" $DEVICES "and are there"
+with=$(used)
+echo "# $((took * 1000 / DEVICES)) ms and $(((with - before) / DEVICES)) KiB each"
+ok "each takes $EACH KiB at most" test $(((with - before) / DEVICES)) -le $EACH
+# a hundred where nothing else runs
+ok "and a second" test $took -le $((DEVICES * SLOW))
+ok "each is served" dd if="/dev/ubdxb$((DEVICES - 1))" of=/dev/null bs=4k count=1 iflag=direct status=none
+start=$SECONDS
+ok "all are deleted" del --all
+echo "# $(((SECONDS - start) * 1000 / DEVICES)) ms each to delete"
+ok "memory is as before" until_ok 60 below $((before + 16384))
+echo "# before, with them, after: $before, $with, $(used)"
+
+# ---- a machine that is short of memory ----
+
+# After fragmentation the kernel keeps more free for a while, and its estimate doesn't know: the hog would be killed.
+echo 0 >/proc/sys/vm/watermark_boost_factor
+mkdir -p /tmp/hog
+mount -t tmpfs -o size=100% hog /tmp/hog
+# In steps, and to a little less than what a device must leave: the kernel's estimate can be too high.
+while (($(meminfo MemAvailable) > 62 * 1024)); do
+	head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file
+done
+ok "memory is short: a device is refused" refuses "memory is short: the device needs" ubdx add --target null --size 1M
+ok "with more buffers, too" refuses "--prefault 0 needs less" ubdx add --target null --size 1M --prefault 256K
+is "$(ubdx list --json)" "[]" "and none is left"
+umount /tmp/hog
+ok "with the memory back it is added" adds --target null --size 1M
+ok "nothing was killed" no_oom
+del --all
+
+# ---- a target that is larger than that ----
+
+ok "mem of more than there is" refuses "--force-size allows that" ubdx add --target mem --size 1T
+ok "unless that is meant" adds --target mem --size 1T --force-size
+del --all
+
+# ---- a memory cgroup ----
+
+readonly group=/sys/fs/cgroup/small
+mkdir $group
+echo 40M >$group/memory.max
+in_group() { (echo "$BASHPID" >"$group/cgroup.procs" && exec "$@"); }
+warns() {
+	in_group ubdx add --target null --size 1M --depth 128 "$@" >/tmp/out 2>/tmp/err
+	cat /tmp/err
+	grep -q 'can grow to 64 MiB, more than the memory cgroup has (40 MiB)' /tmp/err
+}
+ok "a cgroup smaller than the buffers: a warning" warns
+ok "smaller than what is needed at once: refused" refuses "memory cgroup has" \
+	in_group ubdx add --target null --size 1M --depth 128 --prefault 512K
+del --all
+
+# What ADD allocates is the caller's: here 2 queues of 4096 slots of 128 bytes, and as many stamps of nearly as much.
+kernel() { sed -n 's/^kernel \([0-9]*\)$/\1/p' $group/memory.stat; }
+echo 200M >$group/memory.max
+was=$(kernel)
+ok "a device with 8192 tags" in_group ubdx add --target null --size 1M --queues 2 --depth 4096 --max-io 4096
+echo "# kernel memory in the cgroup: $(($(kernel) - was))"
+ok "its kernel memory is the cgroup's" test $(($(kernel) - was)) -ge $((4 * MIB))
+
+finish

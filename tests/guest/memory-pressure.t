@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A file system on ubdx that dirties more memory than there is: to write back, the kernel needs the server, and the server
+# needs memory. It must come to an end, in every mode, with every byte where it belongs; through the page cache of the
+# server's own file, which is dirty as well, and past it.
+#
+# lab: --mem 512 --timeout 600
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+# A slow kernel's machine is larger (lab/vm): it gets half of the work, and so much of its memory is taken away that this is too much.
+readonly JOBS=4 EACH=$((LESS > 1 ? 36 : 72)) LEFT=$((LESS > 1 ? 128 : 208)) # MiB
+mkdir -p /tmp/mnt
+
+# Compressed to next to nothing, so that it takes no memory to speak of.
+fill() {
+	within 240 fio --minimal --output=/dev/null --eta=never --name=storm --directory=/tmp/mnt --numjobs="$JOBS" --size="${EACH}m" \
+		--verify=pattern --verify_pattern='"ubdx"%o' --verify_fatal=1 --rw="$1" "${@:2}"
+}
+
+storm() { fill randwrite --bs=64k --do_verify=0 --fallocate=none --end_fsync=1; }
+look() { fill read --bs=64k; }
+
+# Is there a zone, of those that have pages, that kswapd has to work for? Not every kernel counts what that does.
+short_of_memory() {
+	local what a b free=0 high=0
+	while read -r what a b _; do
+		case $what in
+		pages) free=$b ;;
+		high) high=$a ;;
+		managed) ((a == 0 || free > high)) || return 0 ;;
+		esac
+	done </proc/zoneinfo
+	return 1
+}
+
+# In the background: note once that memory is short, in this configuration.
+watch_memory() {
+	rm -f /tmp/short
+	until short_of_memory; do
+		read -rt 0.1 <> <(:) || true
+	done
+	: >/tmp/short
+}
+
+# How many pages the kernel has looked at to get memory back.
+scanned() {
+	local name n sum=0
+	while read -r name n; do
+		[[ $name != pgscan_@(kswapd|direct) ]] || sum=$((sum + n))
+	done </proc/vmstat
+	echo $sum
+}
+
+# was_short SCANNED: memory was short since that many had been. Watching can miss that, counting can't.
+was_short() {
+	if grep -q '^pgscan_kswapd ' /proc/vmstat; then
+		(($(scanned) > $1))
+	else
+		test -e /tmp/short
+	fi
+}
+
+# In MiB.
+available() {
+	local name kib
+	while read -r name kib _; do
+		[[ $name != MemAvailable: ]] || echo $((kib / 1024))
+	done </proc/meminfo
+}
+
+load
+left=$(available)
+((left <= LEFT)) || echo $(((left - LEFT) / 2)) >/proc/sys/vm/nr_hugepages
+fails "memory is not short yet" 1 '' short_of_memory
+modprobe zram
+echo 800M >/sys/block/zram0/disksize
+# let it come to the point where writers wait
+echo 70 >/proc/sys/vm/dirty_ratio
+echo 60 >/proc/sys/vm/dirty_background_ratio
+
+for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
+	for how in '' --direct; do
+		what="$mode${how:+, direct}"
+		# the server's own writes are throttled, too, on a slow kernel for longer than half a minute
+		# shellcheck disable=SC2086 # none, or one
+		add --target loop --file /dev/zram0 $how --queues 2 --depth 32 --max-io 256K --timeout 600 --xfer "$mode"
+		is "$(<"/proc/$server/oom_score_adj")" -1000 "$what: the server will not be killed for lack of memory"
+		mkfs.ext4 -q -E nodiscard "$dev"
+		mount "$dev" /tmp/mnt
+		watch_memory &
+		watcher=$! before=$(scanned)
+		ok "$what: more is written than there is memory" storm
+		ok "$what: memory was short" was_short "$before"
+		kill "$watcher" 2>/dev/null || true
+		wait "$watcher" || true
+		echo 3 >/proc/sys/vm/drop_caches
+		ok "$what: and is there" look
+		ok "$what: umount" within 60 umount /tmp/mnt
+		ok "$what: it was in that mode" test "$(counted_in "$mode")" -gt 100
+		is "$(errors)" 0 "$what: no request failed"
+		ok "$what: check" e2fsck -fn "$dev"
+		del "$dev"
+		blkdiscard -f /dev/zram0
+	done
+done
+fails "nobody was killed for it" 1 '' grep -q 'Out of memory' <(dmesg)
+
+finish

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lab: --clock count --timeout 600
+#
+# The control of all comparisons between modes: a request without a payload costs the same in each of them, in instructions; in mode
+# map also where payloads would be mapped at once.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+readonly REQUESTS=3000
+
+# cost OP: instructions a request, which are ns on this clock: the difference of two lengths.
+cost() {
+	local short long
+	short=$(bin/metadata-cost "$dev" "$1" $((REQUESTS / 3)))
+	long=$(bin/metadata-cost "$dev" "$1" $REQUESTS)
+	[[ $short =~ ^[0-9]+$ && $long =~ ^[0-9]+$ ]] || { echo "metadata: '$short' '$long'" >&2; return 1; }
+	echo $(((long - short) * 3 / (2 * REQUESTS)))
+}
+
+# within_permille N A B
+within_permille() { (($2 * 1000 <= $3 * (1000 + $1) && $3 * 1000 <= $2 * (1000 + $1))); }
+
+load
+add --target null --size 1G --write-cache
+mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
+for op in flush discard write_zeroes; do
+	cost $op >/dev/null
+	first=
+	for how in "${modes[@]}" "map eager"; do
+		read -r mode when <<<"$how"
+		echo "${when:-fault}" >$PARAMETERS/map_when
+		ubdx set --xfer "$mode" "$dev"
+		read -r n _ <<<"$(counted $op)"
+		this=$(cost $op)
+		read -r after _ <<<"$(counted $op)"
+		is $((after - n)) $((REQUESTS + REQUESTS / 3)) "$op, $how: that many requests"
+		first=${first:-$this}
+		ok "$op, $how: $this instructions, with ${modes[0]} $first: the same within 2 percent" within_permille 20 "$this" "$first"
+	done
+done
+
+finish

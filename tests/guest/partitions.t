@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A device can be partitioned: partitions are where the table says, appear when it is written, when the device comes
+# back, and go with it.
+
+# shellcheck disable=SC2317 # functions are called by ok
+UDEV=1 # as on a user's machine
+. tests/guest/lib/guest.sh
+
+readonly MIB=1048576
+
+present() { [[ -b ${1}p1 && -b ${1}p2 ]]; }
+absent() { [[ ! -e ${1}p1 && ! -e ${1}p2 ]]; }
+
+# What is written to a partition is found at its place in the file, and nowhere else.
+check_place() {
+	local partition=$1 offset=$2
+	cp /tmp/file /tmp/want
+	noise /tmp/piece 65536
+	dd if=/tmp/piece of="$partition" bs=64k seek=1 oflag=direct conv=notrunc status=none
+	dd if=/tmp/piece of=/tmp/want bs=64k seek=$((offset / 65536 + 1)) conv=notrunc status=none
+	sync "$partition"
+	cmp /tmp/want /tmp/file
+}
+
+load
+noise /tmp/file $((16 * MIB))
+
+add --target loop --file /tmp/file
+ok "there is none at first" absent "$dev"
+ok "a table can be written" sfdisk -q "$dev" <<<$'start=2048,size=8192\nstart=10240'
+ok "and its partitions appear" until_ok 10 present "$dev"
+is "$(<"$sys/${name}p1/start") $(<"$sys/${name}p1/size") $(<"$sys/${name}p2/start")" "2048 8192 10240" "where it says"
+ok "the first lies in its place" check_place "${dev}p1" $MIB
+ok "so does the second" check_place "${dev}p2" $((5 * MIB))
+fails "none can be written beyond its end" 1 "No space left on device" dd if=/dev/zero of="${dev}p1" bs=4k seek=1024 count=1 oflag=direct status=none
+exec 9<"${dev}p2"
+fails "a device with an open partition can't be deleted" 1 "is in use" del "$dev"
+exec 9<&-
+ok "a device with partitions can" del "$dev"
+ok "they go with it" absent "$dev"
+
+# Not add(), which has the table read again.
+dev=$(ubdx add --target loop --file /tmp/file)
+ok "they are back when it is: add waits for them" present "$dev"
+ok "also when read again" blockdev --rereadpt "$dev"
+ok "with their content" cmp -n 65536 -i 65536:$((5 * MIB + 65536)) "${dev}p2" /tmp/file
+exec 9<"${dev}p2"
+ok "--force deletes it with an open one" del --force "$dev"
+ok "they go with it" absent "$dev"
+exec 9<&-
+
+# A server that dies while the table is read.
+for ((i = 0; i < 10; i++)); do
+	dev=$(ubdx add --target loop --file /tmp/file)
+	use "$dev"
+	kill -KILL "$server"
+	until_ok 10 gone "$sys" || break
+	ubdx del "$dev" >/dev/null
+done
+is "$i" 10 "a server that dies during the scan takes them along"
+ok "and leaves none" absent "$dev"
+
+finish

@@ -1,0 +1,317 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A device outlives its servers, as enum ubdx_recovery says: with `queue` what the server had is lost with EIO and the rest
+# waits, with `reissue` nothing is lost, and a device that is handed over loses nothing either. Who waits can be given up.
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+errors() { sed -n "s/^$1 //p" "$sys/ubdx/errors"; }
+recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; }
+
+# Until the device waits.
+kill_server() {
+	local pid
+	pid=$(<"$sys/ubdx/server_pid")
+	# 0 would be everybody here
+	((pid > 1)) && kill -KILL "$pid"
+	until_ok 10 is_state quiesced
+}
+
+read_one() { within 10 dd if="$dev" of=/tmp/one bs=4k count=1 iflag=direct status=none; }
+
+truncate -s 16M /tmp/file
+load
+
+# ---- reissue ----
+
+add --target loop --file /tmp/file --recovery reissue --queues 2
+is "$(ubdx info --json "$dev" | jq -r .params.recovery)" reissue "info says how it recovers"
+start_load
+for round in 1 2 3 4 5 6; do
+	ok "reissue, $round: killed under load the device waits" kill_server
+	is "$(ubdx list --json | jq -r '.[0].state')" quiesced "reissue, $round: it is listed so"
+	is "$(ubdx list | cut -c 12-28 | tr -d '\n')" "STATE        SIZEquiesced      16M" "reissue, $round: in the list's columns"
+	ok "reissue, $round: another server takes over" recover
+	ok "reissue, $round: it serves" read_one
+done
+stop_load "reissue: no request fails, no byte is wrong"
+is "$(errors failed) $(errors aborted)" "0 0" "reissue: none was ended without an answer"
+ok "reissue: some were given to another server" test "$(errors reissued)" -gt 0
+# two jobs of 16 requests
+ok "reissue: each at most once a kill" test "$(errors reissued)" -le $((6 * 2 * 16))
+
+start_load
+for round in 1 2 3 4 5 6 7 8; do
+	ok "handing over, $round: under load" recover --live
+	ok "handing over, $round: it serves" read_one
+done
+before=$(errors reissued)
+stop_load "handing over: no request fails, no byte is wrong"
+is "$(errors reissued)" "$before" "handing over: none is served twice"
+ok "handing over: the servers before have gone" until_ok 5 test "$(pgrep -xc ubdx)" = 1
+fails "a device that lives is not taken over unasked" 1 "already has a server; use --live" recover
+fails "a file that is served already is not served once more" 1 "/tmp/file is in use: process $(<"$sys/ubdx/server_pid") (ubdx) has locked it" ubdx add --target loop --file /tmp/file
+del "$dev"
+
+# ---- below a file system ----
+
+truncate -s 64M /tmp/file
+add --target loop --file /tmp/file --recovery reissue --timeout 2
+mkfs.ext4 -q "$dev"
+mkdir -p /tmp/mnt
+mount "$dev" /tmp/mnt
+fio --name=verify --directory=/tmp/mnt --size=4m --numjobs=4 --rw=randwrite --bsrange=4k-64k --verify=crc32c --verify_fatal=1 \
+	--fsync=16 --loops=40 --eta=never --output=/tmp/fio.log --time_based --runtime=20 &
+job=$!
+for round in 1 2 3 4; do
+	read -rt 1 <> <(:) || true
+	ok "below ext4, $round: killed" kill_server
+	ok "below ext4, $round: another server takes over" recover
+done
+server=$(<"$sys/ubdx/server_pid")
+kill -STOP "$server"
+ok "below ext4: a server that is stopped past the timeout is given up" until_ok 20 is_state quiesced
+ok "below ext4: and killed" until_ok 5 no_process "$server"
+ok "below ext4: another server takes over" recover
+status=0
+wait $job || status=$?
+is $status 0 "below ext4: fio sees no error, and no wrong byte"
+ok "below ext4: umount" umount /tmp/mnt
+ok "below ext4: fsck" fsck.ext4 -fn "$dev"
+del "$dev"
+
+# ---- queue ----
+
+truncate -s 16M /tmp/file
+add --target loop --file /tmp/file --recovery queue
+ok "queue: killed while idle the device waits" kill_server
+dd if="$dev" of=/tmp/one bs=4k count=1 iflag=direct status=none &
+reader=$!
+ok "queue: a request that comes now waits" until_ok 10 grep -q '^State:.*D' /proc/$reader/status
+ok "queue: another server takes over" recover
+status=0
+wait $reader || status=$?
+is $status 0 "queue: and serves it"
+is "$(errors aborted)" 0 "queue: nothing was lost"
+
+# On its way to the server, which is stopped: nobody has seen it, so it can't have been served.
+kill -STOP "$(<"$sys/ubdx/server_pid")"
+read_one &
+reader=$!
+held() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\1/p' "/sys/block/$name/inflight") > 0)); }
+ok "queue: a request is on its way" until_ok 5 held
+ok "queue: killed before it saw that" kill_server
+ok "queue: another server takes over" recover
+status=0
+wait $reader || status=$?
+is $status 0 "queue: and serves it"
+del "$dev"
+
+# What the server has seen is lost: whoever waits for it gets EIO, and the device goes on.
+add --target loop --file /tmp/file --recovery queue
+fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=32 --rw=randrw --time_based --runtime=300 \
+	--size=4m --eta=never --allow_file_create=0 --output-format=json --output=/tmp/jobs 2>/dev/null &
+jobs=$!
+for ((i = 0; i < 20; i++)); do
+	until_ok 20 held || break
+	kill_server
+	ubdx recover --target loop --file /tmp/file "$dev" || break
+	# the requests on their way are served, and those at the server are lost
+	(($(errors aborted) == 0)) || break
+done
+ok "queue: killed under load, it loses what the server has seen" test "$(errors aborted)" -gt 0
+ok "queue: the job ends" until_ok 20 no_process $jobs
+wait $jobs || true
+is "$(jq -c '[.jobs[].error]' /tmp/jobs)" "[5]" "queue: by EIO"
+ok "queue: and the device serves on" read_one
+del "$dev"
+
+# ---- giving up ----
+
+add --target loop --file /tmp/file --recovery reissue
+fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --rw=randrw --time_based --runtime=300 --numjobs=2 \
+	--size=4m --eta=never --allow_file_create=0 --output-format=json --output=/tmp/jobs 2>/dev/null &
+jobs=$!
+until_ok 20 held
+ok "giving up: killed under load" kill_server
+fails "giving up: a device that is open is not deleted" 1 "has no server" ubdx del "$dev"
+ok "giving up: nor does that end the waiting" is_state quiesced
+ok "giving up: by force it is" within 20 ubdx del --force "$dev"
+ok "giving up: the jobs end" until_ok 20 no_process $jobs
+wait $jobs || true
+is "$(jq -c '[.jobs[].error] | unique' /tmp/jobs)" "[5]" "giving up: by EIO"
+
+add --target loop --file /tmp/file --recovery reissue
+ok "nobody uses it: killed" kill_server
+ok "nobody uses it: it is deleted without force" ubdx del "$dev"
+
+add --target loop --file /tmp/file --recovery reissue
+kill -TERM "$server"
+ok "SIGTERM: the server takes the device with it" until_ok 10 gone "$dev"
+ok "SIGTERM: and lets go of its file" until_ok 10 no_process "$server"
+
+# ---- the next server is another one ----
+
+info() { ubdx info --json "$dev" | jq -c "$1"; }
+add --target loop --file /tmp/file --recovery reissue --xfer map
+ok "another way: killed" kill_server
+ok "another way: the next one offers less, and looks at payloads" \
+	ubdx recover --target touch,header,/tmp/touched:loop --file /tmp/file --offer copy,user "$dev"
+is "$(info .xfer_modes)" '["copy","user"]' "another way: those are the modes"
+ok "another way: one of them is what it has" test "$(info .xfer)" != '"map"'
+ok "another way: it serves" read_one
+use "$dev"
+ok "another way: handed over to one that offers all" ubdx recover --live --target loop --file /tmp/file "$dev"
+ok "another way: it has gone" until_ok 10 no_process "$server"
+is "$(cut -d' ' -f1 /tmp/touched)" 64 "another way: and has looked at payloads"
+is "$(info .xfer)" '"map"' "another way: the mode that was asked for is back"
+ok "another way: it serves" read_one
+del "$dev"
+
+# ---- refusals ----
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+truncate -s 8M /tmp/small
+fails "a file that is too small" 1 "/tmp/small: *" ubdx recover --other-target --target loop --file /tmp/small "$dev"
+fails "a target of another kind" 1 "mem" ubdx recover --target mem "$dev"
+ok "after that it still waits" is_state quiesced
+pids=()
+for round in 1 2 3 4; do
+	ubdx recover --target loop --file /tmp/file "$dev" >/dev/null 2>&1 &
+	pids+=($!)
+done
+won=0
+for pid in "${pids[@]}"; do
+	if wait "$pid"; then won=$((won + 1)); fi
+done
+is $won 1 "of four that want it one gets it"
+ok "and serves it" read_one
+del "$dev"
+
+# turned_down STATUS TEXT OPTION...: at once, for that reason, and the device waits on.
+turned_down() { refused "$1" "$2" within 10 ubdx recover "${@:3}" "$dev" && is_state quiesced; }
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+ok "no mode that carries everything" turned_down 2 "must include copy or user" --target loop --file /tmp/file --offer splice
+# known to the driver only when the server is ready
+unprivileged() {
+	refused 1 "starting $name: Operation not supported" within 10 setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin ubdx recover --target loop --file /tmp/file --offer user "$dev" &&
+		is_state quiesced
+}
+ok "nothing but modes that take a server's word, offered by one without privilege" unprivileged
+ok "after that another gets it" ubdx recover --target loop --file /tmp/file "$dev"
+server=$(<"$sys/ubdx/server_pid")
+truncate -s 8M /tmp/small
+left_alone() { is_state live && [[ $(<"$sys/ubdx/server_pid") == "$server" ]] && kill -0 "$server"; }
+while IFS=: read -r wrong status why; do
+	# shellcheck disable=SC2086 # words
+	fails "handing over with $wrong" "$status" "$why" ubdx recover --live --target loop $wrong "$dev"
+	ok "   leaves the server where it is" left_alone
+done <<-'END'
+	--file /tmp/none:1:/tmp/none: No such file
+	--file /tmp/small:1:/tmp/small: *fit
+	--file /tmp/file --cpus 77:1:CPU 77
+	--file /tmp/file --offer splice:2:must include copy or user
+END
+del "$dev"
+
+# ---- the device remembers what it stands on ----
+
+# says TEXT CMD...: it is refused, in one line.
+says() {
+	local text=$1 status=0 output
+	shift
+	output=$("$@" 2>&1) || status=$?
+	echo "$output"
+	((status == 1)) && [[ $output == *"$text"* && $output != *$'\n'* ]]
+}
+backing() { info '[.target, .target_path, .serial]'; }
+
+truncate -s 16M /tmp/other
+ln /tmp/file /tmp/alias
+ln -s /tmp/file /tmp/link
+add --target loop --file /tmp/link --recovery reissue --serial tape-7
+is "$(backing)" '["loop","/tmp/file","tape-7"]' "info says what a device stands on"
+is "$(<"$sys/ubdx/target") $(<"$sys/serial")" "loop /tmp/file tape-7" "so does sysfs"
+ok "and list" grep -qE "^$name .* loop /tmp/file$" <(ubdx list)
+kill_server
+ok "without its server, too" test "$(backing)" = '["loop","/tmp/file","tape-7"]'
+ok "another file is refused" says "served loop /tmp/file, which is not loop /tmp/other; --other-target" \
+	ubdx recover --target loop --file /tmp/other "$dev"
+ok "another target is refused" says "served loop /tmp/file, which is not null; --other-target" ubdx recover --target null "$dev"
+ok "and the device waits on" is_state quiesced
+ok "the same file isn't, by another name" ubdx recover --target loop --file /tmp/alias "$dev"
+server=$(<"$sys/ubdx/server_pid")
+ok "another file isn't handed over to" says "which is not loop /tmp/other" ubdx recover --live --target loop --file /tmp/other "$dev"
+ok "the server is left where it is" left_alone
+ok "--other-target takes it" ubdx recover --live --other-target --target loop --file /tmp/other "$dev"
+is "$(backing)" '["loop","/tmp/other","tape-7"]' "then that is remembered"
+kill_server
+ok "and what it was before is refused" says "which is not loop /tmp/file" ubdx recover --target loop --file /tmp/file "$dev"
+del "$dev"
+
+evil=$'/tmp/e\e[2J\nvil'
+truncate -s 1M "$evil"
+add --target loop --file "$evil"
+is "$(ubdx list | tail -n +2)" "$(ubdx list | grep 'loop /tmp/e?\[2J?vil$')" "list shows no control character"
+is "$(info .target_path)" '"/tmp/e?[2J?vil"' "nor does info"
+is "$(<"$sys/ubdx/target")" 'loop /tmp/e\e[2J\nvil' "sysfs escapes them"
+ok "without --serial there is none" gone "$sys/serial"
+del "$dev"
+
+# ---- nobody hears of it ----
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+ubdx recover --foreground --target loop --file /tmp/file "$dev" >/dev/full 2>/tmp/err &
+ok "a server that can't say that it serves" until_ok 10 is_state live
+ok "   serves all the same" read_one
+ok "   having said so" grep -q 'writing the output failed' /tmp/err
+del "$dev"
+
+# ---- a server that fails while it is handed over ----
+
+for way in reissue queue; do
+	add --target loop --file /tmp/file --recovery $way --timeout $((2 * SLOW))
+	kill -STOP "$server"
+	read_one 2>/tmp/err &
+	reader=$!
+	ok "$way: a request is at a server that has stopped" until_ok 5 held
+	read -rt 1 <> <(:) || true
+	fails "$way: it can't be handed over" 1 "recover: *" ubdx recover --live --target loop --file /tmp/file "$dev"
+	ok "$way: it is not to wake up when another serves" until_ok 10 no_process "$server"
+	ok "$way: the device waits" until_ok 10 is_state quiesced
+	ok "$way: another server takes over" recover
+	status=0
+	wait $reader || status=$?
+	is $status 0 "$way: the request, which the server had not seen, is served"
+	ok "$way: it serves" read_one
+	del "$dev"
+done
+
+# ---- whoever looks in ----
+
+add --target loop --file /tmp/file --recovery reissue
+kill_server
+look_in() { bash -c "exec 5<>/dev/ubdxc${dev#/dev/ubdxb}; exec 5>&-; read -rt 0.5 <> <(:); exit 7"; }
+status=0
+look_in || status=$?
+is $status 7 "whoever opens the channel and leaves is left alone"
+ok "and is in nobody's way" recover
+ok "who then serves" read_one
+del "$dev"
+
+fails "no such device" 1 "no device 7" ubdx recover --target null 7
+fails "mem can't be recovered" 1 "mem" ubdx add --target mem --size 1M --recovery queue
+fails "no such way" 2 "maybe" ubdx add --target null --size 1M --recovery maybe
+add --target null --size 1M
+fails "handing over a device that doesn't recover" 1 "recover: *" ubdx recover --live --target null "$dev"
+ok "it lives on" is_state live
+ok "and goes when its server does" kill -KILL "$server"
+ok "at once" until_ok 10 gone "$dev"
+
+finish

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the driver answers to a server that breaks the UAPI's rules, see tests/guest/uapi.c.
+
+. tests/guest/lib/guest.sh
+
+run_program uapi

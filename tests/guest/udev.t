@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# With udevd running, which opens and reads each new device: it can be deleted at once, and its server stopped.
+
+# shellcheck disable=SC2034,SC2317 # for lib.sh; functions are called by ok
+UDEV=1
+. tests/guest/lib/guest.sh
+
+load
+truncate -s 16M /tmp/file
+add_and_del() {
+	local path
+	path=$(ubdx add --target loop --file /tmp/file) && ubdx del "$path"
+}
+for ((i = 0; i < 10; i++)); do
+	add_and_del || break
+done
+is $i 10 "a device can be deleted as soon as it is there"
+
+for ((i = 0; i < 5; i++)); do
+	use "$(ubdx add --target loop --file /tmp/file)"
+	kill -TERM "$server"
+	until_ok 10 gone "$sys" || break
+	until_ok 10 no_process "$server" || break
+done
+is $i 5 "and so can its server be stopped"
+none_left() { [[ $(ubdx list --json | jq length) == 0 ]]; }
+ok "none is left" until_ok 10 none_left
+
+finish

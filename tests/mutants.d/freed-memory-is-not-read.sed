@@ -1,5 +1,0 @@
-# The error that KASAN is to see isn't made.
-# kernel: stable-debug
-# test: detectors
-# file: tests/pause/ubdx_errors.c
-/^static void read_freed(void)/,/^}/ s/^\tkfree(p);$//

@@ -1,4 +1,0 @@
-# The list of calls that can fail is empty.
-# test: faults
-# file: tests/sites
-s/^objdump -dr/objdump -d/

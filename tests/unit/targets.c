@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * targets.c - a target says what its device is like, or why there can't be one, and leaves nothing
+ * open then.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib.h"
+#include "tap.h"
+
+static char folder[] = "/tmp/ubdx-test-XXXXXX";
+static char path[64];
+
+static void make_file(const char *name, off_t bytes)
+{
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0644);
+	if (fd < 0 || ftruncate(fd, bytes))
+		exit(EXIT_FAILURE);
+	close(fd);
+}
+
+static int next_fd(void)
+{
+	int fd = dup(STDIN_FILENO);
+
+	close(fd);
+	return fd;
+}
+
+/* Expects that it fails with @err and a message that has @text in it. */
+static void fails(const char *name, const struct ubdx_target_config *config,
+		  const struct ubdx_params *wanted, int err, const char *text, const char *what)
+{
+	struct ubdx_params params = *wanted;
+	struct ubdx_target *target;
+	int fd = next_fd();
+	int ret = ubdx_target_open(ubdx_target_find(name), config, &params, &target);
+
+	ok(ret == err && strstr(ubdx_errmsg(), text), "%s", what);
+	if (ret != err || !strstr(ubdx_errmsg(), text))
+		printf("# got %d, %s\n", ret, ret ? ubdx_errmsg() : "");
+	if (!ret)
+		ubdx_target_close(target);
+	is(next_fd(), fd, "and nothing stays open");
+}
+
+static void opens(const char *name, const struct ubdx_target_config *config,
+		  struct ubdx_params *params, const char *what)
+{
+	struct ubdx_target *target;
+	int ret = ubdx_target_open(ubdx_target_find(name), config, params, &target);
+
+	ok(!ret, "%s", what);
+	if (ret)
+		printf("# %s\n", ubdx_errmsg());
+	else
+		ubdx_target_close(target);
+}
+
+static void table(void)
+{
+	ok(ubdx_target_find("null") && ubdx_target_find("mem") && ubdx_target_find("loop"),
+	   "null, mem and loop are there");
+	ok(!ubdx_target_find("nil") && !ubdx_target_find(""), "others are not");
+	ok(ubdx_target_find("touch,all:null") && !ubdx_target_find("touchy") &&
+		   !ubdx_target_find("null,all"),
+	   "a filter goes on behind its name, other targets don't");
+	ok(ubdx_target_get(0) && !ubdx_target_get(100), "the list of targets ends");
+	is(ubdx_xfer_by_name("copy"), UBDX_XFER_COPY, "mode copy by its name");
+	ok(!strcmp(ubdx_xfer_name(UBDX_XFER_COPY), "copy"), "and back");
+	is(ubdx_xfer_by_name("teleport"), -EINVAL, "a mode that doesn't exist");
+	ok(!ubdx_xfer_name(63), "nor has it a name");
+	ok(ubdx_xfer_modes() & 1ULL << UBDX_XFER_COPY, "copy is offered");
+}
+
+static void sizes(void)
+{
+	struct ubdx_params none = { .numa_node = -1 }, params = none;
+	struct ubdx_params big = { .logical_block_size = 4096 };
+	struct ubdx_target_config config;
+
+	ubdx_target_config_init(&config);
+	fails("null", &config, &none, -EINVAL, "needs a size", "null without a size");
+	fails("mem", &config, &none, -EINVAL, "needs a size", "mem without a size");
+	fails("loop", &config, &none, -EINVAL, "needs a file", "loop without a file");
+	config.bytes = 1000;
+	fails("mem", &config, &none, -EINVAL, "multiple", "a size that isn't whole blocks");
+	config.bytes = 1 << 20;
+	opens("mem", &config, &params, "mem of 1 MiB");
+	is(params.dev_sectors, 2048, "has 2048 sectors");
+	is(params.attrs, 0, "and no cache");
+	config.write_cache = 1;
+	opens("mem", &config, &params, "mem with a cache");
+	is(params.attrs, UBDX_ATTR_WRITE_CACHE | UBDX_ATTR_FUA, "takes FUA, too");
+	config.write_cache = -1;
+	config.path = "x";
+	fails("null", &config, &none, -EINVAL, "no file", "null with a file");
+
+	ubdx_target_config_init(&config);
+	config.path = path;
+	make_file("empty", 0);
+	fails("loop", &config, &none, -EINVAL, "less than one block", "an empty file");
+	make_file("odd", 4096 * 3 + 512);
+	fails("loop", &config, &big, -EINVAL, "multiple of the block size", "a file of 3.1 blocks");
+	config.bytes = 4096 * 3;
+	params = big;
+	opens("loop", &config, &params, "its first three blocks");
+	is(params.dev_sectors, 24, "have 24 sectors");
+	config.bytes = 1 << 20;
+	fails("loop", &config, &none, -EFBIG, "doesn't fit", "a device larger than its file");
+}
+
+static void filters(void)
+{
+	static const char *const wrong[] = { "touch",	     "touch:null",	"touch,some:null",
+					     "touch,all",    "touch,all,:null", "touch,:null",
+					     "touch:x,all:y" };
+	struct ubdx_params none = { .numa_node = -1 };
+	struct ubdx_target_config config;
+	unsigned int i;
+
+	ubdx_target_config_init(&config);
+	config.bytes = 1 << 20;
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		config.name = wrong[i];
+		fails(wrong[i], &config, &none, -EINVAL, "touch is touch,", wrong[i]);
+	}
+	config.name = NULL;
+	fails("touch", &config, &none, -EINVAL, "touch is touch,", "touch without its name");
+	config.name = "touch,all:disk";
+	fails(config.name, &config, &none, -EINVAL, "no target disk", config.name);
+	config.name = "touch,all:loop";
+	fails(config.name, &config, &none, -EINVAL, "loop needs a file", config.name);
+	config.name = "touch,all:touch,header:null";
+	fails(config.name, &config, &none, -EINVAL, "another one", config.name);
+	config.name = "touch,all,/nonexistent/file:null";
+	fails(config.name, &config, &none, -ENOENT, "/nonexistent/file", config.name);
+	config.flags = UBDX_TARGET_LOOK;
+	opens(config.name, &config, &none, "to look, it needs no file");
+}
+
+static void files(void)
+{
+	struct ubdx_params none = { .numa_node = -1 }, params = none;
+	struct ubdx_target_config config;
+
+	ubdx_target_config_init(&config);
+	config.path = "/nonexistent/file";
+	fails("loop", &config, &none, -ENOENT, "/nonexistent/file", "a file that doesn't exist");
+	config.path = folder;
+	fails("loop", &config, &none, -EINVAL, "neither", "a folder");
+	config.path = "/dev/null";
+	fails("loop", &config, &none, -EINVAL, "neither", "a character device");
+	snprintf(path, sizeof(path), "%s/fifo", folder);
+	if (mkfifo(path, 0600))
+		exit(EXIT_FAILURE);
+	config.path = path;
+	fails("loop", &config, &none, -EINVAL, "neither", "a pipe, without waiting for its writer");
+
+	make_file("file", 1 << 20);
+	opens("loop", &config, &params, "a file");
+	is(params.attrs, UBDX_ATTR_WRITE_CACHE | UBDX_ATTR_FUA, "is behind the page cache");
+	params = none;
+	config.write_cache = 0;
+	opens("loop", &config, &params, "a file without a cache");
+	is(params.attrs, 0, "says so");
+	is(params.max_write_zeroes_sectors, 0, "and has zeroes written");
+	params = none;
+	config.flags = UBDX_TARGET_READ_ONLY;
+	opens("loop", &config, &params, "a file to be read only");
+	is(params.max_discard_sectors, 0, "isn't discarded");
+}
+
+/* Structs that begin with their size, from a program that is newer than the library. */
+static void newer(void)
+{
+	struct {
+		struct ubdx_target_config known;
+		uint64_t more;
+	} config;
+	struct {
+		struct ubdx_server_opts known;
+		uint64_t more;
+	} opts;
+	struct ubdx_params none = { .numa_node = -1 };
+	struct ubdx_server *server;
+
+	ubdx_target_config_init(&config.known);
+	config.known.size = sizeof(config);
+	config.known.bytes = 1 << 20;
+	config.more = 0;
+	opens("null", &config.known, &none, "a config with a field more, which asks for nothing");
+	config.more = 1ULL << 63;
+	fails("null", &config.known, &none, -E2BIG, "doesn't know", "one that asks for something");
+
+	ubdx_server_opts_init(&opts.known);
+	opts.known.size = sizeof(opts);
+	opts.more = 1ULL << 63;
+	is(ubdx_server_start(NULL, &opts.known, &server), -E2BIG, "options with a field more");
+	is(ubdx_server_may_recover(NULL, &opts.known), -E2BIG, "the same for a recovery");
+}
+
+static void memory(void)
+{
+	struct ubdx_params none = { .numa_node = -1 }, params = none;
+	struct ubdx_target_config config;
+
+	ubdx_target_config_init(&config);
+	config.bytes = 1ULL << 50;
+	fails("mem", &config, &none, -ENOMEM, "--force-size", "mem of more than there is");
+	config.bytes = 1ULL << 40;
+	config.flags = UBDX_TARGET_FORCE_SIZE;
+	opens("mem", &config, &params, "unless that is meant");
+}
+
+int main(void)
+{
+	if (!mkdtemp(folder))
+		return EXIT_FAILURE;
+	table();
+	sizes();
+	filters();
+	files();
+	newer();
+	memory();
+	return done();
+}

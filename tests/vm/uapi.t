@@ -1,8 +1,0 @@
-#!/usr/bin/env bash
-# SPDX-License-Identifier: GPL-2.0
-#
-# What the driver answers to a server that breaks the UAPI's rules, see tests/raw/uapi.c.
-
-. tests/vm/lib.sh
-
-run_program uapi
