@@ -89,14 +89,9 @@ static int module_load(const char *file)
 
 static int module_unload(const char *name)
 {
-	double end = raw_now() + 10;
 	int ret;
 
-	do {
-		ret = syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
-		if (ret)
-			poll(NULL, 0, 10);
-	} while (ret && raw_now() < end);
+	within(10, !(ret = syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0));
 	return ret;
 }
 

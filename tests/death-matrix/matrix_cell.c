@@ -32,7 +32,7 @@ static bool start_server(struct cell *c, bool recovers)
 	c->server = fork();
 	if (c->server == 0)
 		server_main(c->sh, recovers);
-	UNTIL(LIMIT, atomic_load(&c->sh->server_ready));
+	within(LIMIT, atomic_load(&c->sh->server_ready));
 	return want(c, atomic_load(&c->sh->server_ready) == 1, "server: %s",
 		    strerror(-atomic_load(&c->sh->server_ready)));
 }
@@ -42,7 +42,7 @@ static bool start_client(struct cell *c)
 	c->client = fork();
 	if (c->client == 0)
 		client_main(c->sh);
-	UNTIL(LIMIT, atomic_load(&c->sh->client_ready) &&
+	within(LIMIT, atomic_load(&c->sh->client_ready) &&
 			     (c->sh->no_load || atomic_load(&c->sh->load_ios) > 20));
 	return want(c, atomic_load(&c->sh->client_ready), "the client doesn't start");
 }
@@ -61,16 +61,16 @@ static bool reach(struct cell *c)
 	}
 	if (c->stage == T1) {
 		atomic_store(&sh->start_bait, 1);
-		if (!want(c, UNTIL(LIMIT, atomic_load(&sh->held)), "the bait isn't taken"))
+		if (!want(c, within(LIMIT, atomic_load(&sh->held)), "the bait isn't taken"))
 			return false;
 	}
 	atomic_store(&sh->start_subject, 1);
 	if (in_driver(c->stage))
-		return want(c, UNTIL(LIMIT, pause_is(c, "reached")),
+		return want(c, within(LIMIT, pause_is(c, "reached")),
 			    "it doesn't come to its stage");
 	if (c->stage == T3)
-		return want(c, UNTIL(LIMIT, atomic_load(&sh->held)), "the server doesn't get it");
-	return want(c, UNTIL(LIMIT, subject_waits(c)), "it isn't published");
+		return want(c, within(LIMIT, atomic_load(&sh->held)), "the server doesn't get it");
+	return want(c, within(LIMIT, subject_waits(c)), "it isn't published");
 }
 
 /* In the server nothing goes on that is to die, or be stopped. */
@@ -103,7 +103,7 @@ static void start_del(struct cell *c, unsigned int flags)
 
 static void join_del(struct cell *c)
 {
-	if (want(c, UNTIL(LIMIT, atomic_load(&c->deleted)), "DEL hangs"))
+	if (want(c, within(LIMIT, atomic_load(&c->deleted)), "DEL hangs"))
 		want(c, c->del_ret == 0, "DEL: %s", strerror(-c->del_ret));
 }
 
@@ -132,11 +132,11 @@ static void act(struct cell *c)
 		break;
 	case DELETED:
 		/* the last close waits for the subject, or it is through already */
-		want(c, UNTIL(LIMIT, subject_waits(c) || atomic_load(&c->sh->subject_ended)),
+		want(c, within(LIMIT, subject_waits(c) || atomic_load(&c->sh->subject_ended)),
 		     "the device isn't closed");
 		start_del(c, 0);
 		/* only an observation: it must be given the time to be wrong */
-		UNTIL(0.03, atomic_load(&c->deleted));
+		within(0.03, atomic_load(&c->deleted));
 		want(c, c->stage == T7 || !atomic_load(&c->deleted),
 		     "DEL doesn't wait for a reader");
 		break;
@@ -175,30 +175,30 @@ static void take_effect(struct cell *c)
 	switch (c->way->end) {
 	case KILLED:
 	case FORK_EXITS:
-		want(c, UNTIL(LIMIT, task_is(c->server, c->server, "ZX")),
+		want(c, within(LIMIT, task_is(c->server, c->server, "ZX")),
 		     "the server doesn't die");
-		UNTIL(0.03, declared_dead(c));
+		within(0.03, declared_dead(c));
 		break;
 	case THREAD_EXITS:
 	case RING_CLOSED:
-		UNTIL(0.03, declared_dead(c));
+		within(0.03, declared_dead(c));
 		break;
 	case STOPPED:
-		want(c, UNTIL(LIMIT, task_is(c->server, c->server, "T")),
+		want(c, within(LIMIT, task_is(c->server, c->server, "T")),
 		     "the server doesn't stop");
 		return;
 	case DELETED_FORCED:
 	case STUCK:
-		want(c, UNTIL(LIMIT, declared_dead(c)), "the server isn't declared dead");
+		want(c, within(LIMIT, declared_dead(c)), "the server isn't declared dead");
 		/* where the server has it, or nobody, it must end without anybody's help */
-		want(c, in_driver(c->stage) || UNTIL(LIMIT, atomic_load(&sh->subject_ended)),
+		want(c, in_driver(c->stage) || within(LIMIT, atomic_load(&sh->subject_ended)),
 		     "it doesn't end by itself");
 		break;
 	default:
 		return;
 	}
 	if (declared_dead(c) && !recovers)
-		UNTIL(c->stage == T0 ? 0.03 : LIMIT, !atomic_load(&sh->loaders));
+		within(c->stage == T0 ? 0.03 : LIMIT, !atomic_load(&sh->loaders));
 }
 
 /* ---- afterwards ---- */
@@ -236,11 +236,11 @@ static void look_at_requests(struct cell *c)
 	bool late;
 
 	if (c->way->end == CLIENT_KILLED) {
-		want(c, UNTIL(LIMIT, exited(c->client, NULL)), "the client hangs");
+		want(c, within(LIMIT, exited(c->client, NULL)), "the client hangs");
 		c->client = 0;
 		return;
 	}
-	if (!want(c, UNTIL(LIMIT, atomic_load(&sh->subject_ended)), "the subject hangs"))
+	if (!want(c, within(LIMIT, atomic_load(&sh->subject_ended)), "the subject hangs"))
 		return;
 	error = atomic_load(&sh->subject_error);
 	/* what is younger than the timeout when another request is too old ends with EIO */
@@ -251,16 +251,16 @@ static void look_at_requests(struct cell *c)
 	late = error == ETIMEDOUT;
 	if (c->stage == T1) {
 		/* the server had it in its hands, as at T3 */
-		want(c, UNTIL(LIMIT, atomic_load(&sh->bait_ended)), "the bait hangs");
+		want(c, within(LIMIT, atomic_load(&sh->bait_ended)), "the bait hangs");
 		error = atomic_load(&sh->bait_error);
 		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
 		late |= error == ETIMEDOUT;
 	}
 	/* of an idle queue nobody would notice */
 	if (c->way->end == THREAD_EXITS)
-		want(c, UNTIL(LIMIT, declared_dead(c)), "nobody notices that the thread is gone");
+		want(c, within(LIMIT, declared_dead(c)), "nobody notices that the thread is gone");
 	atomic_store(&sh->stop_load, 1);
-	want(c, UNTIL(LIMIT, !atomic_load(&sh->loaders)), "%d of the load hang",
+	want(c, within(LIMIT, !atomic_load(&sh->loaders)), "%d of the load hang",
 	     atomic_load(&sh->loaders));
 	for (i = 0; i < LOADERS; i++) {
 		error = atomic_load(&sh->load_failed[i]);
@@ -300,12 +300,12 @@ static void end_device(struct cell *c)
 	case UNLOADED:
 	case CLIENT_KILLED:
 		/* a client that was killed may be closing it yet */
-		UNTIL(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
+		within(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
 		want(c, !ret, "DEL in the end: %s", strerror(-ret));
 		break;
 	default:
 		if (c->way->recovery) {
-			UNTIL(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
+			within(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
 			want(c, !ret, "DEL in the end: %s", strerror(-ret));
 			break;
 		}
@@ -316,7 +316,7 @@ static void end_device(struct cell *c)
 		return;
 	}
 	want(c, raw_gone(&c->raw, LIMIT), "the block device stays");
-	want(c, UNTIL(LIMIT, exited(c->server, &status)), "the server isn't told");
+	want(c, within(LIMIT, exited(c->server, &status)), "the server isn't told");
 	want(c, status == 0, "the server ended with status %d", status);
 	c->server = 0;
 }
@@ -325,8 +325,8 @@ static void take_over(struct cell *c)
 {
 	int status;
 
-	want(c, UNTIL(LIMIT, exited(c->server, &status)), "the server lives on");
-	want(c, UNTIL(LIMIT, state_of(c) == UBDX_S_QUIESCED), "the device is in state %u",
+	want(c, within(LIMIT, exited(c->server, &status)), "the server lives on");
+	want(c, within(LIMIT, state_of(c) == UBDX_S_QUIESCED), "the device is in state %u",
 	     state_of(c));
 	start_server(c, true);
 }
@@ -343,7 +343,7 @@ static void clean_up(struct cell *c)
 			kill(pids[i], SIGKILL);
 	for (i = 0; i < 2; i++)
 		if (pids[i] > 0)
-			want(c, UNTIL(LIMIT, exited(pids[i], NULL)), "process %d stays", pids[i]);
+			want(c, within(LIMIT, exited(pids[i], NULL)), "process %d stays", pids[i]);
 	raw_ctl(&c->raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
 	close(c->raw.ctl);
 }
@@ -362,7 +362,7 @@ static void cell_go(struct cell *c)
 		still_serves(c);
 	if (c->client > 0 && c->way->end != DELETED) {
 		kill(c->client, SIGKILL);
-		want(c, UNTIL(LIMIT, exited(c->client, NULL)), "the client stays");
+		want(c, within(LIMIT, exited(c->client, NULL)), "the client stays");
 		c->client = 0;
 	}
 	end_device(c);

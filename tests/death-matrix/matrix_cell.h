@@ -58,16 +58,6 @@ struct cell {
 	int del_ret;
 };
 
-/* Wait for a condition; one that is looked at again and again until it holds. */
-#define UNTIL(seconds, condition)                                           \
-	({                                                                  \
-		double until_end = raw_now() + (seconds);                   \
-		bool until_met;                                             \
-		while (!(until_met = (condition)) && raw_now() < until_end) \
-			poll(NULL, 0, 1);                                   \
-		until_met;                                                  \
-	})
-
 /* Complain unless @good, which is returned. */
 bool __attribute__((format(printf, 3, 4))) want(struct cell *c, bool good, const char *fmt, ...);
 

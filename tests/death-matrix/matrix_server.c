@@ -144,12 +144,10 @@ static void *queue_main(void *arg)
 /* The channel is busy until the driver knows that the last server is gone. */
 static int open_again(void)
 {
-	double end = raw_now() + 10;
 	int ret;
 
 	device.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-	while ((ret = raw_open(&device)) == -EBUSY && raw_now() < end)
-		poll(NULL, 0, 1);
+	within(10, (ret = raw_open(&device)) != -EBUSY);
 	return ret;
 }
 

@@ -82,18 +82,9 @@ static void client_go(struct client *c)
 	atomic_store(&c->tid, -1);
 }
 
-static bool until(atomic_int *what, int value, unsigned int seconds)
-{
-	double limit = raw_now() + seconds;
-
-	while (atomic_load(what) < value && raw_now() < limit)
-		poll(NULL, 0, 1);
-	return atomic_load(what) >= value;
-}
-
 static bool client_ends(struct client *c)
 {
-	return until(&c->done, 1, 10);
+	return within(10, c->done);
 }
 
 static int client_join(struct client *c)
@@ -186,7 +177,7 @@ static void server_sleeps(void)
 	client_start(&first, false, FIRST, 4096, -1);
 	client_start(&last, false, LAST, 4096, -1);
 	client_go(&first);
-	if (!until(&held, 1, 10))
+	if (!within(10, held))
 		bail("no request");
 	client_go(&last);
 	ok(client_ends(&first), "commit, an SQE that sleeps, commit: the first request ends");
@@ -267,7 +258,7 @@ static void many_at_once(void)
 		client_go(&c[i]);
 	}
 	client_start(&last, false, LAST, 4096, -1);
-	if (!until(&held, MANY, 30))
+	if (!within(30, held >= MANY))
 		bail("%d requests", atomic_load(&held));
 	tracing("current_tracer", "nop");
 	tracing("set_ftrace_filter", "blk_mq_end_request*");
@@ -393,7 +384,7 @@ static void submitter_stands_still(void)
 		poll(NULL, 0, 1);
 	ok(stall("stalled", -1), "a submitter stands still as it notifies the server");
 	client_go(&other);
-	ok(until(&other.done, 1, 5), "   another one's request ends");
+	ok(within(5, other.done), "   another one's request ends");
 	ok(!atomic_load(&still.done), "   while it does");
 	stall("task", 0);
 	is(client_join(&other), 4096, "   well");

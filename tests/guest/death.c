@@ -229,21 +229,15 @@ static void clients_start(struct server *s)
 /* Let the load run, or, where the server holds requests, get stuck. */
 static void clients_settle(struct server *s)
 {
-	double end = raw_now() + 10;
-
-	while (!(s->kind & HOLD) && ios < 500 && running == CLIENTS && raw_now() < end)
-		poll(NULL, 0, 1);
 	if (s->kind & HOLD)
 		poll(NULL, 0, 300);
+	else
+		within(10, ios >= 500 || running < CLIENTS);
 }
 
 static bool clients_ended(unsigned int seconds)
 {
-	double end = raw_now() + seconds;
-
-	while (running && raw_now() < end)
-		poll(NULL, 0, 1);
-	return !running;
+	return within(seconds, !running);
 }
 
 /*
@@ -286,11 +280,7 @@ static int module_refs(void)
 
 static bool module_free(unsigned int seconds)
 {
-	double end = raw_now() + seconds;
-
-	while (module_refs() && raw_now() < end)
-		poll(NULL, 0, 10);
-	return !module_refs();
+	return within(seconds, !module_refs());
 }
 
 static void reap(struct server *s)
@@ -360,10 +350,7 @@ static void deleted(const char *what, int how, int signal)
 	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "a forced one is not");
 	ok(raw_now() - start < 5, "   and doesn't wait for the server");
 	if (!signal) {
-		double end = raw_now() + 5;
-
-		while (waitpid(s.pid, &status, WNOHANG) == 0 && raw_now() < end)
-			poll(NULL, 0, 10);
+		within(5, waitpid(s.pid, &status, WNOHANG));
 		is(status, 0, "   the server is told and leaves");
 	}
 	aftermath(&s, what, EIO, 10);
@@ -482,7 +469,6 @@ static void dead_before_start(void)
 {
 	struct raw_server s;
 	struct server first;
-	double end;
 	int ret;
 
 	server_start(&first, NO_START);
@@ -491,9 +477,7 @@ static void dead_before_start(void)
 
 	memset(&s, 0, sizeof(s));
 	s.raw = first.raw;
-	end = raw_now() + 5;
-	while ((ret = raw_open(&s.raw)) == -EBUSY && raw_now() < end)
-		poll(NULL, 0, 10);
+	within(5, (ret = raw_open(&s.raw)) != -EBUSY);
 	is(ret, 0, "killed before START: another server can open the device");
 	s.raw.add.params.depth = 16;
 	is(raw_queue_init(&s.raw, &s.queue, 0) ?: raw_fetch_all(&s.queue), 0, "   fetch");

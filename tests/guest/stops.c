@@ -61,14 +61,12 @@ static int status_of(const struct raw *raw)
 
 static bool soon(const struct raw *raw, int status, unsigned int seconds)
 {
-	double limit = raw_now() + seconds;
 	int now;
 
-	while ((now = status_of(raw)) != status && raw_now() < limit)
-		poll(NULL, 0, 10);
-	if (now != status)
-		printf("#   status %#x, wanted %#x\n", now, status);
-	return now == status;
+	if (within(seconds, (now = status_of(raw)) == status))
+		return true;
+	printf("#   status %#x, wanted %#x\n", now, status);
+	return false;
 }
 
 static void begin(struct raw_server *s, unsigned int recovery)
@@ -136,7 +134,7 @@ static void start_caller(struct caller *c, const struct raw *raw, unsigned long 
 
 static int join_caller(struct caller *c)
 {
-	if (!raw_until(&c->ended, 20))
+	if (!within(20, c->ended))
 		bail("a caller doesn't return");
 	pthread_join(c->thread, NULL);
 	return c->ret;
@@ -251,7 +249,7 @@ static void begin_held(struct raw_server *s, struct caller *c, int *fd, unsigned
 				    .flags = UBDX_CTL_IN_USE,
 				    .timeout_ms = timeout_ms };
 	pthread_create(&c->thread, NULL, caller_main, c);
-	if (!raw_until(&held, 20))
+	if (!within(20, held))
 		bail("nothing is written back");
 }
 
@@ -274,8 +272,7 @@ static void limit(void)
 /* A process that waits for another's DEL can be killed. */
 static bool dies_waiting(const struct raw *raw)
 {
-	double limit = raw_now() + 10;
-	pid_t pid = fork(), reaped;
+	pid_t pid = fork(), reaped = 0;
 
 	if (!pid) {
 		raw_ctl(raw, UBDX_IOC_DEL, 0);
@@ -283,9 +280,7 @@ static bool dies_waiting(const struct raw *raw)
 	}
 	poll(NULL, 0, 100); /* it is to be waiting by now */
 	kill(pid, SIGKILL);
-	while ((reaped = waitpid(pid, NULL, WNOHANG)) == 0 && raw_now() < limit)
-		poll(NULL, 0, 10);
-	return reaped == pid;
+	return within(10, (reaped = waitpid(pid, NULL, WNOHANG))) && reaped == pid;
 }
 
 static void cut_short(void)
@@ -322,7 +317,7 @@ static void during_the_scan(unsigned int flags, const char *what)
 	atomic_store(&does, HOLD_ALL);
 	atomic_store(&held, 0);
 	raw_server_start(&s, answer);
-	if (!raw_until(&held, 10))
+	if (!within(10, held))
 		bail("no partition scan");
 	start_caller(&c, &s.raw, UBDX_IOC_DEL, flags);
 	ret = raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
@@ -364,7 +359,7 @@ static void own_force_during_a_hand_over(void)
 	fd = buffered(&s.raw);
 	atomic_store(&does, HOLD);
 	posix_fadvise(fd, AT, 4096, POSIX_FADV_WILLNEED);
-	if (!raw_until(&held, 10))
+	if (!within(10, held))
 		bail("no request");
 	start_caller(&c, &s.raw, UBDX_IOC_QUIESCE, 0);
 	poll(NULL, 0, 100); /* it is to be waiting by now */

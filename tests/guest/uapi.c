@@ -395,10 +395,7 @@ static int io(int fd, bool write, void *mem, size_t bytes, off_t at)
 
 static void await_twice(void)
 {
-	double end = raw_now() + 10;
-
-	while (twice_ret == 1 && raw_now() < end)
-		poll(NULL, 0, 20);
+	within(10, twice_ret != 1);
 }
 
 static void answers(void)

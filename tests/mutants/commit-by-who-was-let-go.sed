@@ -1,3 +1,3 @@
-# test: corners
+# test: successors
 # file: driver/chan_uring.c
 s/claimed = !READ_ONCE(srvq->dead) \&\& ubdx_slot_claim/claimed = ubdx_slot_claim/

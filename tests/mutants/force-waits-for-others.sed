@@ -1,3 +1,3 @@
-# test: corners
+# test: deletions
 # file: driver/stop.c
 /^int ubdx_dev_stop(/,/^}/s/ubdx_dev_cut_short(dev);/;/

@@ -1,3 +1,3 @@
-# test: corners
+# test: successors
 # file: driver/server.c
 s/UBDX_START_SECONDS \* HZ/3600UL * HZ/

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,13 +68,11 @@ int raw_add(struct raw *raw)
 
 static int raw_try_open(const char *path, int flags)
 {
-	double end = raw_now() + 5;
 	int fd;
 
 	/* devtmpfs makes the node a moment after the ioctl; a ring that ends may have a signal for us */
-	while ((fd = open(path, flags)) < 0 &&
-	       (errno == ENOENT || errno == ENXIO || errno == EINTR) && raw_now() < end)
-		poll(NULL, 0, 1);
+	within(5, (fd = open(path, flags)) >= 0 ||
+			  (errno != ENOENT && errno != ENXIO && errno != EINTR));
 	return fd < 0 ? -errno : fd;
 }
 
@@ -330,14 +327,11 @@ void raw_server_begin(struct raw_server *s, raw_answer answer)
 
 void raw_server_start(struct raw_server *s, raw_answer answer)
 {
-	double end;
 	int ret;
 
 	raw_server_begin(s, answer);
 	/* with SQPOLL the tags are fetched a moment later */
-	end = raw_now() + 5;
-	while ((ret = raw_ctl(&s->raw, UBDX_IOC_START, 0)) == -EAGAIN && raw_now() < end)
-		poll(NULL, 0, 1);
+	within(5, (ret = raw_ctl(&s->raw, UBDX_IOC_START, 0)) != -EAGAIN);
 	if (ret)
 		bail("start: %s", strerror(-ret));
 }
@@ -393,22 +387,5 @@ bool raw_never_provide(void *mem, size_t bytes)
 
 bool raw_gone(const struct raw *raw, unsigned int seconds)
 {
-	double end = raw_now() + seconds;
-
-	while (access(raw->path, F_OK) == 0) {
-		if (raw_now() > end)
-			return false;
-		poll(NULL, 0, 10);
-	}
-	return true;
-}
-
-/* Wait until *@what isn't zero, or for @seconds. Returns whether it isn't. */
-bool raw_until(atomic_int *what, unsigned int seconds)
-{
-	double end = raw_now() + seconds;
-
-	while (!atomic_load(what) && raw_now() < end)
-		poll(NULL, 0, 1);
-	return atomic_load(what);
+	return within(seconds, access(raw->path, F_OK));
 }

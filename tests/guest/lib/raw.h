@@ -9,6 +9,7 @@
 #define UBDX_RAW_H
 
 #include <liburing.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -98,6 +99,18 @@ bool raw_never_provide(void *mem, size_t bytes);
 bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
 double raw_slow(void); /* what takes a second elsewhere takes so many on this machine */
 double raw_now(void); /* seconds, for limits: longer ones on a slow machine */
-bool raw_until(atomic_int *what, unsigned int seconds);
+
+/*
+ * Wait until the condition holds, for so many seconds at most (of raw_now()); does it hold? The
+ * condition is evaluated again and again.
+ */
+#define within(seconds, condition)                                            \
+	({                                                                    \
+		double within_end = raw_now() + (seconds);                    \
+		bool within_met;                                              \
+		while (!(within_met = (condition)) && raw_now() < within_end) \
+			poll(NULL, 0, 1);                                     \
+		within_met;                                                   \
+	})
 
 #endif /* UBDX_RAW_H */

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * held.h - a server that can hold the requests for one place, and what tests of its end need: clients
+ * that read from there, the device's state, and the end of its process.
+ */
+#ifndef UBDX_HELD_H
+#define UBDX_HELD_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "raw.h"
+
+#define AT (1 << 20) /* far from what a partition scan reads */
+
+extern atomic_bool holds; /* requests for AT are held, not answered */
+extern atomic_int held; /* the number of requests held */
+
+/* A raw_answer: success, or RAW_HOLD. */
+int32_t hold_or_answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf);
+
+/* A thread that reads from AT. */
+struct reader {
+	pthread_t thread;
+	int fd, error;
+	atomic_int ended;
+};
+
+void reader_start(struct reader *r, const struct raw *raw);
+void *reader_main(void *arg);
+
+/* The device's state once it waits for its next server; another one if it doesn't in time. */
+uint32_t state_without_server(const struct raw *raw, unsigned int seconds);
+
+/* Has SIGKILL ended this child? Waits for its end. */
+bool killed(pid_t pid);
+
+#endif /* UBDX_HELD_H */
