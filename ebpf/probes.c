@@ -132,7 +132,8 @@ int choose_programs(struct tracer *t)
 
 /*
  * A CPU's role becomes known when the role changes, which can take long. So a program runs once on
- * each CPU to find out. Without that (before Linux 5.10) the time until the first change has no role.
+ * each CPU to find out. Without that (before Linux 5.10) the time until the first change has no
+ * role.
  */
 static void begin(struct tracer *t)
 {

@@ -526,7 +526,10 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	fprintf(out, "}\n}\n");
 }
 
-/* ---- CSV: a line is a stage of a class, a movement of a class, or a figure of the whole trace ---- */
+/*
+ * ---- CSV: a line is a stage of a class, a movement of a class, or a figure of the whole trace
+ * ----
+ */
 
 static void csv_class(FILE *out, const char *record, const struct class *c)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * tracer.h - the state of a running ubdx-trace. probes.c attaches the programs, snapshot.c reads what
- * they have counted, ubdx-trace.c runs the loop.
+ * tracer.h - the state of a running ubdx-trace. probes.c attaches the programs, snapshot.c reads
+ * what they have counted, ubdx-trace.c runs the loop.
  */
 #ifndef UBDX_EBPF_TRACER_H
 #define UBDX_EBPF_TRACER_H
@@ -9,7 +9,9 @@
 #include "stats.h"
 #include "ubdx-trace.skel.h"
 
-/* A program and its event. on_begin has no event; on_stage is attached only at times, see learn(). */
+/*
+ * A program and its event. on_begin has no event; on_stage is attached only at times, see learn().
+ */
 struct probe_kind {
 	const char *program;
 	const char *event;

@@ -338,7 +338,10 @@ static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 	cpu->role = role;
 }
 
-/* ---- submitters: sampled from the requests' first stage; and their children, so all of COMMAND's ---- */
+/*
+ * ---- submitters: sampled from the requests' first stage; and their children, so all of COMMAND's
+ * ----
+ */
 
 static __always_inline int add_submitter(u32 tgid)
 {

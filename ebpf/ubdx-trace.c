@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx-trace.c - reports what the requests of a running device cost, stage by stage: loading, and the
- * loop that reads what ubdx-trace.bpf.c has counted.
+ * ubdx-trace.c - reports what the requests of a running device cost, stage by stage: loading, and
+ * the loop that reads what ubdx-trace.bpf.c has counted.
  *
  * The kernel frees programs and maps with this process, however it ends.
  */

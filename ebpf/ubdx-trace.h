@@ -47,7 +47,9 @@ struct class_stats {
 	__u64 count;
 	__u64 bytes;
 	__u64 errors;
-	/* Requests with a missing stamp, or with stamps out of order: their intervals aren't used. */
+	/*
+	 * Requests with a missing stamp, or with stamps out of order: their intervals aren't used.
+	 */
 	__u64 incomplete;
 	__u64 disordered;
 	__u64 no_read; /* requests for which the server reported no valid T3 */

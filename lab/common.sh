@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-#
-# Shared by the lab's scripts (sourced, never run): where the cache is, and how to enter the root file system.
-# The cache belongs to the user who runs the lab; nothing outside it and the source tree is ever written.
+# common.sh: sourced by the lab's scripts: where the cache is, and how to enter the root file
+# system. The cache belongs to the user who runs the lab. Nothing outside the cache and the source
+# tree is ever written.
 
 set -euo pipefail
 umask 022
@@ -10,7 +10,7 @@ umask 022
 lab=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=${lab%/*}
 cache=${UBDX_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ubdx}
-# Status of a failure of the lab itself, as against that of the command it was asked to run.
+# The exit status if the lab itself fails, as opposed to the command that it runs.
 readonly LAB_FAILED=125
 
 say() { echo "lab: $*" >&2; }
@@ -24,19 +24,20 @@ need_tools() {
 	done
 }
 
-# lock_cache [KIND]: take the lock of the cache for the rest of this process: one builder (of things of that kind) at a time, the
-# others wait and then find its work, which it makes in $cache/tmp.* (tmp-KIND.*).
+# lock_cache [KIND]: lock the cache until this process ends. So there is one builder at a time (of
+# each kind), and others wait and then find its work. It builds in $cache/tmp.* (tmp-KIND.*).
 lock_cache() {
 	mkdir -p "$cache"
 	exec 9>"$cache/lock${1:+-$1}"
 	flock -n 9 || { say "waiting for another build in $cache"; flock 9; }
-	# Whoever held the lock before us and died left its half-made work here.
+	# A builder that died left its unfinished work here.
 	rm -rf "$cache/tmp${1:+-$1}".*
 }
 
-# enter_root ROOT: set the array `sandbox` to the command that runs another one in the root file system: without a network, in a
-# fixed environment, the source tree at /src. Paths are the same on every machine, and so are the things that are built.
-# Used as "${sandbox[@]}" [BWRAP-OPTION...] -- CMD..., which leaves no shell between the caller and what it may have to kill.
+# enter_root ROOT: set the array `sandbox` to a command that runs another command in the root file
+# system: without a network, in a fixed environment, with the source tree at /src. Paths, and so the
+# things that are built, are the same on every machine. Use it as "${sandbox[@]}" [BWRAP-OPTION...]
+# -- CMD...: no shell is then between the caller and CMD, which the caller may have to kill.
 enter_root() {
 	# shellcheck disable=SC2034 # for the caller
 	sandbox=(bwrap --unshare-ipc --unshare-pid --unshare-net --unshare-uts --die-with-parent --hostname ubdx-lab --clearenv
@@ -44,8 +45,9 @@ enter_root() {
 		--ro-bind "$1" / --dev /dev --proc /proc --tmpfs /tmp --tmpfs /run --bind "$top" /src --chdir /src)
 }
 
-# enter_kernel ROOT NAME: after enter_root, have that kernel be there, too: Debian's are, a debug kernel is mounted, and built
-# first where the cache has none. `record` is then the file that describes it, and `kernel_id` what no other kernel is called.
+# enter_kernel ROOT NAME: after enter_root, make that kernel available. Debian's kernels are in the
+# root. A debug kernel is mounted, and built first if the cache has none. `record` is then the file
+# that describes the kernel, and `kernel_id` a unique name for it.
 enter_kernel() {
 	# shellcheck disable=SC2034 # for the caller
 	record=$1/lab/kernels/$2 kernel_id=$2
@@ -57,5 +59,5 @@ enter_kernel() {
 	sandbox+=(--ro-bind "$tree" "/lab/debug/${2%-debug}")
 }
 
-# field NAME: of the kernel's record
+# field NAME: a field of the kernel's record
 field() { sed -n "s/^$1=//p" "$record"; }

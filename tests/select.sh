@@ -1,8 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Shared by tests/run, tests/exec and tests/mutants/run: which tests are wanted, and which machine one needs. A guest's test
-# says that in its first comment: "# lab: OPTION..." are options of lab/vm, "# alone: REASON" asks for a new machine.
+# Shared by tests/run, tests/exec and tests/mutants/run: which tests are wanted, and which machine
+# one needs. A guest's test says that in its first comment: "# lab: OPTION..." are options of
+# lab/vm, "# alone: REASON" asks for a new machine.
 
 # wanted NAME [PATTERN...]: does NAME match one of the shell PATTERNs, or is there none?
 wanted() {
@@ -21,8 +22,8 @@ machine_of() { sed -n 's/^# lab: *//p' "tests/guest/$1.t" | sed -E 's/ *--timeou
 # limit_of NAME: how many seconds the test may take.
 limit_of() { sed -nE 's/^# lab:.*--timeout ([0-9]+).*/\1/p' "tests/guest/$1.t" | grep . || echo 300; }
 
-# shares KIND:NAME: may other tests run in the same machine? On a debug kernel none do: there the lab looks for leaked
-# memory when the machine ends, and that would not say which test leaked it.
+# shares KIND:NAME: may other tests run in the same machine? On a debug kernel none do: there the
+# lab looks for leaked memory when the machine ends, and that would not say which test leaked it.
 shares() {
 	[[ $1 != *-debug:* && $(machine_of "${1#*:}") =~ ^(--smp\ [0-9]+)?$ ]] && ! grep -q '^# alone: ' "tests/guest/${1#*:}.t"
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * tap.h - the Test Anything Protocol for test programs in C: unit tests and the guest's. One ok() for each
- * property; main() ends with return done(). With FAIL_FAST in the environment a test ends at its first failure.
+ * tap.h - the Test Anything Protocol for test programs in C: unit tests and the guest's. One ok()
+ * for each property; main() ends with return done(). With FAIL_FAST in the environment a test ends
+ * at its first failure.
  */
 #ifndef UBDX_TAP_H
 #define UBDX_TAP_H
@@ -53,7 +54,10 @@ static inline void __attribute__((noreturn)) skip_all(const char *why)
 	exit(0);
 }
 
-/* What the rest of the program needs failed. Not TAP's "Bail out!", which ends all tests, and not only this one. */
+/*
+ * What the rest of the program needs failed. Not TAP's "Bail out!", which ends all tests, and not
+ * only this one.
+ */
 static inline void __attribute__((noreturn, format(printf, 1, 2))) bail(const char *fmt, ...)
 {
 	va_list ap;

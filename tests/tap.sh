@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-#
-# tap.sh: tests written in bash source this (by way of guest/lib/guest.sh in the guest), say ok, is, fails and skip, and end with `finish`;
-# with FAIL_FAST in the environment at the first failure.
+# tap.sh: for tests in bash, which source this (in the guest through guest/lib/guest.sh), call ok,
+# is, fails and skip, and end with `finish`. With FAIL_FAST in the environment they end at the first
+# failure.
 
 set -euo pipefail
 
@@ -21,8 +21,8 @@ tap_result() {
 	[[ -z ${FAIL_FAST:-} ]] || { echo "1..$tap_count"; exit 1; }
 }
 
-# ok WHAT CMD...: passes if CMD does, which may be a function and then ends at the first error in it. What CMD prints is
-# shown if it fails. It runs in a subshell: what it sets is lost.
+# ok WHAT CMD...: passes if CMD succeeds. CMD may be a function, which ends at its first error. If
+# it fails its output is shown. It runs in a subshell, so variables that it sets are lost.
 ok() {
 	local what=$1 output status
 	shift
@@ -40,13 +40,14 @@ is() {
 	tap_result "$status" "$3" "got '$1', wanted '$2'"
 }
 
-# fails WHAT STATUS TEXT CMD...: passes if CMD ends with that exit status and prints something like TEXT, a shell pattern.
+# fails WHAT STATUS TEXT CMD...: passes if CMD ends with that exit status and its output contains
+# TEXT, a shell pattern.
 fails() {
 	ok "$1" refused "${@:2}"
 }
 
-# refused STATUS TEXT CMD...: the same, for use within a function. A time limit that CMD came to (124) and a CMD that
-# was not run, or was killed (126 and more), are never what was expected.
+# refused STATUS TEXT CMD...: the same, for use in a function. A CMD that reached its time limit
+# (124), could not be run, or was killed (126 and more) has always failed.
 refused() {
 	local want=$1 text=$2 status=0 output
 	shift 2
@@ -57,8 +58,9 @@ refused() {
 	((want > 0 && want < 124 && status == want)) && [[ $output == *$text* ]]
 }
 
-# run_tap WHAT CMD...: each result of CMD, a program that prints TAP, is one of this test. So is its end: its plan has as
-# many as there were, and its exit status says the same as they do.
+# run_tap WHAT CMD...: each result of CMD, a program that prints TAP, is a result of this test. A
+# further one checks CMD's end: its plan must match the number of results, and its exit status the
+# results.
 run_tap() {
 	local what=$1 line count=0 failed=0 plan='' status=0
 	shift

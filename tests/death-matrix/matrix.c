@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix.c - the death matrix, invariant 5 on purpose and not by luck: each way in which a server, a client
- * or a device can end, at each stage of a request's life, under load, in each transfer mode.
+ * matrix.c - the death matrix, a systematic test of invariant 5: each way in which a server, a
+ * client or a device can end, at each stage of a request's life, under load, in each transfer mode.
  *
- *	matrix ubdx.ko ubdx_pause.ko [OPTION...]
- *	  --cell MODE:STAGE:WAY	only those, each part a shell pattern ('copy:T2:*')
- *	  --jobs N		cells at once (4)
+ *	death-matrix ubdx.ko ubdx_pause.ko [OPTION...]
+ *	--cell MODE:STAGE:WAY	only these cells; each part is a shell pattern ('copy:T2:*')
+ *	--jobs N		cells at once (4)
  *
- * A cell: a server with two queues, a client with load on both, and one more request, the *subject*. It is
- * brought to its stage and stopped there: by ubdx_pause.ko in the driver (T0, T2, T4 ... T7), by the server,
- * which doesn't go on once it has read the subject (T3), or which doesn't come back to its ring because it
- * holds another request, the *bait*, while the subject is published (T1). Then comes the way, the driver gets
- * as far as it can, and the subject goes on. What must have become of it is told by the table below; what
- * can't be is told with the reason.
+ * A cell has a server with two queues, a client with load on both, and one more request, the
+ * *subject*. The subject is brought to its stage and held there: in the driver by ubdx_pause.ko
+ * (T0, T2, T4 to T7), or by the server, which stops after it has read the subject (T3), or doesn't
+ * return to its ring because it holds another request, the *bait*, while the subject is published
+ * (T1). Then the way to end is taken, the driver gets as far as it can, and the subject is
+ * released. The table below says how the subject must end, and which cells are impossible, with the
+ * reason.
  *
- * A row is all ways at one stage. After it the module must unload.
+ * A row is all ways at one stage. After each row the module must unload.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,7 +37,9 @@ static const char *const stage_names[] = {
 	"T4 moved",    "T5 committed", "T6 released",  "T7 ended"
 };
 
-/* What becomes of the subject, by stage: 0, or the errno. Once its commit has come (T5) it ends well. */
+/*
+ * How the subject ends, by stage: 0, or the errno. Once its commit has arrived (T5) it ends well.
+ */
 #define SERVED .subject = { 0 }
 #define UNTIL_COMMIT(error) .subject = { error, error, error, error, error, 0, 0, 0 }
 
@@ -60,7 +63,10 @@ static const struct way ways[] = {
 	  UNTIL_COMMIT(ETIMEDOUT),
 	  .never = "T0",
 	  .because = "queue_rq waits for nobody, and blk-mq for it before it times anything out" },
-	/* at T2 and T4 it depends on whether the driver knows by then that nobody will see it */
+	/*
+	 * at T2 and T4 it depends on whether the driver knows by then that no server will see the
+	 * request
+	 */
 	{ .name = "SIGKILL, recovery queue",
 	  .end = KILLED,
 	  .recovery = UBDX_RECOVERY_QUEUE,
@@ -110,7 +116,7 @@ struct result {
 	char complaints[2000];
 };
 
-static struct result *results; /* of the row's ways; shared with the processes that run them */
+static struct result *results; /* for the row's ways; shared with the processes that run them */
 static unsigned int jobs = 4;
 static const char *only[3];
 
@@ -128,7 +134,7 @@ static bool possible(const struct way *way, unsigned int stage)
 	return !way->never || way->never[1] != '0' + stage;
 }
 
-/* In a process of its own, so that one that goes wrong doesn't take others with it. */
+/* Each cell runs in a process of its own, so that a failure doesn't affect other cells. */
 static pid_t start_cell(const struct mode *mode, unsigned int stage, unsigned int w)
 {
 	pid_t pid = fork();
@@ -171,7 +177,7 @@ static void run_row(const struct mode *mode, unsigned int stage)
 			   way->name, way->because);
 			continue;
 		}
-		/* what the server had read when it died, beside what it had yet to take */
+		/* what the server had read when it died, and what it had yet to read */
 		if (stage == T1 && way->subject[T1] != way->subject[T3])
 			snprintf(bait, sizeof(bait), ", and %s what the server had read",
 				 strerrorname_np(way->subject[T3]));
@@ -190,7 +196,7 @@ unload:
 	module_unload("ubdx");
 }
 
-/* Every mode that the driver has, and not only those that are known here. */
+/* All modes that the driver has, known here or not. */
 static uint64_t driver_modes(void)
 {
 	int ret = module_load(driver_file);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * matrix.h - the death matrix: stage of a request x way to die x transfer mode. See matrix.c for how a cell goes.
+ * matrix.h - the death matrix: stage of a request x way to die x transfer mode. matrix.c explains a
+ * cell.
  *
- * A cell has a server and a client, each a process of its own, on a device of its own. What they tell each
- * other and the cell is in a struct shared.
+ * Each cell has a device, and a server and a client in processes of their own. These two and the
+ * cell communicate through a struct shared.
  */
 #ifndef UBDX_MATRIX_H
 #define UBDX_MATRIX_H
@@ -16,7 +17,7 @@
 #define QUEUES 2
 #define LOADERS 4
 
-/* Where in the device the subject is, its bait, and the load; the partition scan is elsewhere. */
+/* The places of the subject, the bait and the load in the device, away from the partition scan. */
 #define SUBJECT_SECTOR 4096
 #define BAIT_SECTOR 5120
 #define LOAD_SECTOR 8192
@@ -25,55 +26,58 @@
 
 #define HOLD_NONE UINT64_MAX
 
-/* In the order of enum ubdx_stage. */
+/* The same order as enum ubdx_stage. */
 enum stage { T0, T1, T2, T3, T4, T5, T6, T7, NR_STAGES };
 
 struct shared {
-	/* orders */
+	/* set by the cell */
 	int id; /* of the device */
 	const struct mode *mode;
 	uint32_t timeout_ms;
 	uint32_t recovery;
-	bool forks; /* a child of the server has all that it has */
-	_Atomic uint64_t hold; /* the queue's thread stops when it gets the request of this sector */
-	atomic_int go; /* ... until this says so */
-	bool no_load; /* nobody has the device open when the subject is under way */
+	bool forks; /* a child of the server has everything open as well */
+	_Atomic uint64_t hold; /* the queue's thread stops when it gets the request for this sector */
+	atomic_int go; /* ... until this is set */
+	bool no_load; /* no process has the device open while the subject is under way */
 	bool subject_writes;
 	atomic_int start_bait, start_subject, stop_load;
 
-	/* the server's */
+	/* set by the server */
 	atomic_int server_ready; /* 1, or -errno */
 	atomic_int server_tid[QUEUES];
 	pid_t child;
 	atomic_int held;
-	atomic_int told; /* queues that know that the device is gone */
+	atomic_int told; /* queues that have learnt that the device is gone */
 	atomic_int wrong_in; /* WRITEs whose payload was not what the client wrote */
 
-	/* the client's */
+	/* set by the client */
 	atomic_int client_ready;
 	unsigned int qid; /* of the subject */
 	atomic_int subject_tid;
 	atomic_int subject_ended, subject_error;
 	atomic_int bait_ended, bait_error;
 	atomic_long load_ios;
-	atomic_int loaders; /* that are still at it */
+	atomic_int loaders; /* threads that still make load */
 	atomic_int load_failed[LOADERS]; /* errno */
 	atomic_int wrong_out; /* READs whose payload was not what the server served */
 };
 
-/* What a sector holds, wherever it comes from. */
+/* The content of a sector, whoever writes or serves it. */
 void pattern_fill(char *buf, uint64_t sector, size_t bytes);
 bool pattern_good(const char *buf, uint64_t sector, size_t bytes);
 
 /*
- * The subject has the last CPU for itself: where it is stopped in queue_rq nothing else gets on there.
- * Returns the number of the others, which is that CPU's.
+ * The subject has the last CPU to itself, because while it is held in queue_rq nothing else runs on
+ * that CPU. Returns the number of other CPUs, which is also the last CPU's number.
  */
 int cpus_but_last(void);
 void run_on(int cpu);
 void run_elsewhere(void);
 
-/* Of the process that calls them; they don't return. @recovers: take over from a server that is gone. */
+/*
+ * Each is the main function of a process, and doesn't return. @recovers: take over from a server
+ * that is gone.
+ */
 void server_main(struct shared *sh, bool recovers);
 void client_main(struct shared *sh);
 

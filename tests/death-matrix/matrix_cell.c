@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix_cell.c - one cell of the death matrix, see matrix.c: bring the subject to its stage, do what the way
- * is, let the subject go on, and look at what has become of everything.
+ * matrix_cell.c - one cell of the death matrix, see matrix.c: bring the subject to its stage, take
+ * the way to end, release the subject, and check how everything has ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,17 +43,17 @@ static bool start_client(struct cell *c)
 	if (c->client == 0)
 		client_main(c->sh);
 	within(LIMIT, atomic_load(&c->sh->client_ready) &&
-			     (c->sh->no_load || atomic_load(&c->sh->load_ios) > 20));
+			      (c->sh->no_load || atomic_load(&c->sh->load_ios) > 20));
 	return want(c, atomic_load(&c->sh->client_ready), "the client doesn't start");
 }
 
-/* The subject comes to its stage, and stops there. */
+/* The subject reaches its stage, and is held there. */
 static bool reach(struct cell *c)
 {
 	struct shared *sh = c->sh;
 
 	if (in_driver(c->stage)) {
-		/* T0 is in whoever submits, the others are in the server's task */
+		/* T0 is in the submitter's task, the others are in the server's */
 		pause_write(c, "%d %d %d", c->stage, SUBJECT_SECTOR,
 			    c->stage == T0 ? 0 : atomic_load(&sh->server_tid[sh->qid]));
 	} else {
@@ -73,7 +73,7 @@ static bool reach(struct cell *c)
 	return want(c, within(LIMIT, subject_waits(c)), "it isn't published");
 }
 
-/* In the server nothing goes on that is to die, or be stopped. */
+/* Nothing runs in a server that is to die or to be stopped. */
 static void let_go(struct cell *c)
 {
 	if (in_driver(c->stage)) {
@@ -131,11 +131,11 @@ static void act(struct cell *c)
 		kill(c->server, SIGTERM);
 		break;
 	case DELETED:
-		/* the last close waits for the subject, or it is through already */
+		/* the last close waits for the subject, or has happened */
 		want(c, within(LIMIT, subject_waits(c) || atomic_load(&c->sh->subject_ended)),
 		     "the device isn't closed");
 		start_del(c, 0);
-		/* only an observation: it must be given the time to be wrong */
+		/* this only observes that nothing happens, so it must wait long enough */
 		within(0.03, atomic_load(&c->deleted));
 		want(c, c->stage == T7 || !atomic_load(&c->deleted),
 		     "DEL doesn't wait for a reader");
@@ -163,9 +163,9 @@ static void act(struct cell *c)
 }
 
 /*
- * Let the driver come as far as it can while the subject stands where it is. An abort can end all of
- * the load then, but for T0, where queue_rq is what it waits for; where the server's own task must first
- * come out of the driver for anything to happen nothing does.
+ * Let the driver get as far as it can while the subject is held. An abort can then end all of the
+ * load, except at T0, where the abort itself waits for queue_rq. If the server's task must leave
+ * the driver before anything can happen, nothing does.
  */
 static void take_effect(struct cell *c)
 {
@@ -190,7 +190,7 @@ static void take_effect(struct cell *c)
 	case DELETED_FORCED:
 	case STUCK:
 		want(c, within(LIMIT, declared_dead(c)), "the server isn't declared dead");
-		/* where the server has it, or nobody, it must end without anybody's help */
+		/* if the server has it, or no process does, it must end without help */
 		want(c, in_driver(c->stage) || within(LIMIT, atomic_load(&sh->subject_ended)),
 		     "it doesn't end by itself");
 		break;
@@ -223,11 +223,11 @@ static bool allowed(struct cell *c, int error)
 	}
 	if (c->way->recovery)
 		return c->way->recovery == UBDX_RECOVERY_QUEUE && error == EIO;
-	/* or it found a disk that was gone, and so has no size */
+	/* or the disk was gone, and has size 0 */
 	return error == EIO || error == ENODATA || error == ENOSPC || error == ENXIO;
 }
 
-/* What became of each request. */
+/* How each request has ended. */
 static void look_at_requests(struct cell *c)
 {
 	int expected = c->way->subject[c->stage], error, i;
@@ -243,20 +243,20 @@ static void look_at_requests(struct cell *c)
 	if (!want(c, within(LIMIT, atomic_load(&sh->subject_ended)), "the subject hangs"))
 		return;
 	error = atomic_load(&sh->subject_error);
-	/* what is younger than the timeout when another request is too old ends with EIO */
+	/* a request younger than the timeout, when another one is late, ends with EIO */
 	want(c,
 	     error == abs(expected) || (either && !error) ||
 		     (expected == ETIMEDOUT && error == EIO),
 	     "the subject: %s", strerror(error));
 	late = error == ETIMEDOUT;
 	if (c->stage == T1) {
-		/* the server had it in its hands, as at T3 */
+		/* the server had read it, as at T3 */
 		want(c, within(LIMIT, atomic_load(&sh->bait_ended)), "the bait hangs");
 		error = atomic_load(&sh->bait_error);
 		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
 		late |= error == ETIMEDOUT;
 	}
-	/* of an idle queue nobody would notice */
+	/* with an idle queue nothing would show it */
 	if (c->way->end == THREAD_EXITS)
 		want(c, within(LIMIT, declared_dead(c)), "nobody notices that the thread is gone");
 	atomic_store(&sh->stop_load, 1);
@@ -286,7 +286,10 @@ static void still_serves(struct cell *c)
 	munmap(mem, 4096);
 }
 
-/* A device that served on, or has another server, is deleted like any other; the server is told and leaves. */
+/*
+ * A device that served on, or has another server, is deleted as usual; the server is notified and
+ * exits.
+ */
 static void end_device(struct cell *c)
 {
 	int ret = 0, status = 0;
@@ -299,7 +302,7 @@ static void end_device(struct cell *c)
 	case DELETED_OPEN:
 	case UNLOADED:
 	case CLIENT_KILLED:
-		/* a client that was killed may be closing it yet */
+		/* a killed client may still be closing it */
 		within(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
 		want(c, !ret, "DEL in the end: %s", strerror(-ret));
 		break;

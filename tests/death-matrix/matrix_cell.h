@@ -15,7 +15,7 @@ enum end {
 	RING_CLOSED,
 	FORK_EXITS,
 	STOPPED,
-	/* from here on the server can go on with what it has */
+	/* from this stage on the server can continue with what it has */
 	FIRST_TO_LIVE,
 	DELETED = FIRST_TO_LIVE,
 	DELETED_OPEN,
@@ -28,20 +28,20 @@ enum end {
 struct way {
 	const char *name;
 	enum end end;
-	int subject[NR_STAGES]; /* what becomes of it: 0, the errno, or -errno: that or 0 */
-	const char *never; /* the stage at which this can't be */
+	int subject[NR_STAGES]; /* how it ends: 0, the errno, or -errno: that errno or 0 */
+	const char *never; /* the stage at which this is impossible */
 	const char *because;
 	unsigned int recovery; /* enum ubdx_recovery; another server follows */
 };
 
 /*
- * With the device's number @id, which nobody else has meanwhile. @complaints: what went wrong, a line of TAP
- * comment each; nothing: the cell is right.
+ * Run the cell on device number @id, which no other cell uses meanwhile. @complaints: what went
+ * wrong, as lines of TAP comment; empty if the cell is right.
  */
 void cell_run(const struct mode *mode, enum stage stage, const struct way *way, int id,
 	      char *complaints, size_t size);
 
-#define LIMIT 10 /* seconds that anything may take */
+#define LIMIT 10 /* the most seconds that anything may take */
 
 struct cell {
 	enum stage stage;
@@ -52,7 +52,7 @@ struct cell {
 	char *complaints;
 	size_t room;
 
-	pthread_t deleter; /* DEL waits for what is under way */
+	pthread_t deleter; /* a thread, because DEL waits for requests under way */
 	unsigned int del_flags;
 	atomic_int deleted; /* 1: it has returned */
 	int del_ret;
@@ -61,16 +61,19 @@ struct cell {
 /* Complain unless @good, which is returned. */
 bool __attribute__((format(printf, 3, 4))) want(struct cell *c, bool good, const char *fmt, ...);
 
-/* Is the subject stopped by ubdx_pause.ko there, or else by the server? */
+/* Is the subject held by ubdx_pause.ko at that stage, or else by the server? */
 bool in_driver(enum stage stage);
 void __attribute__((format(printf, 2, 3))) pause_write(struct cell *c, const char *fmt, ...);
 bool pause_is(struct cell *c, const char *state);
 
 /* The server has been declared dead; requests may still be under way. */
 bool declared_dead(struct cell *c);
-/* A task's state is one of those; it is none that has gone. */
+/* Is the task in one of these states? A task that is gone is in none. */
 bool task_is(pid_t pid, pid_t tid, const char *states);
-/* Waiting for its request: it has been published, as nothing else keeps it. */
+/*
+ * The subject's thread waits for its request, so the request has been published: nothing else
+ * holds it.
+ */
 bool subject_waits(struct cell *c);
 unsigned int state_of(struct cell *c); /* enum ubdx_state */
 bool exited(pid_t pid, int *status);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix_client.c - a cell's client: load on both queues, and one request, the subject, that meets the
- * cell's fate at its stage. A second one, the bait, keeps the server's thread busy before the subject comes.
+ * matrix_client.c - a cell's client. It makes load on both queues, and one request, the subject,
+ * that the cell holds at its stage. A second one, the bait, keeps the server's thread busy before
+ * the subject comes.
  *
- * Where nobody is to have the device open the subject is read ahead, and the last close waits for it.
+ * If no process may have the device open, the subject is a read-ahead, and the last close waits for
+ * it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +22,7 @@
 static struct shared *shared;
 static int device_fd;
 
-/* The subject's queue: the one that the requests of its CPU come to. */
+/* The subject's queue is the one that serves its CPU. */
 static unsigned int queue_of(int cpu)
 {
 	char path[64], list[256], *word, *rest;
@@ -53,7 +55,7 @@ static int one(bool write, char *mem, uint64_t sector, size_t bytes)
 	if (n < 0)
 		return errno;
 	if (n != (ssize_t)bytes)
-		return ENODATA; /* a disk that is gone has no size */
+		return ENODATA; /* a disk that is gone has size 0 */
 	if (!write && !pattern_good(mem, sector, bytes))
 		atomic_fetch_add(&shared->wrong_out, 1);
 	return 0;
@@ -111,7 +113,7 @@ static void *subject(void *arg)
 	return NULL;
 }
 
-/* The last close waits for what is being read. */
+/* The last close waits for read-ahead. */
 static void close_while_reading(void)
 {
 	char path[32];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix_look.c - what a cell of the death matrix needs to see, and to stop the subject in the driver.
+ * matrix_look.c - how a cell of the death matrix observes, and how it holds the subject in the
+ * driver.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -43,7 +44,7 @@ int cpus_but_last(void)
 	return sysconf(_SC_NPROCESSORS_CONF) - 1;
 }
 
-/* A wish: where it can't be, so be it. */
+/* Best effort: ignored where it can't be set. */
 void run_on(int cpu)
 {
 	cpu_set_t set;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix_server.c - a cell's server: two queues, a thread each, and what can be done to one of these.
+ * matrix_server.c - a cell's server: two queues with a thread each, and the ways to end one of
+ * them.
  *
- * Signals to such a thread: SIGUSR1 has it exit, SIGUSR2 has it close its ring, wherever it is in user space by then.
- * SIGTERM to the process has it exit.
+ * SIGUSR1 makes such a thread exit, SIGUSR2 makes it close its ring, wherever it is in user space
+ * by then. SIGTERM to the process makes it exit.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,7 +30,7 @@ static uint64_t pattern(uint64_t sector, size_t word)
 	return (sector << 16 | word) ^ 0x5bd1e995c3a1b7e5ULL;
 }
 
-/* Two words a sector are enough to tell sectors apart. */
+/* Two words in each sector suffice to distinguish sectors. */
 void pattern_fill(char *buf, uint64_t sector, size_t bytes)
 {
 	for (size_t i = 0; i < bytes / 512; i++, sector++) {
@@ -69,8 +70,8 @@ static void exit_process(int sig)
 }
 
 /*
- * Declared dead while it looks at a window, it finds zeroes from then on, page after page; its answer counts
- * for nothing then.
+ * A server that is declared dead while it looks at a window finds zeroes from then on. Its answer
+ * doesn't count then.
  */
 static bool cut_off(const struct ubdx_desc *desc, const char *buf, size_t bytes)
 {
@@ -141,7 +142,7 @@ static void *queue_main(void *arg)
 		pause();
 }
 
-/* The channel is busy until the driver knows that the last server is gone. */
+/* The channel stays busy until the driver knows that the last server is gone. */
 static int open_again(void)
 {
 	int ret;

@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Who may do what is decided by the modes of three nodes, and by nothing else: see docs/reliability.md. As they are made
-# nobody but root gets in; then, one at a time, an unprivileged user is let in, and can do that and no more.
+# The modes of three nodes, and nothing else, decide who may do what: see docs/reliability.md. By
+# default only root may open them. Then an unprivileged user is admitted to one node at a time, and
+# can do what that node allows and no more.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
 readonly NOBODY=65534 GROUP=4242
 
-# as_nobody CMD...; as_member CMD...: an unprivileged user, the second in a group that the administrator made.
+# as_nobody CMD...; as_member CMD...: an unprivileged user, the second in a group that the
+# administrator made.
 as_nobody() { setpriv --reuid="$NOBODY" --regid="$NOBODY" --clear-groups --inh-caps=-all "$@"; }
 as_member() { setpriv --reuid="$NOBODY" --regid="$NOBODY" --groups="$GROUP" --inh-caps=-all "$@"; }
 
-# says TEXT CMD...: it is refused, and says why.
+# says TEXT CMD...: CMD is refused and prints TEXT.
 says() {
 	local text=$1 status=0 output
 	shift
@@ -27,7 +29,8 @@ write_file() { echo "$2" >"$1"; }
 export -f write_file
 reads() { "$@" dd if="$dev" of=/dev/null bs=4k count=1 status=none; }
 writes() { "$@" dd if=/dev/zero of="$dev" bs=4k count=1 status=none; }
-# An open of the channel makes its caller the server, so this is only for who is to be refused.
+# A successful open of the channel makes the caller the server, so this is only for users who must
+# be refused.
 opens() { "$@" bash -c "exec 9$mode'$node'"; }
 no_server() { is_server 0; }
 is_server() { [[ $(<"$sys/ubdx/server_pid") == "$1" ]]; }
@@ -37,7 +40,7 @@ load
 add --target null --size 1M --recovery reissue
 channel=/dev/ubdxc${name#ubdxb} control=/dev/ubdx-control
 
-# ---- as they are made ----
+# ---- the default modes ----
 
 is "$(modes)" "$control 600 0:0
 $dev 600 0:0
@@ -109,9 +112,9 @@ ok "and serves" reads as_member
 ok "a second one isn't let in" says "already has a server" as_member ubdx recover --target null "$dev"
 ok "a member deletes the device" as_member ubdx del "$dev"
 
-# ---- a rule of the administrator's, as udev applies them: a moment after the node is there ----
+# ---- a rule of the administrator, which udev applies a moment after the node appears ----
 
-# The command waits for longer where it sees udev's socket.
+# The command waits longer if it sees udev's socket.
 mkdir -p /run/udev
 [[ -e /run/udev/control ]] || : >/run/udev/control
 give_to_group() {

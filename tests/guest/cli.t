@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The ubdx command does what it says, or says in one line why not, exits with 1, or 2 where the command line is wrong, and
-# leaves nothing half-made.
+# The ubdx command does what it says. If it can't, it says why in one line, exits with 1 (with 2 if
+# the command line is wrong), and leaves nothing behind.
 
 # shellcheck disable=SC2016,SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -16,7 +16,7 @@ everything() {
 }
 same_as() { [[ $(everything) == "$1" ]]; }
 
-# refuses STATUS PATTERN CMD...: $before is everything that may be there.
+# refuses STATUS PATTERN CMD...: CMD fails and changes nothing; $before says what there was.
 refuses() {
 	local want=$1 pattern=$2 status=0 lines
 	shift 2
@@ -27,7 +27,7 @@ refuses() {
 	# shellcheck disable=SC2053 # a pattern
 	[[ ${lines[0]} == "ubdx: "$pattern ]]
 	[[ ! -s /tmp/out ]]
-	# What could not become a server may take a moment to end.
+	# A process that failed to become a server may take a moment to end.
 	until_ok 5 same_as "$before"
 }
 
@@ -65,13 +65,13 @@ ok "1: anybody but root" refuses 1 "add: *ermission denied; run as root*" nobody
 ok "1: anybody but root, list" refuses 1 "list: *ermission denied; run as root*" nobody ubdx list
 ok "1: anybody but root, del" refuses 1 "del: *ermission denied; run as root*" nobody ubdx del --all
 
-# Who may add devices, but not serve them.
+# A user who may add devices, but not serve them.
 chmod 666 /dev/ubdx-control
 before=$(everything)
 ok "1: somebody who may not open the channel" refuses 1 "add: /dev/ubdxc0: *ermission denied*" nobody ubdx add --target null --size 1M
 chmod 600 /dev/ubdx-control
 
-# A device that is there, so that a refusal could do it harm.
+# A device that a refused command could harm.
 add --target mem --size 1M --id 5 --depth 8
 before=$(everything)
 
@@ -190,7 +190,7 @@ done
 
 # ---- JSON ----
 
-# json FILTER CMD...: valid, and the filter is true of it.
+# json FILTER CMD...: CMD prints valid JSON, for which FILTER is true.
 json() {
 	local filter=$1
 	shift
@@ -272,7 +272,7 @@ ok "a second SIGTERM ends it" stops TERM
 is "$(wc -c <&8)" 0 "who had it open reads nothing any more"
 exec 8<&-
 
-# ticks PID: CPU time used
+# ticks PID: the CPU time that it has used
 ticks() {
 	local -a stat
 	read -r -a stat <"/proc/$1/stat"
@@ -344,7 +344,7 @@ add --target loop --file /tmp/backing --depth 8 --id 4
 before=$(everything)
 fault "add: *4 is taken*" add --target loop --file /tmp/backing --id 4
 del 4
-# A server that was killed has the file until it is gone.
+# A killed server holds its file until its process has ended.
 exec 7</tmp/backing
 flock 7
 ubdx add --target loop --file /tmp/backing --depth 8 >/tmp/out 2>/tmp/err 7<&- &
@@ -365,7 +365,7 @@ exec 8<>"$dev"
 before=$(everything)
 fault "del: *is in use*" del 0
 ok "a device that was not deleted goes on" dd if=/dev/zero of="$dev" bs=4k count=4 oflag=direct status=none
-# udev opens what is new, for a moment
+# udev opens a new device for a moment
 ubdx del 0 8<&- &
 pid=$!
 read -rt 0.5 <> <(:) || true

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * death.c - invariant 5: the server may die or stop at any instant, in whatever way, and every request
- * ends, nothing hangs, the device can be deleted, and nobody holds the module any more.
+ * death.c - invariant 5: the server may die or stop at any instant, in whatever way, and every
+ * request ends, nothing hangs, the device can be deleted, and nobody holds the module any more.
  *
- * Each scenario has a server process of its own and, here, clients that read and write with O_DIRECT until
- * an error ends them.
+ * Each scenario has a server process of its own and, here, clients that read and write with
+ * O_DIRECT until an error ends them.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -241,9 +241,9 @@ static bool clients_ended(unsigned int seconds)
 }
 
 /*
- * Did all end with an errno that's right? Requests that were under way: @error, and there must have been
- * one, unless @error is 0; or, with ETIMEDOUT, EIO for those younger than the timeout. Those that came
- * after the disk has gone find a device of no size.
+ * Did all end with an errno that's right? Requests that were under way: @error, and there must have
+ * been one, unless @error is 0; or, with ETIMEDOUT, EIO for those younger than the timeout. Those
+ * that came after the disk has gone find a device of no size.
  */
 static bool clients_join(int error)
 {

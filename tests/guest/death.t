@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Every request ends, whatever becomes of the server, see tests/guest/death.c.
+# Every request ends, whatever happens to the server: see tests/guest/death.c.
 
 . tests/guest/lib/guest.sh
 

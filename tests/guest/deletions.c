@@ -35,7 +35,10 @@ static void start_caller(struct caller *c, const struct raw *raw, unsigned long 
 	poll(NULL, 0, 100); /* it is to be waiting by now */
 }
 
-/* The server holds a request, for less than the timeout, and another thread's call waits for its end. */
+/*
+ * The server holds a request, for less than the timeout, and another thread's call waits for its
+ * end.
+ */
 static void forced_while(const char *what, unsigned long cmd)
 {
 	struct raw_server s;

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A debug kernel sees what it is there to see: each kind of error is made once, by the kernel's own lkdtm or by a module of
-# ours, and the kernel's log names it. That a log such as these fails a test, host:lab shows.
+# A debug kernel reports each kind of error that it is meant to detect: lkdtm, which comes with the
+# kernel, or a module of ours makes the error once, and the kernel's log must name it. host:lab
+# shows that such a log fails a test.
 #
 # lab: --no-scan --append kasan_multi_shot
 
@@ -15,7 +16,8 @@ if [[ $UBDX_KERNEL != *-debug ]]; then
 	finish
 fi
 
-# sees WHAT PATTERN CMD...: CMD, whatever comes of it, has the kernel say something like PATTERN.
+# sees WHAT PATTERN CMD...: CMD makes the kernel log a line that matches PATTERN. CMD itself may
+# fail.
 sees() {
 	local what=$1 pattern=$2 before
 	shift 2
@@ -38,15 +40,15 @@ leak() {
 	sleep 6
 	echo scan >/sys/kernel/debug/kmemleak
 	echo scan >/sys/kernel/debug/kmemleak
-	# the search at the end needn't tell of each
+	# the search at the end need not report each of them
 	echo clear >/sys/kernel/debug/kmemleak
 }
 
-# Who does it may be killed for it, but not the machine.
+# The process that makes the error may be killed, but the machine must live on.
 echo 0 >/proc/sys/kernel/panic_on_oops
 modprobe lkdtm
 
-# Lockdep has no more to say once it has seen an order of locks that is wrong, or a lock where it can't be.
+# Lockdep turns itself off after its first report.
 sees "a protected pointer read outside of a grace period" 'suspicious RCU usage' errors rcu
 sees "two orders of two locks" 'possible circular locking dependency' errors inversion
 sees "a mutex taken under a spinlock" 'BUG: sleeping function called from invalid context' errors sleep

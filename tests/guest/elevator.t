@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# With an I/O scheduler between, which merges, reorders and requeues, and while it is exchanged, the same is read as was
-# written.
+# With an I/O scheduler, which merges, reorders and requeues requests, and while it is replaced by
+# another one, what is read is what was written.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -18,7 +18,7 @@ verified() {
 		--verify_fatal=1 --verify_backlog=64
 }
 
-# Buffered, in small pieces, one after the other: that is what can be merged.
+# Small buffered writes, one after the other: these can be merged.
 merged() {
 	local before after
 	before=$(counted write)
@@ -30,7 +30,7 @@ merged() {
 }
 
 load
-# One that is built as a module is loaded when it is first asked for.
+# A scheduler that is built as a module is loaded when it is first selected.
 add --target mem --size 8M --queues 2 --depth 16
 noise /tmp/want $((8 << 20))
 
@@ -60,7 +60,7 @@ done
 is $i 20 "changed 20 times under load"
 stop_load "the load went on, and read what it had written"
 
-# Deleted and killed with requests inside the elevator.
+# The device is deleted, and its server killed, while the scheduler holds requests.
 for elevator in "${usable[@]:1}"; do
 	choose "$elevator"
 	start_load --bs=4k 2>/dev/null

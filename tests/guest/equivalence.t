@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The same requests, of odd sizes, leave the same bytes on the backing store and show the server the same bytes (target
-# touch), in whatever mode they are served, and with the mode switched at random meanwhile.
+# The same requests, of odd sizes, leave the same bytes on the backing store and show the server the
+# same bytes (target touch), whichever mode serves them, and also if the mode is switched at random
+# meanwhile.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -12,14 +13,15 @@ mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')
 modprobe null_blk memory_backed=1 gb=1 discard=1 max_sectors=8192
 readonly image_file=/tmp/image touched_file=/tmp/touched
 
-# The trace: each block is read or written once, so the order doesn't matter; nothing is merged, so it is the same requests.
+# The requests: each block is read or written once, so their order doesn't matter. Nothing is
+# merged, so they are the same each time.
 trace() {
 	echo 2 >"$sys/queue/nomerges"
 	run_fio --name=trace --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --rw=randrw --size=3m --bsrange=512-128k \
 		--randseed=77 --allrandrepeat=1 --refill_buffers --serialize_overlap=1
 }
 
-# Switch at random until told to stop.
+# Switch the mode at random until /tmp/switch_stop exists.
 switch() {
 	until [[ -e /tmp/switch_stop ]]; do
 		echo "${modes[RANDOM % ${#modes[@]}]}" >"$sys/ubdx/xfer"
@@ -54,7 +56,7 @@ trial() {
 		used=$(counted_in "$mode")
 	fi
 	ubdx set --xfer copy "$dev" >/dev/null
-	# direct, so that these are the same requests each time, too
+	# direct, so that these are the same requests each time as well
 	image=$(dd if="$dev" bs=128k iflag=direct status=none | sha256sum)
 	is "$(errors)" 0 "no errors"
 	del "$dev"

@@ -1,23 +1,24 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a mode can't carry goes in mode user, and is counted by the reason: a request that doesn't fill its pages, one in
-# pieces that don't follow each other, one that needs more pages than a window has for it, memory that can't be in a pipe.
-# Its bytes arrive all the same. What is not one of these keeps its mode. The event ubdx_done says of each request which mode it
-# had, and why it fell back if it did.
+# A request that its mode can't carry falls back to mode user, and is counted under the reason: it
+# doesn't fill its pages, its pieces are not contiguous, it needs more pages than its place in a
+# window has, or its memory can't be put into a pipe. Its bytes arrive all the same. All other
+# requests keep the mode. The event ubdx_done reports the mode of each request and the reason for a
+# fallback.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
 readonly BYTES=$((64 << 10))
 
-# ---- what ubdx_done says, in the numbers of driver/uapi/ubdx.h ----
+# ---- ubdx_done, whose numbers are those of driver/uapi/ubdx.h ----
 
 readonly TRACE=/sys/kernel/tracing
 readonly -A XFER=([copy]=0 [user]=1 [map]=2 [splice]=3)
 readonly -A FALLBACK=([none]=0 [partial]=1 [gap]=2 [long]=3 [slab]=4)
 
-# traced CMD...: run it; what was told of READs and WRITEs meanwhile is in /tmp/trace.
+# traced CMD...: run CMD. /tmp/trace then has the ubdx_done events of its READs and WRITEs.
 traced() {
 	local status=0
 	: >"$TRACE/trace"
@@ -28,13 +29,13 @@ traced() {
 	return "$status"
 }
 
-# told MODE REASON: how many of them had that mode, for that reason.
+# told MODE REASON: how many of these events have that mode and that reason.
 told() { grep -cE " xfer=${XFER[$1]} fallback=${FALLBACK[$2]} " /tmp/trace || true; }
 told_all() { grep -c . /tmp/trace || true; }
 
 # ---- one request after the other ----
 
-# fell [REASON]: how many requests have fallen back for it, or for any.
+# fell [REASON]: how many requests have fallen back for REASON, or for any reason.
 fell() {
 	local reason requests n=0
 	while read -r reason requests; do
@@ -43,7 +44,8 @@ fell() {
 	echo $n
 }
 
-# falls REASON REQUESTS WHAT CMD...: CMD's requests are that many, and all fall back for REASON, or, if it is none, keep the mode.
+# falls REASON REQUESTS WHAT CMD...: CMD makes so many requests, and all fall back for REASON, or
+# keep the mode if REASON is none.
 falls() {
 	local reason=$1 requests=$2 what=$3 mode before all kept
 	shift 3
@@ -63,16 +65,16 @@ falls() {
 mode_now() { sed 's/.*\[\(.*\)\].*/\1/' "$sys/ubdx/xfer"; }
 
 one() { xfs_io -d -c "pwrite -q -b $1 -i /tmp/want 0 $1" "$dev"; }
-# each piece at the beginning of a page of its own
+# each piece begins a page of its own
 pieces() { xfs_io -d -c "pwrite -q -V $2 -b $1 -i /tmp/want 0 $(($1 * $2))" "$dev"; }
-# verified, from memory that begins 512 bytes behind that of a page
+# verified, from memory that begins 512 bytes into a page
 shifted() {
 	run_fio --name=shifted --filename="$dev" --direct=1 --ioengine=psync --bs=64k --size=64k --iomem_align=512 --verify=crc32c \
 		--verify_interval=512 --verify_fatal=1 "$@"
 }
 arrived() { ok "$(mode_now): it is there" cmp -n "$1" /tmp/want "$dev"; }
 
-# Each change of an event waits for a grace period.
+# Enabling or disabling an event waits for a grace period.
 echo 1 >/sys/kernel/rcu_expedited
 load
 noise /tmp/want $BYTES
@@ -85,7 +87,7 @@ for mode in "${modes[@]}"; do
 	del "$dev"
 done
 
-# ---- pages that aren't whole, that don't follow each other, that are too many ----
+# ---- pages that are not full, not contiguous, or too many ----
 
 add --target mem --size 16M --max-io 64K --xfer map
 falls none 1 "whole pages" one 8192
@@ -109,9 +111,10 @@ falls long 1 "the same, read and verified" shifted --rw=read
 echo 0 >$PARAMETERS/allow_partial_pages
 del "$dev"
 
-# ---- memory that can't be in a pipe ----
+# ---- memory that can't be put into a pipe ----
 
-# A journal keeps a copy of each block that looks like its own, in memory from a slab cache; blocks of a page would be pages.
+# ext4's journal copies blocks that look like its own into memory from a slab cache, unless a block
+# fills a page.
 escaped() {
 	mkfs.ext4 -q -b 1024 "$dev"
 	mkdir -p /tmp/mnt
@@ -131,7 +134,7 @@ for ((i = 0; i < 64; i++)); do
 	head -c 1020 /dev/urandom
 done >/tmp/magic
 
-# Room for what is told of a file system's requests.
+# Room for the events of a file system's requests.
 echo 4096 >$TRACE/buffer_size_kb
 for mode in "${modes[@]}"; do
 	add --target mem --size 64M --xfer "$mode"
@@ -149,7 +152,7 @@ done
 
 # ---- a server that can't open a pipe ----
 
-# The server moves these payloads by mode user's calls for a while. The requests keep their mode.
+# The server then moves these payloads with the calls of mode user. The requests keep their mode.
 spliced() { sed -n 's/^spliced_bytes //p' "$sys/ubdx/moved"; }
 reads() { dd if="$dev" of=/tmp/got bs=64k count=1 iflag=direct status=none && cmp /tmp/got /tmp/want; }
 splices() {

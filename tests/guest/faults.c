@@ -4,13 +4,13 @@
  *
  *	faults MODULE.ko SITES
  *
- * Each step of a device's life, from the module's loading to its unloading, is taken again and again: the first time the
- * first allocation that it makes fails, then the second, until it makes no more (the kernel's fail-nth). What fails must
- * say so with an errno that is right, and leave things so that the same step, taken again, is taken. For the loading
- * ubdx_fail.ko is needed: what counts there is what the driver itself allocates.
+ * Each step of a device's life, from loading the module to unloading it, is repeated: the first
+ * time its first allocation fails, then its second, until there are no more (the kernel's
+ * fail-nth). A step that fails must return a permitted errno, and must work when it is repeated.
+ * While the module is loaded, ubdx_fail.ko counts the driver's own allocations only.
  *
- * The kernel says where it was made to fail; the driver's own call sites among these are written to SITES, for faults.t
- * to compare with those that there are.
+ * The kernel reports where it injected a failure. The call sites in the driver are written to
+ * SITES, and faults.t compares them with all call sites that can fail.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -35,7 +35,7 @@
 #define MAX_SITES 200
 
 static const char *module_path;
-static char *pattern; /* BYTES of what no other place holds */
+static char *pattern; /* BYTES of a pattern that occurs nowhere else */
 
 static int neg(long ret)
 {
@@ -58,7 +58,7 @@ static void set(const char *attr, const char *name, const char *value)
 	close(fd);
 }
 
-/* Nothing is exempt, and each failure is told. */
+/* Every allocation may fail, and each failure is reported. */
 static void prepare_kernel(void)
 {
 	static const char *const attrs[] = { "failslab", "fail_page_alloc" };
@@ -82,7 +82,7 @@ static void write_nth(int fd, unsigned int n)
 		bail("fail-nth: %s", strerror(errno));
 }
 
-/* This thread's @n-th allocation from now on fails. */
+/* Make this thread's @n-th allocation from now on fail. */
 static void arm(unsigned int n)
 {
 	if (nth_fd < 0)
@@ -90,7 +90,7 @@ static void arm(unsigned int n)
 	write_nth(nth_fd, n);
 }
 
-/* The @n-th from when the module that it loads begins. */
+/* Make the @n-th allocation fail, counted from the start of the module that the step loads. */
 static void arm_module(unsigned int n)
 {
 	int fd = open("/sys/module/ubdx_fail/parameters/nth", O_WRONLY | O_CLOEXEC);
@@ -102,7 +102,7 @@ static void arm_module(unsigned int n)
 	close(fd);
 }
 
-/* True: one has failed. */
+/* Returns true if an allocation has failed. */
 static bool disarm(void)
 {
 	char text[16] = "";
@@ -131,7 +131,10 @@ static void add_site(const char *site, const char *callee)
 	strcpy(sites[nr_sites++], text);
 }
 
-/* A line of a call trace: the first of the driver's frames is where it called what failed, the frame before that which. */
+/*
+ * Parse a line of a call trace. The driver's first frame is the caller of the function that failed,
+ * and the frame before it is that function.
+ */
 static bool read_frame(const char *line, char *callee)
 {
 	char name[128];
@@ -181,17 +184,17 @@ static void read_log(void)
 
 struct step {
 	const char *name;
-	int (*prepare)(void); /* brings about what the step starts from */
+	int (*prepare)(void); /* sets up what the step needs */
 	int (*run)(void);
-	void (*undo)(void); /* both of them, whatever has come of @run */
+	void (*undo)(void); /* undoes both, whatever @run has returned */
 	void (*arm)(unsigned int n); /* NULL: arm() */
-	int also; /* an errno that it may fail with beside ENOMEM */
-	bool apart; /* @run is for a process that hasn't done it before, and that is gone then */
+	int also; /* an errno, beside ENOMEM, that it may return */
+	bool apart; /* @run needs a new process, which ends after it */
 };
 
 struct outcome {
 	int ret;
-	bool failed; /* for lack of memory */
+	bool failed; /* failed for lack of memory */
 };
 
 static struct outcome run_here(const struct step *s, unsigned int n)
@@ -300,7 +303,7 @@ static int unload(void)
 	return ret;
 }
 
-/* Of a module that may be there. */
+/* Unload a module that may be loaded. */
 static void unload_any(void)
 {
 	unload();
@@ -335,11 +338,11 @@ static int add_any(void)
 	return raw_add(&raw);
 }
 
-/* Far from everything else, so that none of their page tables is there already. */
+/* Far from all other mappings, so that no page tables exist yet. */
 #define WINDOWS_AT ((char *)(1UL << 44))
 #define WINDOWS_APART (1UL << 40)
 
-static char *windows[2]; /* by op */
+static char *windows[2]; /* indexed by UBDX_OP_READ and UBDX_OP_WRITE */
 
 static int map_window(unsigned int op, int prot)
 {
@@ -420,7 +423,7 @@ static void close_queue(void)
 
 static struct raw_server server;
 static int bdev;
-static unsigned int op_fault; /* of the server's next look at a payload, or of its next commit */
+static unsigned int op_fault; /* for the server's next look at a payload, or its next commit */
 static bool in_commit;
 static atomic_bool op_failed, op_wrong;
 static atomic_int op_error;
@@ -448,7 +451,7 @@ static int user_payload(const struct ubdx_desc *d, char *buf)
 					    pwrite(raw.chan, pattern, BYTES, pos));
 }
 
-/* By way of a pipe that holds all of it, or nothing. */
+/* Through a pipe that holds all of it or nothing. */
 static int splice_payload(const struct ubdx_desc *d, char *buf)
 {
 	loff_t pos = ubdx_pos(0, d->tag, d->seq, 0);
@@ -495,7 +498,7 @@ static void note_fault(void)
 		atomic_store(&op_failed, true);
 }
 
-/* In the server's thread. What fails for the fault is done again, and must work then. */
+/* Runs in the server's thread. What fails by injection is repeated, and must work then. */
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *d, char *buf)
 {
 	static bool armed;
@@ -519,7 +522,7 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *d, char *buf)
 	}
 	if (ret != BYTES || (d->op == UBDX_OP_WRITE && memcmp(scratch, pattern, BYTES)))
 		atomic_store(&op_wrong, true);
-	/* this thread's next system call commits, waits, and is brought the next request */
+	/* this thread's next system call commits, waits, and gets the next request */
 	if (n && in_commit) {
 		arm(n);
 		armed = true;
@@ -546,7 +549,7 @@ static void stop_server(void)
 	raw_server_stop(&server);
 }
 
-/* A START that failed can be had again, from the same server. */
+/* A START that failed can be repeated by the same server. */
 static int start_again(void)
 {
 	int ret = start();
@@ -578,7 +581,7 @@ static void join_server(void)
 	close(server.raw.ctl);
 }
 
-/* Of a device that is gone, and whose server still has a window. */
+/* The device is gone, and its server still has a window. */
 static int prepare_gone(void)
 {
 	return prepare_live() ?: map_windows() ?: delete_live();
@@ -624,7 +627,7 @@ static int move(bool write, char *mem)
 	return ret < 0 ? ret : ret == BYTES ? 0 : -EIO;
 }
 
-/* The server's, at a payload or as it commits. */
+/* Failures in the server: at a payload, or as it commits. */
 static void server_faults(const char *mode, bool write, bool commit)
 {
 	char *mem = raw_mem(BYTES);
@@ -632,7 +635,7 @@ static void server_faults(const char *mode, bool write, bool commit)
 	bool failed;
 
 	for (n = 1;; n++) {
-		/* mapped anew, without page tables: the server is idle */
+		/* mapped again, without page tables: the server is idle */
 		unmap_windows();
 		if (map_windows())
 			bail("windows: %s", strerror(errno));
@@ -644,7 +647,7 @@ static void server_faults(const char *mode, bool write, bool commit)
 		op_fault = n;
 		if (move(write, mem) || memcmp(mem, pattern, BYTES))
 			wrong++;
-		/* which has the server look at what became of its commit */
+		/* the server then checks the result of its commit */
 		if (pread(bdev, mem, 4096, AT + BYTES) != 4096)
 			wrong++;
 		wrong += atomic_load(&op_wrong);
@@ -659,7 +662,7 @@ static void server_faults(const char *mode, bool write, bool commit)
 	munmap(mem, BYTES);
 }
 
-/* The submitter's. */
+/* Failures in the submitter. */
 static void client_faults(const char *mode, bool write)
 {
 	char *mem = raw_mem(BYTES);
@@ -723,7 +726,7 @@ int main(int argc, char **argv)
 		  .apart = true },
 		{ "ATTACH", add_and_open, attach, .undo = close_queue, .also = EAGAIN },
 		{ "FETCH", add_and_attach, fetch, .undo = close_queue, .also = EAGAIN },
-		/* device_add() says EINVAL now and then */
+		/* device_add() sometimes returns EINVAL */
 		{ "START", prepare_server, start_again, .undo = stop_server, .also = EINVAL },
 		{ "attributes are read", prepare_live, read_attributes, .undo = stop_server },
 		{ "DEL", prepare_live, delete_live, .undo = join_server },

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Each thing of the driver's that can fail for lack of memory fails once, and that is survived: see tests/guest/faults.c. On debug
-# kernels, which can be made to fail.
+# Everything in the driver that can fail for lack of memory fails once, and the driver survives: see
+# tests/guest/faults.c. This needs a debug kernel, which can inject failures.
 #
 # lab: --timeout 900 --append log_buf_len=64M
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
-# The list of calls that can fail is made from the module, by name: each kind of name is still found there.
+# The list of calls that can fail is made from the names in the module. Each kind of name must still
+# be found there.
 while read -r pattern; do
 	ok "calls of '$pattern' are found" grep -qE "^[^ ]+ [^ ]*$pattern" sites
 done < <(tests/guest/lib/sites --patterns)
@@ -21,14 +22,15 @@ if [[ $UBDX_KERNEL != *-debug ]]; then
 	finish
 fi
 
-# The failures' own words are long, and the console is slow; what matters is in the log.
+# Reports of failures are long, and the console is slow. The log has them all the same.
 dmesg -n 2
 insmod ubdx_fail.ko
 run_tap faults bin/faults ubdx.ko /tmp/seen
 rmmod ubdx_fail
 dmesg -n 7
 
-# seen SITE CALLEE: one that was made to fail. Who calls it last is not in the trace, but what it called is.
+# seen SITE CALLEE: was this call made to fail? After a tail call the caller is not in the trace,
+# but the callee is.
 seen() {
 	if [[ $1 == tail ]]; then
 		grep -q " $2\$" /tmp/seen
@@ -40,9 +42,9 @@ seen() {
 while read -r site callee; do
 	ok "$callee, called by $site, was made to fail" seen "$site" "$callee"
 done <sites
-# ---- a request that nobody answers (fail_io_timeout) ----
+# ---- a request that is never answered (fail_io_timeout) ----
 
-# lose N: the next N requests of the device are lost on their way.
+# lose N: drop the next N requests of the device.
 lose() {
 	local attr=/sys/kernel/debug/fail_io_timeout
 	echo 1 >"$sys/io-timeout-fail"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# An ext4 file system keeps its files: a few thousand, small ones mostly, through umount, mount, changes and checks.
+# An ext4 file system keeps its files, a few thousand and mostly small, through umount, mount,
+# changes and checks.
 
 # shellcheck disable=SC2317 # functions are called by ok
 UDEV=1 # as on a user's machine

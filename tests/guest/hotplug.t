@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# CPUs come and go under load, and while requests wait for a server that isn't there.
+# CPUs go offline and come back under load, and while requests wait for a server.
 #
 # lab: --smp 4
 
@@ -21,7 +21,7 @@ is $status 0 "CPUs go and come back"
 stop_load "no request fails, no byte is wrong"
 del "$dev"
 
-# ---- nobody serves ----
+# ---- without a server ----
 
 wait_for_it() {
 	local pid
@@ -29,7 +29,7 @@ wait_for_it() {
 		grep -q '^State:.*D' "/proc/$pid/status" || return
 	done
 }
-# all_to 0|1: the CPUs but the first go, or come back
+# all_to 0|1: take all CPUs but the first offline, or back online
 all_to() {
 	local cpu
 	for cpu in 1 2 3; do

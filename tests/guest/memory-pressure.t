@@ -1,20 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A file system on ubdx that dirties more memory than there is: to write back, the kernel needs the server, and the server
-# needs memory. It must come to an end, in every mode, with every byte where it belongs; through the page cache of the
-# server's own file, which is dirty as well, and past it.
+# A file system on ubdx dirties more memory than there is. To write it back the kernel needs the
+# server, and the server needs memory. The writes must end in every mode, with every byte in its
+# place, whether the server writes its file with O_DIRECT or through the page cache, which is then
+# dirty as well.
 #
 # lab: --mem 512 --timeout 600
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
-# A slow kernel's machine is larger (lab/vm): it gets half of the work, and so much of its memory is taken away that this is too much.
+# A debug kernel's machine is slower and has more memory (lab/vm). It gets half of the work, and
+# loses so much memory that this is still more than it has.
 readonly JOBS=4 EACH=$((LESS > 1 ? 36 : 72)) LEFT=$((LESS > 1 ? 128 : 208)) # MiB
 mkdir -p /tmp/mnt
 
-# Compressed to next to nothing, so that it takes no memory to speak of.
+# A pattern that zram compresses to almost nothing, so that the data take no memory.
 fill() {
 	within 240 fio --minimal --output=/dev/null --eta=never --name=storm --directory=/tmp/mnt --numjobs="$JOBS" --size="${EACH}m" \
 		--verify=pattern --verify_pattern='"ubdx"%o' --verify_fatal=1 --rw="$1" "${@:2}"
@@ -23,7 +25,8 @@ fill() {
 storm() { fill randwrite --bs=64k --do_verify=0 --fallocate=none --end_fsync=1; }
 look() { fill read --bs=64k; }
 
-# Is there a zone, of those that have pages, that kswapd has to work for? Not every kernel counts what that does.
+# Does a zone that has pages have so few free ones that kswapd works? Not every kernel counts what
+# kswapd does.
 short_of_memory() {
 	local what a b free=0 high=0
 	while read -r what a b _; do
@@ -36,7 +39,7 @@ short_of_memory() {
 	return 1
 }
 
-# In the background: note once that memory is short, in this configuration.
+# In the background: create /tmp/short once memory is short.
 watch_memory() {
 	rm -f /tmp/short
 	until short_of_memory; do
@@ -45,7 +48,7 @@ watch_memory() {
 	: >/tmp/short
 }
 
-# How many pages the kernel has looked at to get memory back.
+# How many pages the kernel has scanned to reclaim memory.
 scanned() {
 	local name n sum=0
 	while read -r name n; do
@@ -54,7 +57,8 @@ scanned() {
 	echo $sum
 }
 
-# was_short SCANNED: memory was short since that many had been. Watching can miss that, counting can't.
+# was_short SCANNED: was memory short since the kernel had scanned so many pages? Watching can miss
+# it, counting can't.
 was_short() {
 	if grep -q '^pgscan_kswapd ' /proc/vmstat; then
 		(($(scanned) > $1))
@@ -77,14 +81,15 @@ left=$(available)
 fails "memory is not short yet" 1 '' short_of_memory
 modprobe zram
 echo 800M >/sys/block/zram0/disksize
-# let it come to the point where writers wait
+# writers are to be throttled, which these allow
 echo 70 >/proc/sys/vm/dirty_ratio
 echo 60 >/proc/sys/vm/dirty_background_ratio
 
 for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
 	for how in '' --direct; do
 		what="$mode${how:+, direct}"
-		# the server's own writes are throttled, too, on a slow kernel for longer than half a minute
+		# the kernel throttles the server's writes, too; a debug kernel does for longer than
+		# half a minute
 		# shellcheck disable=SC2086 # none, or one
 		add --target loop --file /dev/zram0 $how --queues 2 --depth 32 --max-io 256K --timeout 600 --xfer "$mode"
 		is "$(<"/proc/$server/oom_score_adj")" -1000 "$what: the server will not be killed for lack of memory"

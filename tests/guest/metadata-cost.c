@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * metadata.c DEVICE flush|discard|write_zeroes NUMBER - that many requests without a payload, one after the other; prints
- * how long they took, in ns.
+ * metadata-cost.c DEVICE flush|discard|write_zeroes NUMBER - make that many requests without a
+ * payload, one after the other. Prints how long they took, in ns.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

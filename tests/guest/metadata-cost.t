@@ -3,15 +3,16 @@
 #
 # lab: --clock count --timeout 600
 #
-# The control of all comparisons between modes: a request without a payload costs the same in each of them, in instructions; in mode
-# map also where payloads would be mapped at once.
+# The control for all comparisons between modes: a request without a payload costs the same number
+# of instructions in each mode, and in mode map also if payloads would be mapped at delivery.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
 readonly REQUESTS=3000
 
-# cost OP: instructions a request, which are ns on this clock: the difference of two lengths.
+# cost OP: instructions for each request, from the difference between a long and a short run. One is
+# one ns on this clock.
 cost() {
 	local short long
 	short=$(bin/metadata-cost "$dev" "$1" $((REQUESTS / 3)))

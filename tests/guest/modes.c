@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * modes.c - what each transfer mode lets a server do to a request's payload, and what it doesn't: where,
- * when and to whom it can be reached; that what has ended can't; that what wasn't served isn't seen.
+ * modes.c - what each transfer mode lets a server do to a request's payload, and what it doesn't:
+ * where, when and by which process the payload can be reached; that it can't be once the request
+ * has ended; and that the client sees nothing that wasn't served.
  *
- * The client is a thread that does one READ or WRITE; the server is the main thread, which does things
- * to the request meanwhile that libubdx wouldn't.
+ * The client is a thread that makes one READ or WRITE. The server is the main thread, which
+ * meanwhile does things to the request that libubdx wouldn't do.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,7 +26,7 @@
 #include "single.h"
 #include "tap.h"
 
-static char *pattern; /* BYTES of what no other place holds */
+static char *pattern; /* BYTES of a pattern that occurs nowhere else */
 static char *scratch;
 static void *volatile nowhere = (void *)16;
 
@@ -36,7 +37,7 @@ static int read_some(const struct ubdx_desc *d)
 	return neg(pread(raw.chan, scratch, 512, pos(d, 0)));
 }
 
-/* The same in a child, which doesn't have the descriptors. */
+/* The same in a child process, which has no mapping of the descriptors. */
 static int read_in_child(const struct ubdx_desc *d)
 {
 	off_t at = pos(d, 0);
@@ -148,7 +149,10 @@ static void writing(unsigned int mode)
 	ok(!memcmp(mem, pattern, BYTES), "with what was written");
 	is(neg(pwrite(raw.chan, scratch, 512, pos(d, 0))), -ESTALE, "then it can't be written to");
 
-	/* Filled and committed short: what comes is right, the rest comes again. */
+	/*
+	 * A READ that is filled and committed in part: the client gets that part, the rest comes
+	 * again.
+	 */
 	memset(mem, 0xa5, BYTES);
 	d = client(&c, false, mem, BYTES);
 	pwrite(raw.chan, pattern, 5000, pos(d, 0));
@@ -223,7 +227,7 @@ static void map_windows(void)
 	is(look(window[UBDX_OP_WRITE]), -1, "where no request is there is SIGBUS");
 }
 
-/* Onto a disk of null_blk's. */
+/* To a disk of null_blk. */
 static int direct_from(const char *mem, size_t bytes)
 {
 	int fd = open("/dev/nullb0", O_RDWR | O_DIRECT), ret;
@@ -297,7 +301,7 @@ static int splice_in(const struct ubdx_desc *d, unsigned int offset, size_t byte
 	return neg(splice(raw.chan, &at, p[1], NULL, bytes, SPLICE_F_NONBLOCK));
 }
 
-/* Whoever is at the other end takes all of it. */
+/* The reader at the other end takes all of it. */
 static void *take_all(void *arg)
 {
 	size_t done = 0;
@@ -308,7 +312,7 @@ static void *take_all(void *arg)
 	return NULL;
 }
 
-/* A WRITE's payload to @to, from where it comes out at @from (the same file: read it). */
+/* Splice a WRITE's payload to @to. It comes out at @from, which can be the same file. */
 static void sink(const char *what, int to, int from, bool by_sendfile)
 {
 	long copied = moved("copied_bytes"), spliced = moved("spliced_bytes");
@@ -361,7 +365,7 @@ static void tcp_pair(int fds[2])
 	close(listener);
 }
 
-/* A file, or a device, that can be had. */
+/* A file or device, if it can be opened. */
 static int open_file(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC, 0600);
@@ -404,7 +408,7 @@ static void sinks(void)
 	sink("to another pipe", p2[1], p2[0], false);
 }
 
-/* Whoever is at the other end gives all of it. */
+/* The writer at the other end gives all of it. */
 static void *give_all(void *arg)
 {
 	size_t done = 0;
@@ -415,7 +419,10 @@ static void *give_all(void *arg)
 	return NULL;
 }
 
-/* Through the pipe to the request, from where @from stands. Returns the bytes that have arrived, or -errno. */
+/*
+ * Splice from the position of @from, through the pipe, to the request. Returns the number of bytes
+ * that arrived, or -errno.
+ */
 static int splice_out(const struct ubdx_desc *d, int from)
 {
 	loff_t at = pos(d, 0);
@@ -434,7 +441,10 @@ static int splice_out(const struct ubdx_desc *d, int from)
 	return done;
 }
 
-/* A READ's payload from @from; @feed: what is written there comes out at @from, -1: it is there. */
+/*
+ * Splice a READ's payload from @from. What is written to @feed comes out at @from; -1: it is there
+ * already.
+ */
 static void source(const char *what, int from, int feed)
 {
 	long copied = moved("copied_bytes"), spliced = moved("spliced_bytes");
@@ -457,7 +467,7 @@ static void source(const char *what, int from, int feed)
 	munmap(mem, BYTES);
 }
 
-/* What is in this file already, so that it has to come from there. */
+/* The file has other content before, so the payload must come from it. */
 static void source_of(const char *what, const char *path, int flags)
 {
 	int fd = open_file(path, O_RDWR | O_CREAT | O_DIRECT);
@@ -470,7 +480,7 @@ static void source_of(const char *what, const char *path, int flags)
 	close(fd);
 }
 
-/* A READ's payload comes from anything that can be spliced. */
+/* A READ's payload can be spliced from anything that splice() reads. */
 static void sources(void)
 {
 	char *mem = raw_mem(BYTES);
@@ -511,7 +521,7 @@ static void sources(void)
 	munmap(mem, BYTES);
 }
 
-/* A request's end waits for its buffers, wherever they are. */
+/* A request ends only when its buffers are free, wherever they are. */
 static void lingering(void)
 {
 	char *mem = raw_mem(BYTES);
@@ -554,7 +564,7 @@ static void lingering(void)
 	if (pipe(p2))
 		bail("pipe");
 
-	/* A foreign answer and a short one meanwhile. */
+	/* Meanwhile the server commits another request's number, and commits a part. */
 	d = client(&c, true, mem, BYTES);
 	splice_in(d, 0, BYTES);
 	is(raw_commit(&q, 0, (d->tag + 1) % q.depth, d->seq, BYTES, 0), -ESTALE,
@@ -566,7 +576,7 @@ static void lingering(void)
 	munmap(mem, BYTES);
 }
 
-/* Nobody reads the pipe, and the server is given up: by DEL, or as it is late. */
+/* The pipe has no reader. The server is removed by DEL, or for being late. */
 static void cut_off(bool committed, bool late)
 {
 	char *mem = raw_mem(BYTES);
@@ -589,7 +599,7 @@ static void cut_off(bool committed, bool late)
 		       -EIO,
 	   "it ends, as it was to");
 	ok(raw_now() - start < 10, "soon");
-	/* its memory is somebody else's now */
+	/* its memory may now belong to another process */
 	memset(mem, 0xa5, BYTES);
 	memset(scratch, 0, BYTES);
 	is(neg(read(p[0], scratch, BYTES)), -EIO, "the pipe can't be read any more");
@@ -604,7 +614,7 @@ static void cut_off(bool committed, bool late)
 	munmap(mem, BYTES);
 }
 
-/* Its windows, when the server was given up. */
+/* Its windows after the server was removed. */
 static void left_behind(void)
 {
 	char *mem = raw_mem(BYTES);
@@ -627,7 +637,7 @@ static void left_behind(void)
 	munmap(mem, BYTES);
 }
 
-/* A server without CAP_SYS_ADMIN: nobody takes its word, so it has mode copy. */
+/* A server without CAP_SYS_ADMIN is not trusted, so it has mode copy only. */
 static void untrusted(void)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -660,7 +670,7 @@ static void untrusted(void)
 	is(end(), 0, "the device can be deleted");
 }
 
-/* A mode that can't carry everything isn't had without the one that can. */
+/* A mode with a fallback can't be offered without the fallback. */
 static void offers(void)
 {
 	raw_defaults(&raw);

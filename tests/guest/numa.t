@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Each queue's memory is on the node of the CPUs that it serves, in the driver and in the server.
+# Each queue's memory, in the driver and in the server, is on the node of the CPUs that use the
+# queue.
 #
 # lab: --smp 4 --numa
 
@@ -13,7 +14,7 @@ field() { sed -n "s/^queue $1 .*$2 \([0-9]*\).*/\1/p" "$sys/ubdx/queues"; }
 cpus_of_queue() { tr -d ' ' <"$sys/mq/$1/cpu_list"; }
 allowed() { sed -n 's/^Cpus_allowed_list:\s*//p' "/proc/$server/task/$1/status"; }
 
-# pages NODE: how many of the server's own pages, which are its buffers nearly all, are on that node.
+# pages NODE: how many of the server's pages are on that node. Nearly all of them are its buffers.
 pages() {
 	local n sum=0
 	while read -r n; do
@@ -25,7 +26,7 @@ pages() {
 load
 is "$(cat /sys/devices/system/node/online)" 0-1 "two nodes"
 
-# ---- each queue where its CPUs are ----
+# ---- each queue on the node of its CPUs ----
 
 add --target null --size 64M --queues 4 --depth 64
 for q in 0 1 2 3; do
@@ -34,7 +35,7 @@ done
 is "$(cut -d' ' -f4 "$sys/ubdx/queues" | sort | uniq -c | tr -s ' \n' ' ')" " 2 0 2 1 " "two queues on each node"
 del "$dev"
 
-# ---- one node, where that is asked for ----
+# ---- one node for all, if requested ----
 
 for node in 0 1; do
 	cpus=$(<"/sys/devices/system/node/node$node/cpulist")
@@ -53,7 +54,7 @@ for node in 0 1; do
 	del "$dev"
 done
 
-# ---- threads pinned by the user: buffers are where they run ----
+# ---- threads that the user pinned: buffers are on their node ----
 
 add --target null --size 64M --queues 2 --depth 64 --max-io 64K --prefault 64K --cpus 2,3
 ok "--cpus: buffers are on the node of those" test "$(pages 1)" -ge 2048

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Each operation of the block layer does to the backing store what it says, and is counted once: READ, WRITE, FLUSH, FUA,
-# DISCARD, WRITE_ZEROES with and without NOUNMAP.
+# Each operation of the block layer has its effect on the backing store, and is counted once: READ,
+# WRITE, FLUSH, FUA, DISCARD, WRITE_ZEROES with and without NOUNMAP.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
 readonly MIB=1048576
 
-# The device has 8 MiB of noise, and /tmp/want is what it should hold.
+# The device has 8 MiB of noise. /tmp/want has what the device should hold.
 fill() {
 	noise /tmp/want $((8 * MIB))
 	dd if=/tmp/want of="$dev" bs=1M oflag=direct status=none
@@ -17,10 +17,10 @@ fill() {
 
 as_wanted() { cmp /tmp/want "$dev"; }
 
-# zeroed OFFSET BYTES: they and nothing else should be zero now.
+# zeroed OFFSET BYTES: these bytes, and no others, should have become zero.
 zeroed() { fallocate -p -o "$1" -l "$2" /tmp/want; }
 
-# On the device $dev, backed by what `used` shows the size of, in KiB.
+# On the device $dev. `used` prints the size of its backing store in KiB.
 check_operations() {
 	local where=$1 before
 
@@ -52,14 +52,14 @@ check_operations() {
 	is "$(cat "$sys/ubdx/errors")" $'failed 0\naborted 0\nstale 0\nreissued 0\nretried 0' "$where: nothing failed"
 }
 
-# In KiB; a file system may need a block for its own.
+# In KiB. The file system may use a block for itself.
 near() { (($1 >= $2 - 64 && $1 <= $2 + 64)); }
 
 load
 
 # ---- each target ----
 
-# Else khugepaged may fill what was discarded with a huge page while the test measures.
+# Otherwise khugepaged may fill a discarded range with a huge page while the test measures.
 readonly HUGE=/sys/kernel/mm/transparent_hugepage/enabled
 [[ $(<$HUGE) =~ \[(.*)\] ]]
 readonly HUGE_BEFORE=${BASH_REMATCH[1]}
@@ -97,7 +97,7 @@ fails "--no-discard: and none is taken" 2 "Operation not supported" blkdiscard "
 counts "--no-discard: zeroes are" write_zeroes 1 $MIB fallocate -p -o 0 -l $MIB "$dev"
 del "$dev"
 
-# ---- a file that is cut off under the device ----
+# ---- a file that is truncated under the device ----
 
 backing=/tmp/short
 noise $backing $((2 * MIB))
@@ -110,9 +110,10 @@ is "$(stat -c %s $backing)" $MIB "the file doesn't grow again"
 ok "what is left can be written" dd if=/dev/zero of="$dev" bs=4k seek=255 count=1 oflag=direct status=none
 del "$dev"
 
-# ---- FLUSH and FUA: a loop device over a device that shows what it gets ----
+# ---- FLUSH and FUA: a loop device on a device whose requests are traced ----
 
-# issued FLAGS CMD...: how many requests with these flags (rwbs) CMD makes the lower device see.
+# issued FLAGS CMD...: how many requests with these flags (rwbs) reach the lower device while CMD
+# runs.
 issued() {
 	local flags=$1 events=/sys/kernel/tracing/events/block/block_rq_issue
 	shift

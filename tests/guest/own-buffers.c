@@ -14,8 +14,8 @@
 #include "tap.h"
 
 /*
- * Every tag's buffer is the page that the request is for. To fault that page in, the request must end
- * first. A WRITE's page is waited for without a way for a signal to interrupt.
+ * Every tag's buffer is the page that the request is for. To fault that page in, the request must
+ * end first. A WRITE's page is waited for without a way for a signal to interrupt.
  */
 static void serves_itself(bool write)
 {
@@ -40,8 +40,9 @@ static void serves_itself(bool write)
 	error = ret < 0 ? errno : 0;
 	gone = raw_gone(&s.raw, 10);
 	/*
-	 * It must fail. The server reads that page, too, and the driver may have removed the device for that
-	 * before our request came. Then the request ends at once, or fdatasync() finds nothing to write.
+	 * It must fail. The server reads that page, too, and the driver may have removed the device
+	 * for that before our request came. Then the request ends at once, or fdatasync() finds
+	 * nothing to write.
 	 */
 	ok(error == EIO || (gone && (error == ENOSPC || error == ENXIO || ret == 0)),
 	   "a %s of the page that is its buffer ends: %d, %s", write ? "WRITE" : "READ", ret,
@@ -62,8 +63,9 @@ static struct ubdx_desc together[16];
 static atomic_int nr_together;
 
 /*
- * Requests for the page at AT are kept, and then answered in one submission with the request for FAR,
- * whose buffer is that page by then. To copy from the buffer the driver must wait for the others' end.
+ * Requests for the page at AT are kept, and then answered in one submission with the request for
+ * FAR, whose buffer is that page by then. To copy from the buffer the driver must wait for the
+ * others' end.
  */
 static int32_t answer_together(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Module parameters and the files in sysfs say what they take, take it, refuse everything else and then stay as they
-# were; what they say applies to the next device.
+# Module parameters and files in sysfs list their values, accept these, refuse others without a
+# change, and apply to the next device.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -14,14 +14,14 @@ readonly BAD=(max_devices= max_devices=-1 max_devices=x max_devices=1.5 max_devi
 
 parameter() { cat "$PARAMETERS/$1"; }
 
-# invalid FILE VALUE: the file refuses it as such.
+# invalid FILE VALUE: writing VALUE fails with EINVAL.
 invalid() {
 	local error
 	error=$(printf '%s\n' "$2" 2>&1 >"$1") || true
 	[[ $error == *": Invalid argument" || $error == *": Numerical result out of range" ]]
 }
 
-# ---- what modinfo says ----
+# ---- modinfo ----
 
 for line in "max_devices:*default 64*" "xfer:*copy, user, map, splice*default copy*" "map_when:*fault, eager*default fault*" \
 	"allow_partial_pages:*default N*"; do

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * poison.c - invariants 3 and 4: a client reads nothing but what the server has served, and a server sees nothing but
- * what the client has written, to the byte, in every transfer mode. All memory is full of what gives itself
- * away: the client's, the server's, and what the driver hands out (the guest's kernel doesn't clear pages).
+ * poison.c - invariants 3 and 4: a client reads nothing but what the server has served, and a
+ * server sees nothing but what the client has written, to the byte, in every transfer mode. Before
+ * a request all memory is filled with patterns: the client's, the server's, and what the driver
+ * allocates (the guest's kernel doesn't clear pages).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,27 +19,27 @@
 #include "halves.h"
 #include "tap.h"
 
-#define CLIENTS 0x5c /* what is in the client's memory where nothing has been read */
-#define SERVERS 0xa5 /* what is in the server's where it has served nothing */
+#define CLIENTS 0x5c /* the client's memory before a READ */
+#define SERVERS 0xa5 /* the server's memory before it serves */
 #define WRITTEN 0xc1 /* what the client writes */
 
 #define DEPTH 16
 #define BYTES (64U << 10)
-#define LOOK (2 * BYTES) /* how much of a tag's buffer is poisoned and looked at */
+#define LOOK (2 * BYTES) /* how much of a tag's buffer is poisoned and checked */
 #define AT (1U << 20) /* the partition scan is elsewhere */
 
 static const struct mode *mode;
-static char *shadow; /* what the server left in each tag's buffer */
+static char *shadow; /* what each tag's buffer held before the request */
 
-/* How the server answers READs: this much, and nothing more after that many answers. */
+/* How the server answers READs: with so many bytes, and after so many answers with none. */
 static atomic_uint answer_bytes, answers_left;
 static atomic_int outside, writes, written_bytes;
-static atomic_bool one_page; /* is all that is accessible of each tag's buffer */
+static atomic_bool one_page; /* the only accessible bytes of each tag's buffer */
 
-/* What is served is told from all else by its place. */
+/* The bytes that the server serves depend on their place in the device. */
 static unsigned char served(uint64_t at)
 {
-	return 1 + (at ^ at >> 9) % 83; /* none of the above, and not 0 */
+	return 1 + (at ^ at >> 9) % 83; /* different from the patterns above, and from 0 */
 }
 
 static int32_t answer_read(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -57,7 +58,7 @@ static int32_t answer_read(struct raw_queue *q, const struct ubdx_desc *desc, ch
 	return mode->give && mode->give(q, desc, buf, bytes) ? -EIO : (int32_t)bytes;
 }
 
-/* It can't touch what isn't accessible itself, either. */
+/* The server itself can't touch inaccessible memory, either. */
 static int32_t answer_page(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
 	size_t bytes = desc->nr_sectors * 512, i;
@@ -75,7 +76,7 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 	size_t bytes = desc->nr_sectors * 512, i;
 	int32_t res = 0;
 
-	/* what a window shows is whole pages */
+	/* a window shows whole pages */
 	if (desc->xfer == UBDX_XFER_MAP && ((desc->page_offset | bytes) & 4095))
 		atomic_fetch_add(&outside, 1);
 	if (atomic_load(&one_page))
@@ -95,7 +96,7 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 		memcpy(mine, buf, bytes);
 		res = bytes;
 	}
-	/* what is behind the payload, all where there is none, is as the server left it */
+	/* the buffer behind the payload, or all of it if there is none, is unchanged */
 	if (memcmp(mine, buf, LOOK))
 		atomic_fetch_add(&outside, 1);
 	return res;
@@ -105,14 +106,14 @@ static struct raw_server server;
 
 static void start(void)
 {
-	/* of a size that leaves a part of a page at the end */
+	/* a size that ends within a page */
 	raw_defaults(&server.raw);
 	server.raw.add.xfer_modes = mode_offer(mode);
 	server.raw.add.params.dev_sectors = (64 << 20) / 512 + 3;
 	server.raw.add.params.max_io_bytes = LOOK;
 	server.raw.add.params.max_discard_sectors = 1024;
 	server.raw.add.params.attrs = UBDX_ATTR_WRITE_CACHE;
-	/* as fresh memory is that the queue's thread makes */
+	/* like memory that the queue's thread has just allocated */
 	memset(shadow, 0, DEPTH * (size_t)LOOK);
 	atomic_store(&answer_bytes, BYTES);
 	atomic_store(&answers_left, UINT32_MAX);
@@ -122,7 +123,10 @@ static void start(void)
 		bail("mode %s", mode->name);
 }
 
-/* Is it @got bytes of what the server served for @at, and then the client's own? @maybe more may be served. */
+/*
+ * Are these @got bytes as the server serves them at @at, and then the client's own pattern? @maybe:
+ * more bytes may be served.
+ */
 static bool only(const unsigned char *mem, uint64_t at, size_t got, size_t maybe, size_t bytes)
 {
 	size_t i;
@@ -172,7 +176,7 @@ static void short_reads(int fd, const char *how)
 	munmap(mem, BYTES + 4096);
 }
 
-/* Blocks out of the midst of pages, one page each. */
+/* Blocks from the middle of pages, one page each. */
 static void pieces(int fd)
 {
 	unsigned char *mem = raw_mem(8 * 4096), page[4096];
@@ -203,7 +207,7 @@ static void pieces(int fd)
 	munmap(mem, 8 * 4096);
 }
 
-/* The last page is half in the device. */
+/* The last page is half beyond the end of the device. */
 static void end_of_device(const char *path)
 {
 	uint64_t at = 64 << 20;
@@ -221,7 +225,7 @@ static void end_of_device(const char *path)
 	close(fd);
 }
 
-/* In mode copy: only the first page of each tag's buffer is accessible. */
+/* Mode copy: only the first page of each tag's buffer is accessible. */
 static void part_of_a_buffer(int fd)
 {
 	unsigned char *mem = raw_mem(BYTES);
@@ -269,7 +273,7 @@ static void through_all(void)
 	munmap(mem, BYTES);
 }
 
-/* What a server maps: tags' numbers, and zeroes. */
+/* The descriptors that a server maps hold tag numbers and zeroes only. */
 static void descriptors(void)
 {
 	size_t words, bytes = UBDX_MAX_DEPTH * sizeof(struct ubdx_desc), i, wrong = 0;
@@ -300,7 +304,7 @@ static void descriptors(void)
 	is(wrong, 0, "fresh descriptors hold nothing of anybody's");
 }
 
-/* Memory that is given out next isn't clean. */
+/* Make the kernel allocate memory that isn't clean. */
 static void dirty_memory(void)
 {
 	size_t bytes = 256 << 20;

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Nobody is shown a byte that isn't meant for him, see tests/guest/poison.c.
+# No process sees a byte that is not meant for it: see tests/guest/poison.c.
 #
-# The kernel is not to clear the memory that it gives out, so that what is in it by mistake can be seen.
+# The kernel must not clear the memory that it allocates: then a leak shows old content.
 #
 # lab: --append init_on_alloc=0
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Queues are served side by side: each CPU's requests by its own queue, each queue by its own thread, where it was told
-# to run; the shallowest and the deepest queues work; a slow file has as many requests in flight as the mode can give it; and
-# several devices at a time come and go.
+# Queues are served in parallel: each CPU's requests by its own queue, each queue by its own thread,
+# on the CPUs that were requested. The shallowest and the deepest queues work. A slow file has as
+# many requests in flight as the mode allows. Several devices can be added and deleted at the same
+# time.
 #
 # lab: --smp 4
 
@@ -22,7 +23,7 @@ verifying() {
 		--verify_fatal=1 --bssplit="$sizes" "$@"
 }
 
-# One job a CPU, each in a region of its own.
+# One job for each CPU, each in a region of its own.
 on_four_cpus() {
 	verifying "$MIXED" --filename="$dev" --numjobs=4 --cpus_allowed=0-3 --cpus_allowed_policy=split --size=2m \
 		--offset_increment=2m --iodepth=16
@@ -42,7 +43,7 @@ for q in 0 1 2 3; do
 	is "$(taskset -cp "$(task_of $q)")" "pid $(task_of $q)'s current affinity list: $((3 - q))" "queue $q is served where --cpus says"
 done
 
-# Which queue a request came by is what the driver's trace event says.
+# The driver's trace event says by which queue a request came.
 seen_queues() {
 	local events=/sys/kernel/tracing/events/ubdx/ubdx_done
 	: >/sys/kernel/tracing/trace
@@ -88,7 +89,7 @@ for i in 2 0 3 1; do
 done
 is $status 0 "each keeps its own data, while others are deleted"
 
-# ---- devices that come and go, side by side ----
+# ---- devices that are added and deleted in parallel ----
 
 churn() {
 	local i path
@@ -116,11 +117,12 @@ is "$(ubdx list --json | jq length)" 0 "and all are gone in the end"
 
 # ---- a slow file: splice has one request of each queue in flight, the other modes have all of them ----
 
-# Each WRITE to it takes 0.3 s.
+# A device on which each WRITE takes 0.3 s.
 modprobe null_blk nr_devices=1 gb=1 bs=4096 irqmode=2 completion_nsec=300000000 hw_queue_depth=64
 echo 2 >/sys/block/nullb0/queue/nomerges
 
-# most_in_flight: the most that the file has at a time while 4 CPUs write 4 blocks each, all at once.
+# most_in_flight: the largest number of requests in flight while 4 CPUs write 4 blocks each, all at
+# once.
 most_in_flight() {
 	local most=0 now pid
 	echo 2 >"$sys/queue/nomerges"
@@ -136,7 +138,7 @@ most_in_flight() {
 	echo "$most"
 }
 
-# reaches NUMBER: sooner or later it is as many, however slow the machine.
+# reaches NUMBER: sooner or later there are so many, however slow the machine is.
 reaches() {
 	local round
 	for ((round = 0; round < 10; round++)); do

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A device outlives its servers, as enum ubdx_recovery says: with `queue` what the server had is lost with EIO and the rest
-# waits, with `reissue` nothing is lost, and a device that is handed over loses nothing either. Who waits can be given up.
+# A device outlives its servers, as enum ubdx_recovery says. With `queue`, requests that the server
+# had seen end with EIO and the others wait. With `reissue` none is lost, and neither is one when a
+# device is handed over. Recovery can be given up; then the requests that wait end.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -10,7 +11,7 @@
 errors() { sed -n "s/^$1 //p" "$sys/ubdx/errors"; }
 recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; }
 
-# Until the device waits.
+# Wait until the device waits for a server.
 kill_server() {
 	local pid
 	pid=$(<"$sys/ubdx/server_pid")
@@ -96,7 +97,8 @@ wait $reader || status=$?
 is $status 0 "queue: and serves it"
 is "$(errors aborted)" 0 "queue: nothing was lost"
 
-# On its way to the server, which is stopped: nobody has seen it, so it can't have been served.
+# The request is on its way to a stopped server. The server hasn't seen it, so it can't have been
+# served.
 kill -STOP "$(<"$sys/ubdx/server_pid")"
 read_one &
 reader=$!
@@ -109,7 +111,7 @@ wait $reader || status=$?
 is $status 0 "queue: and serves it"
 del "$dev"
 
-# What the server has seen is lost: whoever waits for it gets EIO, and the device goes on.
+# Requests that the server has seen are lost: they end with EIO, and the device goes on.
 add --target loop --file /tmp/file --recovery queue
 fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=32 --rw=randrw --time_based --runtime=300 \
 	--size=4m --eta=never --allow_file_create=0 --output-format=json --output=/tmp/jobs 2>/dev/null &
@@ -152,7 +154,7 @@ kill -TERM "$server"
 ok "SIGTERM: the server takes the device with it" until_ok 10 gone "$dev"
 ok "SIGTERM: and lets go of its file" until_ok 10 no_process "$server"
 
-# ---- the next server is another one ----
+# ---- the next server differs ----
 
 info() { ubdx info --json "$dev" | jq -c "$1"; }
 add --target loop --file /tmp/file --recovery reissue --xfer map
@@ -191,7 +193,8 @@ is $won 1 "of four that want it one gets it"
 ok "and serves it" read_one
 del "$dev"
 
-# turned_down STATUS TEXT OPTION...: at once, for that reason, and the device waits on.
+# turned_down STATUS TEXT OPTION...: recovery fails at once with that status and text, and the
+# device still waits.
 turned_down() { refused "$1" "$2" within 10 ubdx recover "${@:3}" "$dev" && is_state quiesced; }
 
 add --target loop --file /tmp/file --recovery reissue
@@ -219,9 +222,9 @@ done <<-'END'
 END
 del "$dev"
 
-# ---- the device remembers what it stands on ----
+# ---- the device remembers its backing store ----
 
-# says TEXT CMD...: it is refused, in one line.
+# says TEXT CMD...: CMD is refused, in one line.
 says() {
 	local text=$1 status=0 output
 	shift
@@ -293,7 +296,7 @@ for way in reissue queue; do
 	del "$dev"
 done
 
-# ---- whoever looks in ----
+# ---- a process that only opens the channel ----
 
 add --target loop --file /tmp/file --recovery reissue
 kill_server

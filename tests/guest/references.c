@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * refs.c DEVICE REQUESTS - does anybody keep a reference to a client's pages? Send that many direct requests from the
- * same few buffers, then move each page of them to another node and back. The kernel moves a page only if it knows of
- * every reference to it, so that one that somebody forgot to drop, at any time, shows as a page that stays.
+ * references.c DEVICE REQUESTS - does anything keep a reference to a client's pages? Send that many
+ * direct requests from the same few buffers. Then move each of their pages to another node and
+ * back. The kernel moves a page only if it can account for every reference to it, so a page with a
+ * leaked reference stays.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -48,7 +49,7 @@ static int move_to(int node)
 	return moved;
 }
 
-/* What is sent from buffer @i next: mostly short, read or written, a part of the buffer. */
+/* The next request from buffer @i: usually short, a READ or a WRITE, of a part of the buffer. */
 static void send_from(struct io_uring *ring, int fd, unsigned int i)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
@@ -64,7 +65,7 @@ static void send_from(struct io_uring *ring, int fd, unsigned int i)
 	io_uring_sqe_set_data64(sqe, i);
 }
 
-/* Returns how many failed. */
+/* Returns how many requests failed. */
 static unsigned long run(int fd, unsigned long requests)
 {
 	unsigned long sent = 0, ended = 0, failed = 0;
@@ -97,7 +98,7 @@ static unsigned long run(int fd, unsigned long requests)
 	return failed;
 }
 
-/* A pipe holds on to a page: it must be missed. */
+/* A pipe keeps a reference to a page: this must be found. */
 static void control(void)
 {
 	struct iovec iov = { buffers, PAGE };

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A million requests leave no reference to their pages behind, in any mode; see tests/guest/references.c. Fewer where they take longer.
+# A million requests (fewer on a slow machine) leave no reference to their pages behind, in any
+# mode: see references.c.
 #
 # lab: --smp 2 --numa
 
@@ -12,13 +13,13 @@ mapfile -t modes < <(load && ubdx features --json | jq -r '.driver_xfer_modes[]'
 readonly EACH=$((1000000 / ${#modes[@]} / 2 / LESS))
 modprobe null_blk gb=1
 
-# refs_of WHAT: the requests, and how they went.
+# refs_of WHAT: make the requests, and check the references.
 refs_of() { run_tap "$1" bin/references "$dev" $EACH; }
 
 for target in "null --size 1G" "loop --file /dev/nullb0 --direct"; do
 	# shellcheck disable=SC2086 # words
 	add --target touch,header:$target --queues 2 --depth 32
-	echo 2 >"$sys/queue/nomerges" # a request for each that is sent
+	echo 2 >"$sys/queue/nomerges" # one request for each that is sent
 	for mode in "${modes[@]}"; do
 		ubdx set --xfer "$mode" "$dev"
 		refs_of "${target%% *}, $mode"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The module can be loaded, used and unloaded a hundred times (on a slow kernel a quarter of them), and keeps no memory.
+# The module can be loaded, used and unloaded a hundred times (25 times on a debug kernel), and
+# keeps no memory.
 #
 # alone: it measures memory, and changes settings for that
 
@@ -16,26 +17,26 @@ once() {
 	dev=$(ubdx add --target null --size 1M --queues 2 --depth 256 --prefault 0)
 	dd if=/dev/zero of="$dev" bs=64k count=1 oflag=direct status=none
 	ubdx del "$dev"
-	# At once: who has seen the command end may unload.
+	# At once: when the command has ended, the module can be unloaded.
 	rmmod ubdx
 }
 
 meminfo() { sed -n "s/^$1:\s*\([0-9]*\) kB/\1/p" /proc/meminfo; }
 
-# What the kernel doesn't give back: "UNRECLAIMABLE_SLAB USED", in KiB.
+# Memory in use, in KiB: "UNRECLAIMABLE_SLAB ALL".
 used() {
 	local cache
-	# Caches and what is freed later should not be in the figures.
+	# Leave out caches, and memory that is freed with a delay.
 	echo 3 >/proc/sys/vm/drop_caches
 	echo 1 >/proc/sys/vm/compact_memory
-	# Nor what KASAN holds back to see who uses it after it is freed.
+	# KASAN delays the reuse of freed objects.
 	for cache in /sys/kernel/slab/*/shrink; do echo 1 >"$cache"; done
 	echo "$(meminfo SUnreclaim) $(($(meminfo MemTotal) - $(meminfo MemFree)))"
 }
 
 small() { (($(used | cut -d' ' -f"$1") - before[$1 - 1] < LIMIT)); }
 
-# Nor what each CPU keeps of free pages, of which booting leaves tens of megabytes.
+# Free pages that each CPU keeps count as used: after boot there are tens of megabytes.
 echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
 # Freeing a queue waits for grace periods.
 echo 1 >/sys/kernel/rcu_expedited

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rings.c - every kind of io_uring serves, and only the task that attached its ring issues commands.
+ * rings.c - every kind of io_uring serves, and only the task that attached its ring issues
+ * commands.
  */
 #define _GNU_SOURCE
 #include <errno.h>

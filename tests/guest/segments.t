@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The memory behind a request may lie as it likes: in many small pieces, at any multiple of the alignment, across pages,
-# in huge pages; and one request may be as long as is allowed. Every byte goes where it belongs, in each transfer mode; and it is
-# the mode that was asked for which brings it there, or it fell back for the reason that is expected.
+# The memory behind a request may lie anywhere: in many small pieces, at any multiple of the
+# alignment, across pages, in huge pages. A request may have the largest size that is allowed. Every
+# byte goes to its place, in each transfer mode. The request has the mode that was selected, or
+# falls back for the expected reason.
 #
 # lab: --mem 3072 --timeout 600
 
@@ -12,9 +13,9 @@
 
 readonly BYTES=$((4 << 20))
 
-# ---- who carried it ----
+# ---- the mode that carried a request ----
 
-# fell REASON: how many requests have fallen back for it.
+# fell REASON: how many requests have fallen back for REASON.
 fell() { sed -n "s/^$1 //p" "$sys/ubdx/fallbacks"; }
 
 # fell_all: for any reason.
@@ -32,8 +33,8 @@ payloads() {
 	echo $((${reads% *} + ${writes% *}))
 }
 
-# by REASON ok|counts WHAT ...: that, and each of its requests with a payload has the mode $mode; or, if $mode is map and REASON
-# isn't none, each has fallen back for it.
+# by REASON ok|counts WHAT ...: run ok or counts. In addition, each request with a payload has the
+# mode $mode; or, if $mode is map and REASON isn't none, each has fallen back for REASON.
 by() {
 	local reason=$1 before kept all fallen
 	[[ $mode == map ]] || reason=none
@@ -48,14 +49,15 @@ by() {
 	fi
 }
 
-# ---- many pieces: xfs_io gives each vector a page of its own, of which it uses the beginning ----
+# ---- many pieces: xfs_io puts each vector at the beginning of a page of its own ----
 
-# vectored SIZE VECTORS: one write after the other from that many pieces, then the same read back.
+# vectored SIZE VECTORS: write from that many pieces, one write after the other, then read the same
+# back.
 vectored_write() {
 	xfs_io -d -c "pwrite -q -V $2 -b $1 -i /tmp/want 0 $BYTES" "$dev"
 }
 
-# Only its hexadecimal dump shows what was read.
+# xfs_io shows what it read only as a hexadecimal dump.
 vectored_read() {
 	dump -d -c "pread -v -V $2 -b $1 0 $(($1 * $2))" "$dev" >/tmp/dump
 	dump -c "pread -v 0 $(($1 * $2))" /tmp/want | cmp - /tmp/dump
@@ -74,7 +76,7 @@ vectored() {
 
 # ---- odd places ----
 
-# With fio's checksums, each 512 bytes their own, from memory that is SHIFT bytes off a page's beginning.
+# With a checksum by fio for each 512 bytes, from memory that begins SHIFT bytes into a page.
 verifying() {
 	run_fio --name=verify --filename="$dev" --size="$BYTES" --direct=1 --ioengine=io_uring --iodepth=8 \
 		--verify=crc32c --verify_interval=512 --verify_fatal=1 "$@"
@@ -90,7 +92,7 @@ across() { verifying --iomem_align=512 --bs=4m --iodepth=1 "$@"; }
 huge() { verifying --iomem=mmaphuge:/tmp/huge/fio --hugepage-size=2m "$@"; }
 short() { dd if=/tmp/want of="$dev" bs=512 count=1024 oflag=direct conv=notrunc status=none; }
 
-# pieces TARGET...: in many of them, and at odd places.
+# pieces TARGET...: requests in many pieces, and at odd places.
 pieces() {
 	add --target "$@" --size $BYTES --max-io 4M --xfer "$mode"
 	vectored partial 512 64
@@ -102,7 +104,7 @@ pieces() {
 	del "$dev"
 }
 
-# As long as can be, and longer.
+# The largest request, and larger ones.
 long() {
 	add --target mem --size $BYTES --max-io 4M --xfer "$mode"
 	by none counts "$mode: 4 MiB: a write stays in one piece" write 1 $BYTES four_mib /tmp/want "$dev" oflag
@@ -114,7 +116,7 @@ long() {
 	by none counts "$mode: 256 single pages: read" read 1 $((1 << 20)) vectored_read 4096 256
 	by partial counts "$mode: 1024 pieces of 512: one request each" write 8 $BYTES vectored_write 512 1024
 
-	# 1025 pages: the first and the last only in part, so that each of them takes a segment.
+	# 1025 pages. The first and the last are used in part, so each takes a segment.
 	by partial counts "$mode: 4 MiB across 1025 pages: in one piece" write 1 $BYTES across --rw=write --do_verify=0
 	by partial counts "$mode: 4 MiB across 1025 pages: verified" read 1 $BYTES across --rw=read
 	if [[ $mode == map ]]; then
@@ -156,7 +158,7 @@ for mode in "${modes[@]}"; do
 	long
 done
 ok "each of the modes was tried" test ${#modes[@]} -ge 4
-# All of a request at once, on delivery, and not by a fault.
+# The whole request is mapped at delivery, and not by a fault.
 mode=map
 echo eager >$PARAMETERS/map_when
 long

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * server-processes.c - a server need not be one process: what shares its memory is killed with it, and what
- * doesn't is left alone.
+ * server-processes.c - a server need not be one process: what shares its memory is killed with it,
+ * and what doesn't is left alone.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -75,7 +75,9 @@ static void first_process(atomic_int *out)
 		pause();
 }
 
-/* Before another server may follow, both processes must die: the stuck one didn't open the channel. */
+/*
+ * Before another server may follow, both processes must die: the stuck one didn't open the channel.
+ */
 static void two_processes(void)
 {
 	atomic_int *second =
@@ -102,7 +104,10 @@ static void two_processes(void)
 
 /* ---- a server that executes another program ---- */
 
-/* exec() ends the server, and its process goes on as a program that has nothing to do with the device. */
+/*
+ * exec() ends the server, and its process goes on as a program that has nothing to do with the
+ * device.
+ */
 static void server_execs(void)
 {
 	struct raw raw = { .path = "/dev/ubdxb6", .add.id = 6 };
@@ -179,7 +184,10 @@ static bool leader_is_gone(pid_t pid)
 	return state && state[2] == 'Z';
 }
 
-/* The main thread exits, then the queue's. A third thread could still write to the device's storage. */
+/*
+ * The main thread exits, then the queue's. A third thread could still write to the device's
+ * storage.
+ */
 static void server_without_a_leader(void)
 {
 	struct raw raw = { .path = "/dev/ubdxb7", .add.id = 7 };

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# One process serves several devices through the library: tests/unit/servers.c, where there is a driver.
+# One process serves several devices through the library: see tests/unit/servers.c, which needs a
+# driver.
 
 . tests/guest/lib/guest.sh
 

@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Under full load a device can be deleted by force, its server killed or stopped, and the module unloaded right after:
-# every request ends, with EIO if it was not served, nothing hangs, and nothing stays. The same below a mounted file
-# system with dirty data. In good order, by a signal or del --in-use, nothing of that is lost, in any mode.
+# Under full load a device is deleted by force, or its server is killed or stopped, and the module
+# is unloaded right after. Every request ends, with EIO if it was not served, nothing hangs, and
+# nothing is left. The same happens below a mounted file system with dirty data. Deletion in good
+# order, by a signal or del --in-use, loses nothing, in any mode.
 #
 # lab: --smp 4
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
-# Four jobs, all with requests under way.
+# Four jobs with requests under way.
 start_jobs() {
 	fio --name=job --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --rw=randrw --time_based --runtime=300 \
 		--bssplit=512/30:4k/50:64k/20 --numjobs=4 --size=4m --offset_increment=4m --eta=never --allow_file_create=0 \
@@ -25,20 +26,20 @@ busy() {
 	((${reads% *} > 300))
 }
 
-# jobs_end WHAT: soon, all of them, and each because of EIO, which is 5.
+# jobs_end WHAT: all jobs end soon, each with EIO (5).
 jobs_end() {
 	ok "$1: the jobs end" until_ok 20 no_process $jobs
 	wait $jobs || true
 	is "$(jq -c '[.jobs[].error]' /tmp/jobs)" "[5,5,5,5]" "$1: by EIO"
 }
 
-# A module that something holds on to for long is not unloaded, and neither is one that is not loaded.
+# This fails if something holds the module for long, and if the module is not loaded.
 unload_soon() { until_ok 10 rmmod ubdx; }
 
 modprobe brd rd_nr=1 rd_size=16384
 for target in "mem --size 16M" "loop --file /dev/ram0 --direct"; do
 	for way in del kill stop; do
-		# It takes the command five seconds to give such a server up.
+		# Here the command waits five seconds before it gives up on the server.
 		[[ $way/$target != stop/loop* ]] || continue
 		what="${target%% *}, $way"
 		load
@@ -49,7 +50,7 @@ for target in "mem --size 16M" "loop --file /dev/ram0 --direct"; do
 		del) ok "$what: the command succeeds" within 20 ubdx del --force "$dev" ;;
 		kill) kill -KILL "$server" ;;
 		stop)
-			# A server that does nothing any more.
+			# The server does nothing any more.
 			kill -STOP "$server"
 			ok "$what: the command succeeds" within 20 ubdx del --force "$dev"
 			;;
@@ -117,14 +118,15 @@ new_file_system() {
 
 stopping() { [[ $(<"$sys/ubdx/stopping") == 1 ]]; }
 said() { dmesg | grep -q "ubdx\[$server\]: ubdxb0 $1"; }
-# As the next boot would: the journal of a file system that was shut down is replayed, for which the status is 1.
+# As at the next boot: e2fsck replays the journal of a file system that was shut down, and exits
+# with 1.
 check() {
 	local status=0
 	e2fsck -fp /tmp/disk || status=$?
 	((status <= 1)) && e2fsck -fn /tmp/disk
 }
 
-# kept FILE...: they are there, by another server
+# kept FILE...: another server finds the files
 kept() {
 	local file
 	add --target loop --file /tmp/disk
@@ -158,7 +160,8 @@ for mode in "${modes[@]}"; do
 	ok "$mode, --in-use: what was written is there" kept before
 done
 
-# Both at once, as systemd sends them at the end of a session. Of two the lower number comes first.
+# Both signals at once, as systemd sends them at the end of a session. The lower number is delivered
+# first.
 new_file_system copy
 kill -STOP "$server"
 kill -HUP "$server"
@@ -175,14 +178,14 @@ ok "which is said" said "was in use; deleted by force"
 umount /tmp/mnt
 ok "what was stable is there" kept after
 
-# A server that doesn't answer while all is written back.
+# A server that doesn't answer during the write-back.
 new_file_system copy
 kill -STOP "$server"
 ok "--in-use --timeout: it ends by force" within 20 ubdx del --in-use --timeout 1 "$dev"
 umount /tmp/mnt
 kill -KILL "$server"
 
-# ---- a server that is late to leave ----
+# ---- a server that leaves late ----
 
 add --target mem --size 1M --depth 4
 late=$server
@@ -190,7 +193,7 @@ kill -STOP "$late"
 ubdx del "$dev" &
 deletion=$!
 until_ok 10 gone "$sys"
-# its number is taken until the very end
+# the number is in use until the device is gone
 next_of_that_number() { ubdx add --target mem --size 1M --depth 4 --id 0 >/dev/null; }
 until_ok 10 next_of_that_number
 use /dev/ubdxb0

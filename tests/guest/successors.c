@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * successors.c - a server that was let go, by a hand-over or because it did not START, keeps nothing of its
- * device.
+ * successors.c - a server that was let go, by a hand-over or because it did not START, keeps
+ * nothing of its device.
  */
 #define _GNU_SOURCE
 #include <errno.h>

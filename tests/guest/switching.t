@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The transfer mode is switched live: a thousand times under a verified load, by the module parameter, and nothing fails or is
-# wrong; each mode was really used. A device can be pinned, and follows again. It can be switched with its server stopped, and with none at
-# all: what the next one gets has the new mode, also what the last one had not answered.
+# The transfer mode is switched live, a thousand times under a verified load, by the module
+# parameter: nothing fails or is wrong, and each mode was really used. A device can be pinned to a
+# mode, and made to follow the parameter again. The mode can be switched while the server is
+# stopped, and without a server. Then all requests that the next server gets have the new mode, also
+# those that the last server had not answered.
 #
 # lab: --timeout 600
 
@@ -33,7 +35,7 @@ for ((i = 0; i < 1000; i++)); do
 	mode=${modes[RANDOM % ${#modes[@]}]}
 	echo "$mode" >"$PARAMETERS/xfer" || break
 	[[ $(<"$sys/ubdx/xfer") == *"[$mode]"* ]] || break
-	# Mostly as fast as it goes; now and then long enough for the mode to be in use.
+	# Mostly as fast as possible; now and then slowly enough for the mode to be used.
 	echo "${whens[RANDOM % 2]}" >"$PARAMETERS/map_when" || break
 	((i % 50)) || { n=$(counted_in "$mode") && until_ok 30 used_more "$mode" "$n"; } || break
 done
@@ -90,7 +92,7 @@ in_flight() {
 }
 reissued() { sed -n 's/^reissued //p' "$sys/ubdx/errors"; }
 recover() { ubdx recover --target loop --file /tmp/file "$dev" >/dev/null; }
-# Far from each other, lest they become one request.
+# Far from each other, so that they are not merged.
 read_at() {
 	dd if="$dev" of="/tmp/read.$1" bs=4k count=1 skip="$1" iflag=direct status=none
 	cmp -n 4096 -i "$(($1 * 4096)):0" /tmp/file "/tmp/read.$1"
@@ -106,7 +108,7 @@ for recovery in queue reissue; do
 	add --target loop --file /tmp/file --recovery $recovery
 	for mode in "${modes[@]}" $last; do
 		what="recovery $recovery, the server dead: from $last to $mode"
-		# one that the server has been sent, and has not seen
+		# a request that was sent to the server, which has not seen it
 		kill -STOP "$server"
 		ok "$what: the server is stopped" until_ok 10 is_stopped "$server"
 		read_at 10 &
@@ -117,7 +119,7 @@ for recovery in queue reissue; do
 		kept=$(counted_in "$mode") others=$(counted read)
 		echo "$mode" >$PARAMETERS/xfer
 		is "$(mode_now) $(ubdx info --json "$dev" | jq -r .xfer)" "$mode $mode" "$what: it is switched"
-		# one that comes when there is none
+		# a request that comes while there is no server
 		read_at 20 &
 		readers+=($!)
 		ok "$what: another server takes over" recover
@@ -146,7 +148,7 @@ for recovery in queue reissue; do
 	del "$dev"
 done
 
-# What the dead server had in hand is given to the next one, in the new mode, too.
+# The next server also gets the requests that the dead one had, in the new mode.
 in_modes_but() {
 	local mode n=0
 	for mode in "${modes[@]}"; do

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * uapi.c - every rule of the UAPI header that a server could break: what the driver answers, and that the
- * device works on. Invariants 4, 6 and 7 of the design, for the driver's side.
+ * uapi.c - every rule of the UAPI header that a server could break: how the driver answers, and
+ * that the device still works. Invariants 4, 6 and 7 of the design, for the driver's side.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -71,7 +71,10 @@ static void control(void)
 	ADD_RETURNS(-EINVAL, (add->params.max_io_bytes = 1 << 20, add->params.io_min = 2 << 20));
 	ADD_RETURNS(0, (add->params.max_io_bytes = 1 << 20, add->params.io_min = 1 << 20));
 	ADD_RETURNS(-EINVAL, add->params.discard_granularity = 3 << 20);
-	/* one of any length would come: the block layer doesn't split to less than a physical block */
+	/*
+	 * one request of any length would come: the block layer doesn't split below a physical
+	 * block
+	 */
 	ADD_RETURNS(-EINVAL,
 		    (add->params.physical_block_size = 4096, add->params.max_discard_sectors = 7));
 	ADD_RETURNS(-EINVAL, add->params.dma_alignment = 2);
@@ -207,7 +210,7 @@ struct other_task {
 	int ret;
 };
 
-/* A thread of the same process, with a ring of its own. */
+/* A thread of the same process with a ring of its own. */
 static void *other_thread(void *arg)
 {
 	struct other_task *t = arg;
@@ -334,9 +337,9 @@ static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the errno */
 static atomic_int commit_stale, commit_foreign, commit_flags;
 static atomic_int commit_twice; /* 1 + the flags of the first */
 static atomic_int twice_ret, stale_ret, foreign_ret, flags_ret;
-static atomic_int no_memory; /* so many answers are -ENOMEM */
-static atomic_int discards; /* so many came */
-static atomic_ullong flush_sector = 1; /* and length, of the last one */
+static atomic_int no_memory; /* the number of answers that are -ENOMEM */
+static atomic_int discards; /* the number of requests that came */
+static atomic_ullong flush_sector = 1; /* and the length of the last one */
 static char stored[1 << 20];
 
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -369,7 +372,7 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 	if (res > 0 && desc->op == UBDX_OP_WRITE)
 		memcpy(stored + at, buf, res);
 	if (desc->op == UBDX_OP_READ) {
-		/* what is not ours to show must not be seen */
+		/* old memory must not be visible */
 		memset(buf, 0x5a, bytes);
 		if (res > 0)
 			memcpy(buf, stored + at, res);
@@ -424,7 +427,7 @@ static void answers(void)
 	is(io(fd, false, mem, bytes, 0), bytes, "a READ served whole");
 	ok(!memcmp(mem, want, bytes), "arrives whole");
 
-	how_much = 5000; /* not a multiple of the block: counts as 4608 */
+	how_much = 5000; /* no multiple of the block size: counts as 4608 */
 	memset(stored, 0, sizeof(stored));
 	memcpy(mem, want, bytes);
 	is(io(fd, true, mem, bytes, 0), bytes, "a WRITE served in short pieces ends whole");
@@ -482,7 +485,7 @@ static void answers(void)
 	is(no_memory, 0, "as often as need be");
 	how_much = -EOPNOTSUPP;
 	discards = 0;
-	/* the block layer says of the first that it is good */
+	/* the block layer ends the first one well */
 	ioctl(fd, BLKDISCARD, (uint64_t[]){ 0, 65536 });
 	for (i = 0; i < 2; i++)
 		is(ioctl(fd, BLKDISCARD, (uint64_t[]){ 0, 65536 }) ? -errno : 0, -EOPNOTSUPP,
@@ -493,7 +496,7 @@ static void answers(void)
 	ok(raw_gone(&s.raw, 5), "the block device is gone");
 }
 
-/* More than was asked for, from a server that otherwise behaves. */
+/* An answer with more bytes than requested, from a server that otherwise behaves. */
 static int32_t answer_too_much(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
 	if (desc->op == UBDX_OP_FLUSH)
@@ -504,7 +507,7 @@ static int32_t answer_too_much(struct raw_queue *q, const struct ubdx_desc *desc
 	return desc->nr_sectors * 512;
 }
 
-/* A buffer that isn't there. */
+/* A buffer that isn't mapped. */
 static void *no_buffer_thread(void *arg)
 {
 	struct raw_server *s = arg;
@@ -551,7 +554,7 @@ static void lies(void)
 	pthread_barrier_wait(&s.barrier);
 	if (s.ready)
 		bail("fetch without a buffer");
-	s.answer = answer_too_much; /* doesn't touch the buffer of a high sector */
+	s.answer = answer_too_much; /* doesn't use the buffer for high sectors */
 	if (raw_ctl(&s.raw, UBDX_IOC_START, 0))
 		bail("start");
 	fd = raw_bdev(&s.raw, O_RDWR);
@@ -590,7 +593,7 @@ static void bounds(void)
 	raw_defaults(&s.raw);
 	raw_server_start(&s, answer_look);
 	fd = raw_bdev(&s.raw, O_RDWR);
-	/* every tag's buffer is now full of 0x77 */
+	/* fills every tag's buffer with 0x77 */
 	for (i = 0; i < 64; i++)
 		io(fd, false, mem, 512, 1 << 20);
 	memset(mem, 0x11, 8192);

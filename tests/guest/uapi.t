@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the driver answers to a server that breaks the UAPI's rules, see tests/guest/uapi.c.
+# How the driver answers a server that breaks the UAPI's rules: see tests/guest/uapi.c.
 
 . tests/guest/lib/guest.sh
 

@@ -3,15 +3,16 @@
 #
 # lab: --clock count --timeout 600
 #
-# What ubdx-trace itself costs, on the counting clock: the same job with and without it.
+# What ubdx-trace itself costs on the counting clock: the same job with and without it.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
 readonly REQUESTS=6000
 
-# cost TOOL...: instructions a request of a job at queue depth 32: the difference of two lengths, the least of
-# three. Who runs when is luck, is so for a whole job, and makes 4 percent: what both have to be held to is the best.
+# cost TOOL...: instructions a request of a job at queue depth 32: the difference of two lengths,
+# the least of three. Who runs when is luck, is so for a whole job, and makes 4 percent: what both
+# have to be held to is the best.
 cost() {
 	local short long cost least=
 	for _ in 1 2 3; do
@@ -24,7 +25,8 @@ cost() {
 	echo "$least"
 }
 
-# measure N TOOL...: ns, which are instructions here, that N requests under TOOL take, from the job's start to its end.
+# measure N TOOL...: ns, which are instructions here, that N requests under TOOL take, from the
+# job's start to its end.
 measure() {
 	local n=$1
 	shift
@@ -58,8 +60,9 @@ ok "the stages alone cost no more" test "$only" -le $((standard + off / 10))
 again=$(cost env)
 ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
 
-# What the stamps cost that nobody asks for: the same driver, compiled without (make guests does). Where a module's code
-# and its memory come to lie is luck, too, and makes a percent; so each is loaded three times, in turn, and held to its best.
+# What the stamps cost that nobody asks for: the same driver, compiled without (make guests does).
+# Where a module's code and its memory come to lie is luck, too, and makes a percent; so each is
+# loaded three times, in turn, and held to its best.
 if [[ -e ubdx-unstamped.ko ]]; then
 	declare -A best=()
 	for _ in 1 2 3; do

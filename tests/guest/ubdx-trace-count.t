@@ -3,6 +3,6 @@
 #
 # lab: --clock count --timeout 600
 #
-# ubdx-trace on the counting clock: what it counts is as true there, and its unit is another.
+# ubdx-trace on the counting clock: its counts are as true there, and its unit is instructions.
 
 exec tests/guest/ubdx-trace.t

@@ -3,8 +3,9 @@
 #
 # lab: --timeout 600
 #
-# ubdx-trace says what is known to be so: how many requests there were, of which kind, what they did, who had the CPU.
-# Its views, filters and refusals; and that nothing breaks when it comes and goes under load, or its device goes.
+# The reports of ubdx-trace are true: how many requests there were, of which kind, what was done to
+# their payloads, who had the CPU. Its views, filters and refusals work. It can be started and
+# stopped under load, and its device can go.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -215,8 +216,8 @@ umount /sys/kernel/btf
 # ---- what is done to payloads, in each mode ----
 
 traced_dev=$dev
-# moves WANT OPTION...: ten writes of 64k to a device made with OPTION. WANT: bytes copied by the driver, copied through the channel,
-# spliced; pages mapped, page faults for that, zaps.
+# moves WANT OPTION...: ten writes of 64k to a device made with OPTION. WANT: bytes copied by the
+# driver, copied through the channel, spliced; pages mapped, page faults for that, zaps.
 moves() {
 	local want=$1 got
 	shift
@@ -246,7 +247,8 @@ for words in "copy read <=4K, pages small: 50 requests" "T4-T5" "per request" "s
 	ok "text has: $words" grep -qF -- "$words" /tmp/text
 done
 ok "CSV" bash -c "ubdx-trace --csv $dev -- bash -c mixed >/tmp/csv"
-# four classes: eight stages and six kinds of moving each; the default set: five events, two batches, seven parts; four drops
+# four classes: eight stages and six kinds of moving each; the default set: five events, two
+# batches, seven parts; four drops
 is "$(cut -d, -f1 /tmp/csv | sort | uniq -c | tr -s ' \n' ' ')" \
 	" 2 batch 7 cpu 4 dropped 5 event 24 moved 1 record 32 stage " "a head, a line for each stage of each class, and one for each other number"
 is "$(grep -cE '^([^,]*,){17}[^,]*$' /tmp/csv)" "$(wc -l </tmp/csv)" "all lines have as many columns"
@@ -262,7 +264,8 @@ ok "slices lie within their request" jq -e '[.traceEvents | _nwise(8) | .[0] as 
 start_load
 for i in 1 2 3; do
 	ok "--timeline under load, $i" bash -c "ubdx-trace --timeline 100 --trace-file /tmp/trace.json --events none $dev >/tmp/text"
-	# Requests are under way when it comes, which lack stamps, and they end in another order than they began.
+	# Requests are under way when it comes, which lack stamps, and they end in another order
+	# than they began.
 	is "$(grep -c '^ *[0-9]* ubdxb.* at [0-9]* ' /tmp/text)" 100 "as many whole requests as were asked for"
 	is "$(jq '.traceEvents | length' /tmp/trace.json)" 800 "and in the trace file"
 	ok "from the first that began" jq -e '[.traceEvents[] | select(.args) | .ts] | .[0] == 0 and . == sort' /tmp/trace.json
@@ -270,7 +273,8 @@ done
 UBDX_TRACE_ROOM=1 traced --duration 1 "$dev"
 says "without room for more than one program, the others are counted" '.dropped.roles > 0'
 
-# What each view has of WORDS, and at last the whole: the parts are not none, and don't come to more than that.
+# What each view has of WORDS, and at last the whole: the parts are not none, and don't come to more
+# than that.
 adds_up() {
 	local list sum=0 n
 	mapfile -t list < <(grep -o "[0-9]* $1" /tmp/live | cut -d ' ' -f 1)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What was written is what is read, byte for byte: many requests at a time, of 512 bytes to 1 MiB, from several jobs, on
-# each target and in both directions.
+# What is read is what was written, byte for byte: many requests at a time, of 512 bytes to 1 MiB,
+# from several jobs, on each target.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -10,7 +10,8 @@
 readonly REGION=4 JOBS=3 # MiB
 readonly DEVICE=$((REGION * JOBS))
 
-# Each 512 bytes carry their own checksum and place, so that they can be checked whatever pieces they are read in.
+# Each 512 bytes carry their own checksum and place, so that they can be checked whatever pieces
+# they are read in.
 verifying() {
 	run_fio --name=verify --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=16 --size="${REGION}m" \
 		--numjobs="$JOBS" --offset_increment="${REGION}m" --verify=crc32c --verify_interval=512 --verify_fatal=1 "$@"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * windows.c - when pages get into a window and when they are out of it, by the driver's counts: on a fault or
- * eagerly (map_when).
+ * windows.c - when pages enter a window and when they leave it, by the driver's counters: on a
+ * fault, or at delivery (map_when).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #define PAGES (BYTES / 4096)
 
-static char *pattern; /* BYTES of what no other place holds */
+static char *pattern; /* BYTES of a pattern that occurs nowhere else */
 
 /* ---- what was counted ---- */
 
@@ -31,7 +31,7 @@ static struct counted counted(void)
 	return (struct counted){ moved("mapped_pages"), moved("faults"), moved("zaps") };
 }
 
-/* Since @before. */
+/* The difference to @before. */
 static void moved_is(struct counted before, long mapped, long faults, long zaps, const char *what)
 {
 	struct counted now = counted();
@@ -47,7 +47,7 @@ static void moved_is(struct counted before, long mapped, long faults, long zaps,
 
 /* ---- map_when ---- */
 
-/* What happens to one request, on delivery, when it is looked at and by its end. */
+/* The counters for one request: at delivery, after the server has looked, and after its end. */
 static void when(bool write, bool eager, bool touched)
 {
 	struct counted start = counted();
@@ -78,7 +78,7 @@ static void when(bool write, bool eager, bool touched)
 	munmap(mem, BYTES);
 }
 
-/* A server that has mapped no window, though it offers the mode. */
+/* A server that offers the mode and has mapped no window. */
 static void without(void)
 {
 	struct counted start = counted();
@@ -114,7 +114,7 @@ static void whens(void)
 
 #define PART (32U << 12)
 
-/* The place of the request's first page would be below address 0. */
+/* The request's first page would lie below address 0. */
 static void low(void)
 {
 	char *mem = raw_mem(PART), *lowest = (char *)0x10000;

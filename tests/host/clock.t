@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-#
-# The counting clock counts the same whatever else the host does, and however often the machine has nothing to do: thousands
-# of short sleeps, in two machines at once beside a busy host, end at the same nanosecond.
+# The counting clock counts the same whatever the host does meanwhile, and however often the machine
+# is idle: thousands of short sleeps, in two machines at once on a busy host, end at the same
+# nanosecond.
 
 # shellcheck disable=SC2016 # it is for the guest's shell to expand
 set -euo pipefail

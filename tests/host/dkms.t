@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-#
-# `make dkms`: DKMS builds and installs the module for both kernels, and can take it away again. In the lab, below /tmp.
+# `make dkms`: DKMS builds and installs the module for both kernels, and can remove it. This runs in
+# the lab, below /tmp.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 if [[ ${1:-} != --inside ]]; then
-	# DKMS wants to be root, and gets a place of its own for what it writes
+	# DKMS must be root, and writes to a place of its own
 	exec lab/in unshare --map-root-user tests/host/dkms.t --inside
 fi
 

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-#
-# `make all`, `make install`, `make uninstall`: what they put where, that installing only copies, and that a program can be
-# built against the library. In the lab, below DESTDIR.
+# `make all`, `make install`, `make uninstall`: the right files are in the right places, installing
+# only copies, and a program can be built with the library. This runs in the lab, below DESTDIR.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,7 +20,7 @@ made() { make "$1" PREFIX=/usr KDIR="/usr/lib/modules/$abi/build" BTF="$modules/
 tree() { find . -type f -exec sha256sum {} + | sort -k 2; }
 refuses() { ! made "$1" "${@:3}" >/tmp/out 2>&1 && grep -q "^$1: nothing is built; run $2" /tmp/out; }
 
-# The tree is the caller's, and stays as it was.
+# The source tree is the caller's, and must stay as it was.
 mkdir /tmp/tree
 cp -r /src/{Makefile,LICENSES,driver,ebpf,userspace,strategies} /tmp/tree
 cd /tmp/tree
@@ -56,7 +55,7 @@ for licence in "${licences[@]}"; do
 	ok "   the text of $licence is there" test -s "$dest/usr/share/doc/ubdx/LICENSES/$licence.txt"
 done
 
-# What install does without DESTDIR, with a program in ldconfig's place.
+# Install without DESTDIR, with another program in place of ldconfig.
 printf '#!/bin/sh\necho >>/tmp/ldconfig-runs\n' >/tmp/ldconfig
 chmod +x /tmp/ldconfig
 only_tools() { make -C userspace "$1" O="$PWD/build/install/userspace" LDCONFIG=/tmp/ldconfig "${@:2}"; }
@@ -89,6 +88,6 @@ ok "it builds against the static one" gcc -o static program.c $(pkg-config --cfl
 ok "   and runs by itself" ./static
 
 ok "make uninstall" made uninstall DESTDIR=$dest
-# depmod's files and the kernel's own list are not ours
+# except depmod's files and the kernel's own list
 is "$(find $dest ! -type d ! -name 'modules.*')" "" "   leaves no file"
 finish

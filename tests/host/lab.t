@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-#
-# What the lab promises of a run: exit statuses, output as it comes, results, the scan of the kernel's log, an end that leaves
-# nothing behind, and a cache that two can use at once and that an interrupted builder leaves whole.
+# The lab's promises for a run: exit statuses, output as it comes, results, the scan of the kernel's
+# log, an end that leaves nothing behind. Two runs can use the cache at once, and an interrupted
+# builder doesn't damage it.
 
 # shellcheck disable=SC2016 # it is for the guest's shell to expand
 set -euo pipefail
@@ -35,7 +35,7 @@ scratch_of() { ls -d /dev/shm/ubdx-vm."$1".* "${TMPDIR:-/tmp}"/ubdx-vm."$1".* 2>
 start=$SECONDS
 vm --out "$work/out" -- 'echo to stdout; echo to stderr >&2; echo result >$OUT/file; mkdir $OUT/folder; exit 7'
 ok "the status is the command's" ends_with 7
-# How long a machine takes here that has nothing to do.
+# The time that a machine with nothing to do takes here.
 readonly LEAST=$((SECONDS - start + 1))
 ok "its output comes" grep -qx 'to stdout' "$work/stdout"
 ok "results come back" test "$(cat "$work/out/file")" = result -a -d "$work/out/folder"
@@ -85,13 +85,13 @@ ok "   with the line" says 'made/up.c'
 vm --no-scan -- 'echo "<4>WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg; exit 3'
 ok "   unless it isn't to be looked at" ends_with 3
 
-# interrupt SIGNAL: a run that is told to end after its first line.
+# interrupt SIGNAL: send a run the signal after its first line of output.
 interrupt() {
 	rm -f "$work/stdout"
 	setsid lab/vm --append "probe=$$" --log "$work/log" -- 'echo up; sleep 1000' >"$work/stdout" 2>&1 &
 	pid=$!
 	while kill -0 $pid && ! grep -q up "$work/stdout" 2>/dev/null; do sleep 0.1; done
-	# it must be possible to find them
+	# otherwise it proves nothing that there are none later
 	found=$(machines | wc -l),$(scratch_of $pid | wc -l)
 	kill -s "$1" -- -$pid
 	status=0
@@ -118,7 +118,7 @@ ok "   and the next run takes its files away" test -z "$(scratch_of '*' | grep -
 
 # ---- the cache ----
 
-# A cache with nothing but the root: images are built anew.
+# A cache with nothing but the root, so images are built.
 root=$(lab/root)
 new_cache() {
 	rm -rf "$work/cache"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-#
-# What turns raw data into claims is right: statistics, checks, tables, figures and generated text.
+# The programs that turn raw data into claims are right: statistics, checks, tables, figures and
+# generated text.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

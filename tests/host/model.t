@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 
 check() { lab/in tests/model/check "$@"; }
 
-# found MUTANT: an assertion fails, which is more than that the check does.
+# found MUTANT: an assertion fails. It is not enough that the check fails.
 found() {
 	local status=0 report
 	report=$(check "$1") || status=$?

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
-#
-# On the count clock two runs of the same thing give the same bytes: results.json and the table.
+# On the counting clock two runs of the same experiment give the same bytes: results.json and the
+# table.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_errors.c - make one error of those that a debug kernel is there to see, to see whether it does.
+ * ubdx_errors.c - makes one error that a debug kernel should report.
  *
- * Loading it with error=NAME makes the error. These are what lkdtm, the kernel's own such module, doesn't have, and those
- * that are only seen where the compiler has put checks, as it has into this module and the driver.
+ * Loading it with error=NAME makes the error. These are errors that lkdtm, the kernel's own module
+ * for this, doesn't have, and errors that are found only in code that the compiler instruments,
+ * such as this module and the driver.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -23,11 +24,11 @@ static DEFINE_MUTEX(mutex);
 static int __rcu *published;
 static int table[8];
 
-/* Of the table; a parameter, so that the compiler doesn't see it coming. */
+/* An index beyond the table. It is a parameter, so that the compiler can't know it. */
 static unsigned int beyond = 9;
 module_param(beyond, uint, 0);
 
-/* Each order alone is fine, and nobody hangs: what is wrong is that there are two. */
+/* Each order alone is fine, and nothing deadlocks here. The error is that there are two orders. */
 static void lock_inversion(void)
 {
 	spin_lock(&lock_a);
@@ -58,7 +59,10 @@ static noinline void leak(void)
 {
 	int i;
 
-	/* many: stale pointers may be left in registers, on a stack, and in 7.3's per-CPU stock of free objects */
+	/*
+	 * many, because stale pointers may be left in registers, on a stack, and in 7.3's per-CPU
+	 * stock of objects
+	 */
 	for (i = 0; i < 96; i++)
 		if (!kmalloc(100, GFP_KERNEL))
 			pr_info("no memory\n");

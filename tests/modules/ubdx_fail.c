@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_fail.c - have an allocation fail that a module makes as it begins.
+ * ubdx_fail.c - makes an allocation fail in a module's init function.
  *
- * The kernel's fail-nth counts a task's allocations from when it is set. Until a module's own code begins the kernel has
- * made a thousand of them to load it, which are not what is to be tested. So here it is set when that begins: write a
- * number to the parameter nth, and the next module that is loaded has that allocation fail.
+ * The kernel's fail-nth counts a task's allocations from the moment when it is set. Loading a
+ * module makes a thousand allocations before the module's own code runs, and those are not under
+ * test. So this module sets fail-nth when that code begins: write N to the parameter nth, and the
+ * N-th allocation in the next module's init function fails.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_pause.c - stop one request of a device at a stage of its life, until it is told to go on.
+ * ubdx_pause.c - holds one request of a device at a stage of its life, until it is released.
  *
- * For tests that want something to happen at that very moment. The driver under test is the one that is
- * shipped: nothing is compiled into it. Where a stage is reached and its event is enabled, the driver calls
- * ubdx_stage_tell(), or, at the end, ubdx_trace_emit(); a kprobe there sends the caller here instead, as
- * fail_function does and live patching does. So this runs in the driver's own context, not in the
- * probe's, and in the server's task it may sleep: an abort can run from its first to its last step while
- * the server's task stands in the middle of a delivery or a commit. In queue_rq, which must not sleep, it
- * spins. What the function that is skipped would have done, tell tracers, is not missed.
+ * For tests of what happens at exactly that moment. The driver under test is the shipped one:
+ * nothing is compiled into it. When a request reaches a stage and the stage's event is enabled, the
+ * driver calls ubdx_stage_tell(), or, at the end, ubdx_trace_emit(). A kprobe there redirects the
+ * call to this module, as fail_function and live patching do. So the code here runs in the driver's
+ * context, not in the probe's, and may sleep in the server's task: an abort can run completely
+ * while the server's task is in the middle of a delivery or a commit. In queue_rq, which must not
+ * sleep, it spins. The skipped function only informs tracers.
  *
  * /sys/module/ubdx_pause/parameters/pause:
- *	write "DEV STAGE SECTOR TASK": stop the first request of /dev/ubdxbDEV that starts at this sector
- *		and comes to this stage (enum ubdx_stage), in that task. TASK 0: any, and spin.
- *	write "DEV go": let it go on.
- *	read: "DEV STATE" a line; armed, reached, over, or expired: nobody let it go on within the limit.
+ *	write "DEV STAGE SECTOR TASK": hold the first request of /dev/ubdxbDEV that begins at this sector
+ *		when it reaches this stage (enum ubdx_stage) in this task. TASK 0: in any task, and spin.
+ *	write "DEV go": release it.
+ *	read: a line "DEV STATE" for each device: armed, reached, over, or expired, which means that it was
+ *		not released within the limit.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -27,14 +28,14 @@
 #include "trace.h"
 
 #define PAUSE_DEVS 64
-#define PAUSE_LIMIT (60 * HZ) /* for a task that sleeps */
+#define PAUSE_LIMIT (60 * HZ) /* if the task sleeps */
 #define PAUSE_SPIN (15 * HZ)
 
 enum pause_state { PAUSE_OFF, PAUSE_ARMED, PAUSE_REACHED, PAUSE_OVER, PAUSE_EXPIRED };
 
 static const char *const pause_names[] = { "off", "armed", "reached", "over", "expired" };
 
-/* One a device. The others are written before the state says armed, and only while it doesn't. */
+/* One for each device. The other fields are written while the state isn't armed. */
 static struct pause {
 	int state;
 	unsigned int stage;
@@ -59,7 +60,7 @@ static void pause_here(struct pause *p)
 	atomic_dec(&pause_inside);
 }
 
-/* These take the place of the driver's functions; each has the arguments of its own. */
+/* These replace functions of the driver, and take the same arguments. */
 
 static void pause_in_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage,
 			   u64 now)
@@ -72,7 +73,7 @@ static void pause_in_emit(struct ubdx_trace_done *done, unsigned int bytes, int 
 	pause_here(&pauses[done->dev]);
 }
 
-/* Is this the moment that somebody wants? True for one caller only. */
+/* Should this request be held here? True for one caller only. */
 static bool pause_wanted(int dev, unsigned int stage, u64 sector)
 {
 	struct pause *p = &pauses[dev];
@@ -111,7 +112,9 @@ static int pause_at_emit(struct kprobe *kp, struct pt_regs *regs)
 	return 1;
 }
 
-/* A probe that has one is not optimised into a jump, from which there would be no way to here. */
+/*
+ * A probe with a post handler is not optimised into a jump, from which no redirection is possible.
+ */
 static void pause_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
 }
@@ -149,7 +152,7 @@ static int pause_set(const char *value, const struct kernel_param *kp)
 		/* pairs with smp_rmb() in pause_wanted() */
 		smp_store_release(&p->state, PAUSE_ARMED);
 	} else {
-		/* nobody who is late is to be caught, either */
+		/* a request that comes late must not be held, either */
 		WRITE_ONCE(p->state, READ_ONCE(p->state) == PAUSE_REACHED ? PAUSE_OVER : PAUSE_OFF);
 		wake_up_all(&pause_wait);
 	}
@@ -182,7 +185,7 @@ static int __init pause_init(void)
 
 	if (ret)
 		return ret;
-	/* the driver's stages are no-ops while nobody listens */
+	/* the driver's stages are no-ops unless an event is enabled */
 	ret = trace_set_clr_event("ubdx", NULL, 1);
 	if (ret)
 		unregister_kprobes(probes, ARRAY_SIZE(probes));
@@ -199,7 +202,7 @@ static void __exit pause_exit(void)
 	for (dev = 0; dev < PAUSE_DEVS; dev++)
 		WRITE_ONCE(pauses[dev].state, PAUSE_OVER);
 	wake_up_all(&pause_wait);
-	/* and then out of the last instructions */
+	/* and then until they have left the last instructions */
 	do {
 		msleep(20);
 	} while (atomic_read(&pause_inside));

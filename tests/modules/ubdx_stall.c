@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_stall.c - stop a submitter at the moment when it notifies a server, on its CPU, as if something
- * more important had taken that. The parameter task names it; it goes on when that is another one,
- * or after STALL_LIMIT.
+ * ubdx_stall.c - delays a submitter at the moment when it notifies a server, as if it had been
+ * preempted. The parameter task names the submitter. It continues when the parameter changes, or
+ * after STALL_LIMIT.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_write.c - make requests that change a block device without asking whether it may be written
- * to, as drivers above it can: the block layer only warns of that.
+ * ubdx_write.c - makes requests that change a block device without checking whether it is
+ * read-only. Drivers above a device can do that: the block layer only warns.
  *
- * Loading the module makes them; it fails, with the error of the last one, if none of them succeeds.
+ * Loading the module makes the requests. It fails with the last one's error if none succeeds.
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
-/*
- * output.c - the same calls give readable text and valid JSON.
- */
+/* output.c - the same calls print readable text and valid JSON. */
 #include <string.h>
 
 #include "cli.h"

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
-/*
- * parse.c - values on the command line mean what they say, and nothing else is taken.
- */
+/* parse.c - values on the command line are parsed correctly, and everything else is refused. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>

@@ -50,7 +50,7 @@ static bool is_gone(const struct ubdx_server *server)
 	return poll(&fd, 1, 0) == 1;
 }
 
-/* Mark each device, then see that each has its own mark. */
+/* Write a mark to each device, then check that each has its own. */
 static void told_apart(const int *fds, unsigned int nr)
 {
 	unsigned int i;

@@ -60,7 +60,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 	io->q->live--;
 }
 
-/* Serve one request; its answer. */
+/* Serve one request. Returns its answer. */
 static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t bytes,
 		   uint32_t flags)
 {
@@ -75,7 +75,7 @@ static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t b
 	q->live = 1;
 	answer = -EINPROGRESS;
 	answers = 0;
-	/* In place of the driver's command. */
+	/* Replaces the driver's command. */
 	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP };
 	ubdx_queue_serve(q);
 	return answers == 1 ? answer : -EINPROGRESS;
@@ -252,7 +252,7 @@ static void shorts(void)
 	pthread_t writer;
 	int fds[2];
 
-	/* It holds a page, so nobody can read more at a time. */
+	/* The pipe holds one page, so no read gets more at a time. */
 	if (pipe(fds) || fcntl(fds[1], F_SETPIPE_SZ, 4096) != 4096)
 		exit(EXIT_FAILURE);
 	test_ops.resolve = plain_resolve;
@@ -431,7 +431,7 @@ static void touch(void)
 	pattern(data, sizeof(data), 3);
 	is(touched("none", 65536, &other), 0, "touch: none of two payloads");
 	is(touched("header", 65536, &header), 2 * 64, "touch: the headers");
-	/* Twice a size that is longer than the zeroes that the filter reads at a time. */
+	/* Twice, with a size that is longer than the zeroes that the filter reads at a time. */
 	is(touched("all", MAX_IO, &all), 2 * MAX_IO, "touch: all of them");
 	ok(!other && header && all && header != all, "touch: checksums of each");
 	data[MAX_IO - 1] ^= 1;
@@ -515,7 +515,7 @@ static void every_step(struct ubdx_queue *q)
 
 			kind = i < UBDX_NR_STEPS ? i : strange[i - UBDX_NR_STEPS];
 			for (flags = 0; flags < 64; flags++) {
-				/* The four that there are, and two that are unknown. */
+				/* The four that exist, and two that are unknown. */
 				lie = (struct ubdx_step){
 					.kind = kind,
 					.flags = (flags & 15) | (flags & 16) << 3 |

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * targets.c - a target says what its device is like, or why there can't be one, and leaves nothing
- * open then.
+ * targets.c - a target describes its device, or says why it can't be opened and then leaves
+ * nothing open.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,16 +1,15 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # it is for others
 # SPDX-License-Identifier: GPL-2.0
-#
-# lib.sh: what the guest's tests share: TAP, waiting, the module, devices and what they have counted, fio.
-# A test sources this, and ends with `finish`. The working directory is /ubdx; the guest has no disk, what is written
-# is in memory.
+# guest.sh: shared by the guest's tests: TAP, waiting, the module, devices and their counters, fio.
+# A test sources this, and ends with `finish`. The working directory is /ubdx. The guest has no
+# disk: files are in memory.
 
 set -euo pipefail
 
 . tests/tap.sh
 
-# The devices and the module go, or something still holds them. The last word of every test.
+# The end of every test: nothing holds a device or the module.
 finish() {
 	ok "every device can be deleted" del --all --force
 	ok "the module unloads" unload
@@ -20,12 +19,13 @@ finish() {
 
 # ---- waiting ----
 
-# What takes a second elsewhere takes so many on this machine, see lab/vm. On a slow kernel there is so much less to do.
+# SLOW: how many times longer things take on this machine, see lab/vm. LESS: by how much a test on a
+# debug kernel reduces its work.
 LESS=1
 [[ $UBDX_KERNEL != *-debug ]] || LESS=4
 readonly SLOW=${SLOW:-1} LESS
 
-# within SECONDS CMD...: the program CMD succeeds, in time.
+# within SECONDS CMD...: the program CMD succeeds within that time.
 within() { timeout $(($1 * SLOW)) "${@:2}"; }
 
 # until_ok SECONDS CMD...: wait for CMD to succeed.
@@ -40,13 +40,14 @@ until_ok() {
 
 gone() { [[ ! -e $1 ]]; }
 no_process() { ! kill -0 "$1"; }
-# is_state STATE: of the device
+# is_state STATE: is this the device's state?
 is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
 
 # ---- udev ----
 
-# udev opens and reads a device that is new, and one that a writer has closed. A test that counts requests, or serves
-# them by hand, would see that. So udev is ended here, unless the test sets UDEV=1 before it sources this file.
+# udev opens and reads a new device, and a device that a writer has closed. That disturbs tests that
+# count requests or serve them by hand. So udev is stopped here, unless the test sets UDEV=1 before
+# it sources this file.
 if [[ ${UDEV:-} ]]; then
 	pgrep -x systemd-udevd >/dev/null || /usr/lib/systemd/systemd-udevd --daemon
 	udevadm settle
@@ -54,7 +55,7 @@ elif pgrep -x systemd-udevd >/dev/null; then
 	udevadm control --exit
 fi
 
-# settle: udev has done what it has to do so far.
+# settle: wait until udev is idle.
 settle() { [[ ! ${UDEV:-} ]] || udevadm settle; }
 
 # ---- the module ----
@@ -65,7 +66,7 @@ load() { insmod ubdx.ko; }
 module_free() { [[ $(</sys/module/ubdx/refcnt) == 0 ]]; }
 unload() { until_ok 10 module_free && rmmod ubdx; }
 
-# run_program PROGRAM [ARGUMENT...]: a test that is a program, with the module loaded, and its TAP.
+# run_program PROGRAM [ARGUMENT...]: run a test that is a program, with the module loaded.
 run_program() {
 	load
 	"bin/$1" "${@:2}"
@@ -74,18 +75,19 @@ run_program() {
 
 # ---- devices ----
 
-# add OPTION...: add a device. $dev is its node then, $name its name, $sys its folder in sysfs, $server its server.
-# The partition scan is over: nothing but the test reads or writes it.
+# add OPTION...: add a device. $dev is then its node, $name its name, $sys its folder in sysfs,
+# $server its server's process. The partition scan is over, so only the test reads or writes the
+# device.
 add() {
 	local path
-	# Not `local dev=$(...)`, nor in a condition: a failure is to end the test.
+	# Not `local dev=$(...)`, nor in a condition: a failure must end the test.
 	path=$(ubdx add "$@")
 	use "$path"
 	until_ok 10 blockdev --rereadpt "$dev"
 	settle
 }
 
-# use DEV: have $dev and the others be those of an existing device.
+# use DEV: set $dev and the others for an existing device.
 use() {
 	dev=$1 name=${1#/dev/} sys=/sys/block/${1#/dev/}
 	server=$(<"$sys/ubdx/server_pid")
@@ -115,7 +117,7 @@ counted_in() {
 	echo $n
 }
 
-# errors: how many requests have failed, been aborted, or given back, and commits refused.
+# errors: the sum of the device's error counters.
 errors() {
 	local count n=0
 	while read -r _ count; do
@@ -124,7 +126,8 @@ errors() {
 	echo $n
 }
 
-# counts WHAT OP REQUESTS BYTES CMD...: CMD succeeds, and makes exactly that many requests of that kind.
+# counts WHAT OP REQUESTS BYTES CMD...: CMD succeeds, and makes exactly that many requests of that
+# kind.
 counts() {
 	local what=$1 op=$2 requests=$3 bytes=$4 before after
 	shift 4
@@ -136,23 +139,23 @@ counts() {
 
 # ---- contents ----
 
-# noise FILE BYTES: fill a file with what no other place holds.
+# noise FILE BYTES: fill a file with random bytes.
 noise() { head -c "$2" /dev/urandom >"$1"; }
 
-# zero FILE OFFSET BYTES: all zeroes there?
+# zero FILE OFFSET BYTES: are all bytes there zero?
 zero() { cmp -n "$3" -i "$2:0" "$1" /dev/zero; }
 
 allocated() { stat -c %b "$1"; }
 
 # ---- fio ----
 
-# run_fio ARGS...: run fio, fail with its own words if it fails. It makes no file where a device is gone.
+# run_fio ARGS...: run fio quietly. It must not create a file if the device is gone.
 run_fio() {
 	fio --minimal --output=/dev/null --eta=never --allow_file_create=0 "$@"
 }
 
-# start_load OPTION...: verified writes and reads from two jobs, again and again until stop_load, which fails if one of
-# them did.
+# start_load OPTION...: two jobs write and verify, again and again until stop_load, which fails if a
+# job has failed.
 start_load() {
 	rm -f /tmp/load_stop
 	until [[ -e /tmp/load_stop ]]; do
@@ -170,7 +173,7 @@ loaded() {
 	((${writes% *} > 100))
 }
 
-# Not for ok(): a subshell can't wait for it.
+# Not through ok(): a subshell can't wait for the load.
 stop_load() {
 	local status=0
 	touch /tmp/load_stop
@@ -180,15 +183,15 @@ stop_load() {
 
 # ---- file systems ----
 
-# many_files FOLDER: make a tree: files of the guest's own, and two thousand small ones.
+# many_files FOLDER: make a tree of files of the guest's system and two thousand small files.
 many_files() {
 	mkdir -p "$1/small" "$1/usr"
 	head -qc 16K /usr/bin/* | (cd "$1/small" && split -a 4 -b 2099)
 	tar -c -C /usr share sbin | tar -x -C "$1/usr"
 }
 
-# filesystem_works WHAT TREE MOUNT_OPTIONS MKFS CHECK...: make a file system on the device $dev, have it keep the files of
-# the folder TREE, and many changes to them; CHECK has nothing to complain of in the end.
+# filesystem_works WHAT TREE MOUNT_OPTIONS MKFS CHECK...: make a file system on $dev. It keeps the
+# files of the folder TREE and many changes to them, and CHECK finds no error in the end.
 filesystem_works() {
 	local what=$1 tree=$2 options=$3 mkfs=$4 mnt=/tmp/mnt
 	shift 4

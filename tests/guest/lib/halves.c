@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * halves.c - see halves.h. A mode that the driver has and this doesn't makes the tests that go through
- * all of them fail: a new mode gets an entry here.
+ * halves.c - the server's half of each transfer mode, see halves.h. Tests that go through all modes
+ * fail if the driver has a mode that is missing here, so a new mode gets an entry.
  *
- * A request may have fallen back to another mode than its device's: its descriptor says.
+ * A request may have fallen back to another mode than its device's: its descriptor says which.
  */
 #define _GNU_SOURCE
 #include <errno.h>

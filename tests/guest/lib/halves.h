@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * halves.h - the server's half of each transfer mode, on the bare UAPI: what the tests need that go
- * through all modes.
+ * halves.h - the server's half of each transfer mode on the bare UAPI, for tests that go through
+ * all modes.
  */
 #ifndef UBDX_HALVES_H
 #define UBDX_HALVES_H
@@ -9,8 +9,9 @@
 #include "raw.h"
 
 /*
- * @take: have the first bytes of a WRITE's payload in @buf, the tag's buffer. @give: have them taken from
- * there for a READ. Both return 0 or -errno; NULL: the driver copies them to and from @buf itself.
+ * @take copies the first bytes of a WRITE's payload to @buf, the tag's buffer. @give copies them
+ * from @buf to a READ's payload. Both return 0 or -errno. NULL: the driver copies to and from @buf
+ * itself.
  */
 struct mode {
 	unsigned int xfer; /* enum ubdx_xfer_mode */
@@ -22,12 +23,12 @@ struct mode {
 extern const struct mode modes[];
 extern const unsigned int nr_modes;
 
-/* What a server of this mode has to offer: the mode, and what that falls back to. */
+/* The modes that a server of this mode must offer: the mode and those it falls back to. */
 uint64_t mode_offer(const struct mode *mode);
-/* Once the device is there: have it take this mode. 0 or -errno. */
+/* Pin a live device to this mode. 0 or -errno. */
 int mode_pin(const struct raw *raw, const struct mode *mode);
 
-/* The driver's modes, as in struct ubdx_features. Bails out if it can't be asked. */
+/* The driver's modes, as in struct ubdx_features. Bails out if they can't be read. */
 uint64_t modes_of_driver(void);
 
 #endif /* UBDX_HALVES_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * held.h - a server that can hold the requests for one place, and what tests of its end need: clients
- * that read from there, the device's state, and the end of its process.
+ * held.h - a server that can hold the requests for one place, and what tests of its end need:
+ * clients that read from there, the device's state, and the end of its process.
  */
 #ifndef UBDX_HELD_H
 #define UBDX_HELD_H

@@ -70,7 +70,9 @@ static int raw_try_open(const char *path, int flags)
 {
 	int fd;
 
-	/* devtmpfs makes the node a moment after the ioctl; a ring that ends may have a signal for us */
+	/*
+	 * devtmpfs makes the node a moment after the ioctl; the end of a ring may interrupt open()
+	 */
 	within(5, (fd = open(path, flags)) >= 0 ||
 			  (errno != ENOENT && errno != ENXIO && errno != EINTR));
 	return fd < 0 ? -errno : fd;
@@ -149,7 +151,7 @@ static struct io_uring_sqe *raw_sqe(struct raw_queue *q, unsigned int op, unsign
 	return sqe;
 }
 
-/* The next completion: the tag it is for, or its error. @now: marks of a raw_*() call, see below. */
+/* The next completion: its tag, or its error. @now: the mark of a raw_*() call, see below. */
 static int raw_take(struct raw_queue *q, struct io_uring_cqe *cqe, unsigned int *now, int *res)
 {
 	int tag = cqe->user_data & 0xffff;
@@ -161,8 +163,8 @@ static int raw_take(struct raw_queue *q, struct io_uring_cqe *cqe, unsigned int 
 }
 
 /*
- * Submit the one command that was marked with q->nr_now, and wait a moment for its result. None: it is
- * parked. What else completes meanwhile is kept for raw_next().
+ * Submit the one command that was marked with q->nr_now, and wait a moment for its result. If
+ * there is none the command is parked. Other completions are kept for raw_next().
  */
 static int raw_submit_now(struct raw_queue *q)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * raw.h - a server on the bare UAPI, for tests that must misbehave in ways libubdx wouldn't.
+ * raw.h - a server on the bare UAPI, for tests that must break the rules that libubdx keeps.
  *
- * A struct raw is one device with one queue (raw_queue more, by hand); raw_serve() answers requests
- * with a function until the device is gone. Everything returns 0 or -errno.
+ * A struct raw is one device with one queue (raw_queue_init() makes more). raw_serve() answers
+ * requests with a function until the device is gone. Everything returns 0 or -errno.
  */
 #ifndef UBDX_RAW_H
 #define UBDX_RAW_H
@@ -25,7 +25,7 @@ struct raw {
 	int chan;
 	struct ubdx_add add;
 	char path[32]; /* /dev/ubdxbN */
-	unsigned int ring_flags; /* of its queues' rings */
+	unsigned int ring_flags; /* IORING_SETUP_* of its queues' rings */
 };
 
 struct raw_queue {
@@ -37,8 +37,8 @@ struct raw_queue {
 	size_t desc_bytes;
 	char *buf; /* depth * RAW_BUF_BYTES */
 	unsigned int commit_flags; /* of raw_serve()'s commits: UBDX_COMMIT_* */
-	unsigned int nr_now; /* commands so far whose result was waited for */
-	int backlog[UBDX_MAX_DEPTH]; /* results that came meanwhile */
+	unsigned int nr_now; /* number of commands so far whose result was waited for */
+	int backlog[UBDX_MAX_DEPTH]; /* other results that came meanwhile */
 	unsigned int nr_backlog;
 };
 
@@ -46,7 +46,7 @@ struct raw_queue {
 #define RAW_HOLD INT32_MIN
 typedef int32_t (*raw_answer)(struct raw_queue *q, const struct ubdx_desc *desc, char *buf);
 
-/* A small device with sensible parameters, that a test can change before raw_add(). */
+/* Parameters of a small device. A test can change them before raw_add(). */
 void raw_defaults(struct raw *raw);
 int raw_add(struct raw *raw);
 int raw_open(struct raw *raw);
@@ -58,14 +58,17 @@ int raw_queue_init(struct raw *raw, struct raw_queue *q, unsigned int qid);
 int raw_fetch_all(struct raw_queue *q);
 void raw_queue_exit(struct raw_queue *q);
 
-/* One command, and its result if it ends at once; -EINPROGRESS if it is parked. */
+/* Issue one command. Returns its result, or -EINPROGRESS if it is parked. */
 int raw_attach(struct raw_queue *q, unsigned int qid, unsigned int reserved);
 int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *addr,
 	      unsigned int reserved, unsigned int sqe_flags);
 int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
 	       unsigned int flags);
 
-/* A commit that is submitted with what comes next. Its command completes as that of the tag's next request. */
+/*
+ * A commit that is submitted together with the next command. Its command completes when the tag's
+ * next request comes.
+ */
 void raw_commit_later(struct raw_queue *q, unsigned int tag, uint32_t seq, int32_t res,
 		      unsigned int flags);
 
@@ -81,10 +84,10 @@ struct raw_server {
 	struct raw_queue queue;
 	pthread_t thread;
 	raw_answer answer;
-	int ready; /* 0, or why not */
+	int ready; /* 0 or -errno, once the barrier was passed */
 	pthread_barrier_t barrier;
 };
-void raw_server_begin(struct raw_server *s, raw_answer answer); /* all but START */
+void raw_server_begin(struct raw_server *s, raw_answer answer); /* without START */
 void raw_server_start(struct raw_server *s, raw_answer answer); /* bails out if it can't */
 void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 
@@ -92,13 +95,17 @@ void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 int raw_bdev(const struct raw *raw, int flags);
 /* Memory that O_DIRECT takes. */
 void *raw_mem(size_t bytes);
-/* Who touches this memory from now on waits for us to provide it. Returns a userfaultfd, or -1. */
+/*
+ * A thread that touches this memory from now on waits until we provide it. Returns a userfaultfd,
+ * or -1.
+ */
 int raw_userfault(void *mem, size_t bytes);
-/* The same, and we won't. True if that failed. */
+/* The same, and we never provide it. Returns true if that failed. */
 bool raw_never_provide(void *mem, size_t bytes);
-bool raw_gone(const struct raw *raw, unsigned int seconds); /* the block device's node */
-double raw_slow(void); /* what takes a second elsewhere takes so many on this machine */
-double raw_now(void); /* seconds, for limits: longer ones on a slow machine */
+bool raw_gone(const struct raw *raw,
+	      unsigned int seconds); /* waits until the block device's node is gone */
+double raw_slow(void); /* how many times longer things take on this machine, from $SLOW */
+double raw_now(void); /* seconds, divided by raw_slow(): for time limits */
 
 /*
  * Wait until the condition holds, for so many seconds at most (of raw_now()); does it hold? The

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * single.c - see single.h.
- */
+/* single.c - one request at a time, see single.h. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -222,7 +220,7 @@ void child_start(struct child *child, const char *p)
 	child->pid = fork();
 	if (child->pid)
 		return;
-	/* as long as somebody has the ring it isn't closed */
+	/* the ring lives as long as a process has it open */
 	io_uring_queue_exit(&q.ring);
 	while (read(child->ask[0], &c, 1) == 1) {
 		saw = look(p);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * single.h - a device whose server is the thread that calls these, and clients that are threads of one
- * READ or WRITE each. For tests of what can be done to one request while it is at the server.
+ * single.h - one request at a time: the calling thread is the server, and a client is a thread that
+ * makes one READ or WRITE. For tests of what can be done to a request while it is at the server.
  *
- * One device at a time, with one queue. What a test needs beyond its properties bails out if it fails.
+ * There is one device at a time, with one queue. Setting up bails out if it fails.
  */
 #ifndef UBDX_SINGLE_H
 #define UBDX_SINGLE_H
@@ -20,18 +20,20 @@ extern struct raw raw;
 extern struct raw_queue q;
 extern int bdev;
 
-int neg(long ret); /* of a system call: its result, or -errno */
+int neg(long ret); /* the result of a system call, or -errno */
 
 /* ---- the device ---- */
 
-/* A device that is live, after its partition scan, in a mode. raw.add.params.recovery is @recovery. */
+/*
+ * Make a device live in a mode, and serve its partition scan. @recovery: raw.add.params.recovery.
+ */
 void begin(unsigned int mode, unsigned int timeout_ms, unsigned int recovery);
 int end(void); /* delete it by force: 0 or -errno */
 void set_mode(unsigned int mode);
-void serve_scan(void); /* all that is asked for until nothing more comes */
-/* Of /sys/block/ubdxbN/ubdx/moved. */
+void serve_scan(void); /* serve all requests until no more come */
+/* A counter of /sys/block/ubdxbN/ubdx/moved. */
 long moved(const char *what);
-/* A parameter of the module. */
+/* Set a parameter of the module. */
 void set_parameter(const char *name, const char *value);
 
 /* ---- clients ---- */
@@ -47,7 +49,7 @@ struct client {
 };
 
 void client_start(struct client *c, bool write, char *mem, size_t bytes, off_t at);
-/* Start it; returns its request's descriptor, which is at the server. */
+/* Start the client. Returns its request's descriptor, once the request is at the server. */
 const struct ubdx_desc *client(struct client *c, bool write, char *mem, size_t bytes);
 bool client_waits(struct client *c);
 int client_end(struct client *c);
@@ -55,23 +57,23 @@ int client_end(struct client *c);
 /* ---- the server's side of a request ---- */
 
 int commit(const struct ubdx_desc *d, int res);
-/* Commit, for a client that ends by it. */
+/* Commit the client's only request, and wait for the client. Returns its result. */
 int finish(struct client *c, const struct ubdx_desc *d, int res);
 off_t pos(const struct ubdx_desc *d, unsigned int offset);
 
 /* ---- windows ---- */
 
-extern char *window[2]; /* by op */
+extern char *window[2]; /* indexed by UBDX_OP_READ and UBDX_OP_WRITE */
 extern size_t window_bytes;
 
-/* Map both. From then on SIGBUS is look()'s. */
+/* Map both windows. From then on look() handles SIGBUS. */
 void open_windows(void);
 void close_windows(void);
 char *place(const struct ubdx_desc *d);
-/* The byte there, or -1: SIGBUS. */
+/* Read the byte. -1: that raised SIGBUS. */
 int look(const volatile char *p);
 
-/* A child that has the window: looks when it is told to, and says what it saw. */
+/* A child process with the window. It looks on request, and reports what it saw. */
 struct child {
 	pid_t pid;
 	int ask[2], tell[2];
