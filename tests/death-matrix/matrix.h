@@ -29,6 +29,14 @@
 /* The same order as enum ubdx_stage. */
 enum stage { T0, T1, T2, T3, T4, T5, T6, T7, NR_STAGES };
 
+/* What a server does to the load, for death.c. */
+enum trick {
+	NO_TRICK,
+	HOLD_LOAD, /* it answers none of it */
+	BUFFERS_STUCK, /* its buffers are never provided: copies wait in a page fault */
+	RING_STUCK, /* after a while it waits in a page fault of its own, with its ring locked */
+};
+
 struct shared {
 	/* set by the cell */
 	int id; /* of the device */
@@ -38,6 +46,8 @@ struct shared {
 	bool forks; /* a child of the server has everything open as well */
 	_Atomic uint64_t hold; /* the queue's thread stops when it gets the request for this sector */
 	atomic_int go; /* ... until this is set */
+	enum trick trick;
+	bool no_start; /* the server doesn't call START */
 	bool no_load; /* no process has the device open while the subject is under way */
 	bool subject_writes;
 	atomic_int start_bait, start_subject, stop_load;
@@ -46,7 +56,7 @@ struct shared {
 	atomic_int server_ready; /* 1, or -errno */
 	atomic_int server_tid[QUEUES];
 	pid_t child;
-	atomic_int held;
+	atomic_int held; /* requests that the server holds */
 	atomic_int told; /* queues that have learnt that the device is gone */
 	atomic_int wrong_in; /* WRITEs whose payload was not what the client wrote */
 

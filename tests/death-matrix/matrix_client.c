@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,6 +22,36 @@
 
 static struct shared *shared;
 static int device_fd;
+
+/* ---- CPUs ---- */
+
+int cpus_but_last(void)
+{
+	return sysconf(_SC_NPROCESSORS_CONF) - 1;
+}
+
+/* Best effort: ignored where it can't be set. */
+void run_on(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+void run_elsewhere(void)
+{
+	cpu_set_t set;
+	int cpu;
+
+	CPU_ZERO(&set);
+	for (cpu = 0; cpu < cpus_but_last(); cpu++)
+		CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* ---- requests ---- */
 
 /* The subject's queue is the one that serves its CPU. */
 static unsigned int queue_of(int cpu)

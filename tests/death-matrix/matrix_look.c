@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,34 +34,6 @@ bool want(struct cell *c, bool good, const char *fmt, ...)
 	c->complaints += n;
 	c->room -= n;
 	return false;
-}
-
-/* ---- CPUs ---- */
-
-int cpus_but_last(void)
-{
-	return sysconf(_SC_NPROCESSORS_CONF) - 1;
-}
-
-/* Best effort: ignored where it can't be set. */
-void run_on(int cpu)
-{
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
-}
-
-void run_elsewhere(void)
-{
-	cpu_set_t set;
-	int cpu;
-
-	CPU_ZERO(&set);
-	for (cpu = 0; cpu < cpus_but_last(); cpu++)
-		CPU_SET(cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* ---- the pause ---- */

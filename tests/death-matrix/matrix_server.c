@@ -91,11 +91,53 @@ static bool cut_off(const struct ubdx_desc *desc, const char *buf, size_t bytes)
 	return i == bytes;
 }
 
+/* The kernel reads the vector while it has the ring locked, and waits for the vector's page. */
+static void get_ring_stuck(struct raw_queue *q)
+{
+	void *vector = raw_mem(4096);
+
+	if (raw_never_provide(vector, 4096))
+		bail("userfaultfd: %s", strerror(errno));
+	io_uring_prep_readv(io_uring_get_sqe(&q->ring), open("/dev/zero", O_RDONLY), vector, 1, 0);
+	io_uring_submit(&q->ring);
+}
+
+/* Play the trick on a request of the load. RAW_HOLD: it is not answered. */
+static int32_t play(struct raw_queue *q, const struct ubdx_desc *desc)
+{
+	static __thread unsigned int nr;
+
+	nr++;
+	switch (shared->trick) {
+	case HOLD_LOAD:
+		atomic_fetch_add(&shared->held, 1);
+		return RAW_HOLD;
+	case BUFFERS_STUCK:
+		if (nr == 1 && raw_never_provide(q->buf, (size_t)q->depth * RAW_BUF_BYTES))
+			bail("userfaultfd: %s", strerror(errno));
+		/* only the driver touches the buffer: to copy a READ's payload from it */
+		return desc->op == UBDX_OP_READ ? (int32_t)desc->nr_sectors * 512 : RAW_HOLD;
+	case RING_STUCK:
+		if (nr == 100)
+			get_ring_stuck(q);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
 static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
 	const struct mode *mode = shared->mode;
 	size_t bytes = desc->nr_sectors * 512;
+	int32_t res;
 
+	/* up to 1 MiB is read and written there; the partition scan is elsewhere */
+	if (desc->sector >= LOAD_SECTOR && desc->sector < LOAD_SECTOR + LOAD_SECTORS + 2048) {
+		res = play(q, desc);
+		if (res)
+			return res;
+	}
 	if (desc->sector == atomic_load(&shared->hold)) {
 		atomic_store(&shared->held, 1);
 		while (!atomic_load(&shared->go))
@@ -195,7 +237,9 @@ void server_main(struct shared *sh, bool recovers)
 	pthread_barrier_wait(&ready);
 	if (sh->forks)
 		fork_child();
-	ret = atomic_load(&sh->server_ready) ?: raw_ctl(&device, UBDX_IOC_START, 0);
+	ret = atomic_load(&sh->server_ready);
+	if (!ret && !sh->no_start)
+		ret = raw_ctl(&device, UBDX_IOC_START, 0);
 out:
 	atomic_store(&sh->server_ready, ret ?: 1);
 	for (;;)
