@@ -12,12 +12,12 @@ DEBUG_KERNELS ?= stable-debug backports-debug
 B := build/$(KERNEL)
 # SANITIZE=1: userspace with ASan and UBSan
 U := build/userspace$(SANITIZE:1=-asan)
-# made with the types of the kernel that Debian ships; a debug kernel has none, and there ubdx-trace says so
+# built with the types of Debian's kernel. A debug kernel has no types; there ubdx-trace refuses to run.
 EKERNEL := $(KERNEL:%-debug=%)
 E := build/$(EKERNEL)/ebpf$(SANITIZE:1=-asan)
 GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
-# with that kernel, should it be a debug kernel
+# with that kernel available, also if it is a debug kernel
 IN_KERNEL := lab/in --kernel $(KERNEL)
 
 FUZZ_SECONDS ?= 1800
@@ -38,32 +38,32 @@ help: ## show the targets
 
 # ---- the two commands, and what CI runs beside them ----
 
-run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and say where its cost goes: tables, figures, raw data
+run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and break its cost down: tables, figures, raw data
 	@experiments/run.sh --kernel $(KERNEL)
 
 claims: ## check the last run's results against what is claimed of them
 	@$(IN) experiments/compare/check.py $(addprefix experiments/results/,compare/$(KERNEL) untouched/$(KERNEL))
 
-figures: ## redraw the figures from each results.json, booting nothing
+figures: ## redraw the figures from each results.json (boots nothing)
 	@$(IN) python3 -B experiments/compare/figure.py $(wildcard experiments/results/compare/* experiments/results/untouched/*)
 	@$(IN) python3 -B experiments/stages/figure.py $(wildcard experiments/results/stages/*)
 
-reports: ## make results, tables and figures again from the raw data, booting nothing
+reports: ## make results, tables and figures again from the raw data (boots nothing)
 	@experiments/again.sh
 
-summary: ## write what the comparison found into README.md
+summary: ## write the comparison's results into README.md
 	@$(IN) experiments/compare/summary.py $(addprefix experiments/results/,compare/backports untouched/backports) README.md
 
-counts: ## write what the last whole runs of the tests counted into docs/reliability.md
+counts: ## write the counts of the last whole test runs into docs/reliability.md
 	@$(IN) tests/counts.py
 
-run-quick: guest ## the comparison with a part of the grid, for CI
+run-quick: guest ## the comparison with a part of the grid (CI runs it)
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick
 
 # Each of these takes seconds, and all of them run in one machine.
 QUICK := access batches death fallbacks limits modes operations parameters stops uapi verify windows
 
-check: guest ## the unit tests, and a quick part of the guest's on one kernel (minutes)
+check: guest ## the unit tests, and the guest's quick tests on one kernel (minutes)
 	@tests/run 'unit:*' $(QUICK:%=$(KERNEL):%)
 
 test: guests ## all tests, on both kernels (half an hour; TESTS='backports:death unit:*' for some)
@@ -73,19 +73,19 @@ test-all: ## make test, test-debug, fuzz, test-asan and test-mutants, one after 
 	@status=0; for target in test test-debug fuzz test-asan test-mutants; do \
 		echo "== make $$target"; $(MAKE) --no-print-directory $$target || status=1; done; exit $$status
 
-test-debug: ## the guest's tests on kernels with KASAN, lockdep, kmemleak and their like (DEBUG_KERNELS=stable-debug for one)
+test-debug: ## the guest's tests on kernels with KASAN, lockdep and kmemleak (DEBUG_KERNELS=stable-debug: on one)
 	@$(MAKE) --no-print-directory guests KERNELS="$(DEBUG_KERNELS)"
 	@KERNELS="$(DEBUG_KERNELS)" tests/run $(or $(TESTS),$(DEBUG_KERNELS:%='%:*'))
 
-test-asan: ## the unit tests and the guest's, on one kernel, with ASan and UBSan in library and command
+test-asan: ## unit tests and the guest's tests on one kernel, with ASan and UBSan in library and command
 	@$(MAKE) --no-print-directory guest SANITIZE=1
 	@SANITIZE=1 tests/run $(or $(TESTS),'unit:*' '$(KERNEL):*')
 
-test-mutants: guests ## break the source on purpose, and see the test that is there for it fail (MUTANTS='commit-*' for some)
+test-mutants: guests ## break the source in one place at a time, and check that a test fails (MUTANTS='commit-*' for some)
 	@tests/mutants/run $(MUTANTS)
 
-# A failure says how to have its round again: make fuzz SEED=... FUZZ='--round N'.
-fuzz: guest ## half an hour of chance against the driver (FUZZ_SECONDS=1800, SEED=)
+# A failure prints how to repeat its round: make fuzz SEED=... FUZZ='--round N'.
+fuzz: guest ## half an hour of random attacks on the driver (FUZZ_SECONDS=1800, SEED=)
 	@set -o pipefail; lab/vm --kernel $(KERNEL) --append init_on_alloc=0 --timeout $$(($(FUZZ_SECONDS) + 300)) --out build/fuzz -- \
 		tests/guest/fuzz.t --seed $(SEED) $(or $(FUZZ),--seconds $(FUZZ_SECONDS)) | tee build/fuzz-$(KERNEL).tap
 
@@ -94,7 +94,7 @@ fuzz: SHELL := /bin/bash
 lint: host ## W=1, sparse, checkpatch, clang-format, shellcheck, warnings
 	@$(IN) tests/lint
 
-format: host ## lay the C code out as lint wants it
+format: host ## lay out the C code as lint demands
 	@$(IN) tests/lint --format
 
 # ---- parts ----
@@ -106,7 +106,7 @@ lab: host ## build the lab: root file system, kernels, guest images (once, minut
 	@for kernel in $(KERNELS); do \
 		lab/vm --kernel $$kernel --payload lab -- 'echo "lab: $$(uname -r) boots"' || exit; done
 
-# The sources are copied, so that the trees of two kernels can be built side by side.
+# The sources are copied, so that the modules for two kernels can be built side by side.
 copy-driver = cd driver && find . -type f | while read -r f; do \
 	cmp -s "$$f" "../$(1)/driver/$$f" || install -D -m 644 "$$f" "../$(1)/driver/$$f"; done
 
@@ -114,7 +114,7 @@ driver: host ## build ubdx.ko
 	@$(call copy-driver,$(B))
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/driver
 
-# Modules of the tests: to stop a request at a stage, to make errors.
+# The tests' modules: they hold a request at a stage, make errors, and the like.
 test-modules: driver
 	@mkdir -p $(B)/modules && cp -u tests/modules/* $(B)/modules
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/modules
@@ -129,8 +129,8 @@ define variant
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/$(1)
 endef
 
-# Only `make guests` takes the time for these: the driver without its stamps, to measure what they cost while nobody
-# traces; and for a kernel that lacks a transfer mode.
+# Only `make guests` takes the time for these: the driver without its stamps, to measure what they cost
+# while nothing is traced; and as for a kernel that lacks a transfer mode.
 variants: driver
 	$(call variant,unstamped,'s/static_branch_unlikely(&ubdx_traced)/false/',*.[ch])
 	$(call variant,lacking,'/= &ubdx_xfer_map/d',xfer.c)
@@ -142,7 +142,7 @@ ebpf: userspace ## build ubdx-trace
 	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1) \
 		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(EKERNEL))/build/vmlinux'
 
-guest: driver test-modules userspace ebpf $(if $(VARIANTS),variants) ## gather what goes to /ubdx in the guest
+guest: driver test-modules userspace ebpf $(if $(VARIANTS),variants) ## build and gather what becomes /ubdx in the guest
 	@$(IN) make --no-print-directory -s -C tests O=/src/build/tests
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(B)/modules/*.ko $(GUEST)
@@ -165,7 +165,7 @@ BTF ?= /sys/kernel/btf/vmlinux
 CLANG ?= clang
 BPFTOOL ?= /usr/sbin/bpftool
 
-# The kernel's build would try to sign, and a distribution keeps its key.
+# Without the key, which the distribution keeps, the kernel's build would try to sign and fail.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 all: module tools ## build module, library and commands for this machine (KDIR=, PREFIX=)
@@ -197,7 +197,7 @@ uninstall: ## remove what `make install` has installed (as root; with the same D
 	@$(MAKE) --no-print-directory -C userspace uninstall PREFIX=$(PREFIX)
 	@$(MAKE) --no-print-directory -C ebpf uninstall PREFIX=$(PREFIX)
 
-dkms: ## register the module with DKMS, which rebuilds it for each kernel; install what `make tools` has built (as root)
+dkms: ## register the module with DKMS, which rebuilds it for each kernel, and install the tools (as root)
 	@[ -e $(I)/userspace/ubdx ] || { \
 		echo "dkms: nothing is built; run make tools first, as the user that owns the sources" >&2; exit 1; }
 	rm -rf $(DKMS_SOURCES)/ubdx-$(VERSION)
