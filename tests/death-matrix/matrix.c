@@ -52,7 +52,7 @@ static const struct way ways[] = {
 	  .end = DELETED,
 	  SERVED,
 	  .never = "T0",
-	  .because = "who is in queue_rq has the device open" },
+	  .because = "a task in queue_rq has the device open" },
 	{ .name = "deleted while open", .end = DELETED_OPEN, SERVED },
 	{ .name = "deleted by force", .end = DELETED_FORCED, UNTIL_COMMIT(EIO) },
 	{ .name = "module unload tried", .end = UNLOADED, SERVED },
@@ -62,7 +62,7 @@ static const struct way ways[] = {
 	  .end = STUCK,
 	  UNTIL_COMMIT(ETIMEDOUT),
 	  .never = "T0",
-	  .because = "queue_rq waits for nobody, and blk-mq for it before it times anything out" },
+	  .because = "queue_rq never waits, and blk-mq waits for it before it times requests out" },
 	/*
 	 * at T2 and T4 it depends on whether the driver knows by then that no server will see the
 	 * request

@@ -258,7 +258,7 @@ static void look_at_requests(struct cell *c)
 	}
 	/* with an idle queue nothing would show it */
 	if (c->way->end == THREAD_EXITS)
-		want(c, within(LIMIT, declared_dead(c)), "nobody notices that the thread is gone");
+		want(c, within(LIMIT, declared_dead(c)), "the end of the thread is not noticed");
 	atomic_store(&sh->stop_load, 1);
 	want(c, within(LIMIT, !atomic_load(&sh->loaders)), "%d of the load hang",
 	     atomic_load(&sh->loaders));
@@ -319,7 +319,7 @@ static void end_device(struct cell *c)
 		return;
 	}
 	want(c, raw_gone(&c->raw, LIMIT), "the block device stays");
-	want(c, within(LIMIT, exited(c->server, &status)), "the server isn't told");
+	want(c, within(LIMIT, exited(c->server, &status)), "the server isn't notified");
 	want(c, status == 0, "the server ended with status %d", status);
 	c->server = 0;
 }

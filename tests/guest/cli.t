@@ -61,14 +61,14 @@ done
 load
 before=$(everything)
 
-ok "1: anybody but root" refuses 1 "add: *ermission denied; run as root*" nobody ubdx add --target null --size 1M
-ok "1: anybody but root, list" refuses 1 "list: *ermission denied; run as root*" nobody ubdx list
-ok "1: anybody but root, del" refuses 1 "del: *ermission denied; run as root*" nobody ubdx del --all
+ok "1: not root" refuses 1 "add: *ermission denied; run as root*" nobody ubdx add --target null --size 1M
+ok "1: not root, list" refuses 1 "list: *ermission denied; run as root*" nobody ubdx list
+ok "1: not root, del" refuses 1 "del: *ermission denied; run as root*" nobody ubdx del --all
 
 # A user who may add devices, but not serve them.
 chmod 666 /dev/ubdx-control
 before=$(everything)
-ok "1: somebody who may not open the channel" refuses 1 "add: /dev/ubdxc0: *ermission denied*" nobody ubdx add --target null --size 1M
+ok "1: a user who may not open the channel" refuses 1 "add: /dev/ubdxc0: *ermission denied*" nobody ubdx add --target null --size 1M
 chmod 600 /dev/ubdx-control
 
 # A device that a refused command could harm.
@@ -269,7 +269,7 @@ is_stopping() { [[ $(<"$sys/ubdx/stopping") == 1 ]]; }
 ok "if the device is open it is stopping" until_ok 10 is_stopping
 is "$(dd bs=4k count=1 iflag=direct status=none <&8 | wc -c)" 4096 "and is served"
 ok "a second SIGTERM ends it" stops TERM
-is "$(wc -c <&8)" 0 "who had it open reads nothing any more"
+is "$(wc -c <&8)" 0 "a process that had it open reads nothing any more"
 exec 8<&-
 
 # ticks PID: the CPU time that it has used
@@ -390,8 +390,8 @@ add --target mem --size 1M --depth 8
 exec 8<>"$dev"
 ok "--force deletes an open device" ubdx del --force 0
 ok "its node is gone" gone "$dev"
-fails "who had it open can't write any more" 1 "@(Input/output error|No space left on device|No such device*)" write_to_old
-ok "its number can be had again, while the old one is still open" ubdx add --target null --size 1M --depth 8 --id 0
+fails "a process that had it open can't write any more" 1 "@(Input/output error|No space left on device|No such device*)" write_to_old
+ok "its number is free again, while the old device is still open" ubdx add --target null --size 1M --depth 8 --id 0
 exec 8>&-
 ubdx add --target null --size 1M --depth 8 --id 3 >/dev/null
 status=0

@@ -29,9 +29,9 @@ traced() {
 	return "$status"
 }
 
-# told MODE REASON: how many of these events have that mode and that reason.
-told() { grep -cE " xfer=${XFER[$1]} fallback=${FALLBACK[$2]} " /tmp/trace || true; }
-told_all() { grep -c . /tmp/trace || true; }
+# seen MODE REASON: how many of these events have that mode and that reason.
+seen() { grep -cE " xfer=${XFER[$1]} fallback=${FALLBACK[$2]} " /tmp/trace || true; }
+seen_all() { grep -c . /tmp/trace || true; }
 
 # ---- one request after the other ----
 
@@ -52,10 +52,10 @@ falls() {
 	mode=$(mode_now) before=$(fell "$reason") all=$(fell) kept=$(counted_in "$mode")
 	ok "$mode: $what" traced "$@"
 	if [[ $reason == none ]]; then
-		is "$(told "$mode" none) $(told_all)" "$requests $requests" "$mode: $what: ubdx_done says that they had it, of all"
+		is "$(seen "$mode" none) $(seen_all)" "$requests $requests" "$mode: $what: their events have this mode, and there are no others"
 		is "$(($(counted_in "$mode") - kept)) $(($(fell) - all))" "$requests 0" "$mode: $what: requests that keep the mode, others"
 	else
-		is "$(told user "$reason") $(told_all)" "$requests $requests" \
+		is "$(seen user "$reason") $(seen_all)" "$requests $requests" \
 			"$mode: $what: ubdx_done says that they had user, for \"$reason\", of all"
 		is "$(($(fell "$reason") - before)) $(($(fell) - all)) $(($(counted_in "$mode") - kept))" "$requests $requests 0" \
 			"$mode: $what: requests that fall back for \"$reason\", for any reason, that keep the mode"
@@ -141,10 +141,10 @@ for mode in "${modes[@]}"; do
 	ok "$mode: a journal with blocks that look like its own" traced escaped
 	[[ $mode != splice ]] || ok "$mode: some of it fell back" test "$(fell slab)" -gt 0
 	for reason in partial gap long slab; do
-		is "$(told user $reason)" "$(fell $reason)" "$mode: ubdx_done says \"$reason\" as often as was counted"
+		is "$(seen user $reason)" "$(fell $reason)" "$mode: ubdx_done says \"$reason\" as often as was counted"
 	done
-	ok "$mode: ubdx_done says the mode of some" test "$(told "$mode" none)" -gt 0
-	is "$(told "$mode" none)" "$(($(told_all) - $(fell)))" "$mode: and of all others"
+	ok "$mode: ubdx_done says the mode of some" test "$(seen "$mode" none)" -gt 0
+	is "$(seen "$mode" none)" "$(($(seen_all) - $(fell)))" "$mode: and that of all others"
 	ok "$mode: the file is as it was written" kept
 	is "$(errors)" 0 "$mode: no request failed"
 	del "$dev"

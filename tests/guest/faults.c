@@ -268,8 +268,8 @@ static void take(const struct step *s)
 		if (!outcome.failed)
 			break;
 	}
-	ok(n > 1 && !odd, "%s: %u faults, of which %u were told, %u got over%s%s", s->name, n - 1,
-	   refused, over, odd ? "; one was told as " : "", odd ? strerror(-odd) : "");
+	ok(n > 1 && !odd, "%s: %u faults, %u reported, %u survived%s%s", s->name, n - 1, refused,
+	   over, odd ? "; one returned " : "", odd ? strerror(-odd) : "");
 	ok(!stuck, "   and after each it works%s%s", stuck ? ", but for: " : "",
 	   stuck ? strerror(-stuck) : "");
 }
@@ -657,7 +657,7 @@ static void server_faults(const char *mode, bool write, bool commit)
 		if (!failed)
 			break;
 	}
-	ok(!wrong, "%s: a %s's %s: %u faults, of which %u were told; all bytes are right", mode,
+	ok(!wrong, "%s: a %s's %s: %u faults, %u reported; all bytes are right", mode,
 	   write ? "WRITE" : "READ", commit ? "commit" : "payload", n - 1, told);
 	munmap(mem, BYTES);
 }
@@ -684,8 +684,8 @@ static void client_faults(const char *mode, bool write)
 		if (!failed)
 			break;
 	}
-	ok(!wrong, "%s: who submits a %s: %u faults, of which %u were told; all bytes are right",
-	   mode, write ? "WRITE" : "READ", n - 1, told);
+	ok(!wrong, "%s: the submitter of a %s: %u faults, %u reported; all bytes are right", mode,
+	   write ? "WRITE" : "READ", n - 1, told);
 	munmap(mem, BYTES);
 }
 

@@ -111,6 +111,6 @@ for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
 		blkdiscard -f /dev/zram0
 	done
 done
-fails "nobody was killed for it" 1 '' grep -q 'Out of memory' <(dmesg)
+fails "no process was killed for it" 1 '' grep -q 'Out of memory' <(dmesg)
 
 finish

@@ -572,7 +572,7 @@ static void lingering(void)
 	is(commit(d, -EIO), -EINPROGRESS, "an error, during a splice");
 	ok(client_waits(&c), "waits for the pipe, too");
 	is(neg(read(p[0], scratch, BYTES)), BYTES, "that is read");
-	is(client_end(&c), -EIO, "and the error is told");
+	is(client_end(&c), -EIO, "and the error is returned");
 	munmap(mem, BYTES);
 }
 
@@ -587,7 +587,7 @@ static void cut_off(bool committed, bool late)
 	begin(UBDX_XFER_SPLICE, late ? 1000 * raw_slow() : 30000, UBDX_RECOVERY_FAIL);
 	memcpy(mem, pattern, BYTES);
 	d = client(&c, true, mem, BYTES);
-	is(splice_in(d, 0, BYTES), BYTES, "a WRITE in a pipe that nobody reads");
+	is(splice_in(d, 0, BYTES), BYTES, "a WRITE in a pipe without a reader");
 	if (committed)
 		is(commit(d, BYTES), -EINPROGRESS, "and committed");
 	start = raw_now();

@@ -146,8 +146,8 @@ wait $jobs || true
 is "$(jq -c '[.jobs[].error] | unique' /tmp/jobs)" "[5]" "giving up: by EIO"
 
 add --target loop --file /tmp/file --recovery reissue
-ok "nobody uses it: killed" kill_server
-ok "nobody uses it: it is deleted without force" ubdx del "$dev"
+ok "not in use: killed" kill_server
+ok "not in use: it is deleted without force" ubdx del "$dev"
 
 add --target loop --file /tmp/file --recovery reissue
 kill -TERM "$server"
@@ -266,7 +266,7 @@ is "$(<"$sys/ubdx/target")" 'loop /tmp/e\e[2J\nvil' "sysfs escapes them"
 ok "without --serial there is none" gone "$sys/serial"
 del "$dev"
 
-# ---- nobody hears of it ----
+# ---- the driver gets no notice of a server's end ----
 
 add --target loop --file /tmp/file --recovery reissue
 kill_server
@@ -303,9 +303,9 @@ kill_server
 look_in() { bash -c "exec 5<>/dev/ubdxc${dev#/dev/ubdxb}; exec 5>&-; read -rt 0.5 <> <(:); exit 7"; }
 status=0
 look_in || status=$?
-is $status 7 "whoever opens the channel and leaves is left alone"
-ok "and is in nobody's way" recover
-ok "who then serves" read_one
+is $status 7 "a process that opens the channel and leaves is left alone"
+ok "and the next server can start" recover
+ok "and serves" read_one
 del "$dev"
 
 fails "no such device" 1 "no device 7" ubdx recover --target null 7

@@ -104,7 +104,7 @@ static void control(void)
 	struct iovec iov = { buffers, PAGE };
 	int fds[2];
 
-	is(move_to(1), PAGES, "nobody holds the pages: all can be moved");
+	is(move_to(1), PAGES, "nothing holds the pages: all can be moved");
 	if (pipe(fds) || vmsplice(fds[1], &iov, 1, 0) != PAGE)
 		bail("vmsplice: %s", strerror(errno));
 	is(move_to(0), PAGES - 1, "a pipe holds one: that one can't");

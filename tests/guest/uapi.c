@@ -193,7 +193,7 @@ static void target_info(void)
 		_exit(ioctl(s.raw.ctl, UBDX_IOC_SET_TARGET_INFO, &mine) ? errno : 0);
 	}
 	wait(&status);
-	is(WEXITSTATUS(status), EPERM, "SET_TARGET_INFO by who isn't the server");
+	is(WEXITSTATUS(status), EPERM, "SET_TARGET_INFO by another process");
 	TARGET_INFO(0, strcpy(b->text, "never mind"));
 	TARGET_INFO(0, (void)b);
 	ok(has_target_info(&s.raw, &none), "the device's it isn't before START");

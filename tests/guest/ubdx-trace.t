@@ -60,7 +60,7 @@ ok "a command is traced" traced "$dev" -- dd if="$dev" of=/dev/null bs=4k count=
 says "it has made 200 requests" '.requests == 200'
 says "all of one class, by bytes" '.classes | length == 1 and (.[0] | [.mode, .op, .max_bytes, .count, .bytes, .errors, .fallback] ==
 	["copy", "read", 4096, 200, 819200, 0, "none"])'
-says "the driver has copied their payload, and nobody else" '.classes[0].moved == {"copied_by_driver": 819200,
+says "the driver has copied their payload, and nothing else has" '.classes[0].moved == {"copied_by_driver": 819200,
 	"copied_through_channel": 0, "spliced": 0, "pages_mapped": 0, "map_faults": 0, "zaps": 0}'
 says "every stage of each was seen" '.classes[0] | .incomplete == 0 and .disordered == 0 and .no_read == 0 and
 	([.stages[].samples] | all(. == 200))'
@@ -81,7 +81,7 @@ mixed() {
 export -f reads writes mixed
 export dev
 ok "a mix" traced --histogram "$dev" -- bash -c mixed
-says "is told apart by operation and size" '[.classes[] | [.op, .max_bytes, .pages, .count]] | sort ==
+says "is divided by operation and size" '[.classes[] | [.op, .max_bytes, .pages, .count]] | sort ==
 	[["discard", 1048576, "none", 1], ["flush", 0, "none", 1], ["read", 4096, "small", 10], ["write", 65536, "small", 20]]'
 # shellcheck disable=SC2016 # $least is of jq
 says "and what they hold adds up to the means, to 1/8" '[.classes[].stages[] | ((.histogram | map(.[0] * .[1]) | add) / .samples) as $least |
@@ -127,7 +127,7 @@ says "no page fault of the server: its buffers are there" '.events.page_faults_s
 says "the parts of the CPUs add up to the whole" '.cpu | (.other + .server + .submitter + .kernel + .softirq + .idle + .not_attributed) == .all'
 says "nothing, but for rounding, as each CPU was asked at the beginning" '.cpu | (.not_attributed / .all | fabs) < 0.001'
 says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
-says "all probes are told of, who learns included" '[.probes[].name] | index("ubdx_stage") and index("block_rq_issue")'
+says "all probes are reported, the one for submitters included" '[.probes[].name] | index("ubdx_stage") and index("block_rq_issue")'
 says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
 
 # ---- the block layer's events ----
@@ -180,7 +180,7 @@ reads 4k 100
 fio --name=j --filename="$dev" --direct=1 --ioengine=psync --rw=randread --bs=4k --time_based --runtime=4 --output=/dev/null
 wait $tracer
 # one system call a request, of the most: it may have had the first second for itself
-says "who comes later is found" '.events.syscalls_submitter > .requests / 2'
+says "a program that submits later is found" '.events.syscalls_submitter > .requests / 2'
 
 # What follows is the same on either clock.
 [[ $UBDX_CLOCK == smp ]] || finish
@@ -190,7 +190,7 @@ says "who comes later is found" '.events.syscalls_submitter > .requests / 2'
 # Two that the set needs, and one that is nothing without the other.
 export UBDX_TRACE_WITHOUT=sys_enter,softirq_exit,tlb_flush
 ok "a kernel without three of the events" bash -c "ubdx-trace --json --events all $dev -- bash -c mixed >/tmp/json 2>/tmp/err"
-is "$(</tmp/err)" "ubdx-trace: this kernel lacks events, whose figures are n/a: softirq_exit, sys_enter, tlb_flush" "is told in one line"
+is "$(</tmp/err)" "ubdx-trace: this kernel lacks events, whose figures are n/a: softirq_exit, sys_enter, tlb_flush" "is reported in one line"
 says "what they tell is null" '[.events.syscalls_server, .events.syscalls_submitter, .events.tlb_flushes_local, .cpu.softirq] ==
 	[null, null, null, null]'
 says "the rest is there" '.requests == 32 and .events.sqes_server >= 32 and .cpu.server > 0'
@@ -200,7 +200,7 @@ for words in syscalls_server tlb_shootdowns_sent softirq; do
 done
 export UBDX_TRACE_WITHOUT=sched_switch
 ok "without switches" bash -c "ubdx-trace --json $dev -- bash -c mixed >/tmp/json 2>/tmp/err"
-says "nobody has the CPUs" '.cpu | [.server, .submitter, .softirq, .idle] == [null, null, null, null] and .not_attributed == .all'
+says "no role has the CPUs" '.cpu | [.server, .submitter, .softirq, .idle] == [null, null, null, null] and .not_attributed == .all'
 export UBDX_TRACE_WITHOUT=ubdx_done
 ok "a module without the event that matters: one line" refused_with "no event ubdx_done" ubdx-trace --duration 1 "$dev"
 unset UBDX_TRACE_WITHOUT

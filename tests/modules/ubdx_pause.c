@@ -68,7 +68,7 @@ static void pause_in_stage(struct ubdx_queue *q, struct ubdx_slot *slot, enum ub
 	pause_here(&pauses[q->dev->id]);
 }
 
-static void pause_in_emit(struct ubdx_trace_done *done, unsigned int bytes, int error)
+static void pause_in_emit(struct ubdx_trace_done *done)
 {
 	pause_here(&pauses[done->dev]);
 }

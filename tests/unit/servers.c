@@ -206,7 +206,7 @@ int main(void)
 	close(fds[1]);
 	is(ubdx_server_stop(servers[1], 0), 0, "a closed one is");
 	again = serve(&target, ubdx_server_id(servers[1]));
-	ok(again != NULL, "its number can be had again, before its server has left");
+	ok(again != NULL, "its number is free again, before its server has left");
 	is(ubdx_server_stop(servers[1], UBDX_CTL_FORCE), -ENODEV,
 	   "which isn't that server's device");
 	is(ubdx_server_free(servers[1]), 0, "its server leaves");
