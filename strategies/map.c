@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * map.c - transfer mode `map`: the payload is in the tag's slot of one of two windows on the
- * channel, and is used in place. The driver maps its pages when the server first touches them, or a
- * system call of the server.
+ * channel, and is used in place. The driver maps its pages when the server, or a system call of
+ * the server, first accesses them.
  *
  * Direct I/O from a window fails with EFAULT. After the first such failure of a file, the payload
  * of that file's steps takes the path of mode `user`.

@@ -84,7 +84,7 @@ static int open_server(int ctl, int id)
 	return syscall(SYS_pidfd_open, info.server_pid, 0);
 }
 
-/* The caller may want to unload the module after this command. */
+/* Wait until the server has exited: the caller may unload the module after this command. */
 static void await_exit(int server)
 {
 	struct pollfd fd = { .fd = server, .events = POLLIN };

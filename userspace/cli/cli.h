@@ -103,7 +103,7 @@ int options_no_operand(const struct command *cmd, const struct option_def *defs,
 /* The same, for a command with one operand, a device. */
 int options_one_device(const struct command *cmd, const struct option_def *defs, int argc,
 		       char **argv, int *id);
-/* An operand that is a device. Returns likewise. */
+/* Parse an operand that is a device. Returns as options_parse() does. */
 int options_device(const struct command *cmd, const char *operand, int *id);
 
 /* ---- output.c: print the same facts as text or as JSON ---- */

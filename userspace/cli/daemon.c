@@ -43,7 +43,7 @@ int daemon_fork(int *fd)
 		return pid;
 
 	setsid();
-	/* A server that a mounted file system needs; see https://systemd.io/ROOT_STORAGE_DAEMONS */
+	/* For systemd: file systems may need it; see https://systemd.io/ROOT_STORAGE_DAEMONS */
 	if (*program_invocation_name)
 		*program_invocation_name = '@';
 	/*

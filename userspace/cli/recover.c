@@ -72,7 +72,7 @@ static int open_target_of(const struct recover_args *a, const struct ubdx_info *
 	return ubdx_target_open(ubdx_target_find(a->server.target), &config, params, target);
 }
 
-/* Check before the running server loses the device that this one could serve it. */
+/* Check that this process could serve the device, before the running server loses it. */
 static int try_target(const struct serving *s, const struct ubdx_info *info)
 {
 	struct ubdx_server_opts opts = s->opts;

@@ -53,7 +53,7 @@ static void log_stderr(void *arg, int priority, const char *text)
 	fprintf(stderr, "ubdx: %s\n", text);
 }
 
-/* Log the library's messages where the command logs its own: s->log changes. */
+/* Log the library's messages like the command's own; s->log changes when the server detaches. */
 static void log_current(void *arg, int priority, const char *text)
 {
 	const struct serving *s = arg;

@@ -81,7 +81,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 	struct io_uring_sqe *sqe = ubdx_chan_cmd(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 
-	/* Unless ubdx_chan_flush() finds that this commit is the last one. */
+	/* ubdx_chan_flush() clears this in the last commit. */
 	sqe->len = UBDX_COMMIT_MORE;
 	q->last_commit = sqe;
 	*commit = (struct ubdx_commit){
@@ -94,8 +94,8 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 }
 
 /**
- * ubdx_chan_flush() - the commits are about to be submitted: mark the last one, after which the
- * driver ends its batch.
+ * ubdx_chan_flush() - mark the last commit before the SQEs are submitted: there the driver ends its
+ * batch.
  */
 void ubdx_chan_flush(struct ubdx_queue *q)
 {

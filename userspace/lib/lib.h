@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * lib.h - declarations that all files of the library share, targets and strategies included, and
- * that its users do not see.
+ * lib.h - declarations for all files of the library, its targets and strategies included. Users of
+ * the library do not see them.
  */
 #ifndef UBDX_LIB_H
 #define UBDX_LIB_H

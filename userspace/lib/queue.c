@@ -67,9 +67,9 @@ static int ubdx_ring_place_workers(struct ubdx_queue *q, const struct ubdx_queue
 }
 
 /*
- * Deferred task work saves a waiting queue some 600 instructions a round. The SQ keeps its array
- * (no IORING_SETUP_NO_SQARRAY), though nothing uses it: the kernel patches its own code each time
- * the last ring without an array goes or the first one comes.
+ * Deferred task work saves a waiting queue some 600 instructions a round. The SQ has an array (no
+ * IORING_SETUP_NO_SQARRAY), though nothing uses it: the kernel patches its own code when the first
+ * ring without an array appears, and when the last one is gone.
  */
 static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {

@@ -664,7 +664,7 @@ static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_serve
 		*server = s;
 		return 0;
 	}
-	/* Tidying up must not hide the reason for it. */
+	/* Freeing the server must not replace the message. */
 	snprintf(error, sizeof(error), "%s", ubdx_errmsg());
 	ubdx_server_free(s);
 	return ubdx_fail(ret, "%s", error);
@@ -684,8 +684,8 @@ int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opt
 	if (ret || opts->xfer < 0)
 		return ret;
 	/*
-	 * Only now does the driver know which modes are offered. An error here isn't worth a
-	 * device.
+	 * The driver has learned only now which modes are offered. If this fails, the device is
+	 * served all the same.
 	 */
 	if (ubdx_ctl_set_xfer((*server)->ctl, (*server)->id, opts->xfer))
 		ubdx_log(&(*server)->logger, LOG_WARNING, "%s", ubdx_errmsg());
@@ -709,9 +709,7 @@ int ubdx_server_fd(const struct ubdx_server *s)
 	return s->gone;
 }
 
-/*
- * By the channel, because the device may have another server by now, or another device its number.
- */
+/* DEL goes to the channel: its number may be the number of another device by now. */
 int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 {
 	int ret = ubdx_ctl_del(s->channel, s->id, flags, 0);

@@ -357,7 +357,8 @@ int64_t ubdx_io_begin(struct ubdx_io *io)
 }
 
 /**
- * ubdx_io_resume() - the SQE of a request's step has completed with @res. Returns the same.
+ * ubdx_io_resume() - the SQE of a request's step has completed with @res. Returns as
+ * ubdx_io_begin() does.
  */
 int64_t ubdx_io_resume(struct ubdx_io *io, int res)
 {

@@ -98,7 +98,7 @@ static bool ubdx_loop_is_cached(const struct ubdx_loop *loop)
 	return !cache || strcmp(cache, "write through");
 }
 
-/* The process that has locked the file, by /proc/locks, which does not show all of them; or 0. */
+/* Find the process that has locked the file. Returns 0 if /proc/locks does not show the lock. */
 static int ubdx_loop_lock_holder(const struct ubdx_loop *loop)
 {
 	FILE *locks = fopen("/proc/locks", "re");
@@ -261,9 +261,7 @@ static int ubdx_loop_measure(struct ubdx_loop *loop)
 	return 0;
 }
 
-/*
- * Direct I/O must be aligned as the file system requires. Buffers are; offsets follow from blocks.
- */
+/* Direct I/O may need larger blocks, so that offsets are aligned. Buffers are aligned already. */
 static int ubdx_loop_direct_block(struct ubdx_loop *loop)
 {
 	struct statx stx;

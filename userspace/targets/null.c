@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * null.c - target `null`: acknowledges everything and stores nothing. A READ returns undefined
- * data, as from null_blk. It shows the least that a device can cost.
+ * data, as from null_blk. No other target costs less.
  */
 #include <errno.h>
 
