@@ -99,9 +99,12 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 	/* Shared with userspace: each field is read once. */
 	const struct ubdx_attach *arg = (const void *)cmd->sqe->cmd;
 	struct ubdx_server_queue *srvq = ubdx_chan_queue(srv, READ_ONCE(arg->qid));
+	u32 buf_base = READ_ONCE(arg->buf_base);
 	int ret = 0;
 
-	if (!srvq || memchr_inv(arg->reserved, 0, sizeof(arg->reserved)))
+	if (!srvq || READ_ONCE(arg->reserved0) || READ_ONCE(arg->reserved))
+		return -EINVAL;
+	if (buf_base > UINT_MAX - srvq->q->depth)
 		return -EINVAL;
 	if (current->mm != srv->mm)
 		return -EPERM;
@@ -110,6 +113,7 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 	if (srvq->task) {
 		ret = -EBUSY;
 	} else {
+		srvq->buf_base = buf_base;
 		srvq->ring = ubdx_cmd_ctx(cmd);
 		/* srvq->ring before srvq->task, which says that the ring is valid */
 		smp_store_release(&srvq->task, get_task_struct(current));
@@ -125,13 +129,28 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 	return -EIOCBQUEUED;
 }
 
+/*
+ * End ATTACH's command. srvq->dead is set, so after this no tag's request has anything in the ring:
+ * what is delivered from now on is taken back at once.
+ */
+static void ubdx_chan_detach(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd,
+			     unsigned int issue_flags)
+{
+	const struct ubdx_ctx ctx = { .srvq = srvq, .cmd = cmd, .issue_flags = issue_flags };
+
+	ubdx_xfer_detach(&ctx);
+	ubdx_cmd_done(cmd, -ENODEV, issue_flags);
+}
+
 /* The ring goes away. */
 static noinline void ubdx_chan_cancel(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct ubdx_server_queue *srvq = ubdx_attached_to(cmd);
 
 	ubdx_server_fail(srvq->srv);
-	ubdx_send_back(&srvq->attached, issue_flags);
+	/* else the abort has the command */
+	if (ubdx_unpark(&srvq->attached))
+		ubdx_chan_detach(srvq, cmd, issue_flags);
 }
 
 /*
@@ -146,7 +165,7 @@ static void ubdx_attach_done(struct work_struct *work)
 {
 	struct ubdx_server_queue *srvq = container_of(work, struct ubdx_server_queue, detach_work);
 
-	ubdx_cmd_done(srvq->detached, -ENODEV, IO_URING_F_UNLOCKED);
+	ubdx_chan_detach(srvq, srvq->detached, IO_URING_F_UNLOCKED);
 }
 
 /* The abort's last step for a queue: complete every command that the server has parked. */

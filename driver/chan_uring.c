@@ -127,7 +127,9 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 		ctx->cmd = cmd;
 		error = slot->xfer->deliver[slot->op](ctx, slot);
 		*now = ubdx_stage_now();
-		if (unlikely(error)) {
+		if (unlikely(error > 0))
+			slot->xfer = ubdx_xfer_fall_back(slot, error);
+		if (unlikely(error < 0)) {
 			ubdx_deliver_failed(srvq, t, slot, error, issue_flags);
 			return bytes;
 		}
@@ -145,6 +147,8 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 
 	/* From here on a commit or an abort can claim the request, and end it. */
 	if (unlikely(!ubdx_slot_pass(srvq, slot, UBDX_SLOT_SERVER))) {
+		ctx->cmd = cmd;
+		ubdx_xfer_recall(ctx, slot);
 		ubdx_abort(slot, false);
 		ubdx_cmd_done(cmd, -ENODEV, issue_flags);
 		return bytes;

@@ -65,8 +65,8 @@ struct ubdx_ctx;
 
 /* Sizes of tables that are indexed by enums of the UAPI. */
 #define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
-#define UBDX_NR_XFER (UBDX_XFER_SPLICE + 1)
-#define UBDX_NR_FALLBACKS (UBDX_FALLBACK_SLAB + 1)
+#define UBDX_NR_XFER (UBDX_XFER_REGBUF + 1)
+#define UBDX_NR_FALLBACKS (UBDX_FALLBACK_TABLE + 1)
 #define UBDX_NR_RECOVERY (UBDX_RECOVERY_REISSUE + 1)
 #define UBDX_NR_STAGES (UBDX_T_DONE + 1)
 #define UBDX_NR_MOVED (UBDX_MOVED_ZAPS + 1)
@@ -140,6 +140,7 @@ struct ubdx_server_queue {
 	atomic64_t stale; /* commits refused with -ESTALE */
 	spinlock_t lock; /* attaching */
 	struct ubdx_batch batch ____cacheline_aligned_in_smp;
+	u32 buf_base; /* of mode `regbuf`: index of tag 0 in the ring's buffer table */
 	unsigned long window[2]; /* addresses in the server's memory, by direction */
 	u64 buffers[]; /* of mode `copy`, by tag: addresses in the server's memory */
 };

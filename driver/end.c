@@ -333,6 +333,7 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 	struct ubdx_queue *q = srvq->q;
 	s32 res = answer->res;
 
+	ubdx_xfer_recall(ctx, slot);
 	if (unlikely(res < 0))
 		return ubdx_not_served(srvq, slot, res);
 	if (!ubdx_slot_has_payload(slot))

@@ -9,17 +9,19 @@
  * To claim a request is to exchange the word. So a request has one owner, and a claim fails if the
  * slot holds another request than the caller means.
  *
- * Users are threads that access the request's payload concurrently (access.c): a pread, a page
- * fault that fills a window, buffers in a pipe. A thread becomes a user only in state SERVER. While
- * a request has users it doesn't end: its pages stay as they are, and so do the slot's rq, op and
- * xfer. Users drop their reference in bounded time: they never wait for a page fault of the
- * server's memory, nor for memory that only the end of a request would free. Pipe buffers are the
- * exception; the mode's @revoke drops them (xfer.h). So an abort waits for no user.
+ * Users access the request's payload concurrently (access.c): a pread, a page fault that fills a
+ * window, buffers in a pipe, a fixed buffer of io_uring. A user comes only in state SERVER, or is
+ * added by the request's owner. While a request has users it doesn't end: its pages stay as they
+ * are, and so do the slot's rq, op and xfer. Users drop their reference in bounded time: they never
+ * wait for a page fault of the server's memory, nor for memory that only the end of a request would
+ * free. Pipe buffers and fixed buffers are the exceptions; the mode's @revoke and @detach drop them
+ * (xfer.h). So an abort waits for no user.
  *
  *	from	 to	  by, and when						context
  *	IDLE	 QUEUED	  queue_rq(s): a new request, with the next seq		atomic, RCU
  *	QUEUED	 CLAIMED  the server's task, to deliver; an abort		process
  *	CLAIMED	 QUEUED	  the server's task: delivery waits for its buffer	process, RCU
+ *	CLAIMED	 CLAIMED  the server's task, delivering: one user more		process
  *	CLAIMED	 SERVER	  the server's task: delivered, or a commit waits for
  *			  its buffer						process, RCU
  *	SERVER	 CLAIMED  the server's task, to commit; an abort		process, RCU
@@ -89,6 +91,7 @@ struct ubdx_slot {
 	u8 op; /* enum ubdx_op */
 	u8 fallback; /* enum ubdx_fallback */
 	bool deliver; /* xfer->deliver has something to do for this request; latched with xfer */
+	bool lent; /* xfer->recall must take back what xfer->deliver did; the server's task */
 } ____cacheline_aligned_in_smp;
 
 /* Does the request move data between its pages and the server? */
@@ -204,6 +207,12 @@ static inline bool ubdx_slot_get(struct ubdx_slot *slot, u32 seq)
 		    (old & UBDX_SLOT_USERS) == UBDX_SLOT_USERS)
 			return false;
 	return true;
+}
+
+/* For the owner, in state CLAIMED: make a user. */
+static inline void ubdx_slot_add_user(struct ubdx_slot *slot)
+{
+	atomic64_add(UBDX_SLOT_USER, &slot->word);
 }
 
 /*

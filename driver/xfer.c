@@ -17,6 +17,7 @@ static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
 	[UBDX_XFER_USER] = &ubdx_xfer_user,
 	[UBDX_XFER_MAP] = &ubdx_xfer_map,
 	[UBDX_XFER_SPLICE] = &ubdx_xfer_splice,
+	[UBDX_XFER_REGBUF] = UBDX_IF_REGBUF(&ubdx_xfer_regbuf),
 };
 
 static unsigned int ubdx_xfer_default_mode = UBDX_XFER_COPY;
@@ -75,7 +76,7 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 	static const char *const names[UBDX_NR_FALLBACKS] = {
 		[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
 		[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
-		[UBDX_FALLBACK_SLAB] = "slab",
+		[UBDX_FALLBACK_SLAB] = "slab", [UBDX_FALLBACK_TABLE] = "table",
 	};
 
 	return names[reason];
@@ -100,7 +101,7 @@ static u64 ubdx_xfer_usable(u64 offered, bool trusted)
 		const struct ubdx_xfer_ops *xfer = ubdx_xfer_table[i];
 
 		if (xfer && offered & BIT_ULL(i) && (trusted || !xfer->trusts) &&
-		    (!xfer->refuse || offered & BIT_ULL(UBDX_XFER_USER)))
+		    (!xfer->falls_back || offered & BIT_ULL(UBDX_XFER_USER)))
 			usable |= BIT_ULL(i);
 	}
 	return usable;
@@ -212,6 +213,16 @@ void ubdx_xfer_revoke(struct ubdx_server *srv)
 	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
 		if (ubdx_xfer_table[i] && ubdx_xfer_table[i]->revoke)
 			ubdx_xfer_table[i]->revoke(srv);
+}
+
+/* The server's ring loses this queue, see struct ubdx_xfer_ops. */
+void ubdx_xfer_detach(const struct ubdx_ctx *ctx)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(ubdx_xfer_table); i++)
+		if (ubdx_xfer_table[i] && ubdx_xfer_table[i]->detach)
+			ubdx_xfer_table[i]->detach(ctx);
 }
 
 unsigned int ubdx_xfer_default(void)

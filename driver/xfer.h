@@ -16,16 +16,24 @@
  * @name:	as in the module parameter, sysfs, the command line and results.
  * @mode:	enum ubdx_xfer_mode.
  * @deliver:	by operation, READ or WRITE: make the payload reachable for the server, before the
- *		server sees the request. Returns 0, or a negative errno, which fails the request.
+ *		server sees the request. Returns 0; a negative errno, which fails the request; or, if
+ *		@falls_back, enum ubdx_fallback: the mode can't carry this request after all.
  * @commit:	by operation: the server is done with the request's first answer->res bytes, more
  *		than 0 and at most all. Move them. Returns the number of good bytes, at most
  *		answer->res, or a negative errno.
  * @trusts:	the driver takes the server's word for how many bytes of a READ it has filled; see
  *		enum ubdx_xfer_mode.
+ * @falls_back:	requests that the mode can't carry take UBDX_XFER_USER, so a server must offer both.
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
- * @refuse:	why the mode can't carry this request, or 0. In queue_rq; may not sleep. A mode that
- *		has it needs UBDX_XFER_USER beside it. May set slot->page_offset, and clear slot->deliver
- *		if @deliver has nothing to do for this request.
+ * @refuse:	why the mode can't carry this request, or 0. In queue_rq; may not sleep. May set
+ *		slot->page_offset, and clear slot->deliver if @deliver has nothing to do for this
+ *		request.
+ * @recall:	take back what @deliver has lent to the server's ring (slot->lent). Called before the
+ *		answer is looked at, whatever it is, and if the request doesn't reach the server after
+ *		all. In the server's task.
+ * @detach:	the server has failed, and ctx->cmd is ATTACH's command: take back what is lent for any
+ *		tag of the queue. No other command of the queue runs at the time, and none lends after
+ *		it.
  * @unmap:	take the request's pages out of the memory of slot->mapped_by. Called if that is set,
  *		before the request ends, when it has no users. May sleep.
  * @revoke:	the server has been aborted: drop the users of its requests that could stay for any
@@ -64,8 +72,11 @@ struct ubdx_xfer_ops {
 	ubdx_deliver_fn deliver[2];
 	ubdx_commit_fn commit[2];
 	bool trusts;
+	bool falls_back;
 	u8 access;
 	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct ubdx_slot *slot);
+	void (*recall)(const struct ubdx_ctx *ctx, struct ubdx_slot *slot);
+	void (*detach)(const struct ubdx_ctx *ctx);
 	void (*unmap)(struct ubdx_slot *slot);
 	void (*revoke)(struct ubdx_server *srv);
 };
@@ -74,6 +85,7 @@ extern const struct ubdx_xfer_ops ubdx_xfer_copy;
 extern const struct ubdx_xfer_ops ubdx_xfer_user;
 extern const struct ubdx_xfer_ops ubdx_xfer_map;
 extern const struct ubdx_xfer_ops ubdx_xfer_splice;
+extern const struct ubdx_xfer_ops ubdx_xfer_regbuf; /* not on every kernel */
 
 /* xfer_map.c */
 enum ubdx_map_when {
@@ -104,11 +116,21 @@ int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode);
 void ubdx_xfer_unpin(struct ubdx_dev *dev);
 void ubdx_xfer_update(struct ubdx_dev *dev);
 void ubdx_xfer_revoke(struct ubdx_server *srv);
+void ubdx_xfer_detach(const struct ubdx_ctx *ctx);
 
 unsigned int ubdx_xfer_default(void);
 void ubdx_xfer_set_default(unsigned int mode);
 
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_slot *slot, enum ubdx_fallback reason);
+
+/* Take back what delivery has lent, if it has. */
+static inline void ubdx_xfer_recall(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
+{
+	if (!slot->lent)
+		return;
+	slot->lent = false;
+	slot->xfer->recall(ctx, slot);
+}
 
 /* The one place that chooses a request's mode. In queue_rq; slot->rq and slot->op are set. */
 static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_slot *slot)
@@ -118,6 +140,7 @@ static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_slot *slo
 	slot->fallback = UBDX_FALLBACK_NONE;
 	slot->page_offset = 0;
 	slot->deliver = false;
+	slot->lent = false;
 	if (!ubdx_slot_has_payload(slot))
 		return xfer;
 	slot->deliver = xfer->deliver[slot->op];

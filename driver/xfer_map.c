@@ -320,6 +320,7 @@ const struct ubdx_xfer_ops ubdx_xfer_map = {
 	.mode = UBDX_XFER_MAP,
 	.deliver = { ubdx_map_deliver, ubdx_map_deliver },
 	.trusts = true,
+	.falls_back = true,
 	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_MAP,
 	.refuse = ubdx_map_refuse,
 	.unmap = ubdx_map_unmap,

@@ -235,6 +235,7 @@ const struct ubdx_xfer_ops ubdx_xfer_splice = {
 	.name = "splice",
 	.mode = UBDX_XFER_SPLICE,
 	.trusts = true,
+	.falls_back = true,
 	.access = UBDX_ACCESS_BYTES | UBDX_ACCESS_SPLICE,
 	.refuse = ubdx_splice_refuse,
 	.revoke = ubdx_splice_revoke,

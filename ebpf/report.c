@@ -85,7 +85,7 @@ static const struct {
 static const char *const fallback_names[] = {
 	[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
 	[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
-	[UBDX_FALLBACK_SLAB] = "slab",
+	[UBDX_FALLBACK_SLAB] = "slab", [UBDX_FALLBACK_TABLE] = "table",
 };
 
 static const char *fallback_name(unsigned int reason)

@@ -29,7 +29,7 @@
 
 /* Sizes of tables that are indexed by enums of the UAPI. */
 #define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
-#define UBDX_NR_XFER (UBDX_XFER_SPLICE + 1)
+#define UBDX_NR_XFER (UBDX_XFER_REGBUF + 1)
 
 /* In place of a result: one SQE from ubdx_io_sqe() is under way; resume() gets its CQE. */
 #define UBDX_ASYNC INT64_MIN
@@ -87,7 +87,8 @@ struct ubdx_io {
  * @last_commit: the last commit that was not submitted yet.
  * @read_at:	when the current completions were found, ns, CLOCK_MONOTONIC; 0: not measured.
  * @live:	commands and requests that are out; at 0 the thread leaves.
- * @may_register: buffers can be registered with the ring.
+ * @may_register: buffers can be registered with the ring. The ring's table has the tags' buffers
+ *		first; the requests' pages, which the driver registers in mode `regbuf`, follow.
  * @descs:	the driver's descriptors, mapped read-only.
  * @ios:	indexed by tag.
  * @bufs:	all buffers, @stride apart.
@@ -155,11 +156,14 @@ extern const struct ubdx_strategy ubdx_strategy_copy;
 extern const struct ubdx_strategy ubdx_strategy_user;
 extern const struct ubdx_strategy ubdx_strategy_map;
 extern const struct ubdx_strategy ubdx_strategy_splice;
+extern const struct ubdx_strategy ubdx_strategy_regbuf;
 
 /* ---- the library's, for strategies ---- */
 
 /* step.c: make the SQE that reads or writes the file of the current step. */
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write);
+/* The same with the request's own pages, from byte io->done on; for mode `regbuf`. */
+void ubdx_io_rw_payload(struct ubdx_io *io, uint32_t length, bool write);
 
 /* inspect.c: see ubdx_io_on_read_data(). */
 void ubdx_inspect_read(struct ubdx_io *io, const void *bytes, uint64_t length);

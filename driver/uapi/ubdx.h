@@ -125,6 +125,14 @@ enum ubdx_xfer_mode {
 	 * -EIO. The calls of UBDX_XFER_USER work, too.
 	 */
 	UBDX_XFER_SPLICE = 3,
+	/*
+	 * The request's pages are a fixed buffer of the ring that the queue is attached by, at index
+	 * ubdx_attach.buf_base + tag, from offset 0, until the server commits: READ_FIXED fills a
+	 * READ's payload, WRITE_FIXED sends a WRITE's. A request that is committed while such I/O is
+	 * under way ends after the I/O. The table must have room, see
+	 * io_uring_register_buffers_sparse(3). What UBDX_XFER_USER offers works, too.
+	 */
+	UBDX_XFER_REGBUF = 4,
 };
 
 #define UBDX_XFER_NAME_LEN 16
@@ -140,6 +148,7 @@ enum ubdx_fallback {
 	UBDX_FALLBACK_GAP = 2, /* MAP with allow_partial_pages: the payload has gaps */
 	UBDX_FALLBACK_LONG = 3, /* the same: the payload has more pages than the tag's place */
 	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page can't be in a pipe, such as one of a journal */
+	UBDX_FALLBACK_TABLE = 5, /* REGBUF: the ring's table has no free place, or memory is short */
 };
 
 /*
@@ -293,11 +302,15 @@ struct ubdx_desc {
 /**
  * struct ubdx_attach - payload of UBDX_CMD_ATTACH.
  * @qid:	queue.
+ * @reserved0:	zero.
+ * @buf_base:	UBDX_XFER_REGBUF: tag t uses index buf_base + t of the ring's buffer table.
  * @reserved:	zero.
  */
 struct ubdx_attach {
 	__u16 qid;
-	__u16 reserved[7];
+	__u16 reserved0;
+	__u32 buf_base;
+	__u64 reserved;
 };
 
 /**

@@ -204,7 +204,7 @@ static uint64_t driver_modes(void)
 
 	if (ret)
 		bail("%s: %s", driver_file, strerror(-ret));
-	mask = modes_of_driver();
+	mask = raw_modes();
 	module_unload("ubdx");
 	return mask;
 }

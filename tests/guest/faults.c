@@ -486,10 +486,9 @@ static int map_payload(const struct ubdx_desc *d, char *buf)
 }
 
 static int (*const payload[RAW_NR_XFER])(const struct ubdx_desc *d, char *buf) = {
-	[UBDX_XFER_COPY] = copy_payload,
-	[UBDX_XFER_USER] = user_payload,
-	[UBDX_XFER_MAP] = map_payload,
-	[UBDX_XFER_SPLICE] = splice_payload,
+	[UBDX_XFER_COPY] = copy_payload,   [UBDX_XFER_USER] = user_payload,
+	[UBDX_XFER_MAP] = map_payload,	   [UBDX_XFER_SPLICE] = splice_payload,
+	[UBDX_XFER_REGBUF] = user_payload,
 };
 
 static void note_fault(void)
@@ -691,7 +690,7 @@ static void client_faults(const char *mode, bool write)
 
 static void requests(void)
 {
-	static const char *const names[RAW_NR_XFER] = { "copy", "user", "map", "splice" };
+	static const char *const names[RAW_NR_XFER] = { "copy", "user", "map", "splice", "regbuf" };
 	unsigned int mode, write;
 
 	if (prepare_live())
@@ -702,6 +701,8 @@ static void requests(void)
 	for (mode = 0; mode < RAW_NR_XFER; mode++) {
 		struct ubdx_set order = { .id = raw.add.id, .xfer = mode };
 
+		if (!(raw_modes() >> mode & 1))
+			continue; /* this kernel lacks the mode */
 		if (ioctl(raw.ctl, UBDX_IOC_SET, &order))
 			bail("%s: %s", names[mode], strerror(errno));
 		for (write = 0; write < 2; write++) {

@@ -681,7 +681,8 @@ static void offers(void)
 
 int main(int argc, char **argv)
 {
-	static const unsigned int modes[] = { UBDX_XFER_USER, UBDX_XFER_MAP, UBDX_XFER_SPLICE };
+	static const unsigned int modes[] = { UBDX_XFER_USER, UBDX_XFER_MAP, UBDX_XFER_SPLICE,
+					      UBDX_XFER_REGBUF };
 	unsigned int i;
 
 	if (argc != 2)
@@ -698,6 +699,8 @@ int main(int argc, char **argv)
 	begin(UBDX_XFER_COPY, 30000, UBDX_RECOVERY_FAIL);
 	no_access();
 	for (i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+		if (!(raw_modes() >> modes[i] & 1))
+			continue; /* this kernel lacks the mode */
 		set_mode(modes[i]);
 		reading(modes[i]);
 		writing(modes[i]);

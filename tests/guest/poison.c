@@ -316,7 +316,7 @@ static void dirty_memory(void)
 
 int main(void)
 {
-	uint64_t xfer_modes = modes_of_driver();
+	uint64_t xfer_modes = raw_modes();
 	unsigned int m;
 
 	dirty_memory();

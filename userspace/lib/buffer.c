@@ -114,15 +114,20 @@ bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
 
 /**
  * ubdx_bufs_register() - prepare the ring for registered buffers, and register the resident parts.
+ * @modes: that requests can have, bit 1 << mode.
  */
-void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault)
+void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault, uint64_t modes)
 {
+	bool payloads = modes >> UBDX_XFER_REGBUF & 1;
 	uint16_t tag;
 
 	/* A target without files does no I/O. */
-	if (!q->target->nr_files || io_uring_register_buffers_sparse(&q->ring, q->depth))
+	if (!q->target->nr_files && !payloads)
 		return;
-	q->may_register = true;
-	for (tag = 0; prefault && tag < q->depth; tag++)
+	/* Without a table requests in mode `regbuf` fall back to mode `user`. */
+	if (io_uring_register_buffers_sparse(&q->ring, ubdx_payload_base(q) + payloads * q->depth))
+		return;
+	q->may_register = q->target->nr_files;
+	for (tag = 0; prefault && q->may_register && tag < q->depth; tag++)
 		ubdx_buf_register(&q->ios[tag], prefault);
 }

@@ -43,7 +43,7 @@ void ubdx_chan_attach(struct ubdx_queue *q)
 {
 	struct ubdx_attach *attach = (void *)ubdx_chan_cmd(q, UBDX_CMD_ATTACH, UBDX_DATA_TAG)->cmd;
 
-	*attach = (struct ubdx_attach){ .qid = q->id };
+	*attach = (struct ubdx_attach){ .qid = q->id, .buf_base = ubdx_payload_base(q) };
 	q->live++;
 }
 

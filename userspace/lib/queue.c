@@ -221,7 +221,7 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 		ret = ubdx_ring_init(q, config);
 	if (ret)
 		return ret;
-	ubdx_bufs_register(q, config->prefault);
+	ubdx_bufs_register(q, config->prefault, config->xfer_modes);
 	ret = ubdx_strategies_init(q, config->xfer_modes);
 	if (!ret)
 		ret = ubdx_chan_open(q);

@@ -46,8 +46,17 @@ void ubdx_queue_exit(struct ubdx_queue *q);
 
 int ubdx_bufs_init(struct ubdx_queue *q, size_t prefault);
 void ubdx_bufs_exit(struct ubdx_queue *q);
-void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault);
+void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault, uint64_t modes);
 bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length);
+
+/*
+ * In the ring's table of fixed buffers, mode `regbuf`: the number at which the driver registers the
+ * pages of tag 0's request; those of the other tags follow. The tags' own buffers come first.
+ */
+static inline unsigned int ubdx_payload_base(const struct ubdx_queue *q)
+{
+	return q->depth;
+}
 
 /* ---- step.c ---- */
 

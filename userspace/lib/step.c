@@ -23,25 +23,47 @@ static int ubdx_fixed_file(const struct ubdx_step *step)
 	return UBDX_FILE_TARGET + step->file;
 }
 
+/* @addr: of the memory; in the driver's fixed buffer its offset. */
+static struct io_uring_sqe *ubdx_io_rw_sqe(struct ubdx_io *io, uint8_t opcode, uint64_t addr,
+					   uint32_t length)
+{
+	const struct ubdx_step *step = &io->step;
+	struct io_uring_sqe *sqe = ubdx_io_sqe(io, opcode);
+
+	sqe->flags = IOSQE_FIXED_FILE;
+	sqe->fd = ubdx_fixed_file(step);
+	sqe->off = step->offset;
+	sqe->addr = addr;
+	sqe->len = length;
+	sqe->rw_flags = step->flags & UBDX_STEP_DSYNC ? RWF_DSYNC : 0;
+	return sqe;
+}
+
 /**
  * ubdx_io_rw() - make the SQE that reads or writes the file of the current step.
  * @buf: memory; if it lies in the tag's buffer, the buffer's registration is used.
  */
 void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write)
 {
-	const struct ubdx_step *step = &io->step;
-	struct io_uring_sqe *sqe = ubdx_io_sqe(io, write ? IORING_OP_WRITE : IORING_OP_READ);
+	struct io_uring_sqe *sqe = ubdx_io_rw_sqe(io, write ? IORING_OP_WRITE : IORING_OP_READ,
+						  (uintptr_t)buf, length);
 
 	if (ubdx_io_is_fixed(io, buf, length)) {
 		sqe->opcode = write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED;
 		sqe->buf_index = io->tag;
 	}
-	sqe->flags = IOSQE_FIXED_FILE;
-	sqe->fd = ubdx_fixed_file(step);
-	sqe->off = step->offset;
-	sqe->addr = (uintptr_t)buf;
-	sqe->len = length;
-	sqe->rw_flags = step->flags & UBDX_STEP_DSYNC ? RWF_DSYNC : 0;
+}
+
+/**
+ * ubdx_io_rw_payload() - have io_uring read or write the file of the current step; the memory is
+ * the request's own pages, from byte io->done on. They are the driver's fixed buffer.
+ */
+void ubdx_io_rw_payload(struct ubdx_io *io, uint32_t length, bool write)
+{
+	struct io_uring_sqe *sqe = ubdx_io_rw_sqe(
+		io, write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED, io->done, length);
+
+	sqe->buf_index = ubdx_payload_base(io->q) + io->tag;
 }
 
 static void ubdx_io_fallocate(struct ubdx_io *io, int mode)

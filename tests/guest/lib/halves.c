@@ -117,6 +117,7 @@ static int reach(struct raw_queue *q, const struct ubdx_desc *desc, char *buf, s
 {
 	switch (desc->xfer) {
 	case UBDX_XFER_USER:
+	case UBDX_XFER_REGBUF:
 		return user(q, desc, buf, bytes);
 	case UBDX_XFER_MAP:
 		return map(q, desc, buf, bytes);
@@ -128,10 +129,9 @@ static int reach(struct raw_queue *q, const struct ubdx_desc *desc, char *buf, s
 }
 
 const struct mode modes[] = {
-	{ UBDX_XFER_COPY, "copy", NULL, NULL },
-	{ UBDX_XFER_USER, "user", reach, reach },
-	{ UBDX_XFER_MAP, "map", reach, reach },
-	{ UBDX_XFER_SPLICE, "splice", reach, reach },
+	{ UBDX_XFER_COPY, "copy", NULL, NULL },	      { UBDX_XFER_USER, "user", reach, reach },
+	{ UBDX_XFER_MAP, "map", reach, reach },	      { UBDX_XFER_SPLICE, "splice", reach, reach },
+	{ UBDX_XFER_REGBUF, "regbuf", reach, reach },
 };
 const unsigned int nr_modes = sizeof(modes) / sizeof(modes[0]);
 
@@ -145,15 +145,4 @@ int mode_pin(const struct raw *raw, const struct mode *mode)
 	struct ubdx_set set = { .id = raw->add.id, .xfer = mode->xfer };
 
 	return ioctl(raw->ctl, UBDX_IOC_SET, &set) ? -errno : 0;
-}
-
-uint64_t modes_of_driver(void)
-{
-	struct ubdx_features features = {};
-	int fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-
-	if (fd < 0 || ioctl(fd, UBDX_IOC_FEATURES, &features))
-		bail("/dev/" UBDX_CONTROL_NAME ": %s", strerror(errno));
-	close(fd);
-	return features.xfer_modes;
 }

@@ -28,7 +28,4 @@ uint64_t mode_offer(const struct mode *mode);
 /* Pin a live device to this mode. 0 or -errno. */
 int mode_pin(const struct raw *raw, const struct mode *mode);
 
-/* The driver's modes, as in struct ubdx_features. Bails out if they can't be read. */
-uint64_t modes_of_driver(void);
-
 #endif /* UBDX_HALVES_H */

@@ -91,6 +91,17 @@ int raw_open(struct raw *raw)
 	return 0;
 }
 
+uint64_t raw_modes(void)
+{
+	struct ubdx_features features = {};
+	int fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || ioctl(fd, UBDX_IOC_FEATURES, &features))
+		bail("/dev/" UBDX_CONTROL_NAME ": %s", strerror(errno));
+	close(fd);
+	return features.xfer_modes;
+}
+
 int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags)
 {
 	struct ubdx_ctl ctl = { .id = raw->add.id, .flags = flags };
@@ -127,6 +138,8 @@ int raw_queue_init(struct raw *raw, struct raw_queue *q, unsigned int qid)
 	if (q->buf == MAP_FAILED)
 		return -errno;
 	ret = io_uring_queue_init(q->depth * 2, &q->ring, raw->ring_flags);
+	if (!ret)
+		ret = io_uring_register_buffers_sparse(&q->ring, q->depth); /* for mode regbuf */
 	return ret;
 }
 
@@ -194,7 +207,7 @@ int raw_attach(struct raw_queue *q, unsigned int qid, unsigned int reserved)
 	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_ATTACH, 0xffff);
 	struct ubdx_attach *attach = (void *)sqe->cmd;
 
-	*attach = (struct ubdx_attach){ .qid = qid, .reserved[6] = reserved };
+	*attach = (struct ubdx_attach){ .qid = qid, .reserved = reserved };
 	sqe->user_data |= (uint64_t)++q->nr_now << 32;
 	return raw_submit_now(q);
 }

@@ -18,7 +18,7 @@
 #include "ubdx.h"
 
 #define RAW_BUF_BYTES (256U << 10) /* also max_io_bytes of raw_add()'s devices */
-#define RAW_NR_XFER (UBDX_XFER_SPLICE + 1)
+#define RAW_NR_XFER (UBDX_XFER_REGBUF + 1)
 
 struct raw {
 	int ctl;
@@ -49,6 +49,7 @@ typedef int32_t (*raw_answer)(struct raw_queue *q, const struct ubdx_desc *desc,
 /* Parameters of a small device. A test can change them before raw_add(). */
 void raw_defaults(struct raw *raw);
 int raw_add(struct raw *raw);
+uint64_t raw_modes(void); /* that the driver has on this kernel: bits 1 << mode */
 int raw_open(struct raw *raw);
 int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags);
 int raw_own(const struct raw *raw, unsigned long cmd, unsigned int flags); /* on the channel */

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xfer_regbuf.c - transfer mode `regbuf`: the request's pages are a fixed buffer of the server's ring,
+ * for READ_FIXED and WRITE_FIXED. Tag t has index buf_base + t in the ring's buffer table, where
+ * buf_base is from ATTACH. The server can also read and write the payload as in mode `user`.
+ *
+ * A registered buffer is a user of the request (slot.h). io_uring calls ubdx_regbuf_release() when the
+ * last fixed I/O with the buffer has completed and the buffer is unregistered. Delivery registers the
+ * buffer and the commit unregisters it, both under the ring's lock, so it costs no command. A
+ * request that is committed while fixed I/O is under way ends when that I/O has completed.
+ *
+ * If the server is aborted, the end of ATTACH's command unregisters all buffers of the queue. A buffer
+ * stays while I/O with it is under way, and io_uring completes that in the server's task, or when the
+ * ring is gone. It also stays while the server has cloned it into another ring
+ * (io_uring_clone_buffers()). Neither can be revoked. The tick kills a server whose requests don't end
+ * (ubdx_is_stuck()), and with its last descriptor the ring goes. A descriptor that another process has
+ * inherited delays that.
+ */
+#include <linux/blk-mq.h>
+#include <linux/io_uring/cmd.h>
+
+#include "xfer.h"
+
+static unsigned int ubdx_regbuf_index(const struct ubdx_server_queue *srvq, u16 tag)
+{
+	return srvq->buf_base + tag;
+}
+
+/* Process context; the ring's lock is held, or not, and it may be any ring to which it was cloned. */
+static void ubdx_regbuf_release(void *priv)
+{
+	struct request *rq = priv; /* has a user, so it doesn't end before this */
+	struct ubdx_queue *q = rq->mq_hctx->driver_data;
+	struct ubdx_use use = { .slot = &q->slots[rq->tag] };
+
+	ubdx_use_end(&use);
+}
+
+static int ubdx_regbuf_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
+{
+	int ret;
+
+	ubdx_slot_add_user(slot);
+	ret = io_buffer_register_request(ctx->cmd, slot->rq, ubdx_regbuf_release,
+					 ubdx_regbuf_index(ctx->srvq, slot->rq->tag),
+					 ctx->issue_flags);
+	if (unlikely(ret)) {
+		ubdx_slot_put(slot); /* never the last one of an ENDING request: it is CLAIMED */
+		return UBDX_FALLBACK_TABLE;
+	}
+	slot->lent = true;
+	return 0;
+}
+
+/* If the server has replaced or unregistered the buffer itself, there is nothing to do. */
+static void ubdx_regbuf_recall(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
+{
+	io_buffer_unregister(ctx->cmd, ubdx_regbuf_index(ctx->srvq, slot->rq->tag),
+			     ctx->issue_flags);
+}
+
+static void ubdx_regbuf_detach(const struct ubdx_ctx *ctx)
+{
+	u16 tag;
+
+	for (tag = 0; tag < ctx->srvq->q->depth; tag++)
+		io_buffer_unregister(ctx->cmd, ubdx_regbuf_index(ctx->srvq, tag), ctx->issue_flags);
+}
+
+const struct ubdx_xfer_ops ubdx_xfer_regbuf = {
+	.name = "regbuf",
+	.mode = UBDX_XFER_REGBUF,
+	.deliver = { ubdx_regbuf_deliver, ubdx_regbuf_deliver },
+	.trusts = true,
+	.falls_back = true,
+	.access = UBDX_ACCESS_BYTES,
+	.recall = ubdx_regbuf_recall,
+	.detach = ubdx_regbuf_detach,
+};
