@@ -133,7 +133,7 @@ endef
 # while nothing is traced; and as for a kernel that lacks a transfer mode.
 variants: driver
 	$(call variant,unstamped,'s/static_branch_unlikely(&ubdx_traced)/false/',*.[ch])
-	$(call variant,lacking,'/= &ubdx_xfer_map/d',xfer.c)
+	$(call variant,lacking,'/X(MAP, map)/d',xfer_list.h)
 
 userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1)

@@ -87,11 +87,4 @@ static inline bool ubdx_page_is_kmalloc(struct page *page)
 #endif
 }
 
-/* A transfer mode that needs io_uring to register a request's pages; older kernels can't. */
-#ifdef UBDX_HAVE_REGBUF
-#define UBDX_IF_REGBUF(ops) (ops)
-#else
-#define UBDX_IF_REGBUF(ops) NULL
-#endif
-
 #endif /* UBDX_COMPAT_H */

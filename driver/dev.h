@@ -58,6 +58,7 @@
 #include "slot.h"
 #include "uapi/ubdx.h"
 #include "uapi/ubdx_trace.h"
+#include "xfer_list.h"
 
 struct ubdx_answer;
 struct ubdx_chan_ops;
@@ -65,7 +66,6 @@ struct ubdx_ctx;
 
 /* Sizes of tables that are indexed by enums of the UAPI. */
 #define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
-#define UBDX_NR_XFER (UBDX_XFER_REGBUF + 1)
 #define UBDX_NR_FALLBACKS (UBDX_FALLBACK_TABLE + 1)
 #define UBDX_NR_RECOVERY (UBDX_RECOVERY_REISSUE + 1)
 #define UBDX_NR_STAGES (UBDX_T_DONE + 1)

@@ -11,13 +11,11 @@
 
 #include "xfer.h"
 
+#define UBDX_XFER_ENTRY(MODE, name) [UBDX_XFER_##MODE] = &ubdx_xfer_##name,
+
 /* NULL: this kernel lacks the mode, so it is in no list, and no device can have it. */
 static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
-	[UBDX_XFER_COPY] = &ubdx_xfer_copy,
-	[UBDX_XFER_USER] = &ubdx_xfer_user,
-	[UBDX_XFER_MAP] = &ubdx_xfer_map,
-	[UBDX_XFER_SPLICE] = &ubdx_xfer_splice,
-	[UBDX_XFER_REGBUF] = UBDX_IF_REGBUF(&ubdx_xfer_regbuf),
+	UBDX_XFER_LIST(UBDX_XFER_ENTRY) /**/
 };
 
 static unsigned int ubdx_xfer_default_mode = UBDX_XFER_COPY;

@@ -3,7 +3,7 @@
  * xfer.h - a transfer mode: how a request's payload moves between its pages and the server.
  *
  * A mode knows no channel and no device state. Adding one is a file with an ops table, and an entry
- * in ubdx_xfer_table (xfer.c). The mode of a request is chosen once, by ubdx_xfer_select() in
+ * in xfer_list.h. The mode of a request is chosen once, by ubdx_xfer_select() in
  * queue_rq, and kept in its slot and its descriptor.
  */
 #ifndef UBDX_XFER_H
@@ -81,11 +81,10 @@ struct ubdx_xfer_ops {
 	void (*revoke)(struct ubdx_server *srv);
 };
 
-extern const struct ubdx_xfer_ops ubdx_xfer_copy;
-extern const struct ubdx_xfer_ops ubdx_xfer_user;
-extern const struct ubdx_xfer_ops ubdx_xfer_map;
-extern const struct ubdx_xfer_ops ubdx_xfer_splice;
-extern const struct ubdx_xfer_ops ubdx_xfer_regbuf; /* not on every kernel */
+/* Weak: one that isn't built has no address, and so is absent from the table in xfer.c. */
+#define UBDX_XFER_DECLARE(MODE, name) extern const struct ubdx_xfer_ops ubdx_xfer_##name __weak;
+UBDX_XFER_LIST(UBDX_XFER_DECLARE)
+#undef UBDX_XFER_DECLARE
 
 /* xfer_map.c */
 enum ubdx_map_when {

@@ -6,7 +6,7 @@
  *
  * A strategy has the name of the driver's mode, and a file of that name. The library chooses it for
  * each request by the mode in the request's descriptor. A strategy moves bytes between a request
- * and a place; it knows nothing of sectors. To add one, write the file and enter it in table.c.
+ * and a place; it knows nothing of sectors. To add one, write the file and enter it in list.h.
  *
  * While a request is at the server:
  *	io->desc	is the driver's, read-only, and stable until the commit.
@@ -26,10 +26,10 @@
 #include <string.h>
 
 #include "lib.h"
+#include "list.h"
 
-/* Sizes of tables that are indexed by enums of the UAPI. */
+/* Size of tables that are indexed by enum ubdx_op. */
 #define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
-#define UBDX_NR_XFER (UBDX_XFER_REGBUF + 1)
 
 /* In place of a result: one SQE from ubdx_io_sqe() is under way; resume() gets its CQE. */
 #define UBDX_ASYNC INT64_MIN
@@ -152,11 +152,9 @@ struct ubdx_strategy {
 /* Indexed by enum ubdx_xfer_mode; NULL where the library has none. */
 extern const struct ubdx_strategy *const ubdx_strategies[UBDX_NR_XFER];
 
-extern const struct ubdx_strategy ubdx_strategy_copy;
-extern const struct ubdx_strategy ubdx_strategy_user;
-extern const struct ubdx_strategy ubdx_strategy_map;
-extern const struct ubdx_strategy ubdx_strategy_splice;
-extern const struct ubdx_strategy ubdx_strategy_regbuf;
+#define UBDX_STRATEGY_DECLARE(MODE, name) extern const struct ubdx_strategy ubdx_strategy_##name;
+UBDX_STRATEGY_LIST(UBDX_STRATEGY_DECLARE)
+#undef UBDX_STRATEGY_DECLARE
 
 /* ---- the library's, for strategies ---- */
 

@@ -4,8 +4,8 @@
  */
 #include "strategy.h"
 
+#define UBDX_STRATEGY(MODE, name) [UBDX_XFER_##MODE] = &ubdx_strategy_##name,
+
 const struct ubdx_strategy *const ubdx_strategies[UBDX_NR_XFER] = {
-	[UBDX_XFER_COPY] = &ubdx_strategy_copy,	    [UBDX_XFER_USER] = &ubdx_strategy_user,
-	[UBDX_XFER_MAP] = &ubdx_strategy_map,	    [UBDX_XFER_SPLICE] = &ubdx_strategy_splice,
-	[UBDX_XFER_REGBUF] = &ubdx_strategy_regbuf,
+	UBDX_STRATEGY_LIST(UBDX_STRATEGY) /**/
 };
