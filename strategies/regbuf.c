@@ -11,6 +11,9 @@
 
 #include "strategy.h"
 
+/* Direct I/O takes multiples of this from any file. */
+#define BLOCK 4096
+
 /* io->path */
 enum {
 	UBDX_PATH_FIXED,
@@ -26,8 +29,10 @@ static int64_t ubdx_regbuf_move(struct ubdx_io *io)
 	if (step->kind != UBDX_STEP_FILE)
 		return ubdx_user_move(io);
 	if (unlikely(!write && io->done < io->inspect_bytes)) {
-		if (step->length > io->inspect_bytes - io->done)
-			step->length = io->inspect_bytes - io->done;
+		uint64_t inspected = ubdx_round_up(io->inspect_bytes - io->done, BLOCK);
+
+		if (step->length > inspected)
+			step->length = inspected;
 		return ubdx_user_move(io);
 	}
 	io->path = UBDX_PATH_FIXED;

@@ -35,7 +35,7 @@ TARGETS = ("null", "loop", "ram")
 TABLE_ONLY = ("-header", "-all", "-user-touched")
 # The larger, the darker.
 SIZES = {"4k": ("o", "#9ecae1"), "64k": ("s", "#4292c6"), "512k": ("D", "#08306b")}
-MODES = {"user": ("o", "#d55e00"), "splice": ("s", "#cc79a7"), "map": ("D", "#0072b2")}
+MODES = {"user": ("o", "#d55e00"), "splice": ("s", "#cc79a7"), "map": ("D", "#0072b2"), "regbuf": ("v", "#009e73")}
 LINE = 0.235  # inches that a line of a figure takes
 
 

@@ -4,7 +4,8 @@
  *
  * Server A may die at any step, stop for ever where the driver waits for its memory, or commit a
  * request by a sequence number that it guesses. Server B follows, and must serve what A has left:
- * the device recovers with UBDX_RECOVERY_REISSUE. A user, such as a pread by A, comes at any time.
+ * the device recovers with UBDX_RECOVERY_REISSUE. A user, such as a pread by A, comes at any time. A
+ * request's pages may be registered with A's ring, and in use by I/O, when it is answered or aborted.
  * Each access that another thread can see is a step of its own. Memory is sequentially consistent.
  *
  * These hold, each by the assertion with its name:
@@ -53,6 +54,10 @@ bool completed[MAX_PARKED + 1];
 byte nr_completed = 0;
 
 bool batched = false; /* the request is in the batch of A's queue, which is its task's alone */
+bool regbuf = false; /* instead of the user that comes by itself: fewer states, and the same rules */
+bool registered = false; /* A's ring has a buffer of the request's pages, which is a user */
+bool io_out = false; /* and I/O with it is under way */
+bool ring_locked = false; /* by A's task */
 bool stopped = false; /* A's task waits for its memory, for ever */
 bool stopped_owner = false; /* and owns the request: then the tick kills the process */
 
@@ -142,6 +147,37 @@ inline finish(how, left)
 	}
 	if
 	:: !left -> end(how)
+	:: else
+	fi
+}
+
+/* ubdx_use_end(). The request must be there until now. */
+inline drop_user(last)
+{
+	d_step {
+		ONCE(request == OUT && users > 0);
+		users--;
+		last = (users == 0 && state == ENDING);
+		if
+		:: last -> state = CLAIMED
+		:: else
+		fi
+	}
+	if
+	:: last -> end(result)
+	:: else
+	fi
+}
+
+/* io_buffer_unregister(): the buffer's user goes now, or with the I/O. */
+inline unregister(last)
+{
+	d_step {
+		last = (registered && !io_out);
+		registered = false
+	}
+	if
+	:: last -> drop_user(last)
 	:: else
 	fi
 }
@@ -345,16 +381,36 @@ deliver:
 		fi
 	:: true
 	fi;
+	if
+	:: regbuf /* ubdx_slot_add_user(), io_buffer_register_request() */ ->
+		ring_locked = true;
+		d_step {
+#ifndef MUTANT_BUFFER_IS_NO_USER
+			users++;
+#endif
+			registered = true
+		}
+	:: true
+	fi;
 	rcu_lock(TASK);
 	was_dead = dead;
 #ifdef MUTANT_DELIVER_WITHOUT_DEAD
 	was_dead = false;
 #endif
 	if
-	:: was_dead -> finish(AGAIN, left)
+	:: was_dead -> skip
 	:: else -> state = SERVER
 	fi;
 	rcu_unlock(TASK);
+	if
+	:: was_dead ->
+#ifndef MUTANT_DELIVER_WITHOUT_RECALL
+		unregister(left);
+#endif
+		finish(AGAIN, left)
+	:: else
+	fi;
+	ring_locked = false;
 	complete(command);
 	if
 	:: !was_dead -> held = number
@@ -382,12 +438,9 @@ commit:
 	:: !ok -> goto leave
 	:: else
 	fi;
-	d_step {
-		COMMANDS(parked_a == 0);
-		nr_parked++;
-		COMMANDS(nr_parked <= MAX_PARKED);
-		parked_a = nr_parked
-	}
+	ring_locked = true;
+	unregister(left);
+	ring_locked = false;
 	if
 	:: true /* the payload's copy faults: ubdx_hand_over(SERVER), and claims again */ ->
 		rcu_lock(TASK);
@@ -398,17 +451,23 @@ commit:
 		fi;
 		rcu_unlock(TASK);
 		if
-		:: was_dead -> goto check
+		:: was_dead -> goto leave
 		:: else
 		fi;
 		stop_at(false);
 		claim_used(number, SERVER, ok);
 		if
-		:: !ok -> goto check
+		:: !ok -> goto leave
 		:: else
 		fi
 	:: true -> stop_at(true)
 	fi;
+	d_step {
+		COMMANDS(parked_a == 0);
+		nr_parked++;
+		COMMANDS(nr_parked <= MAX_PARKED);
+		parked_a = nr_parked
+	}
 	if
 	:: users > 0 -> finish(SERVED, left)
 	:: users == 0 -> end(SERVED)
@@ -421,7 +480,6 @@ commit:
 			batched = true
 		}
 	fi;
-check:
 	if
 	:: dead ->
 		leave_submission(); /* to wait is to sleep */
@@ -461,6 +519,11 @@ active proctype user()
 	byte number;
 	bool was_dead, last, in = false;
 
+	if
+	:: regbuf = true;
+		goto done
+	:: true
+	fi;
 	seq != 0;
 	number = seq;
 	rcu_lock(USER);
@@ -478,22 +541,45 @@ active proctype user()
 	OWN(!in || published == A);
 	rcu_unlock(USER);
 	if
-	:: in ->
-		d_step {
-			ONCE(request == OUT);
-			users--;
-			last = (users == 0 && state == ENDING);
-			if
-			:: last -> state = CLAIMED
-			:: else
-			fi
-		}
-		if
-		:: last -> end(result)
-		:: else
-		fi
+	:: in -> drop_user(last)
+	:: else
+	fi;
+done:
+	skip
+}
+
+/* ---- fixed I/O of A with a registered buffer ---- */
+
+active proctype fixed_io()
+{
+	bool last;
+
+end_idle:
+	atomic { registered -> io_out = true };
+	d_step {
+		ONCE(request == OUT);
+		io_out = false;
+		last = !registered
+	}
+	if
+	:: last -> drop_user(last)
 	:: else
 	fi
+}
+
+/* ---- ATTACH's command ends: ubdx_chan_detach() ---- */
+
+active proctype detach()
+{
+	bool last;
+
+end_idle:
+	regbuf && dead;
+	atomic { !ring_locked -> ring_locked = true };
+#ifndef MUTANT_BUFFER_STAYS_IN_DEAD_RING
+	unregister(last);
+#endif
+	ring_locked = false
 }
 
 /* ---- ubdx_server_abort(A), then B's START ---- */

@@ -1,0 +1,4 @@
+# test: regbuf
+# file: driver/xfer_regbuf.c
+# kernel: backports
+s/return UBDX_FALLBACK_TABLE;/return -EIO;/
