@@ -148,7 +148,8 @@ enum ubdx_fallback {
 	UBDX_FALLBACK_GAP = 2, /* MAP with allow_partial_pages: the payload has gaps */
 	UBDX_FALLBACK_LONG = 3, /* the same: the payload has more pages than the tag's place */
 	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page can't be in a pipe, such as one of a journal */
-	UBDX_FALLBACK_TABLE = 5, /* REGBUF: the ring's table has no free place, or memory is short */
+	UBDX_FALLBACK_TABLE =
+		5, /* REGBUF: the ring's table has no free place, or memory is short */
 };
 
 /*

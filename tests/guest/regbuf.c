@@ -299,7 +299,7 @@ static void deleted(bool cloned)
 	is(client_end(&c), -EIO,
 	   cloned ? "and fails when the clone is gone" :
 		    "forced DEL: a request with an idle buffer fails");
-	ok(raw_until(&done, 10), "and the device goes");
+	ok(within(10, atomic_load(&done)), "and the device goes");
 	pthread_join(thread, NULL);
 	close(bdev);
 	raw_queue_exit(&q);

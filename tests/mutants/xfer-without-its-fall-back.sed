@@ -1,3 +1,3 @@
 # test: modes
 # file: driver/xfer.c
-s/(!xfer->refuse || offered & BIT_ULL(UBDX_XFER_USER))/true/
+s/(!xfer->falls_back || offered & BIT_ULL(UBDX_XFER_USER))/true/
