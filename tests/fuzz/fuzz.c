@@ -4,16 +4,16 @@
  *
  *	fuzz --module ubdx.ko --seed 42 --seconds 60	rounds, as many as there is time for
  *	fuzz ... --round 17				round 17 of that seed again
- *	fuzz ... --actor 17003 --steps 40		one of its actors, alone; more than one --actor: together
+ *	fuzz ... --actor 17003 --steps 40		one of its actors, alone; with several --actor: together
  *	fuzz ... --replay FILE				the steps in FILE, one after the other
- *	fuzz --print LOG				what --log LOG has kept of a run, as --replay takes it
+ *	fuzz --print LOG				the steps that --log LOG has kept, for --replay
  *
- * When the machine dies, what is left is the seed, and the last round that was printed: it was in
- * the next.
+ * When the machine dies, the seed and the last printed round are left: the bug is in the next
+ * round.
  *
- * A file of steps has one a line, "ACTOR ROLE/ACTION DRAW", as the log prints them; what
- * follows a # is for the reader. It says which action, so it stays valid when the tables change.
- * Each step must work, or the replay fails; a "?" after DRAW marks one that need not.
+ * A file of steps has one step in each line, "ACTOR ROLE/ACTION DRAW", as the log prints them. A #
+ * begins a comment. The line names the action, so it stays valid when the tables change. Each step
+ * must work, or the replay fails; a "?" after DRAW marks a step that need not work.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -51,7 +51,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	       getpid(), sig, sigabbrev_np(sig), pc,
 	       pc >= start && pc < (uintptr_t)&etext ? "fuzz+" : "elsewhere ", pc - start,
 	       info->si_addr);
-	/* and die of it: the instruction is run again, or it was sent */
+	/* and dies of the signal: the instruction is run again, or the signal was sent */
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
@@ -75,7 +75,7 @@ static bool still_to_work(const struct role *role, unsigned int i)
 	return role->actions[i].fn && !fuzz_has_worked(role, i);
 }
 
-/* One that has not worked yet, or any. */
+/* An action that has not worked yet, or any action. */
 static unsigned int rehearse_action(struct actor *a, unsigned int any)
 {
 	unsigned int nr = 0, i, at;
@@ -103,8 +103,8 @@ static unsigned int choose_action(struct actor *a)
 }
 
 /*
- * A round's first actors have one role each, so that there is one of each; the others' come by
- * chance.
+ * A round's first actors have one role each, so that there is one of each. The roles of the others
+ * are random.
  */
 const struct role *fuzz_role_of(uint64_t seed, unsigned int number)
 {
@@ -220,7 +220,7 @@ static void rounds(const struct fuzz_plan *plan)
 {
 	bool good;
 
-	/* a round that is had again needs none of this */
+	/* a repeated round needs none of this */
 	if (!plan->rounds &&
 	    !ok(fuzz_rehearse(plan), "seed %" PRIu64 ": each kind of step works", plan->seed))
 		return;
@@ -275,7 +275,7 @@ int main(int argc, char **argv)
 				bail("%s: %s", optarg, strerror(errno));
 			fuzz_log_tail(~0U);
 			return 0;
-		case IDLE: /* a server after exec(3): it has the files open for a while */
+		case IDLE: /* after exec() a server has the files open for a while */
 			poll(NULL, 0, 300);
 			return 0;
 		default:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz_client.c - the fuzzer's users of the block devices: reads and writes of all kinds and
- * shapes, and the ioctls that a block device has.
+ * shapes, and the ioctls of a block device.
  *
  * What a client reads must come from the device's server, which never knows FUZZ_CANARY. Memory
- * that a request failed to fill can hold it, though: act_canary() fills memory with it and gives
- * that back, for the kernel to use for something else. (The kernel must not clear what it
+ * that a request failed to fill can contain it, though: act_canary() fills memory with it and frees
+ * that memory, so that the kernel uses it for something else. (The kernel must not clear what it
  * allocates: init_on_alloc=0.)
  */
 #define _GNU_SOURCE
@@ -28,7 +28,7 @@
 #define MEM_BYTES (2UL << 20)
 #define BATCH 32
 
-static int fd = -1; /* the device that is open */
+static int fd = -1; /* the open device */
 static uint64_t size; /* its */
 static char *mem;
 static struct io_uring ring;
@@ -46,7 +46,7 @@ static void look(struct actor *a, const char *what, const void *data, size_t byt
 
 	if (fuzz_trusts(a))
 		return;
-	/* it is written to all of a page, so one look at each 64 bytes will do */
+	/* a canary fills whole pages, so one look at each 64 bytes suffices */
 	for (i = 0; i + 1 < bytes / 8; i += 8)
 		if (words[i] == FUZZ_CANARY)
 			broken("%s read memory that isn't the device's", what);
@@ -76,7 +76,7 @@ static void open_device(struct actor *a)
 	}
 	args(a, "%s flags %x: %d; ", path, how, fd < 0 ? -errno : 0);
 	if (fd < 0)
-		poll(NULL, 0, 5); /* there is none yet */
+		poll(NULL, 0, 5); /* no device is open yet */
 }
 
 static void act_open(struct actor *a)
@@ -86,10 +86,10 @@ static void act_open(struct actor *a)
 		worked(a);
 }
 
-/* Is a device open that is there, or can one be? */
+/* Is a live device open, or can one be opened? */
 static bool ready(struct actor *a)
 {
-	bool bored = chance(a, 30); /* with one that is dead */
+	bool bored = chance(a, 30); /* of a dead device */
 
 	if (fd < 0 || (bored && (ioctl(fd, BLKGETSIZE64, &size) || !size)))
 		open_device(a);
@@ -112,7 +112,7 @@ static off_t inside(struct actor *a)
 	return below(a, (size >> 12) + 1) * 4096L;
 }
 
-/* Where, and how much: mostly what the device has. */
+/* Choose place and length, mostly within the device. */
 static off_t some_place(struct actor *a, size_t *bytes)
 {
 	if (chance(a, 10)) {
@@ -163,7 +163,7 @@ static void act_write(struct actor *a)
 		worked(a);
 }
 
-/* Many at once, so that they reach the driver as a batch. */
+/* Many requests at once, so that they reach the driver as a batch. */
 static void act_batch(struct actor *a)
 {
 	struct __kernel_timespec soon = { .tv_nsec = 200 * 1000 * 1000 };
@@ -247,8 +247,9 @@ static void act_splice(struct actor *a)
 /* ---- memory that isn't the device's ---- */
 
 /*
- * Leave it all over free memory, and have a part of that used for the device's page cache. By way
- * of a pipe, whose pages come from where a block device's come from, as those of processes don't.
+ * Spread the canary over free memory, and make the device's page cache use a part of that. This
+ * goes through a pipe, because a pipe's pages come from the same place as a block device's; those
+ * of processes don't.
  */
 static void act_canary(struct actor *a)
 {

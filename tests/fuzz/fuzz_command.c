@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_command.c - what the fuzzer's servers put on their rings: the commands of a good one,
- * answers of every wrong kind, commands from who has no right to them, and operations that a
- * channel doesn't have.
+ * fuzz_command.c - what the fuzzer's servers put on their rings: the commands of a good server,
+ * wrong answers of every kind, commands from tasks that have no right to send them, and operations
+ * that a channel doesn't have.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,9 +30,9 @@ void fuzz_ring_start(struct queue *q, struct rng *rng)
 {
 	unsigned int entries = q->depth < 64 ? q->depth * 2 + 8 : 128;
 	struct io_uring_params params = {
-		/* an odd one now and then, else nothing would get far */
+		/* a strange ring only now and then, or nothing would get far */
 		.flags = ring_flags[rng_below(rng, 3) ? 0 : rng_below(rng, ARRAY_SIZE(ring_flags))],
-		.sq_thread_idle = 1, /* or such threads have all of the CPU */
+		.sq_thread_idle = 1, /* or such threads use all of the CPU time */
 	};
 
 	q->has_ring = !io_uring_queue_init_params(entries, &q->ring, &params);
@@ -61,7 +61,7 @@ struct io_uring_sqe *fuzz_sqe(struct queue *q)
 	return sqe;
 }
 
-/* A command for the queue, or NULL where there is no ring, or it takes no more. */
+/* An SQE for the queue, or NULL if there is no ring, or the ring is full. */
 static struct io_uring_sqe *command(struct queue *q, unsigned int op, unsigned int tag)
 {
 	struct io_uring_sqe *sqe = fuzz_sqe(q);
@@ -101,7 +101,7 @@ struct io_uring_sqe *fuzz_commit(struct queue *q, struct ubdx_commit commit)
 	return sqe;
 }
 
-/* Submit, wait a moment, and note which tags have come to us. */
+/* Submit, wait a moment, and note which tags have arrived. */
 void fuzz_reap(struct queue *q, unsigned int ms)
 {
 	struct __kernel_timespec soon = { .tv_nsec = ms * 1000000L };
@@ -109,7 +109,7 @@ void fuzz_reap(struct queue *q, unsigned int ms)
 	unsigned int head, nr = 0;
 	int ret;
 
-	/* where nothing can be waited for, a server that doesn't wait does nothing else */
+	/* without a ring a server that doesn't wait would use all of the CPU */
 	if (!q->has_ring) {
 		poll(NULL, 0, ms);
 		return;
@@ -134,7 +134,7 @@ void fuzz_reap(struct queue *q, unsigned int ms)
 	io_uring_cq_advance(&q->ring, nr);
 }
 
-/* Submit what is to be refused: the step worked if the kernel says anything about it. */
+/* Submit something that must be refused: the step worked if the kernel answers it. */
 void fuzz_try(struct actor *a, struct queue *q, unsigned int ms)
 {
 	unsigned int before = q->nr_answers;
@@ -144,7 +144,7 @@ void fuzz_try(struct actor *a, struct queue *q, unsigned int ms)
 		worked(a);
 }
 
-/* As a good server would answer. Without descriptors it has to guess. */
+/* Answer as a good server would. Without descriptors it has to guess. */
 struct ubdx_commit fuzz_right(struct queue *q, unsigned int tag)
 {
 	struct ubdx_commit commit = { .qid = q->qid, .tag = tag };
@@ -194,7 +194,8 @@ void act_serve(struct actor *a)
 }
 
 /*
- * One answer that is wrong in one way, and then mostly the right one, so that the device lives on.
+ * One answer that is wrong in one way, and then usually the right one, so that the device stays
+ * alive.
  */
 void act_commit(struct actor *a)
 {
@@ -252,7 +253,7 @@ void act_commit(struct actor *a)
 	fuzz_reap(q, 0);
 }
 
-/* More follows, says every one of them, and nothing does for a while. */
+/* Every commit says that more follows, and for a while nothing follows. */
 void act_more(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a);
@@ -300,7 +301,7 @@ void act_fetch(struct actor *a)
 	fuzz_try(a, q, 0);
 }
 
-/* Any bits in any fields, on the channel or on something else. */
+/* Random bits in all fields, on the channel or on another file. */
 void act_sqe(struct actor *a)
 {
 	static const unsigned int ops[] = { UBDX_CMD_ATTACH, UBDX_CMD_FETCH,
@@ -330,7 +331,7 @@ void act_sqe(struct actor *a)
 		fuzz_try(a, q, 1);
 }
 
-/* Other operations on the channel: it is no file that has data. */
+/* Other operations on the channel, which is a file without data. */
 void act_opcode(struct actor *a)
 {
 	static const unsigned char opcodes[] = {
@@ -375,7 +376,7 @@ void act_cancel(struct actor *a)
 	fuzz_try(a, q, 1);
 }
 
-/* The right commands from a ring, or also a thread, that has no right to them. */
+/* The right commands from a ring, or also from a thread, that has no right to send them. */
 static void *stranger_main(void *arg)
 {
 	struct queue *q = arg;
@@ -422,7 +423,7 @@ void act_stranger(struct actor *a)
 		worked(a);
 }
 
-/* On this queue's ring, for the other device's channel. */
+/* On this queue's ring, but for the other device's channel. */
 void act_foreign(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a), x;
@@ -437,6 +438,6 @@ void act_foreign(struct actor *a)
 		fuzz_attach(&x, x.qid);
 	fuzz_commit(&x, fuzz_right(q, below(a, q->depth)));
 	fuzz_fetch(&x, x.qid, below(a, q->depth), 0);
-	q->ring = x.ring; /* liburing keeps its place in the queue there */
+	q->ring = x.ring; /* liburing keeps its position in the queue there */
 	fuzz_try(a, q, 1);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_control.c - the fuzzer's callers of everything around the data path: control ioctls with
- * right and wrong arguments, channels of other people's devices, positions in files that have none,
- * sysfs, module parameters and trace events.
+ * fuzz_control.c - the fuzzer's callers of everything beside the data path: control ioctls with
+ * right and wrong arguments, other processes' channels, positions in files that have none, sysfs,
+ * module parameters and trace events.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "fuzz.h"
 
 static int ctl = -1;
-static char *last_page; /* the page after it isn't there */
+static char *last_page; /* the page after it is not mapped */
 
 static void init(struct actor *a)
 {
@@ -30,7 +30,7 @@ static void init(struct actor *a)
 	last_page = p;
 }
 
-/* Mostly of a device that there is. */
+/* Mostly the number of a device that exists. */
 static int some_id(struct actor *a)
 {
 	struct ubdx_info info = { .id = below(a, FUZZ_IDS), .flags = UBDX_INFO_NEXT };
@@ -44,7 +44,7 @@ static int some_id(struct actor *a)
 
 /* ---- ioctls ---- */
 
-/* Of the struct at @p, change some 32-bit words. */
+/* Change some 32-bit words of the struct at @p. */
 static void spoil(struct actor *a, void *p, size_t bytes)
 {
 	unsigned int i, n = below(a, 4);
@@ -77,7 +77,7 @@ static void act_add(struct actor *a)
 	};
 
 	spoil(a, &add, sizeof(add));
-	/* what another server can open must not keep its clients for long */
+	/* a device that another server can open must not keep its clients for long */
 	if (add.params.timeout_ms > 2000)
 		add.params.timeout_ms = 2000;
 	if (!add.params.timeout_ms)
@@ -103,7 +103,7 @@ static void act_ctl(struct actor *a)
 	struct ubdx_ctl arg = { .id = some_id(a), .flags = below(a, chance(a, 70) ? 2 : 16) };
 	unsigned int cmd = PICK(a, cmds);
 
-	/* honest devices are to live for a while */
+	/* honest devices should live for a while */
 	if (arg.id >= FUZZ_IDS && chance(a, 80))
 		arg.id = below(a, FUZZ_IDS);
 	if (cmd == UBDX_IOC_QUIESCE && chance(a, 80))
@@ -138,7 +138,7 @@ static void act_set(struct actor *a)
 	count(a, ioctl(ctl, UBDX_IOC_SET, &set));
 }
 
-/* Any number, any size, and an argument that isn't all there. */
+/* Any command number, any size, and an argument that is only partly mapped. */
 static void act_ioctl(struct actor *a)
 {
 	unsigned int nr = chance(a, 80) ? below(a, 10) : below(a, 256);
@@ -173,7 +173,7 @@ static int open_node(struct actor *a, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-/* Be the server for a moment, or for longer, of a device that somebody else has made. */
+/* Be the server of another process's device, for a moment or for longer. */
 static void act_steal(struct actor *a)
 {
 	static const int flags[] = { O_RDWR, O_RDONLY, O_WRONLY, O_RDWR | O_NONBLOCK,
@@ -189,7 +189,8 @@ static void act_steal(struct actor *a)
 }
 
 /*
- * Reads, writes, splices and the like at any position of a control or channel file. All must fail.
+ * Reads, writes, splices and similar calls at any position of a control or channel file. All must
+ * fail.
  */
 static void act_position(struct actor *a)
 {
@@ -240,7 +241,7 @@ static void act_position(struct actor *a)
 		n = ftruncate(fd, at) ? -1 : 1;
 		break;
 	default:
-		/* these may do as they like */
+		/* these may succeed or fail */
 		poll(&pfd, 1, 0);
 		lseek(fd, at, below(a, 5));
 		fsync(fd);
@@ -256,7 +257,7 @@ static void act_position(struct actor *a)
 
 /* ---- sysfs and tracing ---- */
 
-/* Returns 0 if the kernel took it. */
+/* Returns 0 if the kernel accepted it. */
 static int write_file(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;

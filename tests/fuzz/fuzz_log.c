@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_log.c - the fuzzer's chance, and its log: a ring of the last steps in shared memory, which
- * is a file if it is to outlive the run, and counters. Written without a lock by every actor, any
- * of which may be killed at any time, so a record can be half of one; a reader sees nonsense then,
- * nothing worse.
+ * fuzz_log.c - the fuzzer's random numbers, its log and its counters. The log is a ring of the last
+ * steps in shared memory, or in a file if it should outlive the run. Every actor writes it without
+ * a lock and may be killed at any time, so a record can be incomplete; a reader then sees nonsense,
+ * and nothing worse.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -162,7 +162,7 @@ bool fuzz_has_worked(const struct role *role, unsigned int action)
 	return the_log->count[role_index(role)][action].worked;
 }
 
-/* As --replay takes it; a step that did nothing is marked, since it need not do anything again. */
+/* In --replay's format. A step that did nothing is marked, since it need not work again. */
 static int format(char *text, size_t bytes, const struct record *r)
 {
 	return snprintf(text, bytes, "%u %.23s %016" PRIx64 "%s # step %u: %.95s", r->actor,
@@ -211,7 +211,7 @@ void fuzz_log_table(void)
 			       the_log->count[role][i].worked);
 }
 
-/* So many are expected at the least where a floor counts: fewer say nothing. */
+/* A floor counts only if at least so many are expected: fewer prove nothing. */
 #define ENOUGH 30
 
 static bool worked_enough(unsigned int role, unsigned int i, bool floors, bool say)

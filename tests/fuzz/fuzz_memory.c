@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz_memory.c - what the fuzzer's servers do with memory: buffers of every kind that a FETCH can
- * name, which change while requests use them, and the mapping of the descriptors, which must stay
- * as it is.
+ * name, which change while requests use them; and the mapping of the descriptors, which must not
+ * change.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -19,7 +19,7 @@
 #include "fuzz_server.h"
 
 #define AREA_BYTES (2UL << 20)
-/* Where the kernel doesn't put anything of its own accord: holes in there stay holes. */
+/* The kernel places no mapping here of its own accord, so holes here stay holes. */
 #define AREAS_AT 0x10000000000UL
 
 /* ---- buffers ---- */
@@ -31,10 +31,10 @@ static int shared_fd = -1, cut_fd = -1;
 static const uint64_t addresses[] = {
 	0,
 	0x10,
-	0x7fffffffeff8, /* the last word that a process can have; the lab's stacks begin below it */
+	0x7fffffffeff8, /* the last word of a process's address space; the lab's stacks begin below it */
 	0x7fffffffffff,
-	0x800000000000, /* not canonical */
-	0xffff888000000000, /* the kernel's */
+	0x800000000000, /* not a canonical address */
+	0xffff888000000000, /* a kernel address */
 	0xffffffffff600000,
 	~0ULL - 4095,
 	~0ULL,
@@ -51,7 +51,7 @@ static void map_area(unsigned int area, int prot, int fd)
 	     MAP_FIXED | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED), fd, 0);
 }
 
-/* Who touches it waits for us, and we do nothing. */
+/* A thread that touches it waits for us, and we do nothing. */
 static void never_provide(char *area)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -108,13 +108,13 @@ void *fuzz_area(struct actor *a)
 {
 	unsigned int area = below(a, NR_AREAS);
 
-	/* an actor that touches that one does nothing more */
+	/* an actor that touches this one does nothing more */
 	if (area == NEVER && !chance(a, 10))
 		area = GOOD;
 	return area_at(area) + below(a, AREA_BYTES);
 }
 
-/* The file is our own block device: to touch the memory is to send a request to this very task. */
+/* The file is our own block device: touching the memory sends a request to this very task. */
 static bool map_own_device(struct actor *a)
 {
 	struct server *s = &PICK(a, fuzz_servers);
@@ -130,7 +130,7 @@ static bool map_own_device(struct actor *a)
 	return true;
 }
 
-/* Change one of the areas, whatever uses it. */
+/* Change one of the areas, while anything may use it. */
 void act_memory(struct actor *a)
 {
 	static const int advices[] = { MADV_DONTNEED,	MADV_FREE,     MADV_REMOVE,  MADV_HUGEPAGE,
@@ -153,7 +153,7 @@ void act_memory(struct actor *a)
 	case 2:
 		done = !munmap(p, bytes);
 		break;
-	case 3: /* good again */
+	case 3: /* make it good again */
 	case 4:
 		map_area(GOOD, PROT_READ | PROT_WRITE, -1);
 		map_area(SHARED, PROT_READ | PROT_WRITE, shared_fd);
@@ -189,7 +189,7 @@ void fuzz_unmap_desc(struct queue *q)
 	q->desc = NULL;
 }
 
-/* Read there, or write, whether it can be or not. Returns whether it could. */
+/* Read or write there, though it may not be mapped. Returns whether that worked. */
 bool fuzz_touch(volatile char *p, bool write)
 {
 	volatile bool done = false;
@@ -206,7 +206,7 @@ bool fuzz_touch(volatile char *p, bool write)
 	return done;
 }
 
-/* Every way there is to write to another mapping. None may get through. */
+/* Every way to write to a mapping of the descriptors. None may succeed. */
 static void write_desc(struct actor *a, char *p)
 {
 	static const char *const ways[] = { "store", "process_vm_writev", "/proc/self/mem",
@@ -240,8 +240,7 @@ static void write_desc(struct actor *a, char *p)
 }
 
 /*
- * To have the kernel hold on to the pages. It can't: they have no struct page to hold, by
- * VM_PFNMAP.
+ * Try to make the kernel keep the pages. It can't: they have no struct page to hold, by VM_PFNMAP.
  */
 static void pin_desc(struct actor *a, struct queue *q, char *p)
 {
@@ -267,7 +266,7 @@ static bool may_be_written(uint64_t offset)
 	return offset >= UBDX_MMAP_WINDOWS && !(offset & UBDX_WINDOW_WRITE);
 }
 
-/* A mapping that mostly shouldn't be had. */
+/* A mapping that usually must be refused. */
 static void map_desc(struct actor *a, struct queue *q)
 {
 	static const int prots[] = { PROT_READ, PROT_READ | PROT_WRITE, PROT_NONE,
@@ -287,10 +286,7 @@ static void map_desc(struct actor *a, struct queue *q)
 	munmap(p, chance(a, 50) ? bytes : 4096);
 }
 
-/*
- * Most of it is done to a second mapping, as without the first this would be a server that only
- * guesses.
- */
+/* Usually with a second mapping, because without the first one this server could only guess. */
 void act_desc(struct actor *a)
 {
 	static const int advices[] = { MADV_DONTNEED,	   MADV_REMOVE,		MADV_DOFORK,

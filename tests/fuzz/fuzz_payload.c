@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_payload.c - the fuzzer's servers reach for payloads: by reads and writes of the channel,
+ * fuzz_payload.c - the fuzzer's servers access payloads: by reads and writes of the channel,
  * through pipes and in windows, of requests that they have, had, or never had.
  */
 #define _GNU_SOURCE
@@ -12,9 +12,7 @@
 
 #include "fuzz_server.h"
 
-/*
- * A tag whose request the server has, mostly one that is a READ or a WRITE, and not to be copied.
- */
+/* A tag whose request the server has, mostly a READ or a WRITE that isn't copied. */
 static unsigned int some_tag(struct actor *a, struct queue *q, unsigned int op)
 {
 	unsigned int i, tag = below(a, q->depth);
@@ -28,7 +26,7 @@ static unsigned int some_tag(struct actor *a, struct queue *q, unsigned int op)
 	return tag;
 }
 
-/* Where a request's payload is. */
+/* The position of a request's payload on the channel. */
 static uint64_t some_position(struct actor *a, struct queue *q, unsigned int op)
 {
 	unsigned int tag = some_tag(a, q, op), bytes;
@@ -40,7 +38,7 @@ static uint64_t some_position(struct actor *a, struct queue *q, unsigned int op)
 			bytes && chance(a, 70) ? below(a, bytes) : 0);
 }
 
-/* Reads and writes of the payload, in whatever mode the request has. */
+/* Read and write the payload, whatever the request's mode. */
 void act_access(struct actor *a)
 {
 	static const unsigned char opcodes[] = { IORING_OP_READ, IORING_OP_WRITE, IORING_OP_READV,
@@ -48,7 +46,7 @@ void act_access(struct actor *a)
 	static struct iovec iov[2];
 	struct queue *q = fuzz_some_queue(a);
 	unsigned int way = below(a, ARRAY_SIZE(opcodes));
-	/* the server reads what is written */
+	/* a server reads a WRITE's payload */
 	uint64_t at = q ? some_position(a, q, way % 2 ? UBDX_OP_READ : UBDX_OP_WRITE) : 0;
 	struct io_uring_sqe *sqe = q ? fuzz_sqe(q) : NULL;
 	unsigned int before, i;
@@ -77,7 +75,7 @@ void act_access(struct actor *a)
 		worked(a);
 }
 
-/* Into a pipe and out of it, or left in it for a while. */
+/* Splice it into a pipe and out again, or leave it there for a while. */
 void act_splice(struct actor *a)
 {
 	static int pipes[4][2];
@@ -122,7 +120,7 @@ void act_splice(struct actor *a)
 		worked(a);
 }
 
-/* Map a window, look at it or write to it, and unmap it or leave it. */
+/* Map a window, read or write there, and unmap it or leave it. */
 void act_window(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a);
@@ -149,15 +147,12 @@ void act_window(struct actor *a)
 						MADV_PAGEOUT, MADV_DONTFORK })));
 	if (chance(a, 20))
 		mremap(p, bytes, bytes, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
-	/* now and then it stays, until the process ends */
+	/* now and then the mapping stays until the process ends */
 	if (!chance(a, 5))
 		munmap(p, chance(a, 80) ? bytes : bytes / 2);
 }
 
-/*
- * Before a request is answered: move some of its payload, as its mode has it, and maybe not all the
- * way.
- */
+/* Before an answer: move some of the payload as the request's mode does, maybe not all of it. */
 void fuzz_reach(struct queue *q, unsigned int tag, struct rng *rng)
 {
 	static __thread char mem[65536];
@@ -179,7 +174,7 @@ void fuzz_reach(struct queue *q, unsigned int tag, struct rng *rng)
 		(void)!splice(q->s->chan, &at, pipe[1], NULL, bytes, 0);
 	else
 		(void)!splice(pipe[0], NULL, q->s->chan, &at, bytes, 0);
-	/* what is left there keeps its request from ending, until the timeout */
+	/* a payload left there keeps its request from ending, until the timeout */
 	if (rng_below(rng, 50)) {
 		while (read(pipe[0], mem, sizeof(mem)) > 0)
 			;

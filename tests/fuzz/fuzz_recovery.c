@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_recovery.c - devices that outlive their servers, which are honest: they keep what is
- * written, and die in every way there is. Numbers FUZZ_IDS and above.
+ * fuzz_recovery.c - devices that outlive their servers. The servers are honest: they keep what is
+ * written, and die in every way. Numbers FUZZ_IDS and above.
  *
- * A *heir* starts one server after the other, each a child that meets its *fate* at some request.
- * The device's contents are in memory that all of them share (struct store), so that the next
- * server has what the last one wrote. Heirs also hand devices over, race each other for one, and
- * end one now and then; the other roles disturb them.
+ * A *heir* starts one server after the other. Each is a child process that meets its *fate* at some
+ * request. The device's content is in memory that all of them share (struct store), so the next
+ * server has what the last one wrote. Heirs also hand devices over, compete for one, and end one
+ * now and then. The other roles disturb them.
  *
- * When a later server of the same device has started, the driver has ended this one: a server that
- * still runs then says so. Two devices that follow each other under one number are another matter:
- * the second one's first server waits until the first one's servers have ended.
+ * When a later server of the same device has started, the driver has ended this one. A server that
+ * still runs then reports that. Two devices that have the same number one after the other are
+ * different: the second device's first server waits until the first device's servers have ended.
  *
- * What the devices hold is looked at by fuzz_witness.c.
+ * fuzz_witness.c checks what the devices hold.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -71,12 +71,12 @@ struct reign {
 	uint64_t offer;
 	uint32_t xfer;
 	unsigned int era; /* its number: store->opened */
-	int report; /* to the heir: result of START, and then a number when the fate strikes */
+	int report; /* for the heir: the result of START, and then a number when the fate strikes */
 	struct actor *a;
 	struct raw raw;
 	struct raw_queue queues[QUEUES];
 	atomic_int left; /* requests until the fate */
-	atomic_uint told; /* queues that were told that the device is gone */
+	atomic_uint told; /* queues that have learnt that the device is gone */
 };
 
 static struct reign *this_reign; /* of this process */
@@ -124,9 +124,7 @@ static void meet_fate(struct raw_queue *q)
 	}
 }
 
-/*
- * A server that was declared dead may find zeroes in a window. Its answer counts for nothing then.
- */
+/* A server that was declared dead may find zeroes in a window. Its answer doesn't count then. */
 static int check_payload(const struct ubdx_desc *desc, const uint64_t *words)
 {
 	unsigned int unit = desc->sector / 8, n = desc->nr_sectors / 8, i, k;
@@ -145,7 +143,7 @@ static int check_payload(const struct ubdx_desc *desc, const uint64_t *words)
 	return 0;
 }
 
-/* This server has seen that WRITE; has another? */
+/* Record that this server has seen the WRITE. Has another server seen it? */
 static void see(const struct reign *r, const struct ubdx_desc *desc, const uint64_t *words)
 {
 	struct store *store = &stores[r->nr];
@@ -230,7 +228,10 @@ static void *queue_main(void *arg)
 
 /* ---- how it gets the device ---- */
 
-/* Returns whether it is had; another process that has it the other way may keep it for a while. */
+/*
+ * Returns whether the lock was taken; another process that holds it the other way may keep it for
+ * a while.
+ */
 static bool lock_servers(const struct reign *r, short type)
 {
 	struct flock lock = {
@@ -267,8 +268,8 @@ static int add(struct reign *r)
 }
 
 /*
- * A new device may have the number of one whose servers still run and write to the same store. So
- * its first server, which need not be that of the process that added it, waits until they are gone.
+ * A new device can have the number of one whose servers still run and write to the same store. So
+ * its first server, which need not be of the process that added it, waits until they are gone.
  */
 static int await_former_servers(const struct reign *r)
 {
@@ -282,7 +283,7 @@ static bool is_ours(const struct ubdx_info *info)
 	return info->params.dev_sectors == UNITS * 8 && info->params.nr_queues == QUEUES;
 }
 
-/* Make the device one that waits for a server. */
+/* Make the device wait for a server. */
 static int vacate(struct reign *r)
 {
 	struct ubdx_info info;
@@ -303,7 +304,7 @@ static int vacate(struct reign *r)
 	return ret == -ENXIO ? 0 : ret;
 }
 
-/* Be its server. The last one may still be about to go. */
+/* Become its server. The last one may be about to leave. */
 static int open_channel(struct reign *r)
 {
 	double end = raw_now() + 0.5;
@@ -317,7 +318,7 @@ static int open_channel(struct reign *r)
 			return -errno;
 		poll(NULL, 0, 1);
 	}
-	/* while we have the channel no other device gets the number */
+	/* while we have the channel open no other device gets the number */
 	ret = raw_info(&r->raw, &info);
 	if (!ret && (!is_ours(&info) || info.server_pid != getpid()))
 		ret = -EBADFD;
@@ -328,7 +329,7 @@ static int open_channel(struct reign *r)
 	return info.state == UBDX_S_QUIESCED ? 1 : 0;
 }
 
-/* The last to start is the one with the highest number, also if it comes here first. */
+/* The server with the highest number started last, even if it comes here first. */
 static void has_started(struct reign *r)
 {
 	unsigned int last = stores[r->nr].started;
@@ -382,12 +383,10 @@ static void __attribute__((noreturn)) reign(struct reign *r)
 	if (ret)
 		_exit(0);
 	poll(NULL, 0, r->limit_ms * raw_slow());
-	/* no request came to it, and none in time: it goes all the same */
+	/* no request came in time: it goes all the same */
 	if (r->left > 0 || r->fate == STAY)
 		_exit(0);
-	/*
-	 * what is out of the way of its own accord, or is to be killed, by the driver or the heir
-	 */
+	/* fates that end the server without help, or need a kill by the driver or the heir */
 	poll(NULL, 0, 3 * TIMEOUT_MS * raw_slow());
 	_exit(0);
 }
@@ -428,7 +427,7 @@ static void draw_reign(struct actor *a, struct reign *r, enum fate fate)
 	r->raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 }
 
-/* Start it in a child. Returns where that reports. */
+/* Start a server in a child. Returns where the child reports. */
 static int fork_reign(struct reign *r)
 {
 	int report[2];
@@ -442,7 +441,7 @@ static int fork_reign(struct reign *r)
 	return report[0];
 }
 
-/* What it says next, or -EPIPE: it is gone, or -ETIME. */
+/* Its next report; -EPIPE: it is gone, -ETIME. */
 static int listen_to(int report, unsigned int ms)
 {
 	struct pollfd pfd = { .fd = report, .events = POLLIN };
@@ -454,7 +453,8 @@ static int listen_to(int report, unsigned int ms)
 }
 
 /*
- * One server, until it has met its fate, or nobody came. The next may be there before it is gone.
+ * Run one server, until it has met its fate, or no request came. The next may be there before it
+ * is gone.
  */
 static void act_reign(struct actor *a)
 {
@@ -481,7 +481,7 @@ static void act_reign(struct actor *a)
 	close(r.raw.ctl);
 }
 
-/* Two at once for a device that waits. */
+/* Two servers at once for a device that waits. */
 static void act_rivals(struct actor *a)
 {
 	struct reign r[2];
@@ -518,14 +518,14 @@ static int open_control(void)
 	return open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 }
 
-/* Take the device from its server, under load, and leave it without one for a moment. */
+/* Take the device from its server, under load, and leave it without a server for a moment. */
 static void act_quiesce(struct actor *a)
 {
 	struct ubdx_ctl ctl = {};
 	int report, ret, started;
 	struct reign r;
 
-	/* where it has none it gets one */
+	/* a device without a server gets one */
 	draw_reign(a, &r, STAY);
 	r.hand_over = false;
 	report = fork_reign(&r);
@@ -539,7 +539,7 @@ static void act_quiesce(struct actor *a)
 	close(r.raw.ctl);
 }
 
-/* Some of what can be asked of a device, all at once. */
+/* Several calls for a device, all at once. */
 static void act_race(struct actor *a)
 {
 	static const unsigned long cmds[] = { UBDX_IOC_QUIESCE, UBDX_IOC_QUIESCE, UBDX_IOC_STOP,
@@ -565,9 +565,7 @@ static void act_race(struct actor *a)
 	close(fd);
 }
 
-/*
- * The end of a device, whatever it has. Its next server starts it anew, with what the last one had.
- */
+/* End a device, whatever state it has. Its next server starts anew, with what the last one had. */
 static void act_end(struct actor *a)
 {
 	struct ubdx_ctl ctl = { .id = some_device(a), .flags = UBDX_CTL_FORCE };

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_witness.c - the clients of honest devices, which hold the driver to what it promises of
+ * fuzz_witness.c - the clients of honest devices, which check what the driver promises about
  * recovery.
  *
- * A *witness* is the client. It writes whole units, each time with a new version, and reads them
- * again:
- *	- a WRITE that succeeded is read back, whatever has happened to servers meanwhile. One that
- *	  failed leaves any mixture of the versions since the last that succeeded;
- *	- on a device with UBDX_RECOVERY_REISSUE no request fails as long as the device is there;
- *	- on one with UBDX_RECOVERY_QUEUE no server sees a WRITE that another has seen.
- * A witness locks the units it works on (fcntl(2), so that the kernel unlocks them when it dies,
- * and that is not before its I/O has ended).
+ * A *witness* is such a client. It writes whole units, each time with a new version, and reads them
+ * again: - A WRITE that succeeded is read back, whatever has happened to servers meanwhile. A WRITE
+ * that failed leaves any mixture of the versions since the last success. - On a device with
+ * UBDX_RECOVERY_REISSUE no request fails as long as the device exists. - On a device with
+ * UBDX_RECOVERY_QUEUE no server sees a WRITE that another one has seen. A witness locks the units
+ * that it uses (fcntl(2): the kernel unlocks them when the witness dies, which is after its I/O has
+ * ended).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -64,7 +63,7 @@ static int device(unsigned int nr)
 	devices[nr] = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (devices[nr] >= 0 && is_there(devices[nr]))
 		return devices[nr];
-	poll(NULL, 0, 20 * raw_slow()); /* there is none yet */
+	poll(NULL, 0, 20 * raw_slow()); /* no device is open yet */
 	return -1;
 }
 
@@ -78,7 +77,7 @@ static bool lock(const struct place *p, bool on)
 	return !fcntl(store_locks, F_SETLK, &lock);
 }
 
-/* Some units that nobody else works on; false: there are none now. */
+/* Lock some units that no other witness uses; false: there are none now. */
 static bool take_place(struct actor *a, struct place *p)
 {
 	p->nr = below(a, FUZZ_HONEST);
@@ -90,7 +89,7 @@ static bool take_place(struct actor *a, struct place *p)
 	return p->fd >= 0 && lock(p, true);
 }
 
-/* Is the device, whose request has failed, about to go? Only then it may. */
+/* Is the device, whose request has failed, about to go? Otherwise the failure is wrong. */
 static void judge_failure(const struct place *p, const char *what, int error)
 {
 	double end = raw_now() + 5;
@@ -138,7 +137,7 @@ static void act_write(struct actor *a)
 	lock(&p, false);
 }
 
-/* Any mixture of the versions that there may be, each word in its place. */
+/* The content must be a mixture of possible versions, with each word in its place. */
 static void check_unit(const struct place *p, unsigned int i)
 {
 	unsigned int unit = p->unit + i, k;
