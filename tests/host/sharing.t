@@ -29,6 +29,7 @@ a_test mounts 'mount -t tmpfs none /mnt' "$GOOD"
 a_test serves 'setsid sleep 1000 >/dev/null 2>&1 &' "$GOOD"
 a_test warns 'echo "<4>WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg' "$GOOD"
 a_test dies 'echo ok 1' 'echo c >/proc/sysrq-trigger' 'sleep 1000'
+a_test tcg 'echo "Oops: int3" >/dev/kmsg' 'echo c >/proc/sysrq-trigger' 'sleep 1000'
 a_test hangs '# lab: --timeout 5' 'echo ok 1' 'sleep 1000'
 a_test fails 'echo not ok 1; echo 1..1; exit 1'
 a_test lies 'echo ok 1; echo 1..2'
@@ -38,7 +39,7 @@ mkdir -p "$work/build/guest-stable"
 cp -r "$work/tests" "$work/build/guest-stable"
 install -D "$work/lab/scan" "$work/build/guest-stable/lab/scan"
 
-names=(good mounts serves warns dies hangs fails lies tidy looks)
+names=(good mounts serves warns dies tcg hangs fails lies tidy looks)
 status=0
 QUIET=1 "$work/tests/exec" "${names[@]/#/stable:}" >"$work/said" 2>"$work/errors" || status=$?
 sed 's/^/# /' "$work/said"
@@ -52,6 +53,8 @@ ok "a mount is left behind" ends mounts 'FAILED .* exit status 1$'
 ok "a process is left behind" ends serves 'FAILED .* exit status 1$'
 ok "the kernel logs a warning" ends warns 'FAILED .* exit status 126$'
 ok "the machine dies" ends dies 'FAILED .* planned nothing, did 1 checks, exit status 125$'
+ok "QEMU fails, twice" ends tcg 'FAILED .* exit status 123$'
+ok "   in between it is said" grep -q '^QEMU failed in stable:tcg; once more' "$work/errors"
 ok "a test hangs" ends hangs 'FAILED .* exit status 124$'
 ok "a check fails" ends fails 'FAILED .* 1 of 1 checks failed, exit status 1$'
 ok "a check is missing" ends lies 'FAILED .* planned 2, did 1 checks$'
