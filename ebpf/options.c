@@ -50,7 +50,7 @@ const char *argp_program_version = "ubdx-trace " UBDX_TRACE_VERSION;
 
 enum {
 	OPT_OP = 256,
-	OPT_MODE,
+	OPT_XFER,
 	OPT_SIZE,
 	OPT_EVENTS,
 	OPT_DURATION,
@@ -68,12 +68,12 @@ enum {
 static const struct argp_option option_list[] = {
 	{ 0, 0, 0, 0, "Which requests:", 1 },
 	{ "op", OPT_OP, "OP,...", 0, "read, write, flush, discard, write_zeroes", 1 },
-	{ "mode", OPT_MODE, "MODE,...", 0, "transfer modes", 1 },
+	{ "xfer", OPT_XFER, "MODE,...", 0, "transfer modes", 1 },
 	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes, such as 4K or 64K-1M", 1 },
 	{ 0, 0, 0, 0, "How long (default: until COMMAND ends, or ^C):", 2 },
 	{ "duration", OPT_DURATION, "SECONDS", 0, "stop after SECONDS", 2 },
 	{ "count", OPT_COUNT, "N", 0,
-	  "stop after N requests (only those that --op, --mode and --size select)", 2 },
+	  "stop after N requests (only those that --op, --xfer and --size select)", 2 },
 	{ 0, 0, 0, 0, "What:", 3 },
 	{ "events", OPT_EVENTS, "SET,...", 0,
 	  "cpu (switches, wake-ups, CPU time; the default), syscalls, uring (SQEs, CQEs, io-wq), memory (page faults, TLB flushes), block (bios and requests), all, none",
@@ -203,8 +203,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_OP:
 		parse_list(state, "op", arg, op_by_name, false, &o->ops);
 		break;
-	case OPT_MODE:
-		parse_list(state, "mode", arg, ubdx_xfer_by_name, false, &o->modes);
+	case OPT_XFER:
+		parse_list(state, "xfer", arg, ubdx_xfer_by_name, false, &o->modes);
 		break;
 	case OPT_EVENTS:
 		parse_list(state, "events", arg, set_by_name, true, &o->sets);

@@ -87,7 +87,7 @@ uint64_t snapshot_requests(const struct snapshot *s)
 }
 
 /*
- * All requests of the traced devices, also those that --op, --mode and --size leave out: an event
+ * All requests of the traced devices, also those that --op, --xfer and --size leave out: an event
  * doesn't say which request it was for, so it is divided by all of them.
  */
 uint64_t snapshot_all(const struct snapshot *s, const struct options *o)

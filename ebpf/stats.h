@@ -71,7 +71,7 @@ struct options {
 	bool cost;
 };
 
-/* Returns true if --op, --mode or --size leave requests out. */
+/* Returns true if --op, --xfer or --size leave requests out. */
 bool is_filtered(const struct options *o);
 
 void parse_options(int argc, char **argv, struct options *o);

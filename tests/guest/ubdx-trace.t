@@ -45,7 +45,7 @@ ok "no module: one line" refused_with "modprobe ubdx" ubdx-trace --duration 1
 load
 ok "no such device: one line" refused_with "there is no ubdxb7" ubdx-trace --duration 1 ubdxb7
 ok "not root: one line" refused_with "only root" setpriv --reuid 65534 --clear-groups ubdx-trace --duration 1
-for arguments in --op=swim --mode=telepathy --events=weather --size=x --size=8K-4K --duration=0 --count=0 --timeline=x ubdxx0 "0 1" \
+for arguments in --op=swim --xfer=telepathy --events=weather --size=x --size=8K-4K --duration=0 --count=0 --timeline=x ubdxx0 "0 1" \
 	"--json --csv" "--count 5 --timeline 5" "--trace-file f" "--json --timeline 1"; do
 	# shellcheck disable=SC2086 # several words
 	ok "bad arguments, $arguments: exit status 2" bash -c "ubdx-trace $arguments 2>/tmp/err; test \$? = 2"
@@ -92,7 +92,7 @@ says "only these" '[.classes[].op] | sort == ["flush", "write"]'
 ok "--size" traced --size 32K-128K "$dev" -- bash -c mixed
 says "only these" '[.classes[].max_bytes] == [65536]'
 says "of all 32" '.requests == 20 and .requests_all == 32'
-ok "--mode" traced --mode copy "$dev" -- bash -c mixed
+ok "--xfer" traced --xfer copy "$dev" -- bash -c mixed
 says "only these" '.requests == 32'
 ok "the status of the command is passed on" bash -c 'ubdx-trace --json -- sh -c "exit 7" >/tmp/json; test $? = 7'
 says "nothing was requested" '.requests == 0 and .classes == []'
