@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+#
 # tap.sh: for tests in bash, which source this (in the guest through guest/lib/guest.sh), call ok,
 # is, fails and skip, and end with `finish`. With FAIL_FAST in the environment they end at the first
 # failure.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * batches.c - commits of one submission end together, and deliveries of one moment are made together;
- * but no request waits for another one's sake: not for what its server sleeps in between two commits,
- * not for a promise that the server doesn't keep, not for the payload of all the others, and not for a
- * submitter that stands still. Nor do so many end at once that the CPU is without bottom halves for
- * long.
+ * batches.c - commits of one submission end together, and requests that come together are delivered
+ * together. But no request waits for the sake of another one: not while its server sleeps between
+ * two commits, not for a promise that the server doesn't keep, not for the payloads of all others,
+ * and not for a submitter that is preempted. And never do so many requests end at once that bottom
+ * halves are off for long.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,9 +24,9 @@
 #include "raw.h"
 #include "tap.h"
 
-#define FIRST (1 << 20) /* the partition scan is elsewhere */
+#define FIRST (1 << 20) /* away from the partition scan */
 #define LAST (32 << 20)
-#define MANY 100 /* more than one batch holds */
+#define MANY 100 /* more than a batch holds */
 #define TRACING "/sys/kernel/tracing/"
 
 /* ---- clients: threads of one request each ---- */
@@ -62,7 +62,7 @@ static void *client_main(void *arg)
 	pin(c->cpu);
 	atomic_store(&c->tid, gettid());
 	while (atomic_load(&c->tid) > 0)
-		sched_yield(); /* until client_go() */
+		sched_yield(); /* waits for client_go() */
 	c->ret = c->write ? pwrite(bdev, mem, c->bytes, c->at) : pread(bdev, mem, c->bytes, c->at);
 	atomic_store(&c->done, 1);
 	munmap(mem, c->bytes);
@@ -98,7 +98,7 @@ static int client_join(struct client *c)
 static atomic_int held; /* READs between FIRST and LAST */
 static struct ubdx_desc kept[MANY];
 
-/* At LAST: what is committed with it, in the same submission. */
+/* Called for the request at LAST: commits more, in the same submission. */
 static void (*at_last)(struct raw_queue *q);
 
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -146,7 +146,7 @@ static void stop(struct raw_server *s)
 
 /* ---- no waiting between two commits ---- */
 
-static char *missing; /* a page that isn't there */
+static char *missing; /* a page that is not mapped */
 
 static void sleep_between(struct raw_queue *q)
 {
@@ -219,7 +219,7 @@ static void tracing(const char *file, const char *what)
 	close(fd);
 }
 
-/* The most requests that one call of the block layer's has ended. */
+/* The largest number of requests that one call of the block layer has ended. */
 static int longest(int *sum)
 {
 	FILE *f = fopen(TRACING "trace", "r");
@@ -281,7 +281,7 @@ static void many_at_once(void)
 
 #define WRITES 8
 
-static atomic_int seen; /* completions that the server found with that of the first WRITE */
+static atomic_int seen; /* completions that the server found together with that of the first WRITE */
 
 static int32_t answer_write(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
@@ -290,7 +290,7 @@ static int32_t answer_write(struct raw_queue *q, const struct ubdx_desc *desc, c
 	return desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
 }
 
-/* Submits them all; returns how many end well. */
+/* Submit all of them. Returns how many end well. */
 static int write_all(struct io_uring *ring, char *mem)
 {
 	struct io_uring_cqe *cqe;

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# fuzz.t [OPTION...]: whatever hostile servers, callers and clients do, chosen by chance, the driver
-# holds: see tests/fuzz/fuzz.c, which has the options. Without one: each bug that was found once, again
-# (tests/fuzz/regress/), then a rehearsal, in which each kind of step has to work, and then $FUZZ_SECONDS
-# of $FUZZ_SEED.
+# fuzz.t [OPTION...]: the driver survives hostile servers, callers and clients, whose steps are
+# random. tests/fuzz/fuzz.c has the options. Without an option it repeats each bug that was found
+# (tests/fuzz/regress/), then runs a rehearsal, in which each kind of step must work, and then
+# $FUZZ_SECONDS from $FUZZ_SEED.
 #
-# The kernel is not to clear the memory that it gives out, so that mistakes show what was in it.
+# The kernel must not clear the memory that it allocates: then a leak shows old content.
 #
 # lab: --append init_on_alloc=0
 
 . tests/guest/lib/guest.sh
 shopt -s nullglob
 
-# A missing device's number asks for a module; starting modprobe for that takes longer than all else.
+# Opening a number without a device starts modprobe, which would take most of the time.
 echo >/proc/sys/kernel/modprobe
-# Devices come and go, and each waits for grace periods.
+# Adding and deleting a device waits for grace periods.
 echo 1 >/sys/kernel/rcu_expedited
 
 if (($# == 0)); then

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A server has the device's I/O timeout for a request, and no longer, whatever is written to queue/io_timeout. Time in which
-# user space is frozen doesn't count. A server that is being killed is noticed within seconds, whatever holds it up.
+# A server has the device's I/O timeout to answer a request, and no longer, whatever is written to
+# queue/io_timeout. Time in which user space is frozen doesn't count. The driver notices a server
+# that is being killed within seconds, whatever delays its end.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -11,12 +12,12 @@ held() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\1/p' "$sys/inflight") > 0)); }
 held_write() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\2/p' "$sys/inflight") > 0)); }
 read_one() { dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 
-# ends_in SECONDS: a READ of a stopped server ends, by the timeout, and not before its last second.
+# ends_in SECONDS: a READ from a stopped server ends by the timeout, and not before its last second.
 ends_in() {
 	local start=$EPOCHREALTIME status=0 took reader
 	read_one 2>/tmp/err &
 	reader=$!
-	# not by timeout(1), which would wait for it, too
+	# not with timeout(1), which would wait for the READ, too
 	until_ok $(($1 + 5)) no_process "$reader" || return 1
 	wait "$reader" || status=$?
 	took=$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))
@@ -48,9 +49,9 @@ ok "   the device goes" until_ok 10 gone "$dev"
 
 # ---- frozen ----
 
-# A task that waits for I/O can't be frozen. So the attempt goes on for as long as pm_freeze_timeout says, with all others
-# frozen, and is given up. A second such task, of a device with time enough, sees to it that the machine doesn't suspend
-# whatever becomes of the first.
+# A task that waits for I/O can't be frozen. So the kernel tries for pm_freeze_timeout, with all
+# other tasks frozen, and gives up. A second such task, on a device with a long timeout, keeps the
+# machine from suspending whatever happens to the first.
 freeze() {
 	local start=$EPOCHREALTIME status=0
 	echo freeze >/sys/power/state || status=$?
@@ -70,7 +71,7 @@ if [[ -e /sys/power/pm_freeze_timeout ]]; then
 	reader=$!
 	ok "a request is at a server" until_ok 5 held
 	ok "user space is frozen for longer than the I/O timeout" freeze 2>/dev/null
-	# the driver has looked at it again
+	# the driver has checked it again
 	read -rt $((SLOW)).7 <> <(:) || true
 	kill -CONT "$server"
 	status=0
@@ -96,11 +97,11 @@ mount "$dev" /tmp/mnt
 truncate -s 16M /tmp/mnt/file
 below=$dev
 
-# A write of the server's, in a worker of its io_uring.
+# A write by the server, in a worker of its io_uring.
 stuck() { grep -q '^State:.*D' /proc/"$server"/task/*/status; }
 not_live() { ! is_state live; }
 
-# Mode splice writes in the queue's own thread, which then doesn't get as far as to exit.
+# Mode splice writes in the queue's own thread, which then can't exit.
 for way in fail queue; do
 	[[ $way == fail ]] && mode=copy || mode=splice
 	add --target loop --file /tmp/mnt/file --timeout $((300 * SLOW)) --recovery $way --xfer "$mode"
@@ -128,7 +129,8 @@ del "$below"
 
 # ---- killed with the namespace in which its device is mounted ----
 
-# in_a_container CMD...: in a mount namespace, serve /tmp/file, mount it, write, then CMD. Nothing but the server stays.
+# in_a_container CMD...: in a mount namespace, serve /tmp/file, mount it, write, then run CMD. Only
+# the server stays.
 in_a_container() {
 	rm -f /tmp/added
 	# shellcheck disable=SC2016 # it is the other shell's
@@ -144,7 +146,7 @@ in_a_container() {
 	until_ok 30 test -s /tmp/added
 	use "$(</tmp/added)"
 }
-# Also if the shell hasn't yet looked.
+# This must also work if the shell hasn't looked yet.
 ended() { ! kill -0 "$1" || grep -q '^State:.Z' "/proc/$1/status"; }
 recovered() { ubdx recover --target loop --file /tmp/file "$dev"; }
 holds_file() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What a device is asked to be like is what the block layer sees: block sizes, limits, number of queues, read-only.
+# The block layer sees a device's parameters: block sizes, limits, number of queues, read-only.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -22,7 +22,8 @@ hw_queues() {
 
 write_block() { dd if=/dev/urandom of="$dev" bs="$1" count=1 seek=3 oflag=direct status=none; }
 
-# A driver above the device may write to it unasked. The module can't be loaded if all of that fails.
+# A driver above the device may write without checking read-only. The module can't be loaded if all
+# its writes fail.
 write_from_kernel() {
 	insmod ubdx_write.ko "path=$dev"
 	rmmod ubdx_write

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A thousand idle devices fit into a machine of 2 GiB, and leave nothing behind; a machine that is short of memory refuses
-# the next device, and kills nothing.
+# A thousand idle devices fit into a machine of 2 GiB, and leave nothing behind; a machine that is
+# short of memory refuses the next device, and kills nothing.
 #
 # lab: --mem 2048 --timeout 1800
 
@@ -14,7 +14,7 @@ readonly MIB=1048576
 
 meminfo() { sed -n "s/^$1:\s*\([0-9]*\) kB/\1/p" /proc/meminfo; }
 
-# Memory that is in use, in KiB, without what the kernel could give back at once.
+# Memory in use, in KiB, without memory that the kernel can free at once.
 used() {
 	local cache
 	echo 3 >/proc/sys/vm/drop_caches
@@ -23,7 +23,7 @@ used() {
 }
 below() { (($(used) < $1)); }
 
-# refuses TEXT CMD...: with status 1 and one line.
+# refuses TEXT CMD...: CMD fails with status 1 and one line.
 refuses() {
 	local text=$1 status=0 output
 	shift
@@ -53,7 +53,7 @@ is "$(ubdx list --json | jq length)" $DEVICES "and are there"
 with=$(used)
 echo "# $((took * 1000 / DEVICES)) ms and $(((with - before) / DEVICES)) KiB each"
 ok "each takes $EACH KiB at most" test $(((with - before) / DEVICES)) -le $EACH
-# a hundred where nothing else runs
+# a hundred, if nothing else runs
 ok "and a second" test $took -le $((DEVICES * SLOW))
 ok "each is served" dd if="/dev/ubdxb$((DEVICES - 1))" of=/dev/null bs=4k count=1 iflag=direct status=none
 start=$SECONDS
@@ -64,11 +64,13 @@ echo "# before, with them, after: $before, $with, $(used)"
 
 # ---- a machine that is short of memory ----
 
-# After fragmentation the kernel keeps more free for a while, and its estimate doesn't know: the hog would be killed.
+# After fragmentation the kernel keeps more free for a while, and its estimate doesn't know: the hog
+# would be killed.
 echo 0 >/proc/sys/vm/watermark_boost_factor
 mkdir -p /tmp/hog
 mount -t tmpfs -o size=100% hog /tmp/hog
-# In steps, and to a little less than what a device must leave: the kernel's estimate can be too high.
+# In steps, and to a little less than what a device must leave: the kernel's estimate can be too
+# high.
 while (($(meminfo MemAvailable) > 62 * 1024)); do
 	head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file
 done
@@ -102,7 +104,8 @@ ok "smaller than what is needed at once: refused" refuses "memory cgroup has" \
 	in_group ubdx add --target null --size 1M --depth 128 --prefault 512K
 del --all
 
-# What ADD allocates is the caller's: here 2 queues of 4096 slots of 128 bytes, and as many stamps of nearly as much.
+# What ADD allocates is the caller's: here 2 queues of 4096 slots of 128 bytes, and as many stamps
+# of nearly as much.
 kernel() { sed -n 's/^kernel \([0-9]*\)$/\1/p' $group/memory.stat; }
 echo 200M >$group/memory.max
 was=$(kernel)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A device can be partitioned: partitions are where the table says, appear when it is written, when the device comes
-# back, and go with it.
+# A device can be partitioned. Partitions are where the table says, appear when the table is written
+# or the device comes back, and go with the device.
 
 # shellcheck disable=SC2317 # functions are called by ok
 UDEV=1 # as on a user's machine
@@ -13,7 +13,7 @@ readonly MIB=1048576
 present() { [[ -b ${1}p1 && -b ${1}p2 ]]; }
 absent() { [[ ! -e ${1}p1 && ! -e ${1}p2 ]]; }
 
-# What is written to a partition is found at its place in the file, and nowhere else.
+# Data written to a partition is at its place in the file, and nowhere else.
 check_place() {
 	local partition=$1 offset=$2
 	cp /tmp/file /tmp/want
@@ -41,7 +41,7 @@ exec 9<&-
 ok "a device with partitions can" del "$dev"
 ok "they go with it" absent "$dev"
 
-# Not add(), which has the table read again.
+# Not add(), which reads the table again.
 dev=$(ubdx add --target loop --file /tmp/file)
 ok "they are back when it is: add waits for them" present "$dev"
 ok "also when read again" blockdev --rereadpt "$dev"
@@ -51,7 +51,7 @@ ok "--force deletes it with an open one" del --force "$dev"
 ok "they go with it" absent "$dev"
 exec 9<&-
 
-# A server that dies while the table is read.
+# A server that dies while the kernel reads the table.
 for ((i = 0; i < 10; i++)); do
 	dev=$(ubdx add --target loop --file /tmp/file)
 	use "$dev"

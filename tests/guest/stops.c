@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stops.c - the ways to stop a device that is open: in good order, at the last close, by force; and what
+ * stops.c - the ways to delete an open device: in good order, at the last close, by force; and what
  * happens when they meet each other, a re-open, or the end of the server.
  */
 #define _GNU_SOURCE
@@ -18,9 +18,9 @@
 #include "raw.h"
 #include "tap.h"
 
-#define AT (1 << 20) /* the partition scan is elsewhere */
+#define AT (1 << 20) /* away from the partition scan */
 
-/* What the server does with a request at AT, or with all of them. */
+/* What the server does with the request at AT, or with all requests. */
 enum { SERVE, HOLD, HOLD_ALL, LEAVE };
 static atomic_int does, held;
 static char stored[4096]; /* at AT */
@@ -197,7 +197,9 @@ static void last_close_of_a_partition(void)
 	end(&s);
 }
 
-/* A queue's thread exits. If the device recovered, this process would be killed as its late server. */
+/*
+ * A queue's thread exits. If the device recovered, this process would be killed as its late server.
+ */
 static void server_fails(void)
 {
 	struct raw_server s;
@@ -237,7 +239,7 @@ static void in_use(const char *what, int (*ctl)(const struct raw *, unsigned lon
 	end(&s);
 }
 
-/* What is dirty waits for a server that doesn't answer. */
+/* Dirty pages wait for a server that doesn't answer. */
 static void begin_held(struct raw_server *s, struct caller *c, int *fd, unsigned int timeout_ms)
 {
 	begin(s, UBDX_RECOVERY_QUEUE);
@@ -269,7 +271,7 @@ static void limit(void)
 	end(&s);
 }
 
-/* A process that waits for another's DEL can be killed. */
+/* A process that waits for another process's DEL can be killed. */
 static bool dies_waiting(const struct raw *raw)
 {
 	pid_t pid = fork(), reaped = 0;
@@ -306,7 +308,7 @@ static void cut_short(void)
 	end(&s);
 }
 
-/* The scan holds the disk's open_mutex and waits for the server. */
+/* The partition scan holds the disk's open_mutex and waits for the server. */
 static void during_the_scan(unsigned int flags, const char *what)
 {
 	struct raw_server s;
@@ -328,7 +330,7 @@ static void during_the_scan(unsigned int flags, const char *what)
 
 /* ---- by force ---- */
 
-/* Its queue's thread leaves as soon as it can, and closes the ring: that is no failure. */
+/* The queue's thread exits as soon as it can, and closes the ring: that is no failure. */
 static void own_force(void)
 {
 	struct raw_server s;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# With udevd running, which opens and reads each new device: it can be deleted at once, and its server stopped.
+# udevd opens and reads each new device. The device can be deleted at once all the same, and its
+# server stopped.
 
 # shellcheck disable=SC2034,SC2317 # for lib.sh; functions are called by ok
 UDEV=1

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
+#
 # The counting clock counts the same whatever the host does meanwhile, and however often the machine
 # is idle: thousands of short sleeps, in two machines at once on a busy host, end at the same
 # nanosecond.

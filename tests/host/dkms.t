@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
+#
 # `make dkms`: DKMS builds and installs the module for both kernels, and can remove it. This runs in
 # the lab, below /tmp.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
+#
 # `make all`, `make install`, `make uninstall`: the right files are in the right places, installing
 # only copies, and a program can be built with the library. This runs in the lab, below DESTDIR.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
+#
 # The lab's promises for a run: exit statuses, output as it comes, results, the scan of the kernel's
 # log, an end that leaves nothing behind. Two runs can use the cache at once, and an interrupted
 # builder doesn't damage it.

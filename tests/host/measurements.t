@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
+#
 # The programs that turn raw data into claims are right: statistics, checks, tables, figures and
 # generated text.
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
+#
 # On the counting clock two runs of the same experiment give the same bytes: results.json and the
 # table.
 

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # it is for others
 # SPDX-License-Identifier: GPL-2.0
+#
 # guest.sh: shared by the guest's tests: TAP, waiting, the module, devices and their counters, fio.
 # A test sources this, and ends with `finish`. The working directory is /ubdx. The guest has no
 # disk: files are in memory.
