@@ -297,22 +297,26 @@ static void second_open(void)
 	aftermath(&s, "   killed after that", EIO);
 }
 
-static void dead_before_start(void)
+/* Before START nothing but the end of its mm tells that a server is gone whose child has it all open. */
+static void dead_before_start(const char *what, int how)
 {
 	struct scene s;
+	double start;
 
-	begin(&s, NO_TRICK, UNSTARTED);
+	begin(&s, NO_TRICK, UNSTARTED | how);
 	end_process(s.server);
-	s.sh->no_start = false;
+	s.sh->no_start = s.sh->forks = false;
+	start = raw_now();
 	start_server(&s, true);
 	close(raw_bdev(&s.raw, O_RDWR));
-	ok(true, "killed before START: another server can start the device");
+	ok(raw_now() - start < 5, "%s before START: another server can start the device at once",
+	   what);
 	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   it can be deleted");
 	end_scene(&s);
 	ok(within(10, module_free()), "   nothing holds the module");
 }
 
-/* No request comes, so only one thing tells the driver: the end of the mm, or of the ring. */
+/* No request comes, so only the end of the mm or of the ring tells the driver, or its tick. */
 static void idle(const char *what, int how, int sig)
 {
 	struct scene s;
@@ -371,7 +375,8 @@ int main(void)
 	stuck_deleted("stuck in a page fault: a forced DEL", BUFFERS_STUCK);
 	stuck_deleted("stuck with its ring locked: a forced DEL", RING_STUCK);
 	second_open();
-	dead_before_start();
+	dead_before_start("killed", 0);
+	dead_before_start("killed, with a forked child that keeps ring and channel,", FORKED);
 	idle("SIGKILL, with a forked child that keeps ring and channel,", FORKED, SIGKILL);
 	idle("the ring is closed", 0, SIGUSR2);
 	races(40);
