@@ -16,7 +16,13 @@ says() { ok "$1" jq -e "$2" /tmp/json; }
 # traced OPTION... -- CMD...: trace CMD, and all that it did, into /tmp/json.
 traced() { ubdx-trace --json "$@" >/tmp/json; }
 
-reads() { dd if="$dev" of=/dev/null bs="$1" count="$2" iflag=direct status=none; }
+# The event that a request has ended comes after the end itself. So a traced command waits until the
+# server sleeps.
+server_sleeps() { ! grep -hq '^State:.[RD]' /proc/"$server"/task/*/status; }
+reads() {
+	dd if="$dev" of=/dev/null bs="$1" count="$2" iflag=direct status=none
+	until server_sleeps; do :; done
+}
 writes() { dd if=/dev/zero of="$dev" bs="$1" count="$2" oflag=direct status=none; }
 
 # What a tool attaches last is attached: it sees what comes now.
@@ -53,10 +59,12 @@ done
 ok "--help" bash -c "ubdx-trace --help | grep -q -- --timeline"
 
 add --target mem --size 64M --write-cache
+export -f reads writes server_sleeps
+export dev server
 
 # ---- requests ----
 
-ok "a command is traced" traced "$dev" -- dd if="$dev" of=/dev/null bs=4k count=200 iflag=direct status=none
+ok "a command is traced" traced "$dev" -- bash -c "reads 4k 200"
 says "it has made 200 requests" '.requests == 200'
 says "all of one class, by bytes" '.classes | length == 1 and (.[0] | [.mode, .op, .max_bytes, .count, .bytes, .errors, .fallback] ==
 	["copy", "read", 4096, 200, 819200, 0, "none"])'
@@ -75,9 +83,9 @@ mixed() {
 	writes 64k 20
 	sync "$dev"
 	blkdiscard -qf -o 1M -l 1M "$dev"
+	until server_sleeps; do :; done
 }
-export -f reads writes mixed
-export dev
+export -f mixed
 ok "a mix" traced --histogram "$dev" -- bash -c mixed
 says "is divided by operation and size" '[.classes[] | [.op, .max_bytes, .pages, .count]] | sort ==
 	[["discard", 1048576, "none", 1], ["flush", 0, "none", 1], ["read", 4096, "small", 10], ["write", 65536, "small", 20]]'
