@@ -1,4 +1,4 @@
 # test: regbuf
 # file: driver/chan.c
 # kernel: backports
-s/ubdx_xfer_detach(&ctx);/(void)&ctx;/
+s/ubdx_xfer_detach(&ctx);/(void)\&ctx;/

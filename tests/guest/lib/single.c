@@ -33,12 +33,31 @@ void set_mode(unsigned int mode)
 		bail("set mode %u: %s", mode, strerror(errno));
 }
 
-void serve_scan(void)
+/* Does a request, or the end of a command, come within @ms? raw_next() takes it then. */
+static bool comes(int ms)
 {
 	struct pollfd fd = { .fd = q.ring.ring_fd, .events = POLLIN };
+
+	return q.nr_backlog || poll(&fd, 1, ms) > 0;
+}
+
+static bool scanning(void)
+{
+	struct ubdx_info info;
+	int ret = raw_info(&raw, &info);
+
+	if (ret)
+		bail("info: %s", strerror(-ret));
+	return info.status & UBDX_INFO_SCANNING;
+}
+
+void serve_scan(void)
+{
 	int tag;
 
-	while (poll(&fd, 1, 300 * raw_slow()) > 0) {
+	while (scanning() || comes(0)) {
+		if (!comes(10))
+			continue;
 		tag = raw_next(&q);
 		if (tag < 0)
 			bail("scan: %s", strerror(-tag));
@@ -132,6 +151,8 @@ const struct ubdx_desc *client(struct client *c, bool write, char *mem, size_t b
 	int tag;
 
 	client_start(c, write, mem, bytes, 1 << 20);
+	if (!comes(20000 * raw_slow()))
+		bail("no request came");
 	tag = raw_next(&q);
 	if (tag < 0)
 		bail("no request: %s", strerror(-tag));

@@ -30,7 +30,7 @@ int neg(long ret); /* the result of a system call, or -errno */
 void begin(unsigned int mode, unsigned int timeout_ms, unsigned int recovery);
 int end(void); /* delete it by force: 0 or -errno */
 void set_mode(unsigned int mode);
-void serve_scan(void); /* serve all requests until no more come */
+void serve_scan(void); /* serve all requests until the partition scan is over */
 /* A counter of /sys/block/ubdxbN/ubdx/moved. */
 long moved(const char *what);
 /* Set a parameter of the module. */
