@@ -1,10 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Makes the results again from the raw data that is kept beside them, without booting anything. See
-# usage() below.
-#
-# manifest.json is left as it is: it says how the raw data came about.
+# Makes the results again from the raw data that is kept beside them, and boots nothing. See usage()
+# below. manifest.json stays as it is: it says how the raw data was measured.
 
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,14 +10,14 @@ cd "$(dirname "$0")/.."
 usage() {
 	cat <<-'END'
 	usage: experiments/again.sh [--into DIR] [FOLDER...]
-	Make results.json, tables and figures again from raw/, in FOLDERs below experiments/results (default: all).
+	Make results.json, tables and figures again from raw/ in each FOLDER (default: all in experiments/results).
 
 	  --into DIR    write to DIR/EXPERIMENT/KERNEL and leave experiments/results alone
 	  -h, --help    this text
 	END
 }
 
-# report EXPERIMENT-OF-RESULTS: the folder of its report.py.
+# reporter RESULTS: the experiment whose report.py makes these results.
 reporter() { [[ $1 == untouched ]] && echo compare || echo "$1"; }
 
 again() {

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What `make run` does: the comparison, beside it the stages, and then more boots with the rows
-# whose payload is left alone. On the counting clock nothing can notice what runs beside it.
+# What `make run` does: the comparison and, at the same time, the stages; then more boots with the
+# rows whose server leaves the payload alone. On the counting clock other load on the host changes
+# no figure.
 
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -11,7 +12,7 @@ kernel=backports
 case ${1:-} in
 --kernel) kernel=${2:?--kernel needs a name} ;;
 ?*)
-	echo "usage: experiments/run.sh [--kernel NAME]   all experiments; each has a run.sh of its own with more options"
+	echo "usage: experiments/run.sh [--kernel NAME]   run all experiments; each has a run.sh of its own with more options"
 	[[ $1 == -h || $1 == --help ]] || exit 2
 	exit
 	;;
@@ -30,8 +31,8 @@ stages=''
 echo
 cat "$log"
 ((status == 0)) || exit "$status"
-# One boot moves a cell by some per cent, which is more than these rows differ by, so their means
-# are compared.
+# From boot to boot a cell moves by some per cent. These rows differ by less, so the means of
+# several boots are compared.
 echo
 compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch)$' --replicates 12 --results experiments/results/untouched/"$kernel"
 echo "make run: $SECONDS s in all"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Control commands of ublk: each is one uring_cmd on /dev/ublk-control, on a ring of its own with
- * 128-byte SQEs.
+ * Control commands of ublk. Each is one uring_cmd on /dev/ublk-control. They have a ring of their
+ * own, with 128-byte SQEs.
  */
 #include <errno.h>
 #include <fcntl.h>

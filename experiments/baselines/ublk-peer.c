@@ -2,9 +2,9 @@
 /*
  * ublk-peer: options, and the life of the device.
  *
- * The device is added, started, served, stopped and deleted by one thread: start and stop are
- * submitted on the control ring and end while the queue is being served, which is told of it, and
- * of SIGTERM, by polls on its own ring.
+ * One thread adds, starts, serves, stops and deletes the device. It submits start and stop on the
+ * control ring, and serves the queue while they are under way. Polls on the queue's ring report
+ * their completion and SIGTERM.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,17 +41,18 @@ static const char *const mode_names[] = {
 
 static const char usage[] =
 	"usage: ublk-peer [options]\n"
-	"Serves one ublk device with one queue in the foreground, prints its path once it is live, deletes it at SIGTERM.\n"
+	"Serve one ublk device with one queue, in the foreground.\n"
+	"Print the device's path when it is live; delete the device at SIGTERM.\n"
 	"  --id N                 device number (0)\n"
 	"  --target null|loop     null answers at once; loop forwards to --file (null)\n"
 	"  --file PATH            loop's backing file or block device, opened with O_DIRECT\n"
-	"  --mode copy|user|auto|batch   how payload moves (copy); exit status 77 where the kernel lacks it\n"
-	"  --touch none|all       user with the null target: leave payloads alone, or move each one whole (none)\n"
-	"  --size BYTES           the null target's size, with K, M or G (8G)\n"
+	"  --mode copy|user|auto|batch   how payloads move (copy); exit status 77 if the kernel lacks the mode\n"
+	"  --touch none|all       --mode user, null target: leave payloads alone, or move each payload whole (none)\n"
+	"  --size BYTES           size of the null target's device; K, M or G may follow (8G)\n"
 	"  --depth N              requests in flight (128)\n"
-	"  --max-io BYTES         largest request, with K or M (1M)\n"
+	"  --max-io BYTES         largest request; K or M may follow (1M)\n"
 	"  --max-segments N       most segments of a request (128)\n"
-	"  --max-segment-size BYTES  largest segment, with K or M (64K)\n";
+	"  --max-segment-size BYTES  largest segment; K or M may follow (64K)\n";
 
 static void __attribute__((noreturn, format(printf, 2, 3))) fail(int status, const char *fmt, ...)
 {
@@ -197,7 +198,7 @@ static void add_device(struct peer_ctrl *ctrl, const struct peer_options *opt)
 		.dev_id = opt->id,
 		.flags = wanted | UBLK_F_CMD_IOCTL_ENCODE,
 	};
-	/* No VOLATILE_CACHE: write-through, like everyone in the comparison. */
+	/* No VOLATILE_CACHE: write-through, as all devices in the comparison. */
 	struct peer_params params = {
 		.types = UBLK_PARAM_TYPE_BASIC | UBLK_PARAM_TYPE_DMA_ALIGN | UBLK_PARAM_TYPE_SEGMENT,
 		.basic = {
@@ -223,7 +224,7 @@ static void add_device(struct peer_ctrl *ctrl, const struct peer_options *opt)
 	if (ret < 0)
 		fail(1, "features: %s", strerror(-ret));
 	if ((features & wanted) != wanted)
-		fail(EXIT_SKIP, "mode %s: not on this kernel (ublk offers %#llx, %#llx is needed)",
+		fail(EXIT_SKIP, "mode %s: this kernel lacks it (ublk offers %#llx, the mode needs %#llx)",
 		     mode_names[opt->mode], (unsigned long long)features,
 		     (unsigned long long)wanted);
 	ret = ctrl_add(ctrl, &info);
@@ -245,8 +246,8 @@ static int open_channel(int id)
 }
 
 /*
- * Serves the device from its start to its stop. A stop that is asked for before the start has ended
- * waits for that end. Returns 0, or the first error.
+ * Serves the device from its start to its stop. If a stop is requested while the start is under
+ * way, the stop waits for the start to complete. Returns 0, or the first error.
  */
 static int serve(struct peer_queue *q, struct peer_ctrl *ctrl, int sigfd)
 {

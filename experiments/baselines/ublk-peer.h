@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ublk-peer: a small ublk server, the peer that ubdx is compared with. It is one thread, which owns
- * everything here.
+ * ublk-peer: a small ublk server, the peer that ubdx is compared with. It has one thread, which
+ * owns everything here.
  *
  *   ublk-peer.c   options, and the life of the device from add to delete
  *   ublk-ctrl.c   control commands on /dev/ublk-control
- *   ublk-queue.c  the queue: takes requests, moves payload as the mode says, answers
+ *   ublk-queue.c  the queue: takes requests, moves payloads as the mode says, answers
  *
- * It serves one device with one queue, as cheaply as ublk's UAPI allows. Kernel headers older than
- * the newest ublk don't name all of that UAPI, so what is newer than 6.12 is declared below.
+ * The server serves one device with one queue, as cheaply as ublk's UAPI allows. Older kernel
+ * headers lack a part of that UAPI, so this header declares the part that is newer than 6.12.
  */
 #ifndef UBLK_PEER_H
 #define UBLK_PEER_H
@@ -56,7 +56,7 @@ struct peer_batch_elem {
 	__s32 result;
 };
 
-/* struct ublk_params with all that this server sets. A kernel that knows less reads the head of it. */
+/* struct ublk_params, up to the last field that this server sets. Older kernels read less of it. */
 struct peer_params {
 	__u32 len;
 	__u32 types;
@@ -79,7 +79,7 @@ struct peer_params {
 _Static_assert(sizeof(struct peer_batch_cmd) == 16, "batch command's size");
 _Static_assert(sizeof(struct peer_batch_elem) == 8, "batch element's size");
 
-/* How payload gets to the server; the names are those of the rows in the comparison. */
+/* How payloads get to the server. The rows of the comparison use the same names. */
 enum peer_mode { MODE_COPY, MODE_USER, MODE_AUTO, MODE_BATCH };
 
 struct peer_options {
@@ -94,7 +94,7 @@ struct peer_options {
 	unsigned int max_segment_size;
 };
 
-/* What an event on the queue's ring is about; in user_data above the tag. */
+/* The kinds of events on the queue's ring; user_data has the kind above the tag. */
 enum peer_event { EV_REQUEST, EV_TARGET, EV_BATCH, EV_CONTROL, EV_SIGNAL };
 
 #define PEER_DATA(event, tag) ((__u64)(event) << 16 | (tag))
@@ -108,13 +108,13 @@ struct peer_queue {
 	int backing; /* loop's file, the ring's file 1; -1 for null */
 	char *bufs; /* depth * max_io bytes; NULL where the mode needs none */
 	size_t bufs_len;
-	struct io_uring_sqe *commit; /* per tag, all but the result filled in */
-	struct io_uring_buf_ring *fetched; /* batch: where the driver puts tags */
+	struct io_uring_sqe *commit; /* per tag; complete but for the result */
+	struct io_uring_buf_ring *fetched; /* batch: buffers in which the driver delivers tags */
 	unsigned int nr_fetched;
 	__u16 *tags; /* batch: the memory behind `fetched` */
 	struct peer_batch_elem *elems; /* batch: answers of this round */
 	unsigned int nr_elems;
-	bool stopped; /* the driver has given commands back */
+	bool stopped; /* the driver has aborted commands */
 	unsigned long long requests, rounds;
 	void (*answer)(struct peer_queue *q, unsigned int tag, int res);
 };
@@ -132,7 +132,10 @@ int ctrl_features(struct peer_ctrl *c, __u64 *features);
 int ctrl_add(struct peer_ctrl *c, struct ublksrv_ctrl_dev_info *info);
 int ctrl_set_params(struct peer_ctrl *c, struct peer_params *params);
 int ctrl_del(struct peer_ctrl *c);
-/* Start and stop need the queue to be served meanwhile: submitted here, and their end is told by ctrl_reap(). */
+/*
+ * Start and stop complete only while the queue is served, so these functions submit and don't wait.
+ * ctrl_reap() returns the result.
+ */
 int ctrl_submit_start(struct peer_ctrl *c);
 int ctrl_submit_stop(struct peer_ctrl *c);
 int ctrl_reap(struct peer_ctrl *c);
@@ -143,7 +146,10 @@ int queue_init(struct peer_queue *q, const struct peer_options *opt, int cdev, i
 void queue_exit(struct peer_queue *q);
 void queue_arm(struct peer_queue *q);
 void queue_watch(struct peer_queue *q, int fd, enum peer_event event);
-/* One round: submit, wait, serve. Returns events seen other than I/O as a bit mask (1 << enum peer_event), or -errno. */
+/*
+ * One round: submit, wait, serve. Returns the events other than I/O as a mask (1 << enum
+ * peer_event), or -errno.
+ */
 int queue_serve(struct peer_queue *q);
 
 #endif

@@ -2,14 +2,17 @@
 /*
  * The queue: one thread, one ring, one system call per batch of requests.
  *
- * A request is its tag. The driver owns a tag while its command is parked and fills descs[tag]
- * before it completes the command; then the tag is ours until answer() gives it back. Nothing here
- * is allocated per request.
+ * A request is named by its tag. The driver owns a tag while the tag's command is parked. It fills
+ * descs[tag] before it completes the command. From then on the server owns the tag, until answer().
+ * Nothing here is allocated per request.
  *
- *   copy   the driver has copied a WRITE's payload into the tag's buffer, and copies a READ's out of it at the answer
- *   user   the payload stays in the kernel: one pread (WRITE) or pwrite (READ) on the channel moves all of it
- *   auto   the driver puts the request's pages at index `tag` of the ring's fixed buffers; the server never sees them
- *   batch  auto, with one command per round for all answers and one that delivers many tags at once
+ *   copy   the driver copies a WRITE's payload into the tag's buffer before delivery, and a READ's
+ *          payload out of it at the answer
+ *   user   the payload stays in the kernel: one pread (WRITE) or pwrite (READ) on the channel moves
+ *          all of it
+ *   auto   the driver registers the request's pages as fixed buffer `tag` of the ring; the server
+ *          never sees them
+ *   batch  as auto, but one command a round commits all answers, and one command delivers many tags
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +24,7 @@
 
 #include "ublk-peer.h"
 
-#define BATCH_TAGS 128 /* the most that the driver delivers at once */
+#define BATCH_TAGS 128 /* the most tags that one delivery may hold */
 
 enum { FILE_CHANNEL, FILE_BACKING };
 
@@ -30,7 +33,7 @@ static bool has_fixed_bufs(const struct peer_options *opt)
 	return opt->mode == MODE_AUTO || opt->mode == MODE_BATCH;
 }
 
-/* The server's own memory is needed where payload passes through it. */
+/* Whether payloads pass through the server's own memory. */
 static bool has_own_bufs(const struct peer_options *opt)
 {
 	return opt->mode == MODE_COPY || (opt->mode == MODE_USER && (opt->touch || opt->file));
@@ -53,7 +56,7 @@ static char *tag_buf(const struct peer_queue *q, unsigned int tag)
 	return q->bufs + (size_t)tag * q->opt->max_io;
 }
 
-/* Each tag has one SQE in flight at most, and the ring has room for two a tag: this can't fail. */
+/* This can't fail: each tag has at most one SQE in flight, and the ring has room for two a tag. */
 static struct io_uring_sqe *get_sqe(struct peer_queue *q)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
@@ -100,7 +103,7 @@ static void prep_batch_cmd(struct io_uring_sqe *sqe, __u32 op, const struct peer
 	sqe->user_data = PEER_DATA(EV_BATCH, 0);
 }
 
-/* Ends the round. The command is done when it has been submitted, so it needs no completion unless it fails. */
+/* Ends the round. The command completes during submission, so it posts a CQE only if it fails. */
 static void flush_answers(struct peer_queue *q)
 {
 	struct io_uring_sqe *sqe;
@@ -113,7 +116,7 @@ static void flush_answers(struct peer_queue *q)
 	q->nr_elems = 0;
 }
 
-/* user: moves the whole payload with one system call. Returns the bytes moved or -errno. */
+/* Mode user: moves the whole payload with one system call. Returns the bytes moved, or -errno. */
 static int move_payload(struct peer_queue *q, unsigned int tag, bool write, unsigned int len)
 {
 	off_t pos = UBLKSRV_IO_BUF_OFFSET + ((off_t)tag << UBLK_TAG_OFF);
@@ -130,7 +133,10 @@ static void submit_backing(struct peer_queue *q, unsigned int tag, const struct 
 	struct io_uring_sqe *sqe = get_sqe(q);
 	bool fixed = has_fixed_bufs(q->opt);
 
-	/* Our own memory is fixed buffer 0 as a whole; auto registration numbers the buffers by tag, from offset 0. */
+	/*
+	 * The server's own memory is one fixed buffer, number 0. With auto registration the tag is the
+	 * buffer's number, and addresses in it begin at 0.
+	 */
 	io_uring_prep_rw(write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED, sqe, FILE_BACKING,
 			 fixed ? NULL : tag_buf(q, tag), d->nr_sectors << 9, d->start_sector << 9);
 	sqe->buf_index = fixed ? tag : 0;
@@ -184,7 +190,7 @@ static void backing_done(struct peer_queue *q, unsigned int tag, int res)
 	q->answer(q, tag, res);
 }
 
-/* A command that is given back unused says that the device is being stopped. */
+/* The driver aborts parked commands when the device is being stopped. */
 static int command_failed(struct peer_queue *q, int res)
 {
 	if (res != UBLK_IO_RES_ABORT)
@@ -193,7 +199,7 @@ static int command_failed(struct peer_queue *q, int res)
 	return 0;
 }
 
-/* Tags are delivered in one of our buffers, which goes back at once: the driver always finds a free one. */
+/* The driver delivers tags in a buffer of ours, which goes back to the driver at once. */
 static int batch_event(struct peer_queue *q, const struct io_uring_cqe *cqe)
 {
 	unsigned int bid = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
@@ -233,7 +239,7 @@ static int handle_event(struct peer_queue *q, const struct io_uring_cqe *cqe)
 	}
 }
 
-/* Submits what was prepared and waits for an event, with the flags that ubdx's server uses. */
+/* Submits the prepared SQEs and waits for an event, with the same flags as ubdx's server. */
 static int ring_enter(struct peer_queue *q)
 {
 	struct io_uring_sq *sq = &q->ring.sq;
@@ -337,7 +343,7 @@ static int init_batch(struct peer_queue *q)
 	unsigned int bid;
 	int ret;
 
-	/* A delivery holds at least one tag, so with a buffer per tag the driver never lacks one. */
+	/* A delivery holds at least one tag, so a buffer per tag is always enough. */
 	q->nr_fetched = 1;
 	while (q->nr_fetched < q->opt->depth)
 		q->nr_fetched *= 2;
@@ -396,13 +402,13 @@ static int init_ring(struct peer_queue *q)
 	if (ret < 0)
 		return ret;
 	q->enter_flags = IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING;
-	/* As ubdx's server: an idle server doesn't wait for I/O. */
+	/* As ubdx's server: the kernel doesn't count the wait of an idle server as a wait for I/O. */
 	if (p.features & IORING_FEAT_NO_IOWAIT)
 		q->enter_flags |= IORING_ENTER_NO_IOWAIT;
 	return 0;
 }
 
-/* After a failure queue_exit() undoes what was done; it takes the channel over in any case. */
+/* On failure the caller calls queue_exit() too. The queue owns @cdev in any case. */
 int queue_init(struct peer_queue *q, const struct peer_options *opt, int cdev, int backing)
 {
 	void *descs;
@@ -432,7 +438,7 @@ int queue_init(struct peer_queue *q, const struct peer_options *opt, int cdev, i
 	return ret;
 }
 
-/* Lets go of the channel: the device can be deleted only after its last user has gone. */
+/* Closes the channel, too: DEL_DEV waits for the last user of the device. */
 void queue_exit(struct peer_queue *q)
 {
 	if (q->ring.ring_fd >= 0) {

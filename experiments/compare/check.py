@@ -1,25 +1,27 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Asserts what the comparison promises, from its results.json: one line a violation, exit status 1.
+"""Checks the comparison's claims against its results.json. Prints one line for each violation; the
+exit status is then 1.
 
-    check.py RESULTS...    (results.json, or the folder that it is in)
+    check.py RESULTS...    (results.json, or the folder that has it)
 
-  - Every cell is measured well: resolution under 0.5 %, idle time under 0.1 %, and ublk's and
-    ubdx's two short runs within 3 % of each other (steady state).
-  - The ublk peer isn't slow: it costs no more than the ladder says (baselines/ladder.json, on the
-    kernel that the ladder was measured on), within the ladder's tolerance.
-  - ubdx copy costs no more than ublk copy in any cell. Of one boot the two cells may differ by
-    their spread and the resolution, or by 0.5 %, which boots differ by. Of several boots the 95 %
-    interval of the difference decides.
-  - ubdx's other modes, untouched, cost no more than the best of ublk's in any cell, and that is
-    known well enough: the difference isn't significantly above 0 (95 %, Holm-corrected), and its
-    95 % interval reaches no farther than 3 % either way. Only of several boots: the memory layout
-    and interleaving of one boot move every third cell by some per cent.
+  - Each cell is measured well: resolution under 0.5 %, idle time under 0.1 %. The two short jobs of
+    ublk's and ubdx's cells differ by less than 3 % (steady state).
+  - The ublk peer isn't slow: on the kernel of the ladder (baselines/ladder.json) it costs no more
+    than the ladder says, within the ladder's tolerance.
+  - ubdx copy costs no more than ublk copy in any cell. In the results of one boot it may cost more
+    by the two cells' spread and resolution, or by 0.5 %, by which boots differ anyway. In the
+    results of several boots the 95 % interval of the difference must not lie above 0.
+  - ubdx's other modes, untouched, cost no more than ublk's best mode in any cell: the difference
+    isn't significantly above 0 (95 %, Holm-corrected). The difference is also known well enough:
+    its 95 % interval reaches at most 3 % to either side. Both are checked for several boots only:
+    the memory layout and interleaving of one boot move every third cell by some per cent.
   - ubdx's other modes, untouched, at queue depth 32: a larger size costs no more above the floor
     than a smaller one. The 95 % interval of the difference must not lie above the jitter of both
     cells. Larger sizes mostly cost less, because more of them share a switch between client and
-    server. Not at queue depth 1: there each 4k request either wakes the server or finds it awake.
-    That depends on the scheduler and is worth a thousand instructions, in ublk's modes too.
+    server. Queue depth 1 is not checked: there each 4k request either wakes the server or finds it
+    awake. Which of the two depends on the scheduler and makes a difference of a thousand
+    instructions, in ublk's modes too.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ def quality(results: dict) -> Iterator[str]:
             if values["resolution_percent"] >= RESOLUTION_PERCENT:
                 yield f"{name} {cell}: resolution {values['resolution_percent']} % is not under {RESOLUTION_PERCENT} %"
             if values["spread_percent"] >= SPREAD_PERCENT and name.startswith("ub"):
-                yield f"{name} {cell}: not steady, two equal runs differ by {values['spread_percent']} %"
+                yield f"{name} {cell}: not steady: two equal jobs differ by {values['spread_percent']} %"
             if values["idle_percent"] >= IDLE_PERCENT:
                 yield f"{name} {cell}: idle {values['idle_percent']} % is not under {IDLE_PERCENT} %"
 
@@ -67,7 +69,7 @@ def peers(results: dict, ladder: dict) -> Iterator[str]:
 
 
 def dearer(values: dict, peer: dict) -> bool:
-    """Whether a cell of ubdx copy is dearer than ublk copy's, as far as is known."""
+    """Whether a cell of ubdx copy is certainly dearer than the same cell of ublk copy."""
     if "against_ublk_copy_95" in values:
         return values["against_ublk_copy_95"][0] > 0
     return values["instructions"] - peer["instructions"] > max(
@@ -76,14 +78,14 @@ def dearer(values: dict, peer: dict) -> bool:
 
 
 def blur(values: dict, peer: dict) -> float:
-    """Instructions by which two cells can differ without a meaning."""
+    """The difference in instructions up to which two cells count as equal."""
     return (values["spread_percent"] + peer["spread_percent"]) / 100 * values[
         "instructions"
     ] + jitter(values)
 
 
 def jitter(values: dict) -> float:
-    """Instructions that the bracket itself leaves open."""
+    """The uncertainty of the measurement itself, in instructions."""
     return values["resolution_percent"] / 100 * values["instructions"]
 
 
@@ -110,18 +112,18 @@ def untouched(results: dict) -> Iterator[str]:
             if over > 0 and values["against_ublk_best_p_holm"] < LEVEL:
                 yield f"{name} {cell}: {over:.0f} ({low:.0f} to {high:.0f}) dearer than {values['ublk_best']}, {best:.0f}"
             if max(high - over, over - low) > KNOWN_PERCENT / 100 * best:
-                yield f"{name} {cell}: {over:.0f} ({low:.0f} to {high:.0f}) against {values['ublk_best']} is known too badly; more replicates"
+                yield f"{name} {cell}: {over:.0f} ({low:.0f} to {high:.0f}) against {values['ublk_best']} is known too badly; measure more replicates"
 
 
 def flat(results: dict) -> Iterator[str]:
-    """Sizes that cost more above the floor than a smaller one."""
+    """The sizes that cost more above the floor than a smaller one."""
     for name, row in results["rows"].items():
         for cell, values in row.get("cells", {}).items():
             direction, depth, _ = cell.split(".")
             for smaller, (over, low, high) in values.get("against_smaller_95", {}).items():
                 other = row["cells"][f"{direction}.{depth}.{smaller}"]
                 if depth == "32" and low > jitter(values) + jitter(other):
-                    yield f"{name} {cell}: above the floor it is {over:.0f} ({low:.0f} to {high:.0f}) dearer than with {smaller}"
+                    yield f"{name} {cell}: costs {over:.0f} ({low:.0f} to {high:.0f}) more above the floor than {smaller}"
 
 
 def violations(results: dict) -> Iterator[str]:

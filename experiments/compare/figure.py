@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Draws the comparison from its results.json alone.
+"""Draws the figures of the comparison from its results.json alone.
 
     figure.py FOLDER...    (folders with a results.json; the figures go there)
 
-One boot with all rows: cost above the floor, one figure a target, one line a way to serve requests.
-Several boots: the difference to ublk's best mode with its interval, as difference.*.
+From one boot with all rows: the cost above the floor, in a figure for each target, with a line for
+each way to serve requests. From several boots: the difference from ublk's best mode with its
+interval, in difference.*.
 """
 
 from __future__ import annotations
@@ -31,16 +32,21 @@ from inference import LEVEL  # noqa: E402
 from results import COLUMN, STYLE, redraw, save_figure, thousands  # noqa: E402
 
 TARGETS = ("null", "loop", "ram")
-# Too many for a figure.
+# These rows are left out of the figures, which would be too large with them.
 TABLE_ONLY = ("-header", "-all", "-user-touched")
 # The larger, the darker.
 SIZES = {"4k": ("o", "#9ecae1"), "64k": ("s", "#4292c6"), "512k": ("D", "#08306b")}
-MODES = {"user": ("o", "#d55e00"), "splice": ("s", "#cc79a7"), "map": ("D", "#0072b2"), "regbuf": ("v", "#009e73")}
-LINE = 0.235  # inches that a line of a figure takes
+MODES = {
+    "user": ("o", "#d55e00"),
+    "splice": ("s", "#cc79a7"),
+    "map": ("D", "#0072b2"),
+    "regbuf": ("v", "#009e73"),
+}
+LINE = 0.235  # height of a line in a figure, in inches
 
 
 def short(name: str) -> str:
-    """A row's name as the figure has it: ublk auto, ubdx user."""
+    """A row's name as the figure shows it: ublk auto, ubdx user."""
     if name.startswith(("ublk", "ubdx")):
         driver, _, mode = name.split("-", 2)
         return f"{driver} {mode.removesuffix('-untouched')}"
@@ -48,7 +54,7 @@ def short(name: str) -> str:
 
 
 def spread(n: int) -> list[float]:
-    """Where @n marks stand within a line, from top to bottom."""
+    """The positions of @n marks within a line, from top to bottom."""
     return [0.27 * (2 * i / (n - 1) - 1) if n > 1 else 0.0 for i in range(n)]
 
 
@@ -133,13 +139,12 @@ def draw_costs(results: dict, target: str, path: Path) -> None:
     plt.close(page)
 
 
-def difference_panel(axes: plt.Axes, results: dict, depth: str, cells: list[str]) -> None:
-    for (mode, (marker, colour)), shift in zip(MODES.items(), spread(len(MODES))):
-        row = results["rows"].get(f"ubdx-null-{mode}-untouched", {}).get("cells")
-        if not row:
-            continue
+def difference_panel(
+    axes: plt.Axes, results: dict, modes: dict, depth: str, cells: list[str]
+) -> None:
+    for (mode, (marker, colour)), shift in zip(modes.items(), spread(len(modes))):
         for i, cell in enumerate(cells):
-            values = row[cell]
+            values = results["rows"][f"ubdx-null-{mode}-untouched"]["cells"][cell]
             scale = 100 / (values["instructions"] - values["against_ublk_best"])
             low, high = (end * scale for end in values["against_ublk_best_95"])
             sure = values["against_ublk_best_p_holm"] < LEVEL
@@ -165,18 +170,24 @@ def difference_panel(axes: plt.Axes, results: dict, depth: str, cells: list[str]
 def draw_difference(results: dict, path: Path) -> None:
     depths = sorted({c.split(".")[1] for c in results["cells"]}, key=int)
     cells = {d: [c for c in results["cells"] if c.split(".")[1] == d] for d in depths}
+    measured = {name for name, row in results["rows"].items() if "cells" in row}
+    modes = {
+        mode: style
+        for mode, style in MODES.items()
+        if f"ubdx-null-{mode}-untouched" in measured
+    }
     height = LINE * 1.35 * max(map(len, cells.values())) + 1.0
     page, grid = plt.subplots(
         1, len(depths), squeeze=False, sharex=True, sharey=True, figsize=(COLUMN, height)
     )
     for axes, depth in zip(grid.flat, depths):
-        difference_panel(axes, results, depth, cells[depth])
+        difference_panel(axes, results, modes, depth, cells[depth])
     page.supxlabel(
         "instructions, relative to ublk's best mode", fontsize=8, y=0.24 / height, va="bottom"
     )
     marks = [
         Line2D([], [], marker=marker, color=colour, markersize=3.4, linewidth=0.9, label=mode)
-        for mode, (marker, colour) in MODES.items()
+        for mode, (marker, colour) in modes.items()
     ]
     marks.append(
         Line2D(

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The comparison's part in the guest: for each row of rows.tsv, set the device up, give it
-# everyone's limits, run the fio grid on it, take it down. Leaves in $OUT what report.py reads.
+# The guest's part of the comparison: for each row of rows.tsv, sets the device up, gives it the
+# limits that all devices share, runs the fio grid on it, and removes it. Leaves in $OUT what
+# report.py reads.
 #
 # A cell (direction, queue depth, size) is three fio jobs: a and b do N/8 requests each, c does N.
-# Each is bracketed by two stamps taken in the job's own thread, so c less b is the cost of 7N/8
-# requests without fio's start and end, and a less b tells how well that can be known. No two
-# requests are next to each other, or they would be merged. All jobs of a row are one fio process,
-# after a warm-up that is not counted.
+# The job's own thread takes a stamp before and after each job. So c minus the mean of a and b is the
+# cost of 7N/8 requests without fio's start and end, and the difference between a and b says how
+# precise that is. Requests are never adjacent, because the block layer would merge them. One fio
+# process runs all jobs of a row, after a warm-up that is not counted.
 
 set -euo pipefail
 shopt -s nullglob
@@ -27,7 +28,7 @@ usage() {
 	END
 }
 
-# Requests of job c, by queue depth and size; a and b do an eighth.
+# Requests of job c, by queue depth and size; a and b do an eighth of that.
 readonly -A REQUESTS=(
 	['1 4k']=1536 ['1 64k']=704 ['1 512k']=192
 	['32 4k']=2432 ['32 64k']=960 ['32 512k']=256
@@ -70,7 +71,7 @@ cell_list() {
 	done
 }
 
-# The boot's rows that are wanted, in the order of this replicate. The floor is always there.
+# The wanted rows of this boot, in the order of this replicate. The floor is always wanted.
 row_list() {
 	local line of i j swap
 	local -a list=()
@@ -142,7 +143,7 @@ job_file() {
 	done
 }
 
-# fio writes notes of its own before the JSON.
+# fio may write notes of its own before the JSON; sed drops them.
 run_fio() {
 	local row=$1 dev=$2
 	job_file "$row" "$dev" >"/tmp/$row.fio"
@@ -155,7 +156,7 @@ run_fio() {
 }
 
 run_row() {
-	local row=$1 kind=$2 status=0 # and the caller's $outcome
+	local row=$1 kind=$2 status=0 # sets the caller's $outcome
 	shift 2
 	"up_$kind" "$@" 2>/tmp/up.log || status=$?
 	if ((status == 77)); then
@@ -180,7 +181,7 @@ huge_pages() {
 
 record() { printf '%s\t%s\n' "$1" "$2" >>"$OUT/machine"; }
 
-# Not every module has a source version; then its file tells it apart.
+# Not every module has a source version; the digest of the file identifies it in any case.
 module_identity() {
 	local srcversion sum
 	srcversion=$(modinfo -F srcversion "$1")
@@ -229,7 +230,7 @@ main() {
 		nr=$((nr + 1))
 		# shellcheck disable=SC2086 # words of the table
 		run_row "$row" "$kind" $arguments
-		# in one go, as another boot may be writing beside this one
+		# one write, because another boot may write to the same terminal
 		printf '%s, seed %s [%2d/%d] %-26s %s\n' "$boot" "$seed" $nr ${#list[@]} "$row" "$outcome"
 	done
 }

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Raw data to cost per request: reads what guest.sh left of each boot, and checks it.
+"""Computes the cost of a request from raw data: reads and checks what guest.sh left of each boot.
 
-A figure is accepted only if every request of the job reached the device as it was sent. fio counts
-the requests that it sent; the device's statistics count those that it served, splits and merges.
+A cost is accepted only if each request of the job reached the device as fio sent it. fio counts the
+requests that it sent. The device's statistics count the requests that it served and merged, and
+their sectors.
 
-How precise a cost is has two parts. The resolution is the bracket's own jitter: how much two equal
-runs differ on the floor, where no second task makes the scheduler choose. The spread is how much
-two equal runs of the cell itself differ.
+Two numbers say how precise a cost is. The resolution is the jitter of the measurement itself: how
+much two equal jobs differ on the floor, where only one task runs and the scheduler has no choice.
+The spread is how much two equal jobs of the cell itself differ.
+
+A job's bracket is the difference between the stamps taken before and after it.
 """
 
 from __future__ import annotations
@@ -18,14 +21,14 @@ from pathlib import Path
 
 SIZES = {"4k": 4096, "64k": 65536, "512k": 524288}
 SECTOR = 512
-# ublk's ways to serve a request whose payload nobody looks at: what ubdx's untouched modes are held
-# against
+# ublk's ways to serve a request whose payload the server leaves alone. ubdx's untouched modes are
+# compared with the cheapest of them.
 UNTOUCHED_PEERS = ("ublk-null-user-untouched", "ublk-null-auto", "ublk-null-batch")
-TICK_NS = 4_000_000  # what an entry into the idle loop is counted as: a whole tick
+TICK_NS = 4_000_000  # idle time assumed for each entry into the idle loop: a whole tick
 
 
 class BadData(Exception):
-    """Raw data that contradicts itself; the message says where."""
+    """The raw data contradict themselves; the message says where."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Stamp:
-    """One line of counters, or the difference of two."""
+    """The counters of one line, or the difference of two lines."""
 
     ns: int
     idles: int
@@ -58,11 +61,11 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Cell:
-    """What one request of a cell costs, and how well that is known."""
+    """What one request of a cell costs, and how precise that is."""
 
     cost: float  # instructions per request
-    spent: float  # instructions that the cost was taken from
-    spread: float  # instructions by which two equal runs differed
+    spent: float  # instructions of all the requests that the cost is the mean of
+    spread: float  # instructions by which the two short jobs differed
     idle: float  # share of the cost in which the CPU may have been idle
     switches: float  # per request
     requests: int
@@ -70,7 +73,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Replicate:
-    """One run of the whole table: a boot for each of its parts."""
+    """One measurement of the whole table; each part of the table has a boot of its own."""
 
     machines: dict[str, dict[str, str]]  # by boot
     limits: dict[str, dict[str, str]]
@@ -80,12 +83,12 @@ class Replicate:
     cells: dict[str, dict[str, Cell]]
 
     def jitter(self, floor: str) -> float:
-        """The bracket's own uncertainty, in instructions."""
+        """The jitter of the measurement itself, in instructions."""
         return max(cell.spread for cell in self.cells[floor].values())
 
 
 def is_untouched(name: str) -> bool:
-    """Whether that row is one of ubdx's that leave the payload alone."""
+    """Whether the row is one of ubdx's whose server leaves the payload alone."""
     return name.startswith("ubdx-null-") and name.endswith("-untouched")
 
 
@@ -99,13 +102,13 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def cell_key(cell: str) -> tuple[bool, int, int]:
-    """Orders cells as the table has them: writes before reads, then queue depth, then size."""
+    """The order of cells in the table: writes before reads, then by queue depth, then by size."""
     rw, depth, size = cell.split(".")
     return rw != "randwrite", int(depth), SIZES[size]
 
 
 def read_stamps(path: Path) -> dict[str, dict[str, Stamp]]:
-    """Row -> job -> what passed between its two stamps."""
+    """Row -> job -> its bracket."""
     before: dict[tuple[str, str], Stamp] = {}
     rows: dict[str, dict[str, Stamp]] = {}
     for line in path.read_text().splitlines():
@@ -116,12 +119,12 @@ def read_stamps(path: Path) -> dict[str, dict[str, Stamp]]:
         else:
             rows.setdefault(row, {})[job] = stamp.since(before.pop((row, job)))
     if before:
-        raise BadData(f"{path}: jobs without an end: {sorted(before)}")
+        raise BadData(f"{path}: jobs without a second stamp: {sorted(before)}")
     return rows
 
 
 def check_job(row: str, job: dict, bracket: Stamp) -> int:
-    """Asserts that fio and the device agree about a job; returns its requests."""
+    """Checks that fio and the device agree about a job; returns its number of requests."""
     name = job["jobname"]
     direction = "write" if job["job options"]["rw"] == "randwrite" else "read"
     size = SIZES[job["job options"]["bs"]]
@@ -154,7 +157,7 @@ def measure_cell(row: str, cell: str, jobs: dict[str, dict], brackets: dict[str,
         check_job(row, jobs[f"{cell}.{part}"], brackets[f"{cell}.{part}"]) for part in "abc"
     )
     if n_a != n_b:
-        raise BadData(f"{row}: {cell}: the short runs differ in length")
+        raise BadData(f"{row}: {cell}: the two short jobs differ in length")
     spent = c.ns - (a.ns + b.ns) / 2
     requests = n_c - n_b
     entered = c.idles - max(a.idles, b.idles)

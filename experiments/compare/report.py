@@ -4,9 +4,9 @@
 
     report.py --out FOLDER [--revision REV] [--dirty] RAW...
 
-Each RAW is a replicate: a folder for each boot with what guest.sh left of it. Everything but
-manifest.json is a function of the raw data alone, byte for byte. Run it in the lab's root:
-lab/in experiments/compare/report.py ...
+Each RAW is the folder of a replicate. It has a folder for each boot, with the files that guest.sh
+left. Everything but manifest.json depends on the raw data alone, byte for byte. Run it in the lab's
+root: lab/in experiments/compare/report.py ...
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from results import parse_options, provenance, write_json
 
 NOTE = (
     "Instructions per request on the counting clock: everything the one CPU executed (fio, kernel, server) for one "
-    "request. Not nanoseconds: cache and TLB misses, IPIs and parallelism are not in these figures."
+    "request. Not nanoseconds: these figures don't include cache and TLB misses, IPIs and parallelism."
 )
 INTERVALS = (
-    "*_95: 95 % t intervals of the mean; differences are paired within each boot. against_ublk_best_p: two-sided, "
-    "against_ublk_best_p_holm: the same after Holm's correction for all of these comparisons."
+    "*_95: 95 % t interval of the mean; differences are paired within each boot. against_ublk_best_p: two-sided "
+    "p value; against_ublk_best_p_holm: the same after Holm's correction for all of these comparisons."
 )
 
 
 def reference(row: Row) -> str | None:
-    """The row that a row of the same target is held against."""
+    """The row that a row is compared with: ublk's mode copy on the same target."""
     return None if row.target == "floor" else f"ublk-{row.target}-copy"
 
 
@@ -66,13 +66,13 @@ def interval(differences: np.ndarray) -> list[float] | None:
 
 
 def against(peer: str, name: str, cell: str, replicates: list[Replicate]) -> np.ndarray:
-    """How much more a row's cell costs than a peer's, in each replicate."""
+    """How much more a row's cell costs than the peer's cell, in each replicate."""
     pairs = ((r.cells[name][cell].cost, r.cells[peer][cell].cost) for r in replicates)
     return np.array([cost - other for cost, other in pairs])
 
 
 def best_peer(cell: str, replicates: list[Replicate]) -> str | None:
-    """ublk's cheapest way to leave a payload alone, of those that all replicates have."""
+    """The cheapest of ublk's untouched rows; only rows that all replicates have are candidates."""
     measured = [
         peer for peer in UNTOUCHED_PEERS if all(peer in replicate.cells for replicate in replicates)
     ]
@@ -135,7 +135,7 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
 
 
 def correct(rows: dict[str, dict]) -> int:
-    """Adds what is left of each comparison's p value after Holm; returns how many there are."""
+    """Adds each comparison's p value after Holm's correction; returns the number of comparisons."""
     cells = [c for row in rows.values() for c in row.get("cells", {}).values()]
     compared = [c for c in cells if "against_ublk_best_p" in c]
     for cell, p in zip(compared, holm([c["against_ublk_best_p"] for c in compared])):
@@ -145,7 +145,7 @@ def correct(rows: dict[str, dict]) -> int:
 
 
 def calibration(rows: dict, dear: str, cheap: str) -> float | None:
-    """What one row does more than the other with each KiB of a payload, from 512k writes."""
+    """How much more row @dear costs than row @cheap for each KiB of a payload, from 512k writes."""
     try:
         pair = [rows[name]["cells"]["randwrite.32.512k"]["instructions"] for name in (dear, cheap)]
     except KeyError:
@@ -202,19 +202,19 @@ def best(values: dict) -> float:
 
 
 def percent_of_best(values: dict) -> str:
-    """The difference in per cent, and a star where it is significant."""
+    """The difference in per cent, with a star if it is significant."""
     star = "*" if values["against_ublk_best_p_holm"] < LEVEL else " "
     return f"{100 * values['against_ublk_best'] / best(values):+.1f}{star}"
 
 
 def percent_known(values: dict) -> str:
-    """Half of the interval."""
+    """Half the width of the interval, in per cent."""
     low, high = values["against_ublk_best_95"]
     return f"\u00b1{50 * (high - low) / best(values):.1f} "
 
 
 def text_table(results: dict, title: str, only: list[str], *shown: Callable[[dict], str]) -> str:
-    """A line for each row and each thing @shown of it, a column for each cell."""
+    """A table with a column for each cell, and for each row in @only a line by each of @shown."""
     width = max(len(results["rows"][name]["label"]) for name in only)
     groups: dict[str, int] = {}
     for cell in results["cells"]:
@@ -274,7 +274,7 @@ def text_report(results: dict) -> str:
         parts.append(
             text_table(
                 results,
-                "Of these, above the floor: what each way to serve a request costs",
+                "Instructions per request above the floor (null_blk): what each way to serve it adds",
                 served,
                 plain("above_floor"),
             )
@@ -289,7 +289,7 @@ def text_report(results: dict) -> str:
     ]
     if held:
         title = (
-            "Difference to ublk's best mode in that cell, in per cent of it, with its 95 % t interval; "
+            "Difference from ublk's best mode in each cell, in per cent, with its 95 % t interval; "
             f"*: significant at 95 %, Holm-corrected for {results['comparisons']} comparisons"
         )
         parts.append(text_table(results, title, held, percent_of_best, percent_known))
@@ -300,10 +300,10 @@ def text_report(results: dict) -> str:
         f"Resolution {worst(results, 'resolution_percent')[0]:.2f} % or better; "
         f"idle {worst(results, 'idle_percent')[0]:.2f} % or less; "
         f"{results['replicates']} replicate{plural}.",
-        "Rows above and below a line were measured in different boots.",
+        "A line separates rows that were measured in different boots.",
         "The memory behind requests is in "
         f"{'single pages' if results['pages'] == 'small' else 'huge pages'}.",
-        "Two equal runs of a cell differ most, by {:.1f} %, in {}.".format(
+        "The largest difference between two equal jobs is {:.1f} %, in {}.".format(
             *worst(results, "spread_percent")
         ),
     ]
@@ -314,8 +314,8 @@ def text_report(results: dict) -> str:
         )
     if (touch := results["touch_instructions_per_kib"]) is not None:
         notes.append(
-            f"Touched: ubdx's server sums up what it reads, {touch} instructions per KiB in each "
-            "mode. ublk's server only transfers it."
+            f"Touched: ubdx's server sums up the bytes that it reads, for {touch} instructions per "
+            "KiB in each mode. ublk's server only transfers them."
         )
     return "\n".join(parts) + "\n" + "\n".join(notes) + "\n"
 

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The comparison, from the host: boot the lab's counting clock, run guest.sh there, report. See
-# usage() below.
+# The host's part of the comparison: boots the lab on the counting clock, runs guest.sh there, and
+# reports. See usage() below.
 #
-# rows.tsv says what is measured in which boot. The boots run side by side: on that clock neither
-# can tell. What is held against each other is always of the same boot. Needs the guest's folder
+# rows.tsv says which row is measured in which boot. The boots run side by side: on that clock, one
+# can't slow the other down. Only rows of the same boot are compared. Needs the guest's folder
 # (make guest). Leaves its results and nothing else.
 
 set -euo pipefail
@@ -18,13 +18,14 @@ usage() {
 	Compare what a block request costs on ubdx, ublk, NBD, the kernel's loop driver and null_blk, in instructions.
 
 	  --kernel NAME     the lab's kernel: stable or backports (backports)
-	  --quick           three cells of the grid instead of twelve
-	  --rows REGEX      only these rows of rows.tsv, and the floor
-	  --pages CLASS     of the memory behind requests: small or huge (small)
-	  --seed N          fio's and the machine's seed, and that of the order (42)
-	  --order ORDER     of the rows: given, reverse or shuffle (given; shuffle with --replicates)
-	  --replicates N    boot N times, with the seeds from --seed on; reports means and 95 % intervals (1)
-	  --results DIR     where the results go (experiments/results/compare/KERNEL; build/... unless the whole grid ran)
+	  --quick           measure three cells of the grid instead of twelve
+	  --rows REGEX      measure only the rows of rows.tsv whose names match, and the floor
+	  --pages CLASS     put requests in small or huge pages (small)
+	  --seed N          seed of fio, of the machine and of the shuffled order (42)
+	  --order ORDER     order of the rows: given, reverse or shuffle (given; with --replicates: shuffle)
+	  --replicates N    boot N times, with seeds counted up from --seed; report means and 95 % intervals (1)
+	  --results DIR     write the results to DIR (experiments/results/compare/KERNEL; for a part of the
+	                    rows or cells, or huge pages, build/compare/KERNEL)
 	  -h, --help        this text
 	END
 }
@@ -42,7 +43,7 @@ parse() {
 	fi
 }
 
-# The boots that have one of the wanted rows, beside their floor.
+# The boots that have a wanted row besides their floor.
 boot_list() {
 	local row boot last=''
 	while IFS=$'\t' read -r row boot _; do
@@ -59,8 +60,8 @@ boot() {
 	boot_guest "$2/$1" --seed "$3" -- --boot "$1" --seed "$3" --order "$order" --cells "$cells" --pages "$pages" --rows "${rows:-.}"
 }
 
-# replicate RAW SEED AT_ONCE: start all boots of a replicate, each when fewer than that many are
-# under way.
+# replicate RAW SEED AT_ONCE: start all boots of a replicate, each as soon as fewer than AT_ONCE
+# boots are running.
 replicate() {
 	local raw=$1 seed=$2 at_once=$3 name
 	mkdir "$raw"
@@ -75,10 +76,10 @@ main() {
 	local i at_once
 	local -a raws=()
 	parse "$@"
-	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv is called $rows"
+	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv matches $rows"
 	begin ubdx ublk-peer stamp
 	foretell "$results"
-	# two, as a laptop has memory for; more where there are CPUs
+	# at least two, for which a laptop has the memory; one for each CPU, at most six
 	at_once=$(nproc)
 	((at_once = at_once < 2 ? 2 : at_once > 6 ? 6 : at_once))
 	for ((i = 0; i < replicates; i++)); do

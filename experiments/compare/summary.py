@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Says in a few lines what the comparison found, from results.json. README.md has these lines.
+"""Writes the README's summary of what the comparison found, from results.json.
 
-    summary.py COMPARISON UNTOUCHED                      print them
-    summary.py COMPARISON UNTOUCHED README.md            put them into that file, between its marks
-    summary.py COMPARISON UNTOUCHED README.md --check    exit status 1 if other lines stand there
+    summary.py COMPARISON UNTOUCHED                      print the summary
+    summary.py COMPARISON UNTOUCHED README.md            put it into that file, between its marks
+    summary.py COMPARISON UNTOUCHED README.md --check    exit status 1 if the file has another one
 
-COMPARISON and UNTOUCHED are the folders of the results with all rows and of the replicates. Each
-line is a claim and is said only if the figures support it. Else this fails, and the line has to be
-written anew.
+COMPARISON is the folder of the results with all rows, UNTOUCHED that of the replicates. Each line
+makes claims, and claim() checks them against the figures. If the figures don't support a claim,
+this program fails, and somebody has to write a new line.
 """
 
 from __future__ import annotations
@@ -64,11 +64,11 @@ class Figures:
         return self.cost(f"ubdx-null-{mode}", rw, depth, size)
 
     def mean(self, row: str, rw: str, depth: int, size: str) -> float:
-        """The same as cost(), of the replicates."""
+        """As cost(), but the mean of the replicates."""
         return self.means[row]["cells"][f"rand{rw}.{depth}.{size}"]["above_floor"]
 
     def untouched(self, depth: int) -> list[float]:
-        """What the untouched modes cost above the floor at a queue depth, at all sizes."""
+        """The untouched modes' costs above the floor at a queue depth, at all sizes."""
         return [self.mean(row, rw, depth, size) for row, rw, size in UNTOUCHED]
 
     def copies(self) -> list[float]:
@@ -108,13 +108,12 @@ def finding(f: Figures) -> str:
     return wrapped(
         "**A server that never reads the payload should not let the driver copy it.** At queue depth "
         f"32 modes `user`, `splice` and `map` cost {number(min(deep))} to {number(max(deep))} "
-        f"instructions a request above null_blk, whatever its size. Mode `copy` costs "
-        f"{number(copy[0])} at 4k and {number(copy[2])} at 512k. With everything counted that a request "
-        "needs, client and block layer included, the three modes are "
-        f"{f.against_best(32)}; at queue depth 1 they are {f.against_best(1)}. Where the server "
-        "forwards requests with O_DIRECT, ubdx loses: a WRITE of 512k costs "
-        f"{number(loop[2])} at best, ublk with automatic buffer registration {number(loop[1])}, and "
-        f"the kernel's loop driver {number(loop[0])}."
+        "instructions a request above null_blk, whatever the request's size. Mode `copy` costs "
+        f"{number(copy[0])} at 4k and {number(copy[2])} at 512k. In total, with the instructions of "
+        f"client and block layer, the three modes are {f.against_best(32)}; at queue depth 1 they are "
+        f"{f.against_best(1)}. Where the server forwards requests with O_DIRECT, ubdx loses: a WRITE "
+        f"of 512k costs {number(loop[2])} in its best mode, `splice`, {number(loop[1])} with ublk's "
+        f"automatic buffer registration, and {number(loop[0])} with the kernel's loop driver."
     )
 
 
@@ -133,8 +132,8 @@ def metadata_only(f: Figures) -> str:
     return (
         f"- **It uses the metadata only**: `user`, `splice` or `map`. At queue depth 32 they cost "
         f"{number(min(deep))} to {number(max(deep))} above the floor at any size. "
-        f"`copy` costs {', '.join(map(number, f.copies()))} at {', '.join(SIZES)}, which is "
-        f"{f.per_kib:.0f} instructions per KiB, as for ublk."
+        f"`copy` costs {', '.join(map(number, f.copies()))} at {', '.join(SIZES)}: "
+        f"{f.per_kib:.0f} instructions for each KiB, as in ublk."
     )
 
 
@@ -143,7 +142,7 @@ def shallow(f: Figures) -> str:
     return (
         f"- **Queue depth is 1**: any mode that doesn't copy. The two wake-ups and switches of each "
         f"request cost more than anything else: {number(min(cost))} to {number(max(cost))} above the "
-        "floor, and some per cent more or less from boot to boot."
+        "floor. From boot to boot this varies by some per cent."
     )
 
 
@@ -159,9 +158,9 @@ def header(f: Figures) -> str:
     per_page = (mapped[2] - mapped[0]) / (KIB["512k"] - KIB["4k"]) * 4
     claim(max(user) < min(mapped) and max(user) < 2000, "user is the cheapest way to a header")
     return (
-        f"- **It reads a header**: `user`, for {number(min(user))} to {number(max(user))} more at any "
-        f"size. `map` pays {number(mapped[0])} for the page fault and the unmapping, and "
-        f"{per_page:.0f} for each page of the request."
+        f"- **It reads a header**: `user`, where reading it adds {number(min(user))} to "
+        f"{number(max(user))} at any size. In `map` the page fault and the unmapping add "
+        f"{number(mapped[0])} at 4k, and {per_page:.0f} more for each further page of the request."
     )
 
 
@@ -186,9 +185,9 @@ def everything(f: Figures) -> str:
     return (
         "- **It reads all of a WRITE**: `map` from 64k on, because nothing is copied (512k, queue "
         f"depth 32: `map` {at['map', 'write']}, `copy` {at['copy', 'write']}, `user` "
-        f"{at['user', 'write']}); `copy` or `user` below. **It fills a READ**: `user` (512k: "
-        f"{at['user', 'read']}; `map` {at['map', 'read']}; `copy`, whose buffer is written first, "
-        f"{at['copy', 'read']})."
+        f"{at['user', 'write']}); `copy` or `user` for smaller ones. **It fills a READ**: `user` "
+        f"(512k: {at['user', 'read']}; `map` {at['map', 'read']}; `copy`, where the server fills a "
+        f"buffer and the driver copies it, {at['copy', 'read']})."
     )
 
 
@@ -211,12 +210,12 @@ def forwarding(f: Figures) -> str:
         f"the kernel's loop driver {number(at('loop-dio', 'write'))}, ublk's automatic buffer "
         f"registration {number(at('ublk-loop-auto', 'write'))}, `splice` "
         f"{number(at(ours[3], 'write'))}, `copy`, `user` and `map` {number(min(copying))} to "
-        f"{number(max(copying))}. READs: {number(at('loop-dio', 'read'))}, "
-        f"{number(at('ublk-loop-auto', 'read'))}, and `splice`, which takes other pages and copies "
-        f"them, {number(at(ours[3], 'read'))}. `splice` is synchronous: its I/O runs in the queue's "
-        "thread, one request at a time, so a queue is never deeper than 1 at the backing device. A "
-        "clock that counts instructions doesn't show what that costs on slow storage. A RAM disk "
-        "copies in any case: the same order, in smaller proportion."
+        f"{number(max(copying))}. READs: the loop driver {number(at('loop-dio', 'read'))}, ublk "
+        f"{number(at('ublk-loop-auto', 'read'))}, and `splice`, which reads into other pages and "
+        f"copies them, {number(at(ours[3], 'read'))}. `splice` is synchronous: its I/O runs in the "
+        "queue's thread, one request at a time, so the backing device never has more than one request "
+        "of a queue. A clock that counts instructions doesn't show what that costs on slow storage. "
+        "Over a RAM disk, which copies in any case, the order is the same and the ratios are smaller."
     )
 
 

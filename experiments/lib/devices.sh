@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=bash disable=SC2034 # DEV is for who sources this
+# shellcheck shell=bash disable=SC2034 # the scripts that source this file use DEV
 #
-# Devices under test (sourced in the guest). Each kind is a pair of functions: up_KIND ARGUMENTS...
-# makes a device from freshly loaded modules and sets DEV to its name; down_KIND removes all of it
-# again. Each step is tied to the last with &&, as bash's errexit is off in functions whose status
-# is asked for. up_KIND returns 77 where the kernel lacks it.
+# Devices under test (sourced in the guest). Each kind is a pair of functions. up_KIND ARGUMENTS...
+# loads the modules, makes a device and sets DEV to its name; it returns 77 if the kernel lacks that
+# kind. down_KIND removes the device and its modules. Each step is tied to the next with &&, because
+# bash's errexit is off in a function whose exit status the caller tests.
 
 DEV=''
 server=''
@@ -17,7 +17,7 @@ up_null_blk() {
 
 down_null_blk() { modprobe -r null_blk; }
 
-# Written to once, so that no request has to find a page for itself.
+# Written to once, so that no request has to allocate a page.
 up_brd() {
 	modprobe brd rd_nr=1 rd_size=$((256 << 10)) max_part=0 &&
 		dd if=/dev/zero of=/dev/ram0 bs=1M count=256 oflag=direct status=none &&
@@ -26,7 +26,7 @@ up_brd() {
 
 down_brd() { modprobe -r brd; }
 
-# What a target that forwards stands on: null_blk or brd.
+# The device that a target forwards to: null_blk or brd.
 BACKING=''
 up_backing() { BACKING=$1 && "up_$1"; }
 down_backing() { "down_$BACKING"; }
@@ -40,7 +40,7 @@ up_loop() {
 
 down_loop() { losetup -d /dev/loop0 && modprobe -r loop && down_backing; }
 
-# nbdkit goes to the background once it listens, nbd-client once the device is live.
+# nbdkit goes to the background when it listens, nbd-client when the device is live.
 up_nbd() {
 	modprobe nbd nbds_max=1 max_part=0 &&
 		nbdkit -U /run/nbd.sock -P /run/nbd.pid null size=$SIZE &&
@@ -58,7 +58,7 @@ down_nbd() {
 		modprobe -r nbd
 }
 
-# The server prints the device's path when it is live, or ends.
+# The server prints the device's path when the device is live. If it can't start, it exits.
 up_ublk() {
 	local path='' status=0
 	modprobe ublk_drv || return
@@ -86,8 +86,8 @@ up_ublk_over() {
 
 down_ublk_over() { down_ublk && down_backing; }
 
-# `ubdx add` goes to the background once the device is live, and says where it is. Buffers are there
-# from the start, as the peer's are: faulting them in would be counted as the first requests'.
+# `ubdx add` prints the device's path and goes to the background when the device is live. Buffers
+# are faulted in at the start, as the peer's are: otherwise the first requests would cost more.
 ubdx_add() {
 	local path
 	insmod /ubdx/ubdx.ko &&

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154 # the caller's options
 #
-# What the experiments' run.sh share (sourced on the host, at the top of the tree, with the
-# experiment's name): begin, boot, report, keep; and one_boot, which is all of it where there is one
-# boot and nothing to choose. Else the caller has the options $kernel and $seed. All of a run is in
-# $work until it is complete.
+# Functions that the experiments' run.sh share: begin, boot_guest, report, keep. one_boot calls all
+# of them, for an experiment with one boot and no options of its own; any other caller sets $kernel
+# itself. A run.sh sources this file on the host, at the top of the tree, with the experiment's
+# name as argument. All files of a run are in $work until the run is complete.
 
 experiment=$1
 work='' running=()
@@ -12,7 +12,8 @@ work='' running=()
 die() { echo "$experiment: $*" >&2; exit 1; }
 bad_usage() { echo "$experiment: $*" >&2; exit 2; }
 
-# begin PROGRAM...: the programs, beside the module, are what the guest needs.
+# begin PROGRAM...: make $work, with the folder that becomes the guest's /ubdx: the module, the
+# PROGRAMs, and the experiment.
 begin() {
 	local program
 	for program; do
@@ -22,18 +23,17 @@ begin() {
 	trap 'end_boots; rm -rf "$work"' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	# What the guest gets is a part of what is measured: the size of its image alone moves
-	# figures by a tenth of a percent. So it gets what this experiment needs, and nothing that
-	# comes and goes.
+	# The guest's image influences the figures: its size alone moves them by a tenth of a per
+	# cent. So the guest gets only what this experiment needs.
 	mkdir -p "$work/payload"/{bin,experiments}
 	cp "build/guest-$kernel/ubdx.ko" "$work/payload"
 	cp "${@/#/build/guest-$kernel/bin/}" "$work/payload/bin"
 	cp -r "build/guest-$kernel/experiments"/{lib,"$experiment"} "$work/payload/experiments"
 }
 
-# boot_guest OUT OPTION... -- ARGUMENT...: have the experiment's guest.sh run with the arguments on
-# the counting clock; what it leaves comes to OUT. OPTIONs are lab/vm's. For the background, see
-# await_boots.
+# boot_guest OUT OPTION... -- ARGUMENT...: run the experiment's guest.sh with the ARGUMENTs on the
+# counting clock; the files that it leaves come to OUT. OPTIONs are those of lab/vm. It replaces the
+# shell, so call it in the background and add its process to $running.
 boot_guest() {
 	local out=$1
 	local -a options=()
@@ -47,8 +47,9 @@ boot_guest() {
 		"${options[@]}" -- "/ubdx/experiments/$experiment/guest.sh" "$@"
 }
 
-# await_boots [N]: wait until no more than N (0) of the boots whose processes are in $running are
-# left. When one fails there is nothing to wait for: what was measured until then may say why.
+# await_boots [N]: wait until at most N (0) of the boots whose processes are in $running still run.
+# When a boot fails, end the others, keep all files in build/EXPERIMENT.failed, which may show why
+# it failed, and exit.
 await_boots() {
 	local status=0 ended pid left
 	while ((${#running[@]} > ${1:-0} && !status)); do
@@ -63,7 +64,7 @@ await_boots() {
 	end_boots
 	rm -rf "build/$experiment.failed"
 	mv "$work" "build/$experiment.failed"
-	echo "$experiment: the run failed; what there is of it: build/$experiment.failed" >&2
+	echo "$experiment: the run failed; its files are in build/$experiment.failed" >&2
 	exit "$status"
 }
 
@@ -73,7 +74,8 @@ end_boots() {
 	running=()
 }
 
-# What the sources are, apart from results, which change with each run.
+# The revision of the sources, as options of report.py. Changed results don't make it dirty, because
+# each run changes them.
 source_state() {
 	local revision
 	revision=$(git rev-parse HEAD 2>/dev/null) || { echo --revision unknown; return; }
@@ -81,7 +83,7 @@ source_state() {
 	[[ -z $(git status --porcelain -- . ':!experiments/results') ]] || echo --dirty
 }
 
-# report RAW...: what the experiment's report.py makes of the raw data, and the data themselves.
+# report RAW...: make the results from the raw data, and keep the raw data beside them.
 report() {
 	local raw
 	local -a state
@@ -92,8 +94,8 @@ report() {
 	done
 }
 
-# committed FOLDER: the committed results and manifest of that folder, in $work/committed. Fails if
-# there are none.
+# committed FOLDER: copy the folder's results and manifest, as committed, to $work/committed. Fails
+# if there are none.
 committed() {
 	local file
 	mkdir -p "$work/committed"
@@ -102,12 +104,13 @@ committed() {
 	done
 }
 
-# foretell FOLDER: whether the figures can be the committed ones, before it is known.
+# foretell FOLDER: say before the run whether its figures can be the same as the committed ones.
 foretell() {
 	! committed "$1" || lab/in python3 -B experiments/lib/same.py --before "$work/committed" || true
 }
 
-# keep FOLDER: the results become FOLDER. Says whether inputs and figures are the committed ones.
+# keep FOLDER: replace FOLDER with the new results, and say whether inputs and figures are the same
+# as the committed ones.
 keep() {
 	local results=$1 file
 	mkdir -p "$(dirname "$results")"
@@ -120,9 +123,9 @@ keep() {
 	echo "Results, figures and manifest: $results ($SECONDS s)"
 }
 
-# parse_options NAMES OPTION...: the command line. For each of the NAMES there is an option, which
-# sets the variable of that name: to its value if the name ends in =, else to 1. --help is the
-# caller's usage().
+# parse_options NAMES OPTION...: parse the command line. Each of the NAMES is an option that sets
+# the variable of the same name: to the option's value if the name ends in =, else to 1. --help
+# calls the caller's usage().
 parse_options() {
 	local names=" $1 " option
 	shift
@@ -151,14 +154,14 @@ one_boot_usage() {
 	$1
 
 	  --kernel NAME     the lab's kernel: stable or backports (backports)
-	  --seed N          fio's and the machine's seed (42)
-	  --results DIR     where the results go (experiments/results/$experiment/KERNEL)
+	  --seed N          seed of fio and of the machine (42)
+	  --results DIR     write the results to DIR (experiments/results/$experiment/KERNEL)
 	  -h, --help        this text
 	END
 }
 
-# one_boot WHAT PROGRAM... -- OPTION...: an experiment that is one boot. WHAT is for its usage,
-# OPTIONs are the command line's.
+# one_boot WHAT PROGRAM... -- OPTION...: run an experiment that has one boot. WHAT is a sentence for
+# --help; OPTIONs are the command line.
 one_boot() {
 	local what=$1 kernel=backports seed=42 results=''
 	local -a programs=()

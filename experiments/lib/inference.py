@@ -2,9 +2,9 @@
 """Student's t and Holm's correction, for a few differences that were measured in pairs.
 
 The t distribution is computed here, in its closed form for whole degrees of freedom (Abramowitz
-and Stegun 26.7.3 and 26.7.4): scipy would be 100 MB more in the lab's root file system for this one
-function, and a root that is built anew takes newer versions of every package, which changes the
-figures that are measured in it.
+and Stegun 26.7.3 and 26.7.4). scipy would add 100 MB to the lab's root for this one function. The
+root would also have to be built again, with newer versions of all packages, and that would change
+the figures.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LEVEL = 0.05  # the error that is allowed: intervals are of 95 %
+LEVEL = 0.05  # the significance level: intervals are 95 % intervals
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean of some differences, and what is known about it."""
+    """The mean of some differences, its interval and its p value."""
 
     mean: float
     low: float  # the ends of its 95 % interval
     high: float
-    p: float  # two-sided: how probable a mean as far from 0 is if there is no difference
+    p: float  # two-sided: the probability of a mean at least as far from 0 without any difference
 
 
 def t_within(t: float, freedom: int) -> float:
@@ -42,7 +42,7 @@ def t_within(t: float, freedom: int) -> float:
 
 
 def t_quantile(within: float, freedom: int) -> float:
-    """The t for which t_within() is that probability."""
+    """The t for which t_within() returns @within."""
     low, high = 0.0, 1.0
     while t_within(high, freedom) < within:
         high *= 2
@@ -56,7 +56,7 @@ def t_quantile(within: float, freedom: int) -> float:
 
 
 def paired(differences: Sequence[float]) -> Estimate:
-    """Tests paired differences, one a boot, against 0. Needs two at least."""
+    """Tests paired differences, one a boot, against 0. There must be at least two."""
     n = len(differences)
     if n < 2:
         raise ValueError("one difference has no interval")
@@ -68,7 +68,7 @@ def paired(differences: Sequence[float]) -> Estimate:
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """Holm's correction: p values that may each be compared with LEVEL, however many there are."""
+    """Holm's correction: returns p values, each of which may be compared with LEVEL by itself."""
     adjusted, largest = [0.0] * len(p), 0.0
     for done, i in enumerate(sorted(range(len(p)), key=p.__getitem__)):
         largest = max(largest, min(1.0, (len(p) - done) * p[i]))

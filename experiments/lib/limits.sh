@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# The limits that every device under test shares (sourced in the guest). limits.tsv says which and
-# why.
+# Sets and checks the queue limits that all devices under test must have (sourced in the guest).
+# limits.tsv lists them.
 
-# limit_of DEV ATTRIBUTE: read one back, in the form that limits.tsv uses.
+# limit_of DEV ATTRIBUTE: print a limit of the device, in the form that limits.tsv uses.
 limit_of() {
 	local dev=$1 attribute=$2 value=
 	case $attribute in
@@ -12,7 +12,7 @@ limit_of() {
 	esac
 	[[ -e /sys/block/$dev/queue/$attribute ]] || { echo absent; return; }
 	read -r value <"/sys/block/$dev/queue/$attribute" || true
-	# The scheduler's file shows all of them, the chosen one in brackets.
+	# The file lists all schedulers, with the chosen one in brackets.
 	[[ $attribute != scheduler || $value != *"["* ]] || { value=${value#*[}; value=${value%%]*}; }
 	echo "$value"
 }
@@ -22,9 +22,9 @@ set_limit() {
 	[[ ! -w $file || $(limit_of "$1" "$2") == "$3" ]] || echo "$3" >"$file" 2>/dev/null || true
 }
 
-# equal_limits TABLE ROW KIND DEV RECORD: give DEV the limits, read all of them back into RECORD
-# (row, attribute, value, verdict), and fail with a line for each that differs from what everyone
-# else has.
+# equal_limits TABLE ROW KIND DEV RECORD: set the limits of DEV, read all of them back into RECORD
+# (row, attribute, value, verdict), and print a line for each that differs from TABLE without an
+# exception there. Fails if any does.
 equal_limits() {
 	local table=$1 row=$2 kind=$3 dev=$4 record=$5
 	local how attribute want found verdict failed=0 e_kind e_attribute e_value

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# pack.sh RAW FILE: keep a boot's raw data as FILE (.tar.xz), the same bytes for the same data. `tar
-# -x` undoes it.
+# pack.sh RAW FILE: pack the raw data in folder RAW as FILE (.tar.xz). The same data give the same
+# bytes. `tar -x` unpacks FILE.
 
 set -euo pipefail
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What reports share: options, provenance, and how results and figures are written."""
+"""Code that the reports share: options, provenance, and the writing of results and figures."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-PACKAGES = Path("/lab/packages")  # of the lab's root, in which this runs: name, version
+# The packages of the lab's root, in which this runs; a line is a name and a version.
+PACKAGES = Path("/lab/packages")
 
-COLUMN = 3.3  # inches: the width of a column of a paper, for which figures are drawn
-# The same results give the same bytes. Nothing in a figure is smaller than 8 pt, and PDFs have
-# their fonts embedded as TrueType, which conferences ask for.
+COLUMN = 3.3  # the width of a figure, in inches: a column of a paper
+# With these settings the same results give the same bytes. No text is smaller than 8 pt, and PDFs
+# embed their fonts as TrueType, as conferences require.
 STYLE = {
     "svg.hashsalt": "ubdx",
     "svg.fonttype": "path",
@@ -40,7 +41,7 @@ STYLE = {
 
 
 def parse_options(description: str) -> argparse.Namespace:
-    """The command line of a report; its folder is there afterwards."""
+    """Parses the command line of a report, and makes the folder --out."""
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,7 +64,7 @@ def version_of(*command: str) -> str:
 
 
 def read_pairs(path: Path) -> dict[str, str] | str:
-    """A file with a name and a value a line."""
+    """Reads a file whose lines are a name and a value."""
     return (
         dict(line.split("\t") for line in path.read_text().splitlines())
         if path.exists()
@@ -72,7 +73,7 @@ def read_pairs(path: Path) -> dict[str, str] | str:
 
 
 def provenance(options: argparse.Namespace, boots: dict[str, Path]) -> dict:
-    """What made the results: sources, tools, and what the machines of @boots were started from."""
+    """The sources, the tools, and the inputs of each machine in @boots, for manifest.json."""
     vms = {name: folder / "vm" for name, folder in boots.items()}
     return {
         "revision": options.revision,
@@ -98,7 +99,7 @@ def write_json(path: Path, value: dict) -> None:
 
 
 def thousands(value: float, _position: int = 0) -> str:
-    """A number of instructions as an axis has it: 1.5k, 2M."""
+    """Formats a number of instructions for an axis: 1.5k, 2M."""
     for unit, suffix in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= unit:
             return f"{value / unit:g}{suffix}"
@@ -113,6 +114,6 @@ def save_figure(page: matplotlib.figure.Figure, path: Path) -> None:
 
 
 def redraw(draw: Callable[[dict, Path], None], folders: list[str]) -> None:
-    """What each figure.py does if it is run: draws the results.json of FOLDERs once more."""
+    """The main program of each figure.py: draws the results.json of each folder once more."""
     for folder in map(Path, folders):
         draw(json.loads((folder / "results.json").read_text()), folder)

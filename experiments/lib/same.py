@@ -3,14 +3,14 @@
 """Says whether two runs had the same inputs, and whether they gave the same figures.
 
     same.py OLD NEW          (folders with results.json and manifest.json)
-    same.py --before OLD     (before a run: are the packages those that made OLD?)
+    same.py --before OLD     (before a run: does the lab have the packages that made OLD?)
 
-The promise is: the same inputs give the same figures, to the byte. Inputs are what the machine was
-started from (digests of kernel and image), QEMU and its arguments, and the experiment's options.
-Debian's packages move on, and with them all of that.
+The lab promises that the same inputs give the same figures, to the byte. The inputs are the
+machine's kernel and image (as digests), QEMU and its arguments, and the experiment's options. A new
+version of a Debian package can change any of them.
 
-Exit status 0: the same figures. 1: other inputs, other figures. 2: the same inputs and other
-figures, which is a bug of the lab. --before: 0, or 1 if packages differ.
+Exit status 0: the figures are the same. 1: inputs and figures differ. 2: the inputs are the same
+and the figures differ, which is a bug of the lab. --before: 0, or 1 if packages differ.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = Path("/lab/packages")  # of the lab's root, in which this runs: name, version
-SHOWN = 6  # of a long list
+# The packages of the lab's root, in which this runs; a line is a name and a version.
+PACKAGES = Path("/lab/packages")
+SHOWN = 6  # the lines shown of a long list
 
 
 def flatten(value: object, path: str = "") -> Iterator[tuple[str, str]]:
@@ -37,7 +38,7 @@ def flatten(value: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def changes(old: dict, new: dict) -> list[str]:
-    """Each key whose value differs, with both values."""
+    """A line for each key whose value differs, with both values."""
     before, after = (dict(flatten(value)) for value in (old, new))
     return [
         f"{key}: {before.get(key, 'none')} -> {after.get(key, 'none')}"
@@ -47,13 +48,13 @@ def changes(old: dict, new: dict) -> list[str]:
 
 
 def inputs(manifest: dict, digests: bool) -> dict:
-    """What the figures are a function of. Without digests of the images their packages stand in."""
+    """The inputs that determine the figures. Without @digests, packages stand in for the images."""
     named = ("qemu", "qemu_arguments", "replicates", "inputs" if digests else "packages")
     return {key: manifest[key] for key in named if key in manifest}
 
 
 def input_changes(old: dict, new: dict) -> list[str]:
-    """How the inputs of two manifests differ, what explains it first."""
+    """The differences between the inputs of two manifests; changed packages, the cause, first."""
     found = changes(*(inputs(m, "inputs" in old and "inputs" in new) for m in (old, new)))
     if not found:
         return []
@@ -62,7 +63,7 @@ def input_changes(old: dict, new: dict) -> list[str]:
 
 
 def differences(old: dict, new: dict) -> list[tuple[float, str]]:
-    """The relative difference of each cell that both have, and where it is."""
+    """The relative difference and the name of each cell that both results have."""
     found = []
     for name, row in new["rows"].items():
         before = old["rows"].get(name, {}).get("cells", {})
@@ -80,11 +81,12 @@ def listed(lines: list[str]) -> str:
 
 
 def verdict(same: bool, changed: list[str], cells: list[tuple[float, str]]) -> tuple[int, str]:
-    """Exit status and text for: are the results the same bytes, what inputs changed, how far."""
+    """Exit status and text. @same: the results are equal to the byte; @changed: inputs that differ;
+    @cells: see differences()."""
     if same and not changed:
         return 0, "Same inputs as the committed results, and the same figures to the byte."
     if same:
-        return 0, f"Inputs differ, and the figures are the same to the byte:{listed(changed)}"
+        return 0, f"The figures are the same to the byte, although inputs differ:{listed(changed)}"
     if not cells:
         how = "have no cell in common"
     else:
@@ -105,7 +107,7 @@ def verdict(same: bool, changed: list[str], cells: list[tuple[float, str]]) -> t
 
 
 def before(committed: dict, packages: dict) -> tuple[int, str]:
-    """What to expect of a run with these packages."""
+    """Exit status and text: what to expect of a run with these packages."""
     changed = changes(committed.get("packages", {}), packages)
     if changed:
         return 1, (

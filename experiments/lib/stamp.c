@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stamp FILE WORDS... -- DISK: append a line of counters to FILE; brackets a fio job as its
- * exec_prerun and exec_postrun.
+ * stamp FILE WORDS... -- DISK: append a line of counters to FILE. fio runs it before and after each
+ * job, as exec_prerun and exec_postrun.
  *
- * The line is WORDS, then: the clock (ns), how often the CPUs went idle, how often a task was
- * switched to, and DISK's reads, read merges, sectors read, writes, write merges, sectors written.
- * The clock is read last where the first word is "pre" and first elsewhere, so that this program's
- * own work lies outside the bracket.
+ * The line is WORDS, then: the clock (ns), how often the CPUs went idle, how often a CPU switched
+ * tasks, and DISK's reads, read merges, sectors read, writes, write merges, sectors written. If the
+ * first word is "pre", the clock is read last, otherwise first. So the work of this program lies
+ * outside the interval between the two stamps.
  *
- * Idle is counted by entries into the idle loop: its time in /proc/stat comes in steps of 10 ms,
- * and on the counting clock, which jumps while the CPU is halted, it was seen to grow while the CPU
- * was busy.
+ * Entries into the idle loop are counted, not the idle time in /proc/stat: that comes in steps of
+ * 10 ms. On the counting clock, which jumps while the CPU is halted, it also grew while the CPU was
+ * busy.
  */
 #include <err.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static u64 now(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-/* Sums what FORMAT, with one conversion, finds in PATH's lines. */
+/* The sum of the numbers in the lines of @path that match @format, which has one conversion. */
 static u64 sum_lines(const char *path, const char *format)
 {
 	char line[4096];
@@ -47,8 +47,8 @@ static u64 sum_lines(const char *path, const char *format)
 }
 
 /*
- * A request is counted after its sectors, and after who waits for it was woken: where that runs
- * first, the last one of a job is still in flight here.
+ * The kernel counts a request as ended after it has counted the sectors and woken the submitter. If
+ * the submitter runs first, the last request of a job is still in flight here.
  */
 static void read_disk(const char *disk, u64 n[6])
 {

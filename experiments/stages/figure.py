@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Draws from results.json alone where a request's instructions go at queue depth 1.
+"""Draws where a request's instructions go at queue depth 1, from results.json alone.
 
     figure.py FOLDER...    (folders with a results.json; the figure goes there, as stages.*)
 """
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 from results import COLUMN, STYLE, redraw, save_figure, thousands  # noqa: E402
 
-# None of these colours is a mode's in the other figures.
+# Colours of the stages. The colours of the modes in the other figures are different ones.
 STAGES = {
     "publish": "#999999",
     "deliver": "#e69f00",
@@ -39,7 +39,7 @@ TOUCHES = {"none": "untouched", "all": "touched"}
 
 def draw_panel(axes: plt.Axes, rows: list[dict], panel: str) -> None:
     means = [[row["cells"][panel]["stages"][stage]["mean"] for stage in STAGES] for row in rows]
-    # a gap between those whose payload is touched and those whose isn't
+    # a gap between the untouched rows and the touched ones
     first = next((i for i, row in enumerate(rows) if row["touch"] != rows[0]["touch"]), len(rows))
     places = [i + 0.6 * (i >= first) for i in range(len(rows))]
     left = [0.0] * len(rows)

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The stages' part in the guest: for each transfer mode and each way to touch a payload, ubdx-trace
-# watches one fio run on the null target. Leaves in $OUT what report.py reads: MODE.TOUCH.json, the
-# output of ubdx-trace. The queue depth is 1: with more requests at once the time between two stamps
-# holds other requests' work, too, and isn't a cost.
+# The guest's part of the stages: for each transfer mode, with payloads untouched and touched,
+# ubdx-trace traces one fio run on the null target. Leaves in $OUT what report.py reads:
+# MODE.TOUCH.json, the output of ubdx-trace. The queue depth is 1: with several requests in flight,
+# the time between two stamps of a request would include work for other requests.
 
 set -euo pipefail
 
@@ -16,7 +16,8 @@ usage() { echo "usage: guest.sh [--seed N]   runs in the lab's guest; experiment
 
 die() { echo "stages: $*" >&2; exit 1; }
 
-# The sizes tell the jobs apart in the output of ubdx-trace.
+# job_file N_4K N_512K: print the fio jobs. In the output of ubdx-trace, operation and size tell
+# them apart.
 job_file() {
 	cat <<-END
 	[global]

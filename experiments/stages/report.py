@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Turns what ubdx-trace said of each mode into results.json, tables, the figure and manifest.json.
+"""Turns the output of ubdx-trace for each mode into results.json, tables, figure and manifest.json.
 
     report.py --out FOLDER [--revision REV] [--dirty] RAW
 
-RAW is what guest.sh left. Everything but manifest.json is a function of it alone, byte for byte.
+RAW is the folder with the files that guest.sh left. Everything but manifest.json depends on them
+alone, byte for byte.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from figure import PANELS, STAGES, TOUCHES
 from results import parse_options, provenance, write_json
 
 NOTE = (
-    "Mean instructions of the counting clock between a request's stamps at queue depth 1, with what "
-    "tracing itself adds; not nanoseconds."
+    "Mean instructions between a request's stamps at queue depth 1, on the counting clock; not "
+    "nanoseconds. They include what tracing itself adds."
 )
 MODES = ("copy", "user", "splice", "map")
 MEANING = {
     "publish": "T0-T1, from blk-mq to the channel",
-    "deliver": "T1-T2, until the server's task has it",
+    "deliver": "T1-T2, until the server's task has the request",
     "move": "T2-T4, the payload is moved or exposed",
-    "serve": "T4-T5, the server",
-    "release": "T5-T6, copied back, unmapped",
-    "end": "T6-T7, ended in blk-mq",
+    "serve": "T4-T5, the server serves the request",
+    "release": "T5-T6, the payload is copied back or unmapped",
+    "end": "T6-T7, the request ends in blk-mq",
 }
 
 
@@ -55,18 +56,18 @@ def class_result(name: str, found: dict) -> dict:
 
 
 def read_mode(path: Path) -> dict:
-    """What one trace says, by operation and size."""
+    """The results of one trace, by operation and size."""
     trace = json.loads(path.read_text())
     if trace["clock"] != "instructions" or any(trace["dropped"].values()):
-        fail(f"{path.name}: not of the counting clock, or not whole")
+        fail(f"{path.name}: not traced on the counting clock, or events were dropped")
     cells = {(c["op"], c["max_bytes"]): c for c in trace["classes"]}
     if missing := [label for panel, label in PANELS.items() if panel not in cells]:
-        fail(f"{path.name}: nothing of {missing}")
+        fail(f"{path.name}: no requests of {missing}")
     return {f"{op}.{size}": class_result(path.name, cells[op, size]) for op, size in PANELS}
 
 
 def place(name: str) -> tuple:
-    """Where MODE.TOUCH stands: untouched first, modes in their order, one that is new last."""
+    """Sort key of MODE.TOUCH: untouched first, modes in the order of MODES, others last."""
     mode, touch = name.split(".")
     return touch != "none", MODES.index(mode) if mode in MODES else len(MODES), mode
 
@@ -111,8 +112,8 @@ def text_report(results: dict) -> str:
             lines.append(f"{row['label']:<{width}}{means}{stages['total']['mean']:>10.0f}")
     lines += ["", *(f"{stage:<8} {meaning}" for stage, meaning in MEANING.items()), ""]
     lines += [
-        "Counting clock: instructions of one CPU, not nanoseconds, and with what tracing adds.",
-        "deliver and end include a switch between fio and the server wherever there is one.",
+        "Counting clock: instructions of one CPU, not nanoseconds. They include what tracing adds.",
+        "deliver and end include the switch between fio and the server, if there is one.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Where a request's cost goes, from the host: boot the lab's counting clock, run guest.sh there,
-# report. Needs the guest's folder (make guest). Leaves its results and nothing else.
+# The host's part of the stages, which show where a request's cost goes: boots the lab on the
+# counting clock, runs guest.sh there, and reports. Needs the guest's folder (make guest). Leaves
+# its results and nothing else.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . experiments/lib/host.sh stages
 
-one_boot "How many instructions a request spends in each of its stages, in each transfer mode, as ubdx-trace sees it." \
+one_boot "Measure how many instructions each stage of a request takes, in each transfer mode, with ubdx-trace." \
 	ubdx ubdx-trace -- "$@"
