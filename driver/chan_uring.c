@@ -26,6 +26,9 @@
 /* Payload that one task work moves before the server sees the requests that it has delivered. */
 #define UBDX_DELIVER_BYTES SZ_64K
 
+/* How often the rest is put off until the server sees them: more than a round of task work is long. */
+#define UBDX_DELIVER_TURNS 32
+
 struct ubdx_uring_tag {
 	struct io_uring_cmd *cmd; /* parked; taken by xchg, see above */
 	struct io_uring_cmd *taken; /* while it is to be delivered: its command */
@@ -49,6 +52,8 @@ static inline struct ubdx_uring_tag *ubdx_uring_tags(const struct ubdx_server_qu
 struct ubdx_uring_pdu {
 	struct ubdx_server_queue *srvq;
 	struct ubdx_uring_tag *first; /* of those to be delivered */
+	u32 turns; /* so often it may yet be put off, as long as ... */
+	u32 cq_tail; /* ... the ring's tail is still here */
 };
 
 static struct ubdx_uring_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
@@ -192,20 +197,54 @@ static struct ubdx_uring_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq,
 static void ubdx_deliver_tw(UBDX_TW_ARGS);
 
 /*
- * Queue task work that delivers @first and the tags that it is linked to. Any context.
+ * Any context.
  *
  * io_uring keeps a list of task work, and only the caller that makes it long enough wakes the task.
  * If that caller were preempted in between, the requests of all other submitters would wait for it.
  * With PREEMPT_RT io_uring takes locks there that sleep, and looks after itself.
  */
+static void ubdx_queue_tw(struct io_uring_cmd *cmd)
+{
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_disable();
+	io_uring_cmd_complete_in_task(cmd, ubdx_deliver_tw);
+	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
+		preempt_enable();
+}
+
+/* Queue task work that delivers @first and the tags that it is linked to. Any context. */
 static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *first)
 {
 	*ubdx_pdu(first->taken) = (struct ubdx_uring_pdu){ .srvq = srvq, .first = first };
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
-		preempt_disable();
-	io_uring_cmd_complete_in_task(first->taken, ubdx_deliver_tw);
-	if (!IS_ENABLED(CONFIG_PREEMPT_RT))
-		preempt_enable();
+	ubdx_queue_tw(first->taken);
+}
+
+/*
+ * The same from task work, for what is to be delivered once the server sees what it has by now.
+ *
+ * io_uring shows completions at the end of a round of task work. Newer kernels take task work that
+ * is queued meanwhile into the same round, so this queues itself again until the ring's tail has
+ * moved. It need not move: the ring may be full, or the server may have asked for no completions.
+ */
+static void ubdx_notify_later(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *first)
+{
+	*ubdx_pdu(first->taken) = (struct ubdx_uring_pdu){
+		.srvq = srvq,
+		.first = first,
+		.turns = UBDX_DELIVER_TURNS,
+		.cq_tail = ubdx_cmd_cq_tail(first->taken),
+	};
+	ubdx_queue_tw(first->taken);
+}
+
+static bool ubdx_deliver_is_early(struct io_uring_cmd *cmd)
+{
+	struct ubdx_uring_pdu *pdu = ubdx_pdu(cmd);
+
+	if (likely(!pdu->turns) || pdu->cq_tail != ubdx_cmd_cq_tail(cmd))
+		return false;
+	pdu->turns--;
+	return true;
 }
 
 static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, bool cancel)
@@ -215,9 +254,13 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 
 	if (likely(!cancel && current == srvq->task && !ubdx_task_exits(current) &&
 		   !fatal_signal_pending(current))) {
+		if (unlikely(ubdx_deliver_is_early(cmd))) {
+			ubdx_queue_tw(cmd);
+			return;
+		}
 		t = ubdx_deliver_some(srvq, t, issue_flags);
 		if (unlikely(t))
-			ubdx_notify(srvq, t);
+			ubdx_notify_later(srvq, t);
 		return;
 	}
 	ubdx_server_fail(srvq->srv);

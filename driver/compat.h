@@ -64,6 +64,12 @@ static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)
 	return cmd_to_io_kiocb(cmd)->ctx;
 }
 
+/* Has moved if io_uring has made completions visible. */
+static inline u32 ubdx_cmd_cq_tail(struct io_uring_cmd *cmd)
+{
+	return READ_ONCE(cmd_to_io_kiocb(cmd)->ctx->cached_cq_tail);
+}
+
 /* False: all segments of the request join at page boundaries. Newer kernels record that. */
 static inline bool ubdx_rq_may_have_gaps(const struct request *rq)
 {

@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/userfaultfd.h>
@@ -279,66 +280,219 @@ static void many_at_once(void)
 
 /* ---- how much is delivered at once ---- */
 
+/*
+ * The tags' buffers are not there, and whoever touches one waits for us. So a delivery of mode copy,
+ * which copies a WRITE to its tag's buffer, stops at each WRITE. Then we count the completions in the
+ * server's ring.
+ */
+
 #define WRITES 8
+#define DELIVER_BYTES 65536U /* of payload may be in buffers without the server's knowing */
 
-static atomic_int seen; /* completions that the server found together with that of the first WRITE */
-
-static int32_t answer_write(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+/* The partition scan, which has requests of its own, is over. */
+static bool is_scanning(const struct raw *raw)
 {
-	if (desc->op == UBDX_OP_WRITE && !atomic_load(&seen))
-		atomic_store(&seen, 1 + io_uring_cq_ready(&q->ring));
-	return desc->op == UBDX_OP_FLUSH ? 0 : (int32_t)desc->nr_sectors * 512;
+	struct ubdx_info info;
+
+	return raw_info(raw, &info) || info.status & UBDX_INFO_SCANNING;
 }
 
-/* Submit all of them. Returns how many end well. */
-static int write_all(struct io_uring *ring, char *mem)
+static void scanned(const struct raw *raw)
+{
+	if (!within(10, !is_scanning(raw)))
+		bail("the partition scan doesn't end");
+}
+
+static char *writes_prepare(struct io_uring *ring, unsigned int bytes)
+{
+	char *mem = raw_mem(WRITES * (size_t)bytes);
+
+	if (io_uring_queue_init(WRITES, ring, 0))
+		bail("ring");
+	memset(mem, 'x', WRITES * (size_t)bytes); /* if it weren't there the plug might not hold */
+	return mem;
+}
+
+/* Submit them all, in one plug. They don't merge. */
+static void submit_writes(struct io_uring *ring, const char *mem, unsigned int bytes)
+{
+	int i;
+
+	for (i = 0; i < WRITES; i++)
+		io_uring_prep_write(io_uring_get_sqe(ring), bdev, mem + i * bytes, bytes,
+				    FIRST + i * 2 * bytes);
+	if (io_uring_submit(ring) != WRITES)
+		bail("submit");
+}
+
+/* How many end well. */
+static int end_writes(struct io_uring *ring, unsigned int bytes)
 {
 	struct io_uring_cqe *cqe;
 	int i, good = 0;
 
-	for (i = 0; i < WRITES; i++)
-		io_uring_prep_write(io_uring_get_sqe(ring), bdev, mem + i * RAW_BUF_BYTES,
-				    RAW_BUF_BYTES, FIRST + i * 2 * RAW_BUF_BYTES);
-	if (io_uring_submit(ring) != WRITES)
-		bail("submit");
 	for (i = 0; i < WRITES; i++) {
 		if (io_uring_wait_cqe(ring, &cqe))
 			bail("wait");
-		good += cqe->res == RAW_BUF_BYTES;
+		good += cqe->res == (int)bytes;
 		io_uring_cqe_seen(ring, cqe);
 	}
 	return good;
 }
 
+/* The address that a thread waits for. */
+static uint64_t next_fault(int fd)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	struct uffd_msg msg;
+
+	if (poll(&pfd, 1, 20000 * raw_slow()) != 1 || read(fd, &msg, sizeof(msg)) != sizeof(msg) ||
+	    msg.event != UFFD_EVENT_PAGEFAULT)
+		bail("a WRITE isn't copied");
+	return msg.arg.pagefault.address & -4096ULL;
+}
+
+static void provide(int fd, uint64_t addr, unsigned int bytes)
+{
+	struct uffdio_zeropage zero = { .range = { .start = addr, .len = bytes } };
+
+	if (ioctl(fd, UFFDIO_ZEROPAGE, &zero))
+		bail("zeropage: %m");
+}
+
+/* How many the server's ring has had. */
+static unsigned int completions(const struct raw_queue *q)
+{
+	return __atomic_load_n(q->ring.cq.ktail, __ATOMIC_ACQUIRE);
+}
+
 /*
- * A server that is busy with others' requests, as udev's, finds more completions each time that it
- * looks for one, so this may need another try. Where all are copied first no try helps.
+ * @together: of WRITEs of so many bytes the server must see the first when so many have been copied,
+ * and not before: they are to be delivered in batches.
  */
-static void payload_of_others(void)
+static void payload_of_others(unsigned int bytes, int together)
 {
 	struct io_uring ring;
 	struct raw_server s;
-	int try, good = 0;
+	unsigned int before;
+	int i, fd, most = 0;
 	char *mem;
 
 	raw_defaults(&s.raw);
-	raw_server_start(&s, answer_write);
+	atomic_store(&held, MANY); /* so it answers */
+	raw_server_start(&s, answer);
+	scanned(&s.raw);
 	bdev = raw_bdev(&s.raw, O_RDWR);
-	mem = raw_mem(WRITES * (size_t)RAW_BUF_BYTES);
-	if (io_uring_queue_init(WRITES, &ring, 0))
-		bail("ring");
-	for (try = 0; try < 50; try++) {
-		atomic_store(&seen, 0);
-		good = write_all(&ring, mem);
-		if (good != WRITES || atomic_load(&seen) <= 2)
-			break;
+	mem = writes_prepare(&ring, bytes);
+	fd = raw_userfault(s.queue.buf, s.queue.depth * (size_t)RAW_BUF_BYTES);
+	if (fd < 0)
+		bail("userfaultfd: %m");
+	before = completions(&s.queue);
+	submit_writes(&ring, mem, bytes);
+	for (i = 0; i < WRITES; i++) {
+		uint64_t addr = next_fault(fd);
+		int unseen = i - (int)(completions(&s.queue) - before);
+
+		if (unseen > most)
+			most = unseen;
+		provide(fd, addr, bytes);
 	}
-	is(good, WRITES, "WRITEs of mode copy, submitted at once, end");
-	ok(atomic_load(&seen) <= 2, "   the first is seen before the others are copied (%d)",
-	   atomic_load(&seen));
+	is(end_writes(&ring, bytes), WRITES, "WRITEs of mode copy, submitted at once, end");
+	is(most + 1, together,
+	   "   that many have been copied when the server sees the first of them");
 	io_uring_queue_exit(&ring);
-	munmap(mem, WRITES * (size_t)RAW_BUF_BYTES);
+	munmap(mem, WRITES * (size_t)bytes);
 	stop(&s);
+	close(fd);
+}
+
+/*
+ * A server in a process of its own, whose buffers are a file. Without IORING_SETUP_DEFER_TASKRUN it
+ * gets to all of its task work before it gets to a signal.
+ */
+#define FILE_BYTES (16 * (size_t)RAW_BUF_BYTES)
+
+struct victim {
+	int file;
+	char *buf; /* the victim's own address of it */
+	int uffd; /* its descriptor */
+	char path[32];
+	atomic_int ready;
+};
+
+static void __attribute__((noreturn)) victim_main(struct victim *v)
+{
+	struct raw_server s;
+
+	raw_defaults(&s.raw);
+	s.raw.ring_flags = 0;
+	raw_server_start(&s, answer);
+	scanned(&s.raw);
+	v->buf = mmap(s.queue.buf, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+		      v->file, 0);
+	v->uffd = raw_userfault(v->buf, FILE_BYTES);
+	if (v->buf == MAP_FAILED || v->uffd < 0)
+		bail("buffers: %m");
+	strcpy(v->path, s.raw.path);
+	atomic_store(&v->ready, 1);
+	for (;;)
+		pause();
+}
+
+/* Returns its userfaultfd. */
+static int victim_start(struct victim *v, pid_t *pid)
+{
+	int pidfd;
+
+	v->file = memfd_create("buffers", MFD_CLOEXEC);
+	if (v->file < 0 || ftruncate(v->file, FILE_BYTES))
+		bail("memfd: %m");
+	fflush(stdout);
+	*pid = fork();
+	if (!*pid)
+		victim_main(v);
+	if (!within(20, atomic_load(&v->ready)))
+		bail("no server");
+	pidfd = syscall(SYS_pidfd_open, *pid, 0);
+	return syscall(SYS_pidfd_getfd, pidfd, v->uffd, 0);
+}
+
+static void killed_in_a_delivery(void)
+{
+	struct victim *v =
+		mmap(NULL, sizeof(*v), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct io_uring ring;
+	size_t first, i;
+	char *mem, *file;
+	pid_t pid;
+	int fd;
+
+	atomic_store(&held, MANY);
+	fd = victim_start(v, &pid);
+	bdev = open(v->path, O_RDWR | O_DIRECT | O_CLOEXEC);
+	if (fd < 0 || bdev < 0)
+		bail("victim: %m");
+	mem = writes_prepare(&ring, DELIVER_BYTES);
+	submit_writes(&ring, mem, DELIVER_BYTES);
+	first = (next_fault(fd) - (uintptr_t)v->buf) / RAW_BUF_BYTES;
+	for (i = 0; i < FILE_BYTES / RAW_BUF_BYTES; i++)
+		if (i != first)
+			provide(fd, (uintptr_t)v->buf + i * RAW_BUF_BYTES, RAW_BUF_BYTES);
+	kill(pid, SIGKILL);
+	is(waitpid(pid, NULL, 0), pid, "a server that is killed while a WRITE is delivered ends");
+	is(end_writes(&ring, DELIVER_BYTES), 0, "   the WRITEs fail");
+	file = mmap(NULL, FILE_BYTES, PROT_READ, MAP_SHARED, v->file, 0);
+	if (file == MAP_FAILED)
+		bail("buffers: %m");
+	for (i = 0; i < FILE_BYTES && !file[i]; i++)
+		;
+	ok(i == FILE_BYTES, "   none of the others was delivered after that");
+	io_uring_queue_exit(&ring);
+	munmap(file, FILE_BYTES);
+	munmap(mem, WRITES * (size_t)DELIVER_BYTES);
+	munmap(v, sizeof(*v));
+	close(bdev);
+	close(fd);
 }
 
 /* ---- no waiting for a submitter ---- */
@@ -397,7 +551,9 @@ int main(void)
 	server_sleeps();
 	promise_not_kept();
 	many_at_once();
-	payload_of_others();
+	payload_of_others(DELIVER_BYTES, 1);
+	payload_of_others(DELIVER_BYTES / 4, 4);
+	killed_in_a_delivery();
 	submitter_stands_still();
 	return done();
 }
