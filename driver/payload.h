@@ -71,8 +71,8 @@ end:
 	return done;
 }
 
-/* Why a page can't be faulted in. -ENOMEM: another try may succeed; -EFAULT: none will. */
-static inline int ubdx_fault_error(bool dest, struct iov_iter *iter)
+/* Fault in one page. -ENOMEM: another try may succeed; -EFAULT: none will. */
+static inline int ubdx_fault_in_page(bool dest, struct iov_iter *iter)
 {
 	unsigned long addr = (unsigned long)iter_iov_addr(iter);
 	struct mm_struct *mm = current->mm;
@@ -83,7 +83,7 @@ static inline int ubdx_fault_error(bool dest, struct iov_iter *iter)
 		return -EINTR;
 	ret = fixup_user_fault(mm, addr, dest ? FAULT_FLAG_WRITE : 0, &unlocked);
 	mmap_read_unlock(mm);
-	return ret == -ENOMEM ? ret : -EFAULT;
+	return !ret || ret == -ENOMEM ? ret : -EFAULT;
 }
 
 #define UBDX_MAX_IDLE 16
@@ -103,15 +103,21 @@ static inline int ubdx_fault_error(bool dest, struct iov_iter *iter)
 static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes, unsigned int idle)
 {
 	size_t missing;
+	int ret = 0;
 
 	cond_resched();
 	if (idle)
 		bytes = min(bytes, PAGE_SIZE);
 	missing = dest ? fault_in_iov_iter_writeable(iter, bytes) :
 			 fault_in_iov_iter_readable(iter, bytes);
+	/* why, or there is memory again */
 	if (missing == bytes || idle > UBDX_MAX_IDLE)
-		return ubdx_fault_error(dest, iter);
-	return fatal_signal_pending(current) ? -EINTR : 0;
+		ret = ubdx_fault_in_page(dest, iter);
+	if (!ret && idle > UBDX_MAX_IDLE)
+		ret = -EFAULT;
+	if (!ret && fatal_signal_pending(current))
+		ret = -EINTR;
+	return ret;
 }
 
 #endif /* UBDX_PAYLOAD_H */

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# A server that may use no more memory, as its memory cgroup has a limit, gets to serve what it has buffers for. The other
+# requests are tried again until it may. None fails, and nothing is killed.
+#
+# Each time that it finds nothing to kill the kernel logs a stack trace. So the test looks at the log itself.
+#
+# lab: --no-scan
+
+# shellcheck disable=SC2317 # functions are called by ok
+. tests/guest/lib/guest.sh
+
+readonly MIB=1048576 group=/sys/fs/cgroup/limited
+
+in_group() { (echo "$BASHPID" >$group/cgroup.procs && exec "$@"); }
+# A count of $sys/ubdx/errors.
+count() { sed -n "s/^$1 //p" "$sys/ubdx/errors"; }
+retried_since() { (($(count retried) > $1)); }
+retried() { retried_since 0; }
+some_written() { local n; n=$(counted write); ((${n% *} > 0)); }
+# So many WRITEs wait for the server that it needs twice the memory that it may use.
+many_wait() { (($(sed 's/^ *[0-9]* *//' "$sys/inflight") >= 32)); }
+still_there() { kill -0 "$server"; }
+
+log_clean() {
+	dmesg -r | grep -v 'Call Trace' >/tmp/log
+	lab/scan /tmp/log
+}
+
+echo 1 >/proc/sys/kernel/printk # on a console that takes longer than all else
+echo 0 >/proc/sys/vm/oom_dump_tasks
+load
+modprobe brd rd_nr=1 rd_size=65536
+mkdir $group
+
+for mode in copy user; do
+	# A server that exits gives its memory back a moment later.
+	echo max >$group/memory.max
+	dev=$(in_group ubdx add --target loop --file /dev/ram0 --direct --depth 64 --max-io 512K --prefault 0 --xfer $mode)
+	use "$dev"
+	echo $(($(<$group/memory.current) + 8 * MIB)) >$group/memory.max
+	kill -STOP "$server"
+	run_fio --name=write --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=64 --bs=512k --size=32m --rw=randwrite \
+		--verify=crc32c --do_verify=0 &
+	writer=$!
+	until_ok 20 many_wait
+	kill -CONT "$server"
+	ok "$mode: for want of memory requests are tried again" until_ok 20 retried
+	ok "$mode:    the others are served" until_ok 20 some_written
+	# bit by bit, so that some get theirs in the middle of a failure
+	for ((i = 0; i < 12; i++)); do
+		before=$(count retried)
+		echo $(($(<$group/memory.max) + MIB)) >$group/memory.max
+		until_ok 2 retried_since "$before" || break
+	done
+	echo max >$group/memory.max
+	status=0
+	wait $writer || status=$?
+	is $status 0 "$mode:    and all of them once there is memory"
+	ok "$mode:    with the right bytes" run_fio --name=read --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=64 \
+		--bs=512k --size=32m --rw=randread --verify=crc32c
+	is "$(count failed) $(count aborted)" "0 0" "$mode:    none has failed"
+	ok "$mode:    its server lives" still_there
+	del "$dev"
+	until_ok 10 no_process "$server"
+done
+
+rmdir $group
+ok "the kernel has no other complaint" log_clean
+finish
