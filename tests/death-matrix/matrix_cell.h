@@ -70,6 +70,8 @@ bool pause_is(struct cell *c, const char *state);
 bool declared_dead(struct cell *c);
 /* Is the task in one of these states? A task that is gone is in none. */
 bool task_is(pid_t pid, pid_t tid, const char *states);
+/* The thread has a pending SIGKILL. */
+bool task_is_killed(pid_t pid, pid_t tid);
 /*
  * The subject's thread waits for its request, so the request has been published: nothing else
  * holds it.

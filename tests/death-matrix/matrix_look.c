@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,6 +114,23 @@ bool task_is(pid_t pid, pid_t tid, const char *states)
 	fclose(f);
 	p = strrchr(line, ')');
 	return p && p[1] && strchr(states, p[2]);
+}
+
+bool task_is_killed(pid_t pid, pid_t tid)
+{
+	unsigned long long pending;
+	char path[64], line[512];
+	bool yes = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/status", pid, tid);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "SigPnd: %llx", &pending) == 1)
+			yes = pending & 1 << (SIGKILL - 1);
+	if (f)
+		fclose(f);
+	return yes;
 }
 
 bool subject_waits(struct cell *c)

@@ -15,7 +15,8 @@ read_one() { dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 # ends_in SECONDS: a READ from a stopped server ends by the timeout, and not before its last second.
 ends_in() {
 	local start=$EPOCHREALTIME status=0 took reader
-	read_one 2>/tmp/err &
+	# ok() waits for the end of what has its output
+	read_one >/tmp/err 2>&1 &
 	reader=$!
 	# not with timeout(1), which would wait for the READ, too
 	until_ok $(($1 + 5)) no_process "$reader" || return 1

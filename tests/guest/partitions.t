@@ -27,7 +27,12 @@ check_place() {
 load
 noise /tmp/file $((16 * MIB))
 
-add --target loop --file /tmp/file
+# The server that would be left has no output of ok's, which waits for all that do.
+scan_ends() { within 20 ubdx add --id 0 --target loop --file /tmp/file >/tmp/out 2>&1; }
+ok "the partition scan of a new device ends" scan_ends
+((tap_failed == 0)) || finish # each further one would hang
+use /dev/ubdxb0
+settle
 ok "there is none at first" absent "$dev"
 ok "a table can be written" sfdisk -q "$dev" <<<$'start=2048,size=8192\nstart=10240'
 ok "and its partitions appear" until_ok 10 present "$dev"
@@ -51,7 +56,42 @@ ok "--force deletes it with an open one" del --force "$dev"
 ok "they go with it" absent "$dev"
 exec 9<&-
 
-# A server that dies while the kernel reads the table.
+# ---- a scan that takes its time ----
+
+# add_slowly: add a device to storage that doesn't answer. Returns when the partition scan waits for that.
+add_slowly() {
+	rm -f /tmp/added
+	kill -STOP "$storage"
+	ubdx add --id 7 --target loop --file "$below" --direct --timeout $((100 * SLOW)) >/tmp/added 2>/tmp/err &
+	until_ok 20 reads_from "${below#/dev/}"
+}
+reads_from() { (($(sed -n 's/ *\([0-9]*\) *[0-9]*/\1/p' "/sys/block/$1/inflight") > 0)); }
+waits() { ! until_ok 1 test -s /tmp/added; }
+added() { until_ok 20 test -s /tmp/added; }
+
+add --target mem --size 16M --timeout $((100 * SLOW))
+below=$dev storage=$server
+dd if=/tmp/file of="$below" bs=1M oflag=direct status=none
+settle
+add_slowly
+ok "add waits while the scan does" waits
+kill -CONT "$storage"
+ok "   and no longer" added
+ok "   then the partitions are there" present /dev/ubdxb7
+use /dev/ubdxb7
+del "$dev"
+until_ok 20 no_process "$server" # it closes its storage, which udev then reads
+settle
+add_slowly
+kill -TERM "$(</sys/block/ubdxb7/ubdx/server_pid)"
+ok "a SIGTERM meanwhile: add waits all the same" waits
+kill -CONT "$storage"
+ok "   and the device goes" until_ok 20 gone /dev/ubdxb7
+settle
+del "$below"
+
+# ---- a server that dies while the kernel reads the table ----
+
 for ((i = 0; i < 10; i++)); do
 	dev=$(ubdx add --target loop --file /tmp/file)
 	use "$dev"

@@ -299,10 +299,10 @@ static void shares_memory_with_the_dead(void)
 	ok(!starter.ended, "   but can't START while the clone is there");
 	atomic_store(&holds, false);
 	raw_server_stop(&storage);
-	pthread_join(starter.thread, NULL);
-	is(starter.ret, 0, "   and can after its end");
 	ok(killed(failing->clone), "   the clone was killed");
 	ok(killed(pid), "   and so was the server");
+	pthread_join(starter.thread, NULL);
+	is(starter.ret, 0, "   and after the end of both it can");
 	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
 	raw_queue_exit(&q);
 	close(raw.chan);

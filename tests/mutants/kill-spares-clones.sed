@@ -1,3 +1,3 @@
 # test: server-processes
 # file: driver/server.c
-s/!ubdx_process_has_mm(process, srv->mm)/task_tgid(process) != srv->tgid/
+s/!ubdx_process_has_mm(process, srv->mm)/& || task_tgid(process) != srv->tgid/
