@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -140,10 +139,12 @@ static bool all_reaped(void)
 /* Where the processes are that don't end. */
 static void show_stuck(void)
 {
-	static const char script[] = "for p in /proc/[0-9]*/task/*; do"
-				     "  grep -q '^State:.[DZ]' $p/status 2>/dev/null || continue;"
-				     "  echo \"# $p $(cat $p/comm)\"; sed 's/^/#   /' $p/stack;"
-				     "done 2>/dev/null";
+	static const char script[] =
+		"for p in /proc/[0-9]*/task/*; do"
+		"  grep -q '^State:.[DZ]' $p/status 2>/dev/null || continue;"
+		"  echo \"# $p $(cat $p/comm), $(grep ^State $p/status)\"; sed 's/^/#   /' $p/stack;"
+		"done 2>/dev/null;"
+		"echo \"# users of the module: $(cat /sys/module/ubdx/refcnt); nodes:\" /dev/ubdx*";
 
 	pid_t pid = fork();
 
@@ -175,15 +176,15 @@ static bool run_apart(int (*fn)(void), const char *what)
 
 /* ---- what must be left: nothing ---- */
 
-/* Call @cmd for each device below @ids, or only those that wait for a server. */
-static int force_devices(unsigned long cmd, bool only_waiting, int ids)
+/* Call @cmd for each device, or only those that wait for a server. */
+static int force_devices(unsigned long cmd, bool only_waiting)
 {
 	int fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
 	struct ubdx_info info = { .flags = UBDX_INFO_NEXT };
 
 	if (fd < 0)
 		return 1;
-	while (!ioctl(fd, UBDX_IOC_INFO, &info) && info.id < ids) {
+	while (!ioctl(fd, UBDX_IOC_INFO, &info)) {
 		struct ubdx_ctl ctl = { .id = info.id, .flags = UBDX_CTL_FORCE };
 
 		if (!only_waiting || info.state == UBDX_S_QUIESCED)
@@ -196,13 +197,13 @@ static int force_devices(unsigned long cmd, bool only_waiting, int ids)
 
 static int delete_devices(void)
 {
-	return force_devices(UBDX_IOC_DEL, false, INT_MAX);
+	return force_devices(UBDX_IOC_DEL, false);
 }
 
 /* Requests of a device without a server wait, and clients that were killed wait with them. */
 static int stop_waiting(void)
 {
-	return force_devices(UBDX_IOC_STOP, true, INT_MAX);
+	return force_devices(UBDX_IOC_STOP, true);
 }
 
 static bool nothing_left(void)
@@ -366,19 +367,35 @@ static unsigned int reap(void)
 }
 
 /*
- * Hostile devices seldom find another server, and then nobody has anything to do: now and then give
- * up those that wait. In a process of its own, as it may have to wait itself. Honest devices have
- * heirs.
+ * Hostile devices seldom find another server, and then nobody has anything to do: give up those that
+ * were waiting each of the last @looks times that this looked, twice a second. In a process of its
+ * own, as it may have to wait itself. Honest devices have heirs.
  */
-static void give_up_some(double *next)
+static void give_up_some(double *next, unsigned int looks)
 {
+	static unsigned int waited[FUZZ_IDS];
+	int fd, i;
+
 	if (raw_now() < *next)
 		return;
 	*next = raw_now() + 0.5;
-	if (!fork()) {
-		force_devices(UBDX_IOC_STOP, true, FUZZ_IDS);
-		_exit(0);
+	fd = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	for (i = 0; i < FUZZ_IDS; i++) {
+		struct ubdx_info info = { .id = i };
+		struct ubdx_ctl ctl = { .id = i, .flags = UBDX_CTL_FORCE };
+
+		waited[i]++;
+		if (ioctl(fd, UBDX_IOC_INFO, &info) || info.state != UBDX_S_QUIESCED)
+			waited[i] = 0;
+		if (waited[i] < looks)
+			continue;
+		waited[i] = 0;
+		if (!fork()) {
+			ioctl(fd, UBDX_IOC_STOP, &ctl);
+			_exit(0);
+		}
 	}
+	close(fd);
 }
 
 static void disturb(struct rng *rng)
@@ -413,7 +430,7 @@ static bool round_run(const struct fuzz_plan *plan, unsigned int round)
 				seat_start(&seats[i], plan, first + nr_groups, 0);
 		poll(NULL, 0, rng_below(&rng, 50));
 		disturb(&rng);
-		give_up_some(&give_up);
+		give_up_some(&give_up, 1);
 		reap();
 	}
 	ending = rng_below(&rng, 3);
@@ -438,7 +455,7 @@ bool fuzz_rehearse(const struct fuzz_plan *plan)
 				seat_start(&seats[i], plan,
 					   REHEARSAL_ROUND * FUZZ_ACTORS_PER_ROUND + nr_groups, 0);
 		poll(NULL, 0, 10);
-		give_up_some(&give_up);
+		give_up_some(&give_up, 6);
 		if (raw_now() > change) {
 			struct seat *seat = &seats[rng_below(&rng, ACTORS)];
 

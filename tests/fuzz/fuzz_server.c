@@ -140,13 +140,32 @@ static int open_channel(const struct server *s)
 	return fd < 0 ? -errno : fd;
 }
 
-/* In place of what has that number. Returns the channel, or -errno. */
-static int add_and_open(struct server *s)
+/* Any but an honest one. */
+static void delete_some(const struct server *s, struct rng *rng)
 {
-	if (ioctl(s->ctl, UBDX_IOC_ADD, &s->add) &&
-	    (errno != EEXIST || control(s, UBDX_IOC_DEL, UBDX_CTL_FORCE) ||
-	     ioctl(s->ctl, UBDX_IOC_ADD, &s->add)))
-		return -errno;
+	unsigned int id = rng_below(rng, FUZZ_MAX_DEVICES - FUZZ_HONEST);
+	struct ubdx_ctl ctl = { .id = id < FUZZ_IDS ? id : id + FUZZ_HONEST,
+				.flags = UBDX_CTL_FORCE };
+
+	ioctl(s->ctl, UBDX_IOC_DEL, &ctl);
+}
+
+/*
+ * In place of what has that number, or of others where there are too many: what nobody serves, and
+ * some that nobody ever did, would else take all places. Returns the channel, or -errno.
+ */
+static int add_and_open(struct server *s, struct rng *rng)
+{
+	unsigned int tries;
+
+	for (tries = 0; ioctl(s->ctl, UBDX_IOC_ADD, &s->add); tries++) {
+		if (tries == 5 || (errno != EEXIST && errno != ENOSPC))
+			return -errno;
+		if (errno == ENOSPC)
+			delete_some(s, rng);
+		else
+			control(s, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	}
 	return open_channel(s);
 }
 
@@ -192,7 +211,7 @@ static int setup(struct actor *a, struct server *s)
 	add_random(&s->add, &a->rng, fuzz_trusts(a));
 	args(a, "id %d queues %u depth %u", s->add.id, s->add.params.nr_queues,
 	     s->add.params.depth);
-	s->chan = add_and_open(s);
+	s->chan = add_and_open(s, &a->rng);
 	args(a, ": %d", s->chan);
 	if (s->chan < 0)
 		return s->chan;
@@ -317,6 +336,37 @@ static void act_control(struct actor *a)
 		worked(a);
 }
 
+/* Its own device, in an orderly way. There is a limit, as this thread may be who is to serve it. */
+static void stop_own(struct actor *a, unsigned long cmd, unsigned int flags)
+{
+	struct server *s = &PICK(a, fuzz_servers);
+	struct ubdx_ctl ctl = { .flags = flags };
+	int ret;
+
+	/* devices are to live for a while */
+	if (!fuzz_rehearses && chance(a, 75))
+		return;
+	if (s->chan < 0 && setup(a, s))
+		return;
+	ctl.id = s->add.id;
+	if (flags == UBDX_CTL_IN_USE)
+		ctl.timeout_ms = 1 + below(a, 300);
+	ret = ioctl(s->chan, cmd, &ctl) ? -errno : 0;
+	args(a, "%lx flags %x: %d", cmd, flags, ret);
+	if (!ret || ret == -EINPROGRESS)
+		worked(a);
+}
+
+static void act_in_use(struct actor *a)
+{
+	stop_own(a, chance(a, 50) ? UBDX_IOC_STOP : UBDX_IOC_DEL, UBDX_CTL_IN_USE);
+}
+
+static void act_last_close(struct actor *a)
+{
+	stop_own(a, UBDX_IOC_DEL, UBDX_CTL_LAST_CLOSE);
+}
+
 /* A descriptor of the channel that is in flight, in a socket, or stays in the table for good. */
 static void act_pass(struct actor *a)
 {
@@ -407,18 +457,32 @@ static void init(struct actor *a)
 }
 
 static const struct action actions[] = {
-	{ "setup", 2, act_setup, 70 },	     { "succeed", 2, act_succeed, 9 },
-	{ "serve", 60, act_serve, 10 },	     { "commit", 40, act_commit, 10 },
-	{ "more", 3, act_more, 10 },	     { "attach", 2, act_attach, 50 },
-	{ "fetch", 4, act_fetch, 45 },	     { "sqe", 8, act_sqe, 50 },
-	{ "opcode", 5, act_opcode, 45 },     { "cancel", 2, act_cancel, 50 },
-	{ "stranger", 5, act_stranger, 60 }, { "foreign", 4, act_foreign, 15 },
-	{ "ring", 2, act_ring, 55 },	     { "leave", 1, act_leave, 70 },
-	{ "control", 1, act_control, 25 },   { "pass", 2, act_pass, 75 },
-	{ "fork", 2, act_fork, 55 },	     { "exec", 1, act_exec, 30 },
-	{ "desc", 10, act_desc, 55 },	     { "memory", 6, act_memory, 85 },
-	{ "access", 12, act_access, 1 },     { "splice", 12, act_splice, 1 },
-	{ "window", 8, act_window, 60 },     {},
+	{ "setup", 2, act_setup, 70 },
+	{ "succeed", 2, act_succeed, 9 },
+	{ "serve", 60, act_serve, 10 },
+	{ "commit", 40, act_commit, 10 },
+	{ "more", 3, act_more, 10 },
+	{ "attach", 2, act_attach, 50 },
+	{ "fetch", 4, act_fetch, 45 },
+	{ "sqe", 8, act_sqe, 50 },
+	{ "opcode", 5, act_opcode, 45 },
+	{ "cancel", 2, act_cancel, 50 },
+	{ "stranger", 5, act_stranger, 60 },
+	{ "foreign", 4, act_foreign, 15 },
+	{ "ring", 2, act_ring, 55 },
+	{ "leave", 1, act_leave, 70 },
+	{ "control", 1, act_control, 25 },
+	{ "in-use", 1, act_in_use, 10 },
+	{ "last-close", 1, act_last_close, 10 },
+	{ "pass", 2, act_pass, 75 },
+	{ "fork", 2, act_fork, 55 },
+	{ "exec", 1, act_exec, 30 },
+	{ "desc", 10, act_desc, 55 },
+	{ "memory", 6, act_memory, 85 },
+	{ "access", 12, act_access, 1 },
+	{ "splice", 12, act_splice, 1 },
+	{ "window", 8, act_window, 60 },
+	{},
 };
 
 const struct role fuzz_server = { .name = "server", .weight = 5, .init = init, .actions = actions };
