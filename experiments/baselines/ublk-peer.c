@@ -224,7 +224,8 @@ static void add_device(struct peer_ctrl *ctrl, const struct peer_options *opt)
 	if (ret < 0)
 		fail(1, "features: %s", strerror(-ret));
 	if ((features & wanted) != wanted)
-		fail(EXIT_SKIP, "mode %s: this kernel lacks it (ublk offers %#llx, the mode needs %#llx)",
+		fail(EXIT_SKIP,
+		     "mode %s: this kernel lacks it (ublk offers %#llx, the mode needs %#llx)",
 		     mode_names[opt->mode], (unsigned long long)features,
 		     (unsigned long long)wanted);
 	ret = ctrl_add(ctrl, &info);
