@@ -61,7 +61,7 @@ run-quick: guest ## the comparison with a part of the grid (CI runs it)
 	@experiments/compare/run.sh --kernel $(KERNEL) --quick
 
 # Each of these takes seconds, and all of them run in one machine.
-QUICK := access batches death fallbacks limits modes operations parameters stops uapi verify windows
+QUICK := access batches fallbacks limits modes operations parameters server-processes stops uapi verify windows
 
 check: guest ## the unit tests, and the guest's quick tests on one kernel (minutes)
 	@tests/run 'unit:*' $(QUICK:%=$(KERNEL):%)
