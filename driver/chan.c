@@ -2,13 +2,13 @@
 /*
  * chan.c - what all channels have in common: the table of channels, and ATTACH.
  *
- * ATTACH binds a queue to one (mm, ring, task). Its command stays parked in srvq->attached, and is
- * the only one that io_uring may cancel, as marking every command cancelable costs each request
- * something. The cancellation says that the ring goes away: it declares the server dead, and the
- * abort completes all other commands. So the end of a ring is noticed, too, when the server has
- * every request and no other command is parked.
+ * ATTACH binds a queue to one (mm, ring, task). Its command stays parked in srvq->attached. Only
+ * this command is cancelable: to mark every command would cost each request about 35 instructions.
+ * io_uring cancels the command when the ring goes away. Then the driver declares the server dead,
+ * and the abort completes all other commands. So the driver notices the end of a ring even if every
+ * tag's request is at the server and no other command is parked.
  *
- * A command holds a reference on the open channel file, so server and queue outlive the command.
+ * A command holds a reference to the open channel file, so the server and the queue outlive it.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -37,7 +37,7 @@ const struct ubdx_chan_ops *ubdx_chan_find(u64 features)
 	return NULL;
 }
 
-/* All UBDX_F_* that ADD may ask for. */
+/* All UBDX_F_* that ADD can ask for. */
 u64 ubdx_chan_features(void)
 {
 	u64 features = 0;
@@ -49,9 +49,9 @@ u64 ubdx_chan_features(void)
 }
 
 /*
- * A command was parked after its server was declared dead. Like the abort this waits for every
- * queue_rq that may have seen the server alive: the tag may be free again, and one of them may be
- * taking the command.
+ * Complete a command that was parked after its server was declared dead. The tag may be free again,
+ * and a queue_rq that has seen the server alive may be taking the command. So this waits for all of
+ * them, as the abort does.
  */
 void ubdx_send_back_late(struct io_uring_cmd **place, unsigned int issue_flags)
 {
@@ -68,8 +68,8 @@ struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u64 qid)
 }
 
 /*
- * Map a queue's descriptors, read-only for ever. Their pages are freed after the file that maps
- * them.
+ * Map a queue's descriptors so that the mapping can never become writable. The mapping holds the
+ * channel's file, and the pages are freed only after that file.
  */
 int ubdx_chan_map_desc(struct ubdx_server_queue *srvq, struct vm_area_struct *vma, u64 offset)
 {
@@ -115,7 +115,7 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 	} else {
 		srvq->buf_base = buf_base;
 		srvq->ring = ubdx_cmd_ctx(cmd);
-		/* srvq->ring before srvq->task, which says that the ring is valid */
+		/* pairs with ubdx_is_attached(), which reads srvq->task first */
 		smp_store_release(&srvq->task, get_task_struct(current));
 	}
 	spin_unlock(&srvq->lock);
@@ -130,8 +130,8 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 }
 
 /*
- * End ATTACH's command. srvq->dead is set, so after this no tag's request has anything in the ring:
- * what is delivered from now on is taken back at once.
+ * Complete ATTACH's command. Before, take back what the queue's requests have lent to the ring.
+ * srvq->dead is set, so a later delivery takes back itself what it lends.
  */
 static void ubdx_chan_detach(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd,
 			     unsigned int issue_flags)
@@ -148,18 +148,19 @@ static noinline void ubdx_chan_cancel(struct io_uring_cmd *cmd, unsigned int iss
 	struct ubdx_server_queue *srvq = ubdx_attached_to(cmd);
 
 	ubdx_server_fail(srvq->srv);
-	/* else the abort has the command */
+	/* if there is none, the abort has taken it and completes it */
 	if (ubdx_unpark(&srvq->attached))
 		ubdx_chan_detach(srvq, cmd, issue_flags);
 }
 
 /*
- * The end of ATTACH's command takes the ring's lock, as the command is cancelable. The ring's task
- * may hold the lock for as long as it likes, in a page fault that nobody serves. So a worker of its
- * own waits for the lock. It first clears the command's cancelable flag: a ring that exits
- * meanwhile doesn't try to cancel the command over and over.
+ * To complete ATTACH's command takes the ring's uring_lock, because the command is cancelable. The
+ * ring's task can hold the lock for any time, in a page fault that nobody serves. So a worker of
+ * its own (ubdx_detach_wq) waits for the lock. A ring that exits meanwhile can cancel the command
+ * again: ubdx_chan_cancel() then finds that it isn't parked, and does nothing.
  *
- * The command holds the channel's file, and so srvq. The server may be freed while this returns.
+ * The command holds the channel's file, and so srvq. When it has completed, the server may be freed
+ * before this function returns.
  */
 static void ubdx_attach_done(struct work_struct *work)
 {
@@ -168,7 +169,7 @@ static void ubdx_attach_done(struct work_struct *work)
 	ubdx_chan_detach(srvq, srvq->detached, IO_URING_F_UNLOCKED);
 }
 
-/* The abort's last step for a queue: complete every command that the server has parked. */
+/* Step 3 of an abort, for one queue: complete every command that the server has parked. */
 void ubdx_chan_wake(struct ubdx_server_queue *srvq)
 {
 	srvq->srv->chan->wake(srvq);
@@ -190,7 +191,7 @@ void ubdx_chan_wake(struct ubdx_server_queue *srvq)
 int ubdx_chan_command(struct ubdx_server *srv, struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	if (unlikely(issue_flags & (IO_URING_F_CANCEL | IO_URING_F_UNLOCKED))) {
-		/* the latter is io-wq, which isn't the queue's task */
+		/* UNLOCKED without CANCEL: an io-wq worker, which isn't the queue's task */
 		if (!(issue_flags & IO_URING_F_CANCEL))
 			return -EOPNOTSUPP;
 		ubdx_chan_cancel(cmd, issue_flags);

@@ -16,22 +16,23 @@
 
 /**
  * struct ubdx_chan_ops - one channel.
- * @feature:	UBDX_F_* that asks for it at ADD; 0: the channel of a device that asks for none.
- * @init:	allocate srvq->chan, for a new open of the channel device. Process context. Returns 0
- *		or -ENOMEM.
+ * @feature:	UBDX_F_* by which ADD asks for this channel; 0: the channel when ADD asks for none.
+ * @init:	allocate srvq->chan, for a new open of the channel device. Process context. Returns
+ *		0 or -ENOMEM.
  * @exit:	free srvq->chan, which may be NULL. No command is parked, and nothing is published.
- * @ready:	has the server done its part, so that START may publish? Process context. Acquire: what
- *		the queue's task wrote before is visible.
- * @publish:	hand a request, and those that follow by rq_next, to the server. All of them are of this
- *		queue, and their slots are QUEUED. The channel calls ubdx_describe() for each before
- *		the server looks. Atomic context, from queue_rq(s).
+ * @ready:	has the server parked what @publish needs? Process context. If true, the caller sees
+ *		all that the queue's task wrote before (acquire).
+ * @publish:	pass a request, and those that follow by rq_next, to the server. All of them are of
+ *		this queue, and their slots are QUEUED. The channel calls ubdx_describe() for each
+ *		request before the server reads its descriptor. Atomic context, from queue_rq(s).
  * @uring_cmd:	a command on the channel device, other than ATTACH; by a task of any process. See
  *		struct file_operations.
- * @mmap:	map memory that the queue shares with the server. @offset: of UBDX_MMAP_QUEUE_STRIDE.
- *		Returns 0, or -EINVAL or -EPERM for an area that can't be mapped like that.
- * @wake:	complete every parked command with -ENODEV. srvq->dead is set, the requests have ended,
- *		except those that the server's task has claimed, and no publish is under way. Process
- *		context.
+ * @mmap:	map memory that the queue shares with the server. @offset: below
+ *		UBDX_MMAP_QUEUE_STRIDE. Returns 0, or -EINVAL or -EPERM for an area that can't be
+ *		mapped like that.
+ * @wake:	complete every parked command with -ENODEV. srvq->dead is set, and no @publish is
+ *		under way. All requests have ended, except those that the server's task has claimed.
+ *		Process context.
  */
 struct ubdx_chan_ops {
 	u64 feature;
@@ -58,13 +59,13 @@ void ubdx_chan_wake(struct ubdx_server_queue *srvq);
 
 /* ---- commands that wait ---- */
 
-/* Park @cmd where none is parked. A full barrier. */
+/* Park @cmd in @place, which is empty. A full barrier. */
 static inline void ubdx_park(struct io_uring_cmd **place, struct io_uring_cmd *cmd)
 {
 	xchg(place, cmd);
 }
 
-/* Take the command that is parked there, or NULL. Of several callers only one gets it. */
+/* Take the command that is parked in @place, or NULL. Of several callers only one gets it. */
 static inline struct io_uring_cmd *ubdx_unpark(struct io_uring_cmd **place)
 {
 	return xchg(place, NULL);
@@ -80,7 +81,7 @@ static inline void ubdx_send_back(struct io_uring_cmd **place, unsigned int issu
 
 void ubdx_send_back_late(struct io_uring_cmd **place, unsigned int issue_flags);
 
-/* Call this after parking: an abort that came meanwhile may not have seen the command. */
+/* Call this after ubdx_park(): an abort that ran meanwhile may not have seen the command. */
 static inline void ubdx_unpark_if_dead(struct ubdx_server_queue *srvq, struct io_uring_cmd **place,
 				       unsigned int issue_flags)
 {
@@ -119,8 +120,8 @@ static inline u32 ubdx_desc_flags(const struct request *rq)
 
 /**
  * ubdx_describe - write the descriptor of a request.
- * @srvq:	queue; its channel decides when, and on whose CPU.
- * @slot:	slot, claimed by the caller, or not yet published. Its mode is final.
+ * @srvq:	queue. The channel decides when, and on which CPU, it calls this.
+ * @slot:	slot, claimed by the caller, or not yet published. The request's mode is final.
  */
 static inline void ubdx_describe(struct ubdx_server_queue *srvq, struct ubdx_slot *slot)
 {

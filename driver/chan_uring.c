@@ -4,16 +4,18 @@
  * completes when a request is in the tag's descriptor; COMMIT_AND_FETCH answers and parks again.
  *
  * Delivery is batched through task work. queue_rqs links the tags of the requests that it publishes
- * and notifies the server once for all of them, through the first one's command. In the server's
- * task the task work moves payload where the mode wants that, and completes the commands, which the
- * server sees together. After UBDX_DELIVER_BYTES of payload the task work returns, so that the
- * server sees what has completed; another task work, by the next tag's command, delivers the rest.
+ * and schedules one task work for all of them, through the first one's command. The task work runs
+ * in the server's task. It moves payload if the mode does so at delivery, and completes the
+ * commands. The server sees these completions together. After UBDX_DELIVER_BYTES of payload the
+ * task work returns, so that the server sees the requests that are complete; another task work,
+ * through the next tag's command, delivers the rest.
  *
- * A parked command is in tag->cmd. queue_rq takes it with plain accesses: it owns the tag. An abort
- * takes it once no queue_rq can run, by xchg(), as the server's task may be parking it. queue_rq
- * moves the command to tag->taken, and the task work completes it. The task work always runs, at
- * the latest when the ring goes away. The *request* doesn't wait for that: an abort claims it, and
- * the task work then fails to.
+ * A parked command is in tag->cmd. queue_rq owns the tag, so it takes the command with plain
+ * accesses. An abort takes the command when no queue_rq runs any more. The abort uses xchg(),
+ * because the server's task may be parking the command at that time. queue_rq moves the command to
+ * tag->taken, and the task work completes it. The task work always runs, at the latest when the
+ * ring goes away. The *request* doesn't wait for that: an abort claims the request, and then the
+ * task work's claim fails.
  */
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
@@ -26,14 +28,16 @@
 /* Payload that one task work moves before the server sees the requests that it has delivered. */
 #define UBDX_DELIVER_BYTES SZ_64K
 
-/* How often the rest is put off until the server sees them: more than a round of task work is long. */
+/* How often the rest of a delivery is put off at most. A round of task work has fewer turns. */
 #define UBDX_DELIVER_TURNS 32
 
 struct ubdx_uring_tag {
 	struct io_uring_cmd *cmd; /* parked; taken by xchg, see above */
-	struct io_uring_cmd *taken; /* while it is to be delivered: its command */
-	struct ubdx_uring_tag *next; /* meanwhile: to be delivered after it */
-	u32 seq; /* meanwhile: of which request */
+	/* while the tag's request is to be delivered: */
+	struct io_uring_cmd *taken; /* the tag's command */
+	struct ubdx_uring_tag *next; /* the tag to deliver after this one */
+	u32 seq; /* the request's */
+	/* always: */
 	bool fetched;
 };
 
@@ -48,12 +52,12 @@ static inline struct ubdx_uring_tag *ubdx_uring_tags(const struct ubdx_server_qu
 	return ((struct ubdx_uring *)srvq->chan)->tags;
 }
 
-/* Of a command that carries task work. */
+/* In a command through which task work is scheduled. */
 struct ubdx_uring_pdu {
 	struct ubdx_server_queue *srvq;
-	struct ubdx_uring_tag *first; /* of those to be delivered */
-	u32 turns; /* so often it may yet be put off, as long as ... */
-	u32 cq_tail; /* ... the ring's tail is still here */
+	struct ubdx_uring_tag *first; /* of the list to deliver */
+	u32 turns; /* how often delivery can still be put off ... */
+	u32 cq_tail; /* ... while the ring's tail has this value */
 };
 
 static struct ubdx_uring_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
@@ -64,17 +68,18 @@ static struct ubdx_uring_pdu *ubdx_pdu(struct io_uring_cmd *cmd)
 /* ---- to the server ---- */
 
 /*
- * The payload can't be made reachable. The server never sees the request; the command stays parked.
+ * Delivery failed. The server never sees the request, and the command is parked again. If the
+ * server is dead, the command completes instead.
  */
 static void ubdx_deliver_failed(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 				struct ubdx_slot *slot, int error, unsigned int issue_flags)
 {
-	/* read first: once the request has ended the tag can be reused */
+	/* read first: when the request has ended, the tag can be reused */
 	struct io_uring_cmd *cmd = t->taken;
 	bool aborted = error == -ENODEV;
 
 	if (!aborted && fatal_signal_pending(current)) {
-		/* the server is being killed, and delivery may have failed for that */
+		/* the server is being killed, which may be why delivery failed */
 		ubdx_server_fail(srvq->srv);
 		ubdx_abort(slot, false);
 		aborted = true;
@@ -141,8 +146,8 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 	}
 	ubdx_stage_then(srvq->q, slot, UBDX_T_MOVE, *now);
 	/*
-	 * Here, where it will be read, and not on the submitter's CPU; and now that its mode is
-	 * final.
+	 * Not earlier: only now the mode is final, and here the descriptor is written on the CPU
+	 * that will read it.
 	 */
 	ubdx_describe(srvq, slot);
 	if (static_branch_unlikely(&ubdx_traced) && likely(begun)) {
@@ -150,7 +155,7 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 		srvq->desc[tag].flags |= UBDX_DESC_STAMP;
 	}
 
-	/* From here on a commit or an abort can claim the request, and end it. */
+	/* After this a commit or an abort can claim the request, and end it. */
 	if (unlikely(!ubdx_slot_pass(srvq, slot, UBDX_SLOT_SERVER))) {
 		ctx->cmd = cmd;
 		ubdx_xfer_recall(ctx, slot);
@@ -162,12 +167,12 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 	return bytes;
 }
 
-/* The caller isn't the queue's task any more, or is exiting, or about to. */
+/* Instead of delivery, if the caller isn't the queue's task, or exits, or is being killed. */
 static void ubdx_deliver_dead(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 			      unsigned int issue_flags)
 {
 	struct ubdx_slot *slot = &srvq->q->slots[t - ubdx_uring_tags(srvq)];
-	struct io_uring_cmd *cmd = t->taken; /* as above */
+	struct io_uring_cmd *cmd = t->taken; /* read first, as above */
 
 	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
 		ubdx_abort(slot, false);
@@ -175,8 +180,8 @@ static void ubdx_deliver_dead(struct ubdx_server_queue *srvq, struct ubdx_uring_
 }
 
 /*
- * Deliver @first and the tags that it is linked to. Returns the first that is left for another task
- * work.
+ * Deliver @first and the tags that it is linked to. Returns the first tag that is left for another
+ * task work, or NULL.
  */
 static struct ubdx_uring_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq,
 						struct ubdx_uring_tag *first,
@@ -197,11 +202,12 @@ static struct ubdx_uring_tag *ubdx_deliver_some(struct ubdx_server_queue *srvq,
 static void ubdx_deliver_tw(UBDX_TW_ARGS);
 
 /*
- * Any context.
+ * Queue task work that calls ubdx_deliver(). Any context.
  *
- * io_uring keeps a list of task work, and only the caller that makes it long enough wakes the task.
- * If that caller were preempted in between, the requests of all other submitters would wait for it.
- * With PREEMPT_RT io_uring takes locks there that sleep, and looks after itself.
+ * io_uring adds the task work to a list and then wakes the task. Only the caller that makes the
+ * list long enough wakes it. If that caller is preempted before it wakes the task, the requests of
+ * all other submitters wait, too. So preemption is disabled, except with PREEMPT_RT, where io_uring
+ * may take sleeping locks here.
  */
 static void ubdx_queue_tw(struct io_uring_cmd *cmd)
 {
@@ -220,11 +226,13 @@ static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *f
 }
 
 /*
- * The same from task work, for what is to be delivered once the server sees what it has by now.
+ * Called from task work: as ubdx_notify(), but deliver only when the server can see what was
+ * delivered before.
  *
- * io_uring shows completions at the end of a round of task work. Newer kernels take task work that
- * is queued meanwhile into the same round, so this queues itself again until the ring's tail has
- * moved. It need not move: the ring may be full, or the server may have asked for no completions.
+ * io_uring makes completions visible at the end of a round of task work. Newer kernels take task
+ * work that is queued meanwhile into the same round. So ubdx_deliver() queues the task work again
+ * until the ring's tail has moved, but at most UBDX_DELIVER_TURNS times: the tail may never move,
+ * because the ring is full or the server has asked for no completions.
  */
 static void ubdx_notify_later(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *first)
 {
@@ -272,9 +280,10 @@ static void ubdx_deliver(struct io_uring_cmd *cmd, unsigned int issue_flags, boo
 UBDX_TASK_WORK(ubdx_deliver)
 
 /*
- * An abort doesn't touch a parked command as long as a queue_rq is under way that has seen the
- * server alive, so it is simply taken. None is parked where the task work found nobody to deliver
- * to: the server is about to be declared dead, and the request ends here.
+ * The command is taken without xchg(): the caller has seen the server alive, and an abort waits for
+ * the caller before it touches a parked command. If no command is parked, ubdx_deliver() has found
+ * the task unable to serve and completed the command. Then the server is about to be declared dead,
+ * and the request ends here.
  */
 static void ubdx_uring_publish(struct ubdx_server_queue *srvq, struct request *rq)
 {
@@ -333,13 +342,13 @@ static noinline int ubdx_uring_fetch(struct ubdx_server *srv, struct io_uring_cm
 	t->fetched = true;
 	srvq->buffers[t - uring->tags] = addr;
 	ubdx_park(&t->cmd, cmd);
-	/* START may look as soon as the last one is counted */
+	/* pairs with ubdx_uring_ready(): START may follow at once */
 	smp_store_release(&uring->nr_fetched, uring->nr_fetched + 1);
 	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
 
-/* No such request is at the server. */
+/* The result of a commit for a request that isn't at the server. */
 static noinline int ubdx_uring_stale(struct ubdx_server_queue *srvq)
 {
 	if (READ_ONCE(srvq->dead))
@@ -375,16 +384,16 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	slot = &srvq->q->slots[tag];
 
 	/*
-	 * If the server was declared dead before this commit, what it says of the payload need not
-	 * be true: its access was revoked, perhaps without its noticing. And the slot may hold a
-	 * request of the next server, see dev.h.
+	 * A dead server's commit must not count. Its access to the payload may have been revoked
+	 * before it was done, so its answer may be wrong. And the slot may hold a request of the
+	 * next server, see dev.h.
 	 */
 	rcu_read_lock();
 	claimed = !READ_ONCE(srvq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
 	rcu_read_unlock();
 	if (unlikely(!claimed))
 		return ubdx_uring_stale(srvq);
-	/* The request is ours, and so is the tag: its command went to the server with it. */
+	/* This task owns the request, and so the tag: no command of the tag is parked. */
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_stage_commit(srvq->q, slot, READ_ONCE(arg->read_ns));
 
@@ -436,12 +445,12 @@ static void ubdx_uring_exit(struct ubdx_server_queue *srvq)
 	kvfree(srvq->chan);
 }
 
-/* All tags are parked, and so a task is attached. */
+/* Has every tag been fetched? Then a task is attached, too. */
 static bool ubdx_uring_ready(const struct ubdx_server_queue *srvq)
 {
 	const struct ubdx_uring *uring = srvq->chan;
 
-	/* pairs with the one that counts it */
+	/* pairs with smp_store_release() in ubdx_uring_fetch() */
 	return smp_load_acquire(&uring->nr_fetched) == srvq->q->depth;
 }
 

@@ -5,42 +5,47 @@
  *   ubdx_dev		one device. Reference counted by its struct device; held by the device table
  *			until DEL, by the disk until its last put, and by each ubdx_server.
  *   ubdx_queue		one hardware queue of a device; lives as long as the device.
- *   ubdx_slot		one tag of a queue: the request that holds the tag, and that request's owner.
+ *   ubdx_slot		one tag of a queue: the request that holds the tag, and its owner.
  *   ubdx_server	one open of /dev/ubdxcN, that is, the process that serves the device.
  *			Reference counted: the open file, dev->srv, and a scheduled abort
  *			hold one each.
- *   ubdx_server_queue	the server's side of one queue: its task, the descriptors it maps, and the
- *			commands it has parked. A part of the ubdx_server.
+ *   ubdx_server_queue	the server's side of one queue: its task, its descriptors, and the commands
+ *			that the server has parked. A part of the ubdx_server.
  *
  * slot.h has the rules by which a request's owner changes.
  *
- * ubdx_server_abort() ends a server in three steps, in this order:
+ * ubdx_server_abort() takes everything back from a server that has failed, in three steps:
  *
- *   1. srvq->dead is set, and the abort waits for every queue_rq under way. After that each queue_rq
- *	sees that the server is dead, so nothing is published any more.
- *   2. The abort claims every QUEUED or SERVER request of every queue. It ends the request, or leaves
- *	it to users that drop it soon; it revokes the access of those that could stay. It takes no
- *	lock that is held for long.
- *   3. The abort completes parked commands, without the rings' uring_lock: the server can hold that
- *	for any time.
- * If the device recovers (recovery.c), step 2 requeues requests instead of ending them, and they
+ *   1. srvq->dead is set, and the abort waits for every queue_rq under way. After that each
+ *	queue_rq sees that the server is dead, so nothing is published any more.
+ *   2. The abort claims every QUEUED or SERVER request of every queue, and ends it. If a request
+ *	has users, the last user ends it; the abort revokes users that could stay for long. The
+ *	abort takes no lock that is held for long.
+ *   3. The abort completes parked commands. It doesn't take the rings' uring_lock, which the server
+ *	can hold for any time.
+ *
+ * If the device recovers (recovery.c), step 2 requeues requests instead of ending them. They then
  * wait in blk-mq.
  *
  * The server's task checks srvq->dead and changes a slot's state inside one RCU read-side section.
  * Step 1 waits for such sections, so either the abort sees the new state or the task sees that the
  * server is dead; then the task ends the request that it has claimed. Commits claim inside such a
- * section, too: a dead server never claims its successor's request. Delivery needs no section for
- * that: it compares all 32 bits of the sequence number.
+ * section, too, so a dead server never claims its successor's request. Delivery can claim outside:
+ * it passes a sequence number that the driver has stored, and no request of the successor has that
+ * number.
  *
- * Locks, outermost first:
- *	dev->lock (START, STOP, DEL; held while waiting for I/O, so no path that ends I/O takes it),
- *	the disk's open_mutex, srv->abort_lock
- *	uring_lock (the server's ring), mmap_lock, the i_mmap_rwsem of srv->mapping
- *	uring_lock, srvq->lock
+ * Locks. Each line is a chain, outermost first:
+ *	dev->lock, the disk's open_mutex, srv->abort_lock
+ *	the ring's uring_lock, mmap_lock, the i_mmap_rwsem of srv->mapping
+ *	the ring's uring_lock, srvq->lock
  *	a pipe's mutex, srv->span_lock
- * Leaves: dev->state_lock, dev->xfer_lock, ubdx_devs_lock. open() of the channel can run under
- * uring_lock, and takes only state_lock. A request ends in process context, under any of
- * uring_lock, a pipe's mutex and mmap_lock, or none of them; unmapping it takes i_mmap_rwsem.
+ *	ubdx_devs_lock, dev->xfer_lock
+ * dev->state_lock is a leaf.
+ *
+ * START, STOP and DEL hold dev->lock while they wait for I/O, so no path that ends I/O takes it.
+ * open() of the channel can run under uring_lock. It takes only mmap_lock and state_lock. A request
+ * ends in process context, with or without uring_lock, a pipe's mutex and mmap_lock held; unmapping
+ * its pages takes i_mmap_rwsem.
  */
 #ifndef UBDX_DEV_H
 #define UBDX_DEV_H
@@ -71,7 +76,7 @@ struct ubdx_ctx;
 #define UBDX_NR_STAGES (UBDX_T_DONE + 1)
 #define UBDX_NR_MOVED (UBDX_MOVED_ZAPS + 1)
 
-/* Of the request with this sequence number. Written only while a trace event is enabled. */
+/* The stamps of one request of a tag. Written only while a trace event is enabled. */
 struct ubdx_stamps {
 	u32 seq;
 	u64 at[UBDX_NR_STAGES];
@@ -84,17 +89,18 @@ struct ubdx_counter {
 };
 
 /*
- * A device's counters, one set a CPU. Any number of writers in any context, by this_cpu_add();
- * shown in sysfs, which adds up the CPUs' sets (ubdx_counts_sum()). Only u64s.
+ * A device's counters, one set for each CPU. Any context may write, by this_cpu_add(). sysfs shows
+ * the sum of the sets. All members are u64, because ubdx_counts_sum() adds the sets as arrays of
+ * u64.
  */
 struct ubdx_counts {
 	struct ubdx_counter done[UBDX_NR_XFER][UBDX_NR_OPS];
-	u64 failed; /* ended with an error by the server */
+	u64 failed; /* ended with an error of the server or the driver */
 	u64 aborted; /* ended because the server is gone */
-	u64 reissued; /* to be served by another server */
-	u64 retried; /* to be tried again, for want of memory */
+	u64 reissued; /* requeued for the next server */
+	u64 retried; /* requeued because memory was short */
 	u64 moved[UBDX_NR_MOVED];
-	u64 fallbacks[UBDX_NR_FALLBACKS]; /* requests the device's mode couldn't carry */
+	u64 fallbacks[UBDX_NR_FALLBACKS]; /* requests that the device's mode couldn't carry */
 };
 
 struct ubdx_queue {
@@ -105,7 +111,7 @@ struct ubdx_queue {
 	u16 depth;
 	int node;
 	unsigned int block_mask; /* logical block size - 1 */
-	const u8 *ops; /* what the device serves, see ubdx_ops */
+	const u8 *ops; /* the operations that the device serves, see ubdx_ops */
 	struct ubdx_stamps *stamps; /* one a tag */
 	struct ubdx_counts __percpu *counts; /* the device's */
 	struct ubdx_slot slots[];
@@ -113,14 +119,14 @@ struct ubdx_queue {
 
 #define UBDX_BATCH_REQUESTS 32
 
-/* Committed requests that end together, see end.c. Only the server's task uses it. */
+/* Committed requests that end together, see end.c. Only the queue's task uses the batch. */
 struct ubdx_batch {
 	struct io_comp_batch iob;
-	struct blk_plug_cb plug; /* data: the channel's file while it is on a plug's list, or NULL */
+	struct blk_plug_cb plug; /* plug.data: the channel's file while on a plug's list */
 	unsigned int nr; /* requests */
-	u64 bytes; /* of them */
-	unsigned int copied; /* bytes that commits have copied since the batch last ended */
-	unsigned int nr_done; /* of done; less than nr if tracing has begun meanwhile */
+	u64 bytes; /* of these requests */
+	unsigned int copied; /* bytes that commits have copied since a batch ended */
+	unsigned int nr_done; /* entries of done; less than nr if tracing began later */
 	struct ubdx_trace_done done[UBDX_BATCH_REQUESTS];
 };
 
@@ -130,15 +136,15 @@ struct ubdx_server_queue {
 	void *chan; /* the channel's state, see struct ubdx_chan_ops.init */
 	struct task_struct *task; /* bound by ATTACH; holds a reference */
 	void *ring; /* the task's io_uring, for comparison only */
-	struct io_uring_cmd *attached; /* parked as long as the ring lives, see chan.c */
-	struct io_uring_cmd *detached; /* the same, once the abort has taken it */
+	struct io_uring_cmd *attached; /* ATTACH's command while it is parked, see chan.c */
+	struct io_uring_cmd *detached; /* ATTACH's command after the abort has taken it */
 	struct work_struct detach_work;
 	bool dead; /* the server has failed; the abort follows */
-	unsigned long started; /* jiffies; an older request is an earlier server's */
-	struct ubdx_desc *desc; /* order desc_order pages, mapped by the server */
+	unsigned long started; /* jiffies at START; older requests are an earlier server's */
+	struct ubdx_desc *desc; /* 2^desc_order pages, which the server maps */
 	unsigned int desc_order;
 	atomic64_t stale; /* commits refused with -ESTALE */
-	spinlock_t lock; /* attaching */
+	spinlock_t lock; /* serialises ATTACH */
 	struct ubdx_batch batch ____cacheline_aligned_in_smp;
 	u32 buf_base; /* of mode `regbuf`: index of tag 0 in the ring's buffer table */
 	unsigned long window[2]; /* addresses in the server's memory, by direction */
@@ -146,8 +152,9 @@ struct ubdx_server_queue {
 };
 
 /*
- * After ubdx_server_abort() only these are used: dev, chan, mm, tgid, file and the queues' memory,
- * by the server's own calls; mapping and blank, by its page faults; spans, by pipe buffers.
+ * After ubdx_server_abort() the server's own calls still use dev, chan, mm, tgid, file and the
+ * queues' memory; its page faults use mapping and blank; pipe buffers use spans. Nothing else is
+ * used then.
  */
 struct ubdx_server {
 	struct kref ref;
@@ -156,17 +163,17 @@ struct ubdx_server {
 	struct mm_struct *mm; /* holds a reference (mmgrab) */
 	struct mmu_notifier notifier;
 	struct pid *tgid;
-	struct file *file; /* the open channel; valid while a command of it is */
-	struct address_space mapping; /* of the windows; there are none when the file is gone */
+	struct file *file; /* the open channel, without a reference: its commands hold it */
+	struct address_space mapping; /* of the windows, which are gone before the file is */
 	struct page *blank[2]; /* by direction, see xfer_map.c */
 	spinlock_t span_lock; /* a leaf */
 	struct list_head spans; /* xfer_splice.c */
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
-	bool bound; /* to the device, by its open */
-	unsigned long busy; /* jiffies of its open, or its last START */
-	bool quits; /* is forcing its own device to stop, see ubdx_server_stop(). READ_ONCE */
+	bool bound; /* open() has made this the device's server */
+	unsigned long busy; /* jiffies at its open, or at its last try to START */
+	bool quits; /* it stops its own device by force, see ubdx_server_stop(). READ_ONCE */
 	struct ubdx_target_info *target_info; /* its description, or NULL */
 	bool trusted; /* opened with CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
 	unsigned int nr_queues;
@@ -183,8 +190,8 @@ struct ubdx_server {
  *	QUIESCED  - or 1  yes	1	  1		srv: open, not yet started
  *	DEAD	  -	  -	0	  -
  *
- * A LIVE device whose server is dead (srvq->dead) is about to become QUIESCED or DEAD: the server's
- * abort is under way, or waits for dev->lock.
+ * A LIVE device whose server is dead (srvq->dead) is about to become QUIESCED or DEAD:
+ * ubdx_server_abort_work() runs, or waits for dev->lock.
  */
 struct ubdx_dev {
 	struct device device; /* /dev/ubdxcN */
@@ -192,7 +199,7 @@ struct ubdx_dev {
 	int id;
 	const struct ubdx_chan_ops *chan;
 	struct mutex lock; /* START, STOP, DEL */
-	spinlock_t state_lock; /* the four below */
+	spinlock_t state_lock; /* protects the next four */
 	enum ubdx_state state;
 	struct ubdx_server *srv;
 	struct gendisk *disk; /* while LIVE or QUIESCED */
@@ -205,14 +212,14 @@ struct ubdx_dev {
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
 	struct request_queue *queue; /* the disk's; set before the first request, never cleared */
-	struct mm_struct
-		*former; /* a failed server's, until that is gone; holds a reference (mmgrab) */
-	struct work_struct close_work; /* holds a reference while it is queued or runs */
+	/* A failed server's mm, until no process uses it. Holds a reference (mmgrab). */
+	struct mm_struct *former;
+	struct work_struct close_work; /* holds a reference to the device while it is pending */
 	struct blk_mq_tag_set tag_set;
 	struct ubdx_params params;
 
-	const struct ubdx_xfer_ops *xfer; /* what new requests take; READ_ONCE */
-	spinlock_t xfer_lock; /* the three below, writes of xfer */
+	const struct ubdx_xfer_ops *xfer; /* the mode that new requests take; READ_ONCE */
+	spinlock_t xfer_lock; /* protects the next three, and writes of xfer */
 	u64 xfer_offered;
 	u32 xfer_wanted;
 	bool xfer_pinned;
@@ -234,7 +241,8 @@ static inline u64 ubdx_sector(const struct request *rq)
  * ubdx_slot_pass - pass a request on, unless its server is dead.
  * @srvq:		queue; the caller is its task.
  * @slot:	slot, claimed by the caller.
- * @to:		SERVER: the server has it, or may answer it again; QUEUED: it is on its way.
+ * @to: SERVER after delivery, or while a commit waits for the server's buffer; QUEUED while
+ *		delivery waits for that buffer.
  *
  * Returns false if the server is dead: the caller still owns the request, and must end it.
  */
@@ -253,15 +261,16 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_sl
 
 /* ---- device.c: life of a device ---- */
 
-/* Aborts. They need no I/O; work that does must not delay them. */
+/*
+ * Aborts and ticks. Work that waits for a server's I/O has its own queue, so as not to delay them.
+ */
 extern struct workqueue_struct *ubdx_wq;
 /*
- * Work that waits for I/O: partition scans, deletions at the last close. Flushed while a disk goes.
+ * Work that waits for I/O: partition scans, deletions at the last close.
  */
 extern struct workqueue_struct *ubdx_io_wq;
 /*
- * The ends of ATTACH commands. They wait for the rings' locks, which a server can hold for any
- * time.
+ * Completions of ATTACH commands. They wait for uring_locks, which servers can hold for any time.
  */
 extern struct workqueue_struct *ubdx_detach_wq;
 
@@ -309,7 +318,7 @@ int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
 void ubdx_dev_stop_recovering(struct ubdx_dev *dev);
 
-/* ---- target_info.c: what a device stands on ---- */
+/* ---- target_info.c: the server's description of its target ---- */
 
 int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_info);
 void ubdx_target_info_get(struct ubdx_dev *dev, struct ubdx_target_info *out);
@@ -332,8 +341,8 @@ void ubdx_server_put(struct ubdx_server *srv);
 /* ---- tick.c: is the server alive, and in time? ---- */
 
 /*
- * Is the task in do_exit()? It never serves again. PF_POSTCOREDUMP is set first thing there;
- * PF_EXITING comes later, after a wait for the task's I/O.
+ * Is the task in do_exit()? Then it never serves again. do_exit() sets PF_POSTCOREDUMP first. It
+ * sets PF_EXITING only after it has waited for the task's io_uring.
  */
 static inline bool ubdx_task_exits(const struct task_struct *task)
 {
@@ -364,7 +373,7 @@ void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_slot *slot, bool delivered);
 void ubdx_abort_queue(struct ubdx_queue *q);
 
-/* ---- access.c: a request's payload, reached from outside ---- */
+/* ---- access.c: users of a request ---- */
 
 /* A user of a request, see slot.h. */
 struct ubdx_use {

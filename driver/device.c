@@ -4,12 +4,12 @@
  * STOP and DEL.
  *
  * Each open channel, the disk and the table hold a reference on the device, and so on its queues
- * and its tag set. The module's exit deletes every device in the table and then waits until the
- * last one is freed, as the release function is in this module.
+ * and its tag set. The module's exit deletes every device in the table. Then it waits until the
+ * last one is freed, because the release function is in this module.
  *
  * dev->lock serialises START, STOP, DEL (stop.c) and the end of a server. It is held while
  * del_gendisk() waits for I/O, so ubdx_server_abort(), which ends I/O, never takes it. INFO and the
- * channel's open() take only state_lock.
+ * channel's open() must not wait for I/O, and don't take it, either.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -42,8 +42,8 @@ static const struct class ubdx_chan_class = {
 
 /**
  * ubdx_dev_get - look a device up.
- * @id:		its number, or with @next the lowest number wanted.
- * @next:	take the first device from there.
+ * @id:		its number, or with @next the lowest number to look at.
+ * @next:	take the device with the lowest number that is not below @id.
  *
  * Returns the device with a reference that the caller must put, or NULL.
  */
@@ -66,7 +66,7 @@ unsigned int ubdx_dev_count(void)
 	return READ_ONCE(ubdx_nr_devs);
 }
 
-/* Call @fn for each device in the table. @fn must not take a device's lock. */
+/* Call @fn for each device in the table, under ubdx_devs_lock. @fn must not take dev->lock. */
 void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev))
 {
 	struct ubdx_dev *dev;
@@ -78,7 +78,7 @@ void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev))
 	mutex_unlock(&ubdx_devs_lock);
 }
 
-/* The number is taken at once; ubdx_dev_get() finds the device only when it is complete. */
+/* Reserve a number. ubdx_dev_get() doesn't find the device before ubdx_dev_register(). */
 static int ubdx_dev_reserve(int id)
 {
 	int ret;
@@ -152,7 +152,7 @@ static bool ubdx_power_of_two_in(u32 value, u32 min, u32 max)
 	return is_power_of_2(value) && value >= min && value <= max;
 }
 
-/* The block layer splits a DISCARD to no less than this. */
+/* The granularity by which the block layer splits a DISCARD. It takes the larger of the two. */
 static u32 ubdx_min_discard_sectors(const struct ubdx_params *p)
 {
 	return max(p->discard_granularity, p->physical_block_size) >> SECTOR_SHIFT;
@@ -169,7 +169,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) ||
 	    p->max_io_bytes > UBDX_MAX_IO_BYTES || p->max_io_bytes % UBDX_MIN_IO_BYTES)
 		return -EINVAL;
-	/* bounds for arithmetic with jiffies; and no device hangs for ever */
+	/* keeps arithmetic with jiffies in range, and no device hangs for ever */
 	if (p->timeout_ms < 1000 || p->timeout_ms > UBDX_MAX_TIMEOUT_MS)
 		return -EINVAL;
 	if (!ubdx_power_of_two_in(p->logical_block_size, SECTOR_SIZE, 4096) ||
@@ -280,7 +280,7 @@ static int ubdx_queues_alloc(struct ubdx_dev *dev)
 }
 
 /*
- * The last reference is gone: there is no disk and no open channel, and the table has forgotten it.
+ * The last reference is gone: the device is not in the table, has no disk, and no channel is open.
  */
 static void ubdx_dev_release(struct device *device)
 {
@@ -315,7 +315,7 @@ static int ubdx_dev_register(struct ubdx_dev *dev)
 	mutex_lock(&ubdx_devs_lock);
 	idr_replace(&ubdx_devs, dev, dev->id);
 	mutex_unlock(&ubdx_devs_lock);
-	/* the module parameter may have been written before this one was in the table */
+	/* the module parameter may have been written before this device was in the table */
 	ubdx_xfer_update(dev);
 	return 0;
 }
@@ -448,8 +448,9 @@ static bool ubdx_dev_may_recover(const struct ubdx_dev *dev)
  * ubdx_dev_create_disk - make the block device.
  * @dev:	device.
  *
- * If the server dies meanwhile, the disk appears and fails every request; the abort, which waits
- * for dev->lock, then removes the disk.
+ * If the server dies meanwhile, the disk appears without a server: requests fail, or wait if the
+ * device recovers. ubdx_dev_server_gone() waits for dev->lock. Then it removes the disk, or makes
+ * the device QUIESCED.
  */
 static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 {
@@ -464,7 +465,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	dev->queue = disk->queue;
 	ubdx_set_srvq(dev, dev->srv);
 	ubdx_tick_start(dev);
-	/* before anybody can see it and send requests */
+	/* before the disk is visible and gets requests */
 	WRITE_ONCE(dev->recovers, ubdx_dev_may_recover(dev));
 	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
 	if (ret) {
@@ -480,7 +481,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	return 0;
 }
 
-/* May the caller START? -ETIME: not yet, an earlier server isn't gone. */
+/* May the caller START? -ETIME: not yet, a failed server isn't gone. */
 static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
 	int ret;
@@ -522,7 +523,7 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 		if (ret) {
 			if (said)
 				ubdx_target_info_swap(dev, dev->srv);
-			/* don't keep the narrower offer of a server that failed to start */
+			/* a server that failed to start must not narrow the device's modes */
 			ubdx_xfer_offer(dev, offered, true);
 		}
 	}
@@ -530,13 +531,15 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 	return ret;
 }
 
-/* How long START waits for a former server's end. */
+/* How long START waits for the end of a failed server. */
 #define UBDX_FORMER_WAIT (10 * HZ)
 
 /**
  * ubdx_dev_start - the caller, a server that has fetched every tag, starts to serve.
  * @dev:	device.
- * @xfer_modes:	if QUIESCED: the modes it offers, or 0.
+ * @xfer_modes:	if QUIESCED: the modes that the server offers, or 0.
+ *
+ * Returns 0 or an error, see UBDX_IOC_START.
  */
 int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
@@ -554,8 +557,8 @@ int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes)
 }
 
 /**
- * ubdx_dev_forget - the end of DEL: the channel's node goes, the number is free again.
- * @dev:	device, hidden by the caller.
+ * ubdx_dev_forget - the end of DEL: remove the channel's node, and free the number.
+ * @dev:	device, which the caller has removed from the table (ubdx_dev_unlist()).
  */
 void ubdx_dev_forget(struct ubdx_dev *dev)
 {

@@ -5,10 +5,10 @@
  * The caller of ubdx_end_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot
  * (slot.h). When these return, the tag may belong to another request already.
  *
- * Requests end in process context, as taking pages out of a window sleeps, and with bottom halves
- * disabled. The end of a bio may drop the last reference to a file. With bottom halves disabled a
- * worker does that final fput; otherwise it would run in the server's task, and closing our own
- * block device there waits for the server.
+ * Requests end in process context, because unmapping a window sleeps. Bottom halves are disabled
+ * while blk-mq ends them: the end of a bio may drop the last reference to a file, and with bottom
+ * halves disabled a worker does the final fput. The server's task must not do it: if the file is
+ * our own block device, closing it waits for the server.
  */
 #include <linux/blk-mq.h>
 #include <linux/file.h>
@@ -19,16 +19,18 @@
 #include "xfer.h"
 
 /*
- * Commits of one submission end together, which is cheaper. A batch ends when
- *	- a commit without UBDX_COMMIT_MORE comes;
- *	- it is as large as one may be: its requests end in one stretch without bottom halves;
- *	- its commits have copied so much that the first of them has waited long enough;
- *	- the task leaves the submission, or goes to sleep in it, whatever stands there between two
- *	  commits: the block layer calls ubdx_batch_unplug() then, as io_uring plugs a submission of
- *	  more than two. In a shorter one there are no batches.
- * So a batch belongs to the server's task alone, and an abort leaves it to that.
+ * The committed requests of one submission end together, as a batch, which is cheaper. A batch ends
+ *	- with a commit that lacks UBDX_COMMIT_MORE;
+ *	- after UBDX_BATCH_REQUESTS or UBDX_BATCH_BYTES, which bounds the time without bottom
+ *	  halves;
+ *	- after UBDX_BATCH_COPIED, which bounds the time that its first request waits for the
+ *	  copies;
+ *	- when the task leaves the submission or sleeps in it. The batch is a callback
+ *	  (ubdx_batch_unplug()) of the plug that io_uring starts for a submission of more than two
+ *	  SQEs. A shorter submission has no batch.
+ * So only the server's task handles its batch, and an abort doesn't touch it.
  */
-#define UBDX_BATCH_BYTES UBDX_MAX_IO_BYTES /* as many as one request may have */
+#define UBDX_BATCH_BYTES UBDX_MAX_IO_BYTES /* one request may have as many */
 #define UBDX_BATCH_COPIED SZ_64K
 
 #define UBDX_RETRY_MS 100
@@ -54,7 +56,7 @@ static void ubdx_batch_end(struct ubdx_batch *batch)
 		ubdx_trace_batch(batch);
 }
 
-/* @from_schedule: the task is about to sleep. Its state is set, so this function doesn't sleep. */
+/* @from_schedule: the task is about to sleep. Its state is set already, so this must not sleep. */
 static void ubdx_batch_unplug(struct blk_plug_cb *cb, bool from_schedule)
 {
 	struct ubdx_batch *batch = container_of(cb, struct ubdx_batch, plug);
@@ -65,7 +67,9 @@ static void ubdx_batch_unplug(struct blk_plug_cb *cb, bool from_schedule)
 	fput(file);
 }
 
-/* Make the batch end with this submission. Returns false if the submission can't have a batch. */
+/*
+ * Make sure that the batch ends with this submission. Returns false if the submission has no plug.
+ */
 static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *srvq)
 {
 	struct blk_plug_cb *cb = &srvq->batch.plug;
@@ -104,7 +108,7 @@ static __always_inline bool ubdx_is_whole(struct request *rq, struct ubdx_result
 	return !result.status && result.bytes == blk_rq_bytes(rq);
 }
 
-/* With bottom halves disabled. */
+/* The caller has disabled bottom halves. */
 static __always_inline void ubdx_end_request(struct request *rq, struct ubdx_result result)
 {
 	if (unlikely(result.status)) {
@@ -189,7 +193,7 @@ static void ubdx_requeue(struct ubdx_slot *slot, bool retry)
 
 /**
  * ubdx_end - end a request, or the part of it that was served.
- * @slot:	slot, claimed by the caller, who loses it, and without users.
+ * @slot:	slot, claimed by the caller and without users. The caller loses the slot.
  * @result:	outcome.
  */
 void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
@@ -206,8 +210,8 @@ void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
 }
 
 /**
- * ubdx_finish - end a request that may have users, now or when the last of them is gone.
- * @slot:	slot, claimed by the caller, who loses it.
+ * ubdx_finish - end a request that may have users: now, or when its last user is gone.
+ * @slot:	slot, claimed by the caller. The caller loses the slot.
  * @result:	outcome.
  */
 void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result)
@@ -218,9 +222,9 @@ void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result)
 }
 
 /**
- * ubdx_abort - a request's server is gone: end it, or keep it for the next one.
- * @slot:	slot, claimed by the caller, who loses it.
- * @delivered:	the server knows of it.
+ * ubdx_abort - a request's server has failed: end the request, or keep it for the next server.
+ * @slot:	slot, claimed by the caller. The caller loses the slot.
+ * @delivered:	the server knows of the request.
  */
 void ubdx_abort(struct ubdx_slot *slot, bool delivered)
 {
@@ -236,7 +240,10 @@ void ubdx_abort(struct ubdx_slot *slot, bool delivered)
 	ubdx_finish(slot, (struct ubdx_result){ .status = late ? BLK_STS_TIMEOUT : BLK_STS_IOERR });
 }
 
-/* Abort every request of the queue that is not claimed. Nothing is published any more. */
+/*
+ * Abort every request of the queue that is not claimed. The caller makes sure that none is
+ * published any more.
+ */
 void ubdx_abort_queue(struct ubdx_queue *q)
 {
 	u16 tag;
@@ -253,7 +260,9 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 	}
 }
 
-/* Errors that a server may return. Others have a meaning inside the block layer. */
+/*
+ * Only these errors of a server pass. Others mean something inside the block layer, and become EIO.
+ */
 static blk_status_t ubdx_status(s32 res)
 {
 	blk_status_t status = res < -MAX_ERRNO ? BLK_STS_IOERR : errno_to_blk_status(res);
@@ -273,8 +282,9 @@ static blk_status_t ubdx_status(s32 res)
 }
 
 /*
- * The result of a request that server or driver could not serve. If the server doesn't support the
- * operation, the block layer stops sending it, as with loop. Without memory the request is retried.
+ * The result of a request that the server or the driver could not serve. If the server doesn't
+ * support the operation, the block layer issues no more of them, as with loop. If memory is short,
+ * the request is retried.
  */
 struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res)
 {
@@ -304,8 +314,8 @@ static __always_inline struct ubdx_result ubdx_served(struct ubdx_slot *slot, un
 }
 
 /*
- * The server's answer is an error, or is none. If the server is being killed it may have failed for
- * that, and the answer doesn't count.
+ * The server's answer is an error, or isn't valid. If the server is being killed, that may have
+ * caused the error. Then the answer is ignored, and the request is aborted.
  */
 static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srvq,
 						   struct ubdx_slot *slot, s32 error)
@@ -320,11 +330,12 @@ static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srv
 /**
  * ubdx_settle - turn the server's answer into a result, and let the mode move the payload.
  * @ctx:	the commit; this is the queue's task.
- * @slot:	slot, claimed by the caller, who keeps it unless the result is gone.
+ * @slot:	slot, claimed by the caller. If the result has @gone set, the caller has lost the
+ *		slot.
  * @answer:	the server's answer.
  *
- * A short answer counts in whole logical blocks, and nothing that the server did not fill reaches a
- * reader. No progress at all is an error, so that a request can't come back forever.
+ * A short answer counts in whole logical blocks, so that no reader sees what the server did not
+ * fill. No progress at all is an error, so that a request can't come back for ever.
  */
 struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
 			       const struct ubdx_answer *answer)
@@ -357,11 +368,10 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 }
 
 /**
- * ubdx_end_commit - end a request as its commit was settled. The tag's next command has been
- * parked.
+ * ubdx_end_commit - end a request that the server has committed. The tag's next command is parked.
  * @srvq:	queue; this is its task.
- * @slot:	slot, claimed by the caller, who loses it.
- * @result:	outcome, not gone.
+ * @slot:	slot, claimed by the caller. The caller loses the slot.
+ * @result:	outcome, from ubdx_settle(). @gone isn't set.
  * @more:	another commit follows in this submission.
  *
  * If the request has users, the last of them ends it.

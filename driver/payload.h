@@ -93,9 +93,9 @@ static inline int ubdx_fault_in_page(bool dest, struct iov_iter *iter)
  * @dest:	the copy will write to the memory.
  * @iter:	memory.
  * @bytes:	length.
- * @idle:	calls in a row after which the copy made no progress. They are bounded: some memory can
- *		be faulted in but not copied to (a shadow stack), and where memory is short the last
- *		page can drive out the first.
+ * @idle:	calls in a row after which the copy made no progress. They are bounded: some memory
+ *		can be faulted in but not copied to (a shadow stack), and where memory is short the
+ *		last page can drive out the first.
  *
  * Returns 0, -EFAULT if no page can be faulted in, -ENOMEM if none can be at present, -EINTR if the
  * caller is being killed.

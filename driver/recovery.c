@@ -3,15 +3,15 @@
  * recovery.c - a device outlives its server. See enum ubdx_recovery in the UAPI header for what
  * users of the device see.
  *
- * A device that recovers has dev->recovers set from its first START until it is stopped. While it
- * is set, a request that finds its server dead goes back to blk-mq and is tried again: queue_rq
- * returns BLK_STS_RESOURCE, an abort requeues. That alone would be correct. Quiescing the queue,
- * under dev->lock, stops blk-mq from trying all the time. STOP clears dev->recovers first: from
- * then on requests without a server fail, so that del_gendisk() can finish.
+ * dev->recovers is set from the device's first START until the device is stopped. While it is set,
+ * blk-mq keeps the requests that have no server: queue_rq returns BLK_STS_RESOURCE, and an abort
+ * requeues. That alone would be correct, but blk-mq would try again and again. So the queue is
+ * quiesced, too, under dev->lock. STOP clears dev->recovers first: from then on requests without a
+ * server fail, so that del_gendisk() can finish.
  *
- * q->srvq changes while no queue_rq and no tick runs. Other readers (sysfs) hold the RCU read lock.
- * The ubdx_server is put a grace period after q->srvq was cleared, or after del_gendisk(), which
- * ends all readers.
+ * q->srvq changes only while no queue_rq and no tick runs. Other readers (sysfs) hold the RCU read
+ * lock. The reference to the ubdx_server is dropped a grace period after q->srvq was cleared, or
+ * after del_gendisk(), which waits for all readers.
  */
 #include <linux/blk-mq.h>
 #include <linux/delay.h>
@@ -37,8 +37,8 @@ static void ubdx_unquiesce(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_oust - a server has failed: it must not write to its storage while the next one serves.
- * @dev:	device that recovers and whose server has served. dev->lock is held.
+ * ubdx_dev_oust - keep a failed server from writing to its storage while the next server serves.
+ * @dev:	device that recovers, and whose server has started. dev->lock is held.
  *
  * Kills the server if it still lives. The next START succeeds only after its memory is gone.
  */
@@ -60,7 +60,7 @@ void ubdx_dev_forget_former(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_has_former - can a server that was ousted still issue I/O?
+ * ubdx_dev_has_former - can a server that ubdx_dev_oust() has killed still issue I/O?
  * @dev:	device. dev->lock is held.
  *
  * A task drops its memory in exit_mm(), after its last instruction in user space and after the
@@ -95,7 +95,7 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_resume - a QUIESCED device has a new server, which is ready: go LIVE.
+ * ubdx_dev_resume - make a QUIESCED device LIVE. Its new server is ready.
  * @dev:	device. dev->lock is held.
  *
  * Returns 0, or -EAGAIN, see ubdx_scan_forbid().
@@ -131,8 +131,9 @@ static bool ubdx_dev_idle(const struct ubdx_dev *dev)
 }
 
 /*
- * Wait for the requests that are out. Poll: blk-mq can wait for requests to end only by freezing
- * the queue, and then it also starts those that wait. If the server dies, the abort ends them.
+ * Wait for the requests that are out. This polls, because blk-mq can wait for requests only by
+ * freezing the queue, which would wait for the requests in the quiesced queue, too. If the server
+ * dies, the abort ends the requests that are out.
  */
 static int ubdx_wait_idle(const struct ubdx_dev *dev)
 {
@@ -148,12 +149,13 @@ static int ubdx_wait_idle(const struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_quiesce - hand over: wait until the server has answered its requests, then detach it.
+ * ubdx_dev_quiesce - hand over: wait until the server has answered its requests, then take it off
+ * the device.
  * @dev:	device.
  *
- * Returns 0, -ENODEV if it isn't LIVE, -ESHUTDOWN if it is being stopped, -EOPNOTSUPP if it doesn't
- * recover, -ETIME, -EINTR; -ENXIO if the server failed meanwhile: the device is QUIESCED then, too,
- * or about to go, but the server has handed nothing over.
+ * Returns 0; -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP it doesn't
+ * recover; -ETIME; -EINTR; -ENXIO the server failed meanwhile, and the device is QUIESCED or about
+ * to be removed, but requests may have been aborted.
  */
 int ubdx_dev_quiesce(struct ubdx_dev *dev)
 {
@@ -176,13 +178,13 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 		ubdx_unquiesce(dev);
 		goto unlock;
 	}
-	/* If the server has failed meanwhile, requests were aborted, and this is no hand-over. */
+	/* The server has failed, and requests may have been aborted: that is no hand-over. */
 	if (READ_ONCE(dev->srv->queues[0]->dead)) {
 		ret = -ENXIO;
 		/*
-		 * A forced STOP, or ubdx_dev_server_gone() of a device that doesn't recover any
-		 * more, waits for dev->lock and takes the device away. No other server may come
-		 * before.
+		 * A forced STOP waits for dev->lock, or ubdx_dev_server_gone() of a device that
+		 * doesn't recover any more. They will remove the disk. Leave them the server, so
+		 * that no other server comes before.
 		 */
 		if (READ_ONCE(dev->srv->quits) || !READ_ONCE(dev->recovers)) {
 			ubdx_unquiesce(dev);

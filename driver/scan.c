@@ -2,11 +2,11 @@
 /*
  * scan.c - the kernel's partition scan of a device.
  *
- * A scan reads through the server, so START can't wait for it: a work item scans. The scan's
- * parsers were not written for hostile data that changes between two reads. So they get only a
- * trusted server's data (struct ubdx_server.trusted), as in ublk. GD_SUPPRESS_PART_SCAN is set from
- * the disk's creation until the first scan, and again when an untrusted server takes over. It also
- * makes BLKRRPART fail.
+ * A scan reads through the server, so START can't wait for it: a work item scans. The kernel's
+ * partition parsers were not written for hostile data that changes between two reads. So they get
+ * only data of a trusted server (struct ubdx_server.trusted), as in ublk. GD_SUPPRESS_PART_SCAN is
+ * set from the disk's creation until the first scan, and again when an untrusted server takes over.
+ * This bit also makes BLKRRPART fail.
  *
  * Every scan holds disk->open_mutex. The bit changes only under that mutex, so no scan is under way
  * when an untrusted server starts to serve.
@@ -29,7 +29,7 @@ static bool ubdx_dev_is_trusted(struct ubdx_dev *dev)
 	return trusted;
 }
 
-/* If the server is gone by now, the next server's START scans. */
+/* If the server has left by now, this doesn't scan; the START of the next server does. */
 static void ubdx_scan_work(struct work_struct *work)
 {
 	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
@@ -50,7 +50,8 @@ void ubdx_scan_init_dev(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_scan_start - scan the disk's partitions, unless that was done before, or must not be done.
+ * ubdx_scan_start - scan the disk's partitions, if the server is trusted and no scan was done
+ * before.
  * @dev:	device, LIVE. dev->lock is held.
  */
 void ubdx_scan_start(struct ubdx_dev *dev)
@@ -64,7 +65,7 @@ void ubdx_scan_start(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_scan_forbid - end scanning if an untrusted server is about to serve the device.
+ * ubdx_scan_forbid - forbid scans if an untrusted server is about to serve the device.
  * @dev:	device, QUIESCED. dev->lock is held.
  *
  * Returns 0, or -EAGAIN: a scan has begun under another server and waits for this one.
@@ -77,7 +78,7 @@ int ubdx_scan_forbid(struct ubdx_dev *dev)
 
 	if (dev->srv->trusted)
 		return 0;
-	/* An open holds it for a moment only; a scan for as long as it reads. */
+	/* An open holds open_mutex for a moment; a scan holds it as long as it reads. */
 	for (tries = 0; tries < UBDX_SCAN_TRIES; tries++) {
 		if (mutex_trylock(&dev->disk->open_mutex)) {
 			set_bit(GD_SUPPRESS_PART_SCAN, &dev->disk->state);

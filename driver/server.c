@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * server.c - the process behind /dev/ubdxcN: how it takes a device, and what happens when it ends.
+ * server.c - the process behind /dev/ubdxcN: how it becomes a device's server, and how it ends.
  *
  * An open of the channel makes a ubdx_server, bound to the opener's mm. A device has at most one at
  * a time. The driver notices that a server is gone by
- *	- the end of its mm (mmu notifier): SIGKILL and exit, also while a forked child, a mapping, or
- *	  a process that was passed the descriptor holds the file open;
+ *	- the end of its mm (mmu notifier): SIGKILL, exit or exec, even if a forked child, a
+ *	  mapping, or another process that got the descriptor holds the file open;
  *	- the cancellation of a parked command: its ring is torn down;
  *	- the last close of the file;
- *	- a queue's task that exits, seen by delivery or by the tick, or is being killed, seen by the
- *	  tick;
- *	- a request that is out for longer than the I/O timeout, seen by the tick.
- * Each of them calls ubdx_server_fail(), which declares the server dead: from then on no request is
- * published, and ubdx_server_abort_work(), which it schedules, ends those that are out.
+ *	- a queue's task that exits, which delivery or the tick sees, or that is being killed, which
+ *	  the tick sees;
+ *	- a request that the server keeps for longer than the I/O timeout, which the tick sees.
+ * Each of them leads to ubdx_server_fail(). This declares the server dead, so that no more requests
+ * are published, and schedules ubdx_server_abort_work(), which ends the requests that are out.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -92,8 +92,8 @@ void ubdx_server_put(struct ubdx_server *srv)
 }
 
 /*
- * From now on queue_rq publishes nothing, see ubdx_srvq_alive(). An abort waits for those under
- * way.
+ * From now on queue_rq publishes nothing, see ubdx_srvq_alive(). An abort waits for calls of
+ * queue_rq that are under way.
  */
 static void ubdx_server_declare_dead(struct ubdx_server *srv)
 {
@@ -104,12 +104,12 @@ static void ubdx_server_declare_dead(struct ubdx_server *srv)
 }
 
 /**
- * ubdx_server_abort - end every request that this server has, and every command it has parked.
+ * ubdx_server_abort - end every request of this server, and complete every parked command.
  * @srv:	server.
  *
- * When it returns, each request has ended or been requeued, or the server's own task is about to do
- * that. New requests fail, or wait for another server. Idempotent. Process context; needs no I/O to
- * make progress.
+ * When this returns, each request has ended or been requeued, or the server's own task or the
+ * request's last user is about to do that. New requests fail, or wait for another server. A second
+ * call does nothing. Process context; needs no I/O to make progress.
  */
 void ubdx_server_abort(struct ubdx_server *srv)
 {
@@ -121,11 +121,11 @@ void ubdx_server_abort(struct ubdx_server *srv)
 
 	ubdx_server_declare_dead(srv);
 	/*
-	 * Wait for every queue_rq and every commit that may have seen the server alive. New ones
-	 * need not be kept out meanwhile, so this doesn't quiesce the queues, which would need
+	 * Wait for every queue_rq and every commit that may have seen the server alive. New calls
+	 * of queue_rq see that it is dead, so the queues need not be quiesced, which would need
 	 * dev->lock.
 	 */
-	synchronize_rcu(); /* the tag set is not BLK_MQ_F_BLOCKING */
+	synchronize_rcu(); /* without BLK_MQ_F_BLOCKING queue_rq is an RCU reader */
 	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */
 
 	for (i = 0; i < srv->nr_queues; i++)
@@ -140,7 +140,8 @@ unlock:
 }
 
 /*
- * All threads of a process have one mm, except those that have exited so far that they have none.
+ * All threads of a process have the same mm, except that a thread may have passed exit_mm() and
+ * have none.
  */
 static bool ubdx_process_has_mm(struct task_struct *process, const struct mm_struct *mm)
 {
@@ -159,11 +160,12 @@ static bool ubdx_process_has_mm(struct task_struct *process, const struct mm_str
  * ubdx_server_kill - kill every process that has the server's memory.
  * @srv:	server.
  *
- * These are the process that opened the channel, those that the queues' tasks belong to, and any
- * other that was cloned with CLONE_VM: each may write to the server's storage. A process that has
+ * These are the process that opened the channel, the processes of the queues' tasks, and any other
+ * process that was cloned with CLONE_VM: each may write to the server's storage. A process that has
  * executed another program doesn't have the memory any more. A process that exits or dumps core
- * never returns to user space, and is left alone. A concurrent clone() either fails, as its parent
- * has the signal, or adds its child at the end of the list, where this loop finds it.
+ * never returns to user space, and is left alone. A concurrent clone() either fails, because its
+ * parent has a pending SIGKILL, or adds its child at the end of the list, where this loop finds the
+ * child.
  */
 void ubdx_server_kill(struct ubdx_server *srv)
 {
@@ -191,7 +193,7 @@ static void ubdx_server_abort_work(struct work_struct *work)
 /* This server has failed or left. Any context; the caller makes sure that @srv exists. */
 void ubdx_server_fail(struct ubdx_server *srv)
 {
-	/* once: there may be thousands of queues, and callers come for each request */
+	/* only once: there may be thousands of queues, and each request may call this */
 	if (!READ_ONCE(srv->queues[srv->nr_queues - 1]->dead))
 		ubdx_server_declare_dead(srv);
 	kref_get(&srv->ref);
@@ -203,7 +205,7 @@ static void ubdx_mm_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct ubdx_server *srv = container_of(notifier, struct ubdx_server, notifier);
 
-	/* the opener's mm lives at least until then */
+	/* if not bound, open() failed: while it runs, its task holds the mm */
 	if (READ_ONCE(srv->bound))
 		ubdx_server_fail(srv);
 }
@@ -248,8 +250,8 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 }
 
 /*
- * io_uring opens files under its uring_lock, so this takes no lock that is held over I/O or over
- * that one.
+ * io_uring opens files under its uring_lock. So this doesn't take dev->lock: its holder may wait
+ * for I/O, or for uring_lock.
  */
 static int ubdx_server_open(struct inode *inode, struct file *file)
 {
@@ -267,7 +269,8 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	if (!srv)
 		return -ENOMEM;
 	/*
-	 * First: this can fail, with -EINTR if a signal is pending, and must leave no trace then.
+	 * First, because it can fail (-EINTR if a signal is pending), and must not leave a trace if
+	 * it does.
 	 */
 	ret = mmu_notifier_register(&srv->notifier, srv->mm);
 	if (ret)
@@ -278,7 +281,7 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		ret = dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
 	} else if (dev->srv) {
 		ret = -EBUSY;
-		/* A server that doesn't START must not keep the device from others for ever. */
+		/* A server that doesn't START must not keep others out for ever. */
 		if (time_after(jiffies, READ_ONCE(dev->srv->busy) + UBDX_START_SECONDS * HZ))
 			ubdx_server_fail(dev->srv);
 	} else {
@@ -293,10 +296,10 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 
 	file->private_data = srv;
 	srv->file = file;
-	/* unmapping finds the windows by this; for all else the inode's own mapping serves */
+	/* each open has its own mapping, by which ubdx_map_unmap() finds its windows */
 	srv->mapping.host = inode;
 	file->f_mapping = &srv->mapping;
-	/* reads and writes sleep for nothing but the caller's own memory */
+	/* reads and writes wait for nothing but faults on the caller's own memory */
 	file->f_mode |= FMODE_NOWAIT;
 	return 0;
 

@@ -10,22 +10,24 @@
  * slot holds another request than the caller means.
  *
  * Users access the request's payload concurrently (access.c): a pread, a page fault that fills a
- * window, buffers in a pipe, a fixed buffer of io_uring. A user comes only in state SERVER, or is
- * added by the request's owner. While a request has users it doesn't end: its pages stay as they
- * are, and so do the slot's rq, op and xfer. Users drop their reference in bounded time: they never
- * wait for a page fault of the server's memory, nor for memory that only the end of a request would
- * free. Pipe buffers and fixed buffers are the exceptions; the mode's @revoke and @detach drop them
- * (xfer.h). So an abort waits for no user.
+ * window, buffers in a pipe, a fixed buffer of io_uring. A thread can become a user only in state
+ * SERVER; besides, the request's owner can add one. A request that has users doesn't end: its pages
+ * stay as they are, and so do the slot's rq, op and xfer. Users drop their reference in bounded
+ * time: they never wait for a fault on the server's memory, nor for memory that only the end of a
+ * request would free. Pipe buffers and fixed buffers can stay longer; the mode's @revoke and
+ * @detach drop these (xfer.h). So an abort waits for no user.
  *
  *	from	 to	  by, and when						context
  *	IDLE	 QUEUED	  queue_rq(s): a new request, with the next seq		atomic, RCU
  *	QUEUED	 CLAIMED  the server's task, to deliver; an abort		process
- *	CLAIMED	 QUEUED	  the server's task: delivery waits for its buffer	process, RCU
+ *	CLAIMED	 QUEUED	  the server's task: delivery waits for the server's
+ *			  buffer (RCU), or fail_io_timeout drops the request	process
  *	CLAIMED	 CLAIMED  the server's task, delivering: one user more		process
  *	CLAIMED	 SERVER	  the server's task: delivered, or a commit waits for
- *			  its buffer						process, RCU
- *	SERVER	 CLAIMED  the server's task, to commit; an abort		process, RCU
- *	SERVER	 SERVER	  any thread of the server: one user more or less	process
+ *			  the server's buffer					process, RCU
+ *	SERVER	 CLAIMED  the server's task, to commit (RCU); an abort		process
+ *	SERVER	 SERVER	  any thread of the server: one user more		process, RCU
+ *	any	 same	  a user leaves, but not as the last one of ENDING	process
  *	CLAIMED	 ENDING	  the owner, who finds users; the result is stored	process
  *	ENDING	 CLAIMED  the last user, who then ends the request		process
  *	CLAIMED	 IDLE	  the owner, who ends the request or requeues it	process
@@ -51,47 +53,50 @@ enum ubdx_slot_state {
 	/* No request. queue_rq owns the slot as soon as blk-mq has given out the tag. */
 	UBDX_SLOT_IDLE,
 	/*
-	 * Published: on its way to the server's task, or put back there while the server's buffer
-	 * is faulted in. The server doesn't know of it. Nobody owns it, and it can be claimed. No
-	 * users.
+	 * Published: on its way to the server's task, or waiting while the server's buffer is
+	 * faulted in. The server doesn't know of the request. Nobody owns it, and it can be
+	 * claimed. No users.
 	 */
 	UBDX_SLOT_QUEUED,
 	/*
 	 * At the server, which has not answered, or whose commit waits for a page fault. Nobody
-	 * owns it, and it can be claimed. Only here can a thread become a user.
+	 * owns the request, and it can be claimed. Only in this state can a thread become a user.
 	 */
 	UBDX_SLOT_SERVER,
 	/*
-	 * The claimant owns it: the server's task, which delivers or commits, an abort, or the last
-	 * user. The owner passes it on or ends it, in bounded time.
+	 * The claimant owns the request: the server's task, which delivers or commits; an abort; or
+	 * the last user. The owner passes the request on or ends it, in bounded time.
 	 */
 	UBDX_SLOT_CLAIMED,
-	/* The claimant found users and has stored the result. The last user ends it. */
+	/* The claimant found users and has stored the result. The last user ends the request. */
 	UBDX_SLOT_ENDING,
 };
 
-/* How a request ends. If status is 0 and bytes is less than it asked for, the rest is retried. */
+/*
+ * How a request ends. If status is 0 and bytes is less than the request asked for, the rest becomes
+ * a new request.
+ */
 struct ubdx_result {
 	blk_status_t status;
-	bool requeue; /* the request was not served, and waits for another server */
-	bool retry; /* there was no memory to serve the request, and it waits a while */
-	bool gone; /* the request has been aborted, and isn't the caller's any more */
+	bool requeue; /* not served: wait for another server */
+	bool retry; /* not served, because memory was short: wait a while */
+	bool gone; /* aborted: the caller doesn't own the request any more */
 	unsigned int bytes;
 };
 
 struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
-	struct ubdx_queue *q; /* for ever */
+	struct ubdx_queue *q; /* never changes */
 	struct request *rq;
-	const struct ubdx_xfer_ops *xfer; /* latched at T0 */
+	const struct ubdx_xfer_ops *xfer; /* chosen at T0; delivery may fall back */
 	struct ubdx_result result; /* while ENDING */
-	struct ubdx_server *mapped_by; /* has the request's pages mapped, or NULL; see @unmap */
+	struct ubdx_server *mapped_by; /* the server that maps its pages, or NULL; see @unmap */
 	u32 start; /* jiffies at T0 */
-	u16 page_offset; /* for the descriptor; latched with the mode */
+	u16 page_offset; /* for the descriptor; set when the mode is chosen */
 	u8 op; /* enum ubdx_op */
 	u8 fallback; /* enum ubdx_fallback */
-	bool deliver; /* xfer->deliver has something to do for this request; latched with xfer */
-	bool lent; /* xfer->recall must take back what xfer->deliver did; the server's task */
+	bool deliver; /* xfer->deliver has something to do; set when the mode is chosen */
+	bool lent; /* xfer->recall must take back what xfer->deliver lent; server's task only */
 } ____cacheline_aligned_in_smp;
 
 /* Does the request move data between its pages and the server? */
@@ -101,7 +106,7 @@ static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
 }
 
 /*
- * For how many jiffies the request has been out. Start is read first: if the slot is reused
+ * The jiffies since the request came (T0). Start is read first: if the slot gets another request
  * meanwhile, the age comes out small.
  */
 static inline u32 ubdx_slot_age(const struct ubdx_slot *slot)
@@ -115,7 +120,7 @@ static inline u32 ubdx_slot_age(const struct ubdx_slot *slot)
 #define UBDX_SLOT_USER 0x100ULL
 #define UBDX_SLOT_USERS 0xffffff00ULL
 
-/* Of a slot without users. */
+/* The word of a slot without users. */
 static inline u64 ubdx_slot_word(u32 seq, enum ubdx_slot_state state)
 {
 	return (u64)seq << 32 | state;
@@ -132,8 +137,8 @@ static inline enum ubdx_slot_state ubdx_slot_state(const struct ubdx_slot *slot)
 }
 
 /*
- * IDLE to QUEUED. The caller has filled in the slot. Release: the tick reads the state, then the
- * start.
+ * IDLE to QUEUED. The caller has filled in the slot. Release pairs with the acquire in the tick,
+ * which reads the state and then the start.
  */
 static inline void ubdx_slot_begin(struct ubdx_slot *slot)
 {
@@ -142,13 +147,13 @@ static inline void ubdx_slot_begin(struct ubdx_slot *slot)
 }
 
 /**
- * ubdx_slot_claim - become the owner of a request, with its users if it has any.
+ * ubdx_slot_claim - become the owner of a request. Users, if it has any, stay.
  * @slot:	slot.
  * @seq:	the request's sequence number.
  * @from:	QUEUED or SERVER.
  *
- * Returns false if the slot holds another request, or this one in another state. Of several callers
- * only one succeeds.
+ * Returns false if the slot holds another request, or if the request is in another state. Of
+ * several callers only one succeeds.
  */
 static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_slot_state from)
 {
@@ -160,13 +165,13 @@ static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_sl
 	return true;
 }
 
-/* CLAIMED to QUEUED or SERVER, with its users. A full barrier. See ubdx_slot_pass(). */
+/* CLAIMED to QUEUED or SERVER; users stay. A full barrier. See ubdx_slot_pass(). */
 static inline void ubdx_slot_move(struct ubdx_slot *slot, enum ubdx_slot_state to)
 {
 	atomic64_fetch_add((s64)to - UBDX_SLOT_CLAIMED, &slot->word);
 }
 
-/* CLAIMED to IDLE. The request that was in the slot is still the caller's, who ends it. */
+/* CLAIMED to IDLE. The caller still owns the request that is returned, and must end it. */
 static __always_inline struct request *ubdx_slot_vacate(struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
@@ -175,14 +180,14 @@ static __always_inline struct request *ubdx_slot_vacate(struct ubdx_slot *slot)
 	return rq;
 }
 
-/* CLAIMED to ENDING. Returns false if no user is left: the request stays the caller's. */
+/* CLAIMED to ENDING. Returns false if no user is left: the caller still owns the request. */
 static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
 {
 	s64 old = atomic64_read(&slot->word);
 
 	do {
 		if (!(old & UBDX_SLOT_USERS)) {
-			/* what the users have left in the slot */
+			/* see what the users wrote to the slot; pairs with ubdx_slot_put() */
 			smp_acquire__after_ctrl_dep();
 			return false;
 		}
@@ -191,7 +196,10 @@ static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
 	return true;
 }
 
-/* For the owner: has the request users? If not, what they left in the slot is visible. */
+/*
+ * For the owner: does the request have users? If not, what former users wrote to the slot is
+ * visible.
+ */
 static inline bool ubdx_slot_used(const struct ubdx_slot *slot)
 {
 	return atomic64_read_acquire(&slot->word) & UBDX_SLOT_USERS;
@@ -209,15 +217,15 @@ static inline bool ubdx_slot_get(struct ubdx_slot *slot, u32 seq)
 	return true;
 }
 
-/* For the owner, in state CLAIMED: make a user. */
+/* For the owner, in state CLAIMED: add a user. */
 static inline void ubdx_slot_add_user(struct ubdx_slot *slot)
 {
 	atomic64_add(UBDX_SLOT_USER, &slot->word);
 }
 
 /*
- * Drop a user reference. Returns true for the last user of an ENDING request: the caller owns the
- * request now, and must end it.
+ * Drop a user reference. Returns true for the last user of an ENDING request: the caller now owns
+ * the request and must end it.
  */
 static inline bool ubdx_slot_put(struct ubdx_slot *slot)
 {

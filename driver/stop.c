@@ -37,7 +37,7 @@ static void ubdx_limit_work(struct work_struct *work)
 	ubdx_server_abort(limit->srv);
 }
 
-/* Make the file systems on the disk write back, through @srv if that is alive, and shut down. */
+/* Remove the disk. Its file systems write back, through @srv if it is alive, and shut down. */
 static void ubdx_disk_del(struct gendisk *disk, struct ubdx_server *srv, u32 timeout_ms)
 {
 	struct ubdx_limit limit = { .srv = srv };
@@ -54,8 +54,8 @@ static void ubdx_disk_del(struct gendisk *disk, struct ubdx_server *srv, u32 tim
 }
 
 /*
- * Remove the disk if there is one, and detach the server. I/O must be able to end: it is served, or
- * has been aborted. @state: the device's next state.
+ * Remove the disk if there is one, and take the server off the device. All I/O must be able to end:
+ * a server answers it, or it has been aborted. @state: the device's next state.
  */
 static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 timeout_ms)
 {
@@ -65,8 +65,8 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 	lockdep_assert_held(&dev->lock);
 
 	/*
-	 * No process can become the server until this is through: the device has one, or is DEAD.
-	 * With a server that lives the state stays as it was.
+	 * No process can become the server before this function is done: open() sees a server, or
+	 * the state DEAD. As long as the server is alive the state stays as it is.
 	 */
 	spin_lock(&dev->state_lock);
 	srv = dev->srv;
@@ -101,12 +101,12 @@ static bool ubdx_dev_waits(const struct ubdx_dev *dev)
 }
 
 /*
- * Take the disk's open_mutex. Its holder may be waiting for I/O, which ends unless it waits for
- * another server. The present server can go at any time, so this asks again and again.
+ * Take the disk's open_mutex. Its holder may be waiting for I/O, and that I/O may be waiting for
+ * another server. The present server can fail at any time, so this polls.
  */
 static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
-	if (how->flags & UBDX_CTL_FORCE) { /* all I/O fails by now */
+	if (how->flags & UBDX_CTL_FORCE) { /* all I/O fails already */
 		mutex_lock(&dev->disk->open_mutex);
 		return 0;
 	}
@@ -120,7 +120,7 @@ static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how
 	return 0;
 }
 
-/* Refuse opens from now on, if @how allows that with the present openers. */
+/* Refuse opens from now on, if @how allows that while the disk has openers, or if it has none. */
 static int ubdx_dev_close(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	bool served;
@@ -150,7 +150,7 @@ int ubdx_disk_open(struct gendisk *disk, blk_mode_t mode)
 	return dev->closing ? -ENXIO : 0;
 }
 
-/* Called at every close, of a partition too. The count includes those of all partitions. */
+/* Called at every close, also of a partition. disk_openers() includes the openers of partitions. */
 void ubdx_disk_release(struct gendisk *disk)
 {
 	struct ubdx_dev *dev = disk->private_data;
@@ -176,7 +176,7 @@ static int ubdx_dev_lock(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	if (!(how->flags & UBDX_CTL_FORCE))
 		return mutex_lock_killable(&dev->lock);
-	/* The server has been aborted, so no holder keeps it for long. */
+	/* The server has been aborted, so no holder of the lock waits for long. */
 	mutex_lock(&dev->lock);
 	return 0;
 }
@@ -189,7 +189,10 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 
 	lockdep_assert_held(&dev->lock);
 
-	/* First: the holder of open_mutex may be waiting for I/O, such as the partition scan. */
+	/*
+	 * First, so that the holder of open_mutex, such as the partition scan, doesn't wait for
+	 * I/O.
+	 */
 	if (disk && force)
 		ubdx_dev_stop_recovering(dev);
 	ret = disk ? ubdx_dev_close(dev, how) : 0;
@@ -199,13 +202,13 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 		ubdx_dev_stop_recovering(dev);
 		blk_mark_disk_dead(disk);
 	}
-	/* If the server dies from now on, requests fail: del_gendisk() must finish. */
+	/* Requests fail if the server dies from now on, because del_gendisk() must finish. */
 	WRITE_ONCE(dev->recovers, false);
 	ubdx_dev_take_down(dev, UBDX_S_DEAD, how->timeout_ms);
 	return how->del && !ubdx_dev_unlist(dev) ? -ENODEV : 0;
 }
 
-/* From now on all requests fail, also those that the holder of dev->lock waits for. */
+/* Make all requests fail from now on, also those that the holder of dev->lock waits for. */
 static void ubdx_dev_cut_short(struct ubdx_dev *dev)
 {
 	struct ubdx_server *srv;
@@ -227,9 +230,9 @@ static void ubdx_dev_cut_short(struct ubdx_dev *dev)
  * @dev:	device; the caller keeps its own reference.
  * @how:	see struct ubdx_ctl.
  *
- * A server that still has the channel open keeps only the memory of a deleted device.
- * Returns 0; -EBUSY; -EINPROGRESS it will be deleted at the last close; -ENODEV another DEL deletes
- * it; -EINTR.
+ * If a server still has the channel of a deleted device open, only the device's memory remains.
+ * Returns 0; -EBUSY; -EINPROGRESS the device will be deleted at the last close; -ENODEV another DEL
+ * deletes the device; -EINTR.
  */
 int ubdx_dev_stop(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
@@ -254,8 +257,8 @@ int ubdx_dev_stop(struct ubdx_dev *dev, const struct ubdx_stop *how)
  *
  * Returns as ubdx_dev_stop() does; -ENODEV also if @srv is not the device's server any more.
  *
- * A forced stop aborts the server first, and the server may then close its ring. That must not
- * count as a failed server, whose device waits for the next one. So srv->quits tells
+ * A forced stop aborts the server first, and the server may then close its ring. The driver must
+ * not take that for a failure and let the device recover. So srv->quits tells
  * ubdx_dev_server_gone() to leave the device to this function.
  */
 int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
@@ -278,8 +281,8 @@ int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
 }
 
 /*
- * The server has been aborted. If it was the device's server, the disk is removed, or waits for the
- * next server. A device that isn't LIVE yet can be opened by another server.
+ * @srv has been aborted. If it still is the device's server, remove the disk, or let the device
+ * wait for its next server. If the device isn't LIVE yet, another server can open it.
  */
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 {
@@ -290,15 +293,15 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 		pr_warn("ubdx: ubdxb%d: server %d is gone\n", dev->id, pid_nr(srv->tgid));
 	if (dev->recovers) {
 		/*
-		 * Where it only stumbled it must not write when another does. One that has yet to
-		 * start has nothing to write.
+		 * The failed server may still run, and must not write to its storage while the next
+		 * server serves. A server that has not started has nothing to write.
 		 */
 		if (rcu_access_pointer(dev->queues[0]->srvq) == srv->queues[0])
 			ubdx_dev_oust(dev);
 		ubdx_dev_detach(dev);
 	} else {
 		if (dev->disk) {
-			/* a forced STOP may be about to end the wait */
+			/* a forced STOP may have cleared recovers of a quiesced device */
 			ubdx_dev_stop_recovering(dev);
 			blk_mark_disk_dead(dev->disk);
 		}

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * tick.c - the tick of a live device: once a second it asks whether the server lives, and whether
- * it is in time.
+ * tick.c - the tick of a live device: once a second it checks whether the server is alive and in
+ * time.
  *
  * The tick looks at the slots and at the queues' tasks; it takes no lock and changes nothing. If
- * the server has failed, the tick calls ubdx_server_fail(), and the abort ends all requests. A
- * request itself has no timer: blk-mq's expires after queue/io_timeout, as for any disk, and just
- * starts again.
+ * the server has failed, the tick calls ubdx_server_fail(), and the abort ends all requests.
+ * blk-mq's own timer of a request expires after queue/io_timeout, as for any disk, but
+ * ubdx_timeout() just restarts it.
  *
- * The tick runs from ubdx_tick_start() to ubdx_tick_stop(), and only in between may q->srvq be used
- * here: both are called with dev->lock held, before the first request can be published, and before
- * q->srvq is cleared.
+ * The tick runs from ubdx_tick_start() to ubdx_tick_stop(), both under dev->lock. ubdx_tick_start()
+ * is called when q->srvq is set, and ubdx_tick_stop() before it is cleared, so the tick can use
+ * q->srvq.
  *
- * A request's age doesn't include time in which user space was frozen (suspend, hibernation): the
- * server couldn't answer then. While a freeze is under way no request has an age, and after it
- * every request is as old as the thaw.
+ * A request's age doesn't include time in which user space was frozen (suspend, hibernation),
+ * because the server couldn't answer then. During a freeze every age is 0. After it, the age of an
+ * older request counts from the thaw.
  */
 #include <linux/blkdev.h>
 #include <linux/sched/signal.h>
@@ -27,8 +27,8 @@
 
 /* ---- time ---- */
 
-static bool ubdx_frozen; /* user space is frozen, or is about to be, or to thaw */
-static unsigned long ubdx_thawed; /* when that was last over, in jiffies; before ubdx_frozen */
+static bool ubdx_frozen; /* from before user space freezes until it has thawed */
+static unsigned long ubdx_thawed; /* jiffies of the last thaw; written before ubdx_frozen */
 
 static int ubdx_pm_notify(struct notifier_block *nb, unsigned long event, void *data)
 {
@@ -62,7 +62,7 @@ void ubdx_tick_exit(void)
 	unregister_pm_notifier(&ubdx_pm_nb);
 }
 
-/* Of a request's @age, the jiffies in which the server could have answered. */
+/* How many jiffies of a request's @age the server had to answer, as user space wasn't frozen. */
 static unsigned long ubdx_awake(u32 age)
 {
 	/* pairs with smp_store_release() in ubdx_pm_notify() */
@@ -93,10 +93,11 @@ bool ubdx_is_late(const struct ubdx_slot *slot)
 /* ---- is the server dead, or late? ---- */
 
 /*
- * Will this task never serve again? See ubdx_task_exits(). Before it gets there a task may be held
- * up in the kernel for as long as its storage likes: then it has a pending SIGKILL, if it is being
- * killed or its process executes another program. A task that dumps core has none; its process has
- * SIGNAL_GROUP_EXIT. Both may be read without a lock; task->signal lives as long as the task.
+ * Will this task never serve again? Either it exits (ubdx_task_exits()), or it will exit but a
+ * system call on slow storage still holds it up in the kernel. In the second case the task has a
+ * pending SIGKILL, because it is being killed or because another thread executes a program; or its
+ * process has SIGNAL_GROUP_EXIT, which is also set while it dumps core. Both can be read without a
+ * lock; task->signal lives as long as the task.
  */
 static bool ubdx_task_dies(struct task_struct *task)
 {
@@ -105,9 +106,9 @@ static bool ubdx_task_dies(struct task_struct *task)
 }
 
 /*
- * The server's tasks drop requests that they have claimed or use in bounded time. If one hasn't
- * done so a while after the abort, as when no memory can be had for a page table, only a SIGKILL
- * helps.
+ * A server's task ends a request that it has claimed, and drops one that it uses, in bounded time.
+ * If it hasn't done so a while after the abort, for example because it gets no memory for a page
+ * table, only a SIGKILL helps.
  */
 static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long limit)
 {
@@ -117,17 +118,17 @@ static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long l
 	       ubdx_awake(age) >= limit + UBDX_TICK;
 }
 
-/* Returns true if the server is to blame, so that no other request need be looked at. */
+/* Returns true if the server has failed or been killed: the tick needs no other request. */
 static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slot *slot,
 			   unsigned long limit)
 {
 	u32 age, served = jiffies - srvq->started;
 
-	/* Acquire: with the state of a request comes its start. */
+	/* Acquire pairs with ubdx_slot_begin(): the start isn't older than the state. */
 	if ((atomic64_read_acquire(&slot->word) & UBDX_SLOT_STATE) == UBDX_SLOT_IDLE)
 		return false;
 	age = ubdx_slot_age(slot);
-	/* the request belongs to an earlier server, which hasn't dropped it */
+	/* an earlier server's request, which a user of that server still holds */
 	if (age > served)
 		return false;
 	if (!READ_ONCE(srvq->dead)) {
@@ -163,7 +164,7 @@ static void ubdx_tick(struct work_struct *work)
 		ubdx_tick_queue(dev->queues[i], ubdx_limit(dev));
 		cond_resched();
 	}
-	/* rounded: all devices of a machine wake it up together */
+	/* rounded, so that the ticks of all devices wake the machine together */
 	queue_delayed_work(ubdx_wq, &dev->tick, round_jiffies_relative(UBDX_TICK));
 }
 
@@ -173,7 +174,7 @@ void ubdx_tick_init_dev(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_tick_start - the device has a server, which q->srvq names.
+ * ubdx_tick_start - start the tick of a device that has a server, to which q->srvq points.
  * @dev:	device. dev->lock is held.
  */
 void ubdx_tick_start(struct ubdx_dev *dev)
@@ -183,7 +184,7 @@ void ubdx_tick_start(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_tick_stop - the device is about to lose its server; also without one.
+ * ubdx_tick_stop - stop the tick, if it runs, before the device loses its server.
  * @dev:	device. dev->lock is held.
  */
 void ubdx_tick_stop(struct ubdx_dev *dev)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xfer.c - the table of transfer modes, and which one a device's new requests take.
+ * xfer.c - the table of transfer modes, and the choice of the mode that a device's new requests
+ * take.
  *
- * A device follows the module parameter unless it is pinned. What it takes is dev->xfer, written
- * under dev->xfer_lock and read once per request without it; a request keeps the mode it was
- * latched with, so a change needs neither a drain nor a freeze.
+ * A device follows the module parameter unless it is pinned to a mode. Its mode is dev->xfer, which
+ * is written under dev->xfer_lock. A request reads dev->xfer once, without the lock, and keeps that
+ * mode. So a change of mode needs neither a drain nor a freeze.
  */
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -40,8 +41,8 @@ const char *ubdx_xfer_name(unsigned int mode)
 }
 
 /**
- * ubdx_xfer_parse - mode of a name.
- * @name:	name, may end in a newline.
+ * ubdx_xfer_parse - find a mode by its name.
+ * @name:	name; can end in a newline.
  *
  * Returns enum ubdx_xfer_mode, or -EINVAL.
  */
@@ -89,7 +90,7 @@ const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_slot *slot, enum ubd
 	return &ubdx_xfer_user;
 }
 
-/* The modes of a server's offer that this kernel has and that this server may have. */
+/* The modes of a server's offer that work on this kernel, and that this server may use. */
 static u64 ubdx_xfer_usable(u64 offered, bool trusted)
 {
 	u64 usable = 0;
@@ -105,6 +106,7 @@ static u64 ubdx_xfer_usable(u64 offered, bool trusted)
 	return usable;
 }
 
+/* Remember that @mode is wanted, and take it if the server offers it. */
 static bool ubdx_xfer_take(struct ubdx_dev *dev, u32 mode)
 {
 	lockdep_assert_held(&dev->xfer_lock);
@@ -140,11 +142,11 @@ int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
  * ubdx_xfer_offer - a server starts to serve: choose the device's mode.
  * @dev:	device.
  * @offered:	mask of modes; 0: those that ADD, or the last server, offered.
- * @trusted:	the server may have the modes that trust it.
+ * @trusted:	the server may use the modes that trust the server.
  *
- * New requests take the mode that was wanted last, if it is offered; else the present one, if it is
- * offered; else the first that is. Returns 0, or -EOPNOTSUPP if driver and server have none in
- * common.
+ * New requests take the mode that was wanted last, if it is offered; else the present mode, if it
+ * is offered; else the first mode that is offered. Returns 0, or -EOPNOTSUPP if driver and server
+ * have none in common.
  */
 int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted)
 {
@@ -185,7 +187,7 @@ int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode)
 	return ret;
 }
 
-/* Follow the module parameter (again). If the server doesn't offer that mode, nothing changes. */
+/* Follow the module parameter. If the server doesn't offer that mode, the present one stays. */
 void ubdx_xfer_unpin(struct ubdx_dev *dev)
 {
 	spin_lock(&dev->xfer_lock);
@@ -194,7 +196,7 @@ void ubdx_xfer_unpin(struct ubdx_dev *dev)
 	spin_unlock(&dev->xfer_lock);
 }
 
-/* The module parameter may have changed: a device that isn't pinned takes its mode. */
+/* The module parameter may have changed. If the device isn't pinned, it takes that mode. */
 void ubdx_xfer_update(struct ubdx_dev *dev)
 {
 	spin_lock(&dev->xfer_lock);
@@ -203,7 +205,7 @@ void ubdx_xfer_update(struct ubdx_dev *dev)
 	spin_unlock(&dev->xfer_lock);
 }
 
-/* The server has been aborted: its requests have ended, except those that have users. */
+/* Part of an abort: the server's requests have ended, except those that have users. Drop these. */
 void ubdx_xfer_revoke(struct ubdx_server *srv)
 {
 	unsigned int i;
@@ -213,7 +215,7 @@ void ubdx_xfer_revoke(struct ubdx_server *srv)
 			ubdx_xfer_table[i]->revoke(srv);
 }
 
-/* The server's ring loses this queue, see struct ubdx_xfer_ops. */
+/* Take back what the queue's requests have in the ring, see @detach of struct ubdx_xfer_ops. */
 void ubdx_xfer_detach(const struct ubdx_ctx *ctx)
 {
 	unsigned int i;

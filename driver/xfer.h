@@ -3,8 +3,8 @@
  * xfer.h - a transfer mode: how a request's payload moves between its pages and the server.
  *
  * A mode knows no channel and no device state. Adding one is a file with an ops table, and an entry
- * in xfer_list.h. The mode of a request is chosen once, by ubdx_xfer_select() in
- * queue_rq, and kept in its slot and its descriptor.
+ * in xfer_list.h. ubdx_xfer_select() chooses a request's mode, in queue_rq. Delivery can still fall
+ * back to mode `user`. After that the mode is final, and in the request's descriptor.
  */
 #ifndef UBDX_XFER_H
 #define UBDX_XFER_H
@@ -13,43 +13,44 @@
 
 /**
  * struct ubdx_xfer_ops - one transfer mode.
- * @name:	as in the module parameter, sysfs, the command line and results.
+ * @name:	name in the module parameter, sysfs, the command line and results.
  * @mode:	enum ubdx_xfer_mode.
  * @deliver:	by operation, READ or WRITE: make the payload reachable for the server, before the
- *		server sees the request. Returns 0; a negative errno, which fails the request; or, if
- *		@falls_back, enum ubdx_fallback: the mode can't carry this request after all.
- * @commit:	by operation: the server is done with the request's first answer->res bytes, more
- *		than 0 and at most all. Move them. Returns the number of good bytes, at most
- *		answer->res, or a negative errno.
- * @trusts:	the driver takes the server's word for how many bytes of a READ it has filled; see
- *		enum ubdx_xfer_mode.
+ *		server sees the request. Returns 0; a negative errno, which fails the request; or,
+ *		if @falls_back, enum ubdx_fallback: the mode can't carry this request after all.
+ * @commit:	by operation: move the request's first answer->res bytes, which the server says it
+ *		has served: more than 0, and at most all. Returns how many bytes have moved, or a
+ *		negative errno.
+ * @trusts:	the driver can't check how many bytes of a READ the server has filled, so only a
+ *		trusted server can use the mode; see enum ubdx_xfer_mode.
  * @falls_back:	requests that the mode can't carry take UBDX_XFER_USER, so a server must offer both.
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
  * @refuse:	why the mode can't carry this request, or 0. In queue_rq; may not sleep. May set
  *		slot->page_offset, and clear slot->deliver if @deliver has nothing to do for this
  *		request.
- * @recall:	take back what @deliver has lent to the server's ring (slot->lent). Called before the
- *		answer is looked at, whatever it is, and if the request doesn't reach the server after
- *		all. In the server's task.
- * @detach:	the server has failed, and ctx->cmd is ATTACH's command: take back what is lent for any
- *		tag of the queue. No other command of the queue runs at the time, and none lends after
- *		it.
- * @unmap:	take the request's pages out of the memory of slot->mapped_by. Called if that is set,
- *		before the request ends, when it has no users. May sleep.
- * @revoke:	the server has been aborted: drop the users of its requests that could stay for any
- *		time.
+ * @recall:	take back what @deliver has lent to the server's ring (slot->lent). Called in the
+ *		server's task: at each commit, before the answer is looked at; and if the server is
+ *		dead when delivery is done.
+ * @detach:	take back what is lent for any tag of the queue. The server has failed; ctx->cmd is
+ *		ATTACH's command. A delivery can run at the same time, and calls @recall itself.
+ * @unmap:	unmap the request's pages from the windows of slot->mapped_by. Called if mapped_by
+ *		is set, before the request ends, when it has no users. May sleep.
+ * @revoke:	drop users that could stay for any time. The server has failed, and its requests are
+ *		aborted.
  *
- * @deliver and @commit run in the server's task and may sleep; before a long sleep they let go of the
- * request, see ubdx_slot_pass(). -ENODEV from them: the request has been aborted, and isn't the
- * caller's any more. -ENOMEM: the request is to be tried again.
+ * @deliver and @commit run in the server's task and may sleep. Before a long sleep they let go of
+ * the request, see ubdx_slot_pass(). If they return -ENODEV, the request has been aborted, and the
+ * caller doesn't own it any more. If they return -ENOMEM, the request is retried later.
  *
- * Each function may be NULL. All are called for requests with a payload only.
+ * Each function may be NULL. Those that get a slot are called only for requests with a payload.
  */
 #define UBDX_ACCESS_BYTES 1 /* pread and pwrite on the channel */
 #define UBDX_ACCESS_MAP 2 /* page faults in the windows */
 #define UBDX_ACCESS_SPLICE 4 /* splice from the channel */
 
-/* The command under which the server's task delivers or commits; its ring's lock is held. */
+/*
+ * The command for which a mode's function runs. @issue_flags says if its ring's uring_lock is held.
+ */
 struct ubdx_ctx {
 	struct ubdx_server_queue *srvq;
 	struct io_uring_cmd *cmd;
@@ -81,7 +82,7 @@ struct ubdx_xfer_ops {
 	void (*revoke)(struct ubdx_server *srv);
 };
 
-/* Weak: one that isn't built has no address, and so is absent from the table in xfer.c. */
+/* Weak: a mode that isn't built has the address NULL, so it is absent from the table in xfer.c. */
 #define UBDX_XFER_DECLARE(MODE, name) extern const struct ubdx_xfer_ops ubdx_xfer_##name __weak;
 UBDX_XFER_LIST(UBDX_XFER_DECLARE)
 #undef UBDX_XFER_DECLARE
@@ -122,7 +123,7 @@ void ubdx_xfer_set_default(unsigned int mode);
 
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_slot *slot, enum ubdx_fallback reason);
 
-/* Take back what delivery has lent, if it has. */
+/* If delivery has lent something to the server's ring, take it back. */
 static inline void ubdx_xfer_recall(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
 	if (!slot->lent)
@@ -131,7 +132,7 @@ static inline void ubdx_xfer_recall(const struct ubdx_ctx *ctx, struct ubdx_slot
 	slot->xfer->recall(ctx, slot);
 }
 
-/* The one place that chooses a request's mode. In queue_rq; slot->rq and slot->op are set. */
+/* Choose a request's mode. Only this function does. In queue_rq; slot->rq and slot->op are set. */
 static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_slot *slot)
 {
 	const struct ubdx_xfer_ops *xfer = READ_ONCE(slot->q->dev->xfer);

@@ -15,7 +15,10 @@
 #include "payload.h"
 #include "xfer.h"
 
-/* Copy from byte @skip of the request on. @out: to the server (delivery); else from it (commit). */
+/*
+ * Copy from byte @skip of the request on: to the server if @out (delivery), else from the server
+ * (commit).
+ */
 static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_iter *iter,
 					     size_t skip, size_t bytes, bool out)
 {
@@ -24,9 +27,8 @@ static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_
 }
 
 /*
- * Let go of the request, fault the buffer in, claim the request again. -ENODEV: it has been
- * aborted.
- * @idle: see ubdx_fault_in().
+ * Let go of the request, fault the buffer in, and claim the request again. @idle: see
+ * ubdx_fault_in(). Returns -ENODEV if the request has been aborted meanwhile.
  */
 static int ubdx_copy_fault_in(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 			      struct iov_iter *iter, bool out, unsigned int idle)

@@ -8,14 +8,15 @@
  *
  * The rule: the page table entries are gone, in every process, before the request ends. A thread
  * that maps pages is a user of the request or owns it (slot.h), and sets slot->mapped_by first. The
- * thread that ends the request sees mapped_by and zaps the tag's place through srv->mapping, which
- * knows every copy of the window, a forked child's too. Zapping takes a mutex, so requests end in
- * process context. A request that was never touched has no entries and needs no zap.
+ * thread that ends the request sees mapped_by and unmaps the tag's place through srv->mapping,
+ * which has every copy of the window, also a forked child's. Unmapping takes i_mmap_rwsem, which
+ * sleeps, so requests end in process context. A request that the server never touched has no
+ * entries, and nothing is unmapped.
  *
  * A page fault maps all of the request (map_when=fault), or delivery does (map_when=eager). A fault
- * in a place without a request is SIGBUS. Once the server was declared dead, its requests may have
- * ended in the middle of its memcpy(). From then on a fault maps a blank page, so that the server
- * isn't killed for that. In the window for WRITEs the blank page can't be written to.
+ * in a place without a request raises SIGBUS. When the server is declared dead, its requests end,
+ * perhaps in the middle of its memcpy(). So from then on a fault maps a blank page instead, and
+ * SIGBUS doesn't kill the server. In the window for WRITEs the blank page is read-only.
  *
  * The pages of a request that doesn't fill them hold other data, too. Such a request is refused
  * unless allow_partial_pages is set. Then its payload starts at desc->page_offset in the tag's
@@ -77,7 +78,7 @@ static bool ubdx_is_linear(const struct request *rq)
 	return true;
 }
 
-/* The request is not simply whole pages. */
+/* As ubdx_map_refuse(), for a request that doesn't consist of whole pages. */
 static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
@@ -111,13 +112,13 @@ static enum ubdx_fallback ubdx_map_refuse(struct ubdx_dev *dev, struct ubdx_slot
 /* Consecutive pages that are to be mapped together. */
 struct ubdx_map_run {
 	struct vm_area_struct *vma;
-	u64 offset; /* of the first, in the channel */
+	u64 offset; /* of the first page, in the channel */
 	unsigned int nr;
 	unsigned int done;
 	unsigned long pfns[32];
 };
 
-/* With the page table's lock held. Another thread's fault may have been here before. */
+/* Called under the page table's lock. Another thread's fault may have mapped the page already. */
 static int ubdx_map_pte(pte_t *pte, unsigned long addr, void *data)
 {
 	struct ubdx_map_run *run = data;
@@ -131,16 +132,16 @@ static int ubdx_map_pte(pte_t *pte, unsigned long addr, void *data)
 
 /*
  * Map the run's pages, as far as the area has room for them. Like i915's remap_io_sg() this walks
- * the page tables once a run. vmf_insert_pfn() walks them for each page, which takes ten times as
- * long.
+ * the page tables once for each run. vmf_insert_pfn() walks them for each page, which takes several
+ * times as long (docs/design.md, "map").
  */
 static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 {
 	struct vm_area_struct *vma = run->vma;
 	u64 area = (u64)vma->vm_pgoff << PAGE_SHIFT, bytes = (u64)run->nr * PAGE_SIZE;
 	/*
-	 * offsets, not addresses: a part of a window can be moved so low that the window's start
-	 * has none
+	 * Compare offsets, not addresses: mremap() can move a part of a window so low that the
+	 * window's start would be below address 0.
 	 */
 	u64 start = max(run->offset, area);
 	u64 end = min(run->offset + bytes, area + vma->vm_end - vma->vm_start);
@@ -172,7 +173,7 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 	unsigned int noio;
 	struct bio_vec bv;
 
-	WRITE_ONCE(slot->mapped_by, srv); /* before the first page is mapped */
+	WRITE_ONCE(slot->mapped_by, srv); /* before the first page is mapped: the end must see it */
 	noio = memalloc_noio_save(); /* an allocation must not wait for this request */
 	rq_for_each_segment(bv, slot->rq, iter) {
 		/* two segments can share a page */
@@ -198,8 +199,8 @@ end:
 static const struct vm_operations_struct ubdx_map_vm_ops;
 
 /*
- * map_when=eager: map the pages before the server touches them. If that isn't possible, or not
- * without waiting for another thread of the server, a fault will map them.
+ * map_when=eager: map the pages before the server touches them. If that isn't possible, or if it
+ * would have to wait for mmap_lock, a fault maps them later.
  */
 static int ubdx_map_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
@@ -244,7 +245,7 @@ static vm_fault_t ubdx_map_fault(struct vm_fault *vmf)
 	if (at - ubdx_place(use.slot) < ubdx_page_offset(use.slot->rq) + blk_rq_bytes(use.slot->rq))
 		fault = ubdx_map_insert(srvq->srv, vma, use.slot);
 	else
-		fault = VM_FAULT_SIGBUS; /* behind the end of the request */
+		fault = VM_FAULT_SIGBUS; /* beyond the end of the request */
 	ubdx_use_end(&use);
 	return fault;
 }
@@ -253,7 +254,9 @@ static const struct vm_operations_struct ubdx_map_vm_ops = {
 	.fault = ubdx_map_fault,
 };
 
-/* The blank page, see above. It lives as long as the server, and so longer than the file. */
+/*
+ * Allocate the blank page, see above. It lives as long as the ubdx_server, so longer than the file.
+ */
 static int ubdx_map_blank(struct ubdx_server *srv, u8 op)
 {
 	struct page *page;
@@ -291,7 +294,7 @@ int ubdx_map_mmap(struct ubdx_server *srv, struct vm_area_struct *vma, u64 offse
 	/* max_io_bytes is a multiple of 4096, and pages can be larger */
 	if (!PAGE_ALIGNED(srvq->q->dev->params.max_io_bytes))
 		return -EINVAL;
-	/* the window for WRITEs is never writable; that for READs must be, or it has no use */
+	/* the window for WRITEs must not be writable, and the window for READs must be */
 	if (vma->vm_flags & VM_EXEC || !(vma->vm_flags & VM_WRITE) != write)
 		return -EPERM;
 	ret = ubdx_map_blank(srv, op);

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xfer_regbuf.c - transfer mode `regbuf`: the request's pages are a fixed buffer of the server's ring,
- * for READ_FIXED and WRITE_FIXED. Tag t has index buf_base + t in the ring's buffer table, where
- * buf_base is from ATTACH. The server can also read and write the payload as in mode `user`.
+ * xfer_regbuf.c - transfer mode `regbuf`: the request's pages are a fixed buffer of the server's
+ * ring for READ_FIXED and WRITE_FIXED. Tag t has index buf_base + t in the ring's buffer table.
+ * ATTACH sets buf_base. The server can also read and write the payload as in mode `user`.
  *
- * A registered buffer is a user of the request (slot.h). io_uring calls ubdx_regbuf_release() when the
- * last fixed I/O with the buffer has completed and the buffer is unregistered. Delivery registers the
- * buffer and the commit unregisters it, both under the ring's lock, so it costs no command. A
- * request that is committed while fixed I/O is under way ends when that I/O has completed.
+ * A registered buffer is a user of the request (slot.h). io_uring calls ubdx_regbuf_release() when
+ * the last fixed I/O with the buffer has completed and the buffer is unregistered. Delivery
+ * registers the buffer, and the commit unregisters it. Both hold the ring's uring_lock already, so
+ * neither needs a command of its own. A request that is committed while fixed I/O is under way ends
+ * when that I/O has completed.
  *
- * If the server is aborted, the end of ATTACH's command unregisters all buffers of the queue. A buffer
- * stays while I/O with it is under way, and io_uring completes that in the server's task, or when the
- * ring is gone. It also stays while the server has cloned it into another ring
- * (io_uring_clone_buffers()). Neither can be revoked. The tick kills a server whose requests don't end
- * (ubdx_is_stuck()), and with its last descriptor the ring goes. A descriptor that another process has
- * inherited delays that.
+ * If the server is aborted, the end of ATTACH's command unregisters all buffers of the queue. But a
+ * buffer stays as long as fixed I/O uses it: io_uring completes such I/O in the server's task, or
+ * when the ring goes. A buffer also stays in every other ring into which the server has cloned it
+ * (io_uring_clone_buffers()). The driver can revoke neither. The tick kills a server whose requests
+ * don't end (ubdx_is_stuck()), and the ring goes when its last descriptor is closed. If another
+ * process has inherited a descriptor, the request waits for that process.
  */
 #include <linux/blk-mq.h>
 #include <linux/io_uring/cmd.h>
@@ -26,10 +27,10 @@ static unsigned int ubdx_regbuf_index(const struct ubdx_server_queue *srvq, u16 
 	return srvq->buf_base + tag;
 }
 
-/* Process context; the ring's lock is held, or not, and it may be any ring to which it was cloned. */
+/* Process context, with or without uring_lock of this ring or of one that has a clone. */
 static void ubdx_regbuf_release(void *priv)
 {
-	struct request *rq = priv; /* has a user, so it doesn't end before this */
+	struct request *rq = priv; /* the buffer is a user, so the request hasn't ended */
 	struct ubdx_queue *q = rq->mq_hctx->driver_data;
 	struct ubdx_use use = { .slot = &q->slots[rq->tag] };
 
@@ -45,7 +46,7 @@ static int ubdx_regbuf_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 					 ubdx_regbuf_index(ctx->srvq, slot->rq->tag),
 					 ctx->issue_flags);
 	if (unlikely(ret)) {
-		ubdx_slot_put(slot); /* never the last one of an ENDING request: it is CLAIMED */
+		ubdx_slot_put(slot); /* doesn't end the request, which is CLAIMED, not ENDING */
 		return UBDX_FALLBACK_TABLE;
 	}
 	slot->lent = true;

@@ -7,14 +7,16 @@
  * One splice puts a span into a pipe. The span is a user of the request (slot.h). It also holds the
  * channel's open file, and so server, device and module. Each pipe buffer holds a reference to its
  * page and one to the span. Buffers can be read, moved to another pipe without a callback, tee'd,
- * or never read. In each case the page isn't freed before the buffer is, and the request doesn't
- * end before its last buffer is gone, however early its commit comes.
+ * or never read. In each case the page isn't freed before the buffer is. A committed request ends
+ * when its last buffer is gone.
  *
- * Pipe buffers can stay for any time. When the server is aborted its spans are revoked: the request
- * ends, and reading such a buffer fails with -EIO. A thread that is reading the buffer at that
- * moment still holds the page, which may have other contents by then. A socket takes pages out of a
- * pipe and can send them after the buffer is gone, as with sendfile(2). That is harmless to memory.
- * A server that must know that they were sent waits for the peer's answer before it commits.
+ * Pipe buffers can stay for any time. When the server is aborted, its spans are revoked: the
+ * request ends, and reading such a buffer fails with -EIO. A thread that is reading the buffer at
+ * that moment still holds the page, but may see other contents: the submitter can reuse the page.
+ *
+ * A socket takes pages out of a pipe with a reference of its own, and can send them after the
+ * buffer is gone, as with sendfile(2). That is safe for memory, but the data may have changed by
+ * then. So a server should wait for the peer's answer before it commits.
  *
  * Pages without a reference count of their own, such as a journal's, can't be in a pipe.
  */
@@ -30,7 +32,10 @@
 #include "stage.h"
 #include "xfer.h"
 
-/* On srv->spans while it is a user of the request. The thread that unlinks it drops that user. */
+/*
+ * On srv->spans while the span is a user of the request. The thread that unlinks the span drops
+ * this user.
+ */
 struct ubdx_span {
 	refcount_t ref;
 	bool revoked;
@@ -58,9 +63,9 @@ static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct ubdx_s
 /* ---- spans ---- */
 
 /*
- * Initialise @span for the request that the caller is a user of. The span is a user of its own: it
- * can be revoked at once, while the caller still walks the request's pages. Returns 0, -ESTALE or
- * -ENODEV.
+ * Initialise @span for the request of which the caller is a user. The span becomes another user. So
+ * it can be revoked at any time, while the caller still walks the request's pages. Returns 0,
+ * -ESTALE or -ENODEV.
  */
 static int ubdx_span_open(struct ubdx_span *span, struct ubdx_server *srv, struct file *file,
 			  const struct ubdx_use *use)
@@ -106,7 +111,7 @@ static void ubdx_span_put(struct ubdx_span *span)
 	fput(file);
 }
 
-/* srvq->dead is set, so there are no new spans. Requests must not wait for pipes. */
+/* srvq->dead is set, so no new spans come. */
 static void ubdx_splice_revoke(struct ubdx_server *srv)
 {
 	struct ubdx_span *span;
@@ -118,7 +123,7 @@ static void ubdx_splice_revoke(struct ubdx_server *srv)
 		WRITE_ONCE(span->revoked, true);
 		use = span->use;
 		spin_unlock(&srv->span_lock);
-		/* the span may be gone */
+		/* the span may be freed already */
 		ubdx_use_end(&use);
 		spin_lock(&srv->span_lock);
 	}
@@ -180,7 +185,7 @@ static ssize_t ubdx_splice_pages(struct ubdx_span *span, struct pipe_inode_info 
 		skip = 0;
 		if (!ubdx_buf_get(pipe, &buf))
 			ret = -EFAULT;
-		else /* releases the buffer if it fails */
+		else /* add_to_pipe() releases the buffer if it fails */
 			ret = add_to_pipe(pipe, &buf);
 		if (ret < 0)
 			goto end; /* these are two loops, one in the other */
@@ -202,7 +207,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	u32 bytes;
 	ssize_t ret;
 
-	/* Before the request is held: an allocation may have to wait for requests. */
+	/* Before this becomes a user: the allocation may have to wait for requests to end. */
 	span = kmalloc(sizeof(*span), GFP_KERNEL_ACCOUNT);
 	if (!span)
 		return -ENOMEM;

@@ -5,7 +5,8 @@
  * Two kinds of device node:
  *
  *   /dev/ubdx-control  ioctls that add, start, stop, delete, list and set devices.
- *   /dev/ubdxcN        the channel of device N. Exactly one process, the *server*, has it open.
+ *   /dev/ubdxcN        the channel of device N. The process that opens it is the device's *server*.
+ *                      A device has one server at a time.
  *
  * and one block device, /dev/ubdxbN, while device N is live or waits for its next server.
  *
@@ -20,29 +21,29 @@
  *      binds the queue to (mm, ring, task), then UBDX_CMD_FETCH for each tag.
  *   5. UBDX_IOC_SET_TARGET_INFO (optional), then UBDX_IOC_START: /dev/ubdxbN appears.
  *   6. When a command completes with res == 0, descriptors[tag] holds a request. Serve the request,
- *      move its payload by the descriptor's transfer mode, and submit UBDX_CMD_COMMIT_AND_FETCH
- *      with the descriptor's sequence number. This command ends the request and is parked for the
- *      tag's next one.
+ *      move its payload as the descriptor's transfer mode demands, and submit
+ *      UBDX_CMD_COMMIT_AND_FETCH with the descriptor's sequence number. This command ends the
+ *      request. It then stays parked until the tag's next request.
  *   7. When a command completes with res == -ENODEV, the device is gone.
  *
  * The server fails if it dies, closes its ring, lets a queue's task exit, or keeps a request for
  * longer than the I/O timeout. The driver then ends all requests with an error and removes the
  * block device, unless the device recovers (enum ubdx_recovery). The driver notices
  *
- *	- at once that the process or the ring is gone;
- *	- within about two seconds that a queue's task exits or is being killed, also while storage
- *	  keeps that task in the kernel;
- *	- by the I/O timeout everything else, such as a server that is stuck in a page fault.
+ *	- at once: that the process or the ring is gone;
+ *	- within about two seconds: that a queue's task exits or is being killed, even if the
+ *	  task's own I/O keeps it in the kernel;
+ *	- after the I/O timeout: everything else, such as a server that is stuck in a page fault.
  *
- * Time in which user space is frozen (suspend, hibernation) doesn't count.
+ * The I/O timeout doesn't include time in which user space is frozen (suspend, hibernation).
  *
  * A server that opens the channel and doesn't call START keeps others out for UBDX_START_SECONDS.
- * After that, the next open fails with -EBUSY but ends that server's claim: its commands complete
- * with -ENODEV, and a later open succeeds.
+ * After that, the next open still fails with -EBUSY, but it also removes the idle server: that
+ * server's commands complete with -ENODEV, and a later open succeeds.
  *
  * open(2) of the channel: -EACCES not opened for reading and writing; -EBUSY the device has a
- * server; -EINTR a signal, or task work of the caller's io_uring, came: try again; -EINVAL a kernel
- * thread; -ENODEV the device was stopped; -ENOMEM.
+ * server; -EINTR a signal or task work of the caller's io_uring is pending: try again; -EINVAL a
+ * kernel thread; -ENODEV the device was stopped; -ENOMEM.
  * mmap(2) of the channel: -EPERM the caller is not the server, or the protection is not allowed;
  * -EINVAL no such offset or length; -ENOMEM.
  * An unknown ioctl is -ENOTTY, an unknown command -EINVAL.
@@ -63,7 +64,7 @@
 
 #define UBDX_SECTOR_SHIFT 9
 
-/* How long others can't open the channel after its server has opened it, or has tried START. */
+/* How long a server that isn't LIVE keeps others out, after its open or its last try to START. */
 #define UBDX_START_SECONDS 10
 
 /* Hard bounds, the same on every kernel. */
@@ -72,7 +73,7 @@
 #define UBDX_MAX_IO_BYTES (4U << 20)
 #define UBDX_MIN_IO_BYTES 4096U
 
-/* What 0 stands for in struct ubdx_params. */
+/* The values that 0 stands for in struct ubdx_params. */
 #define UBDX_DEFAULT_QUEUES 1
 #define UBDX_DEFAULT_DEPTH 64
 #define UBDX_DEFAULT_IO_BYTES (512U << 10)
@@ -90,20 +91,20 @@ enum ubdx_op {
 };
 
 /*
- * struct ubdx_desc.xfer: how the payload of this request moves. The mode of a request is fixed when
- * the block layer issues the request. A server offers the modes that it can serve when it adds the
- * device, and must serve each request in the mode of its descriptor.
+ * struct ubdx_desc.xfer: how the payload of this request moves. The driver chooses the mode of a
+ * request before the server sees the request. A server offers the modes that it can serve when it
+ * adds the device, and must serve each request in the mode of its descriptor.
  *
  * In every mode but UBDX_XFER_COPY the server accesses the request's own pages, and the driver
- * believes the server how many bytes of a READ it has filled. A server that lies exposes the old
- * content of these pages. So only a server that had CAP_SYS_ADMIN when it opened the channel can
- * use these modes; the driver ignores that another server offers them.
+ * can't check how many bytes of a READ the server has filled. A server that reports too many
+ * exposes the old content of these pages. So only a server that had CAP_SYS_ADMIN when it opened
+ * the channel can use these modes. The driver ignores them in the offer of any other server.
  */
 enum ubdx_xfer_mode {
 	/*
-	 * The tag's FETCH has named a buffer of the server. The driver copies a WRITE's payload
-	 * into the buffer before it delivers the descriptor, and a READ's payload out of the buffer
-	 * when the server commits.
+	 * The tag's UBDX_CMD_FETCH names a buffer of the server. The driver copies a WRITE's
+	 * payload into the buffer before it delivers the descriptor, and a READ's payload out of
+	 * the buffer when the server commits.
 	 */
 	UBDX_XFER_COPY = 0,
 	/*
@@ -112,25 +113,28 @@ enum ubdx_xfer_mode {
 	 */
 	UBDX_XFER_USER = 1,
 	/*
-	 * The request's pages are mapped into the server's memory until it commits: at the tag's
-	 * place in one of the queue's windows, see ubdx_window(). The pages can't be pinned, so
-	 * O_DIRECT from or to them fails with -EFAULT. The calls of UBDX_XFER_USER work, too.
+	 * The request's pages are mapped into the server's address space, at the tag's place in one
+	 * of the queue's windows (ubdx_window()), until the server commits. The pages can't be
+	 * pinned, so O_DIRECT from or to them fails with -EFAULT. The server can also use the calls
+	 * of UBDX_XFER_USER.
 	 */
 	UBDX_XFER_MAP = 2,
 	/*
 	 * splice(2), sendfile(2) and similar calls work on the channel, at ubdx_pos(). A WRITE's
 	 * pages go into a pipe without a copy; a READ's pages are filled from a pipe by a copy. If
-	 * the server commits a request that has pages in a pipe, the request ends when they have
-	 * left it. When the server fails, its access to them is revoked: reading the pipe gives
-	 * -EIO. The calls of UBDX_XFER_USER work, too.
+	 * the server commits a request while pipes still hold pages of it, the request ends when
+	 * the last of these pipe buffers is gone. When the server fails, its access to such pages
+	 * is revoked: reading the pipe fails with -EIO. The server can also use the calls of
+	 * UBDX_XFER_USER.
 	 */
 	UBDX_XFER_SPLICE = 3,
 	/*
-	 * The request's pages are a fixed buffer of the ring that the queue is attached by, at index
-	 * ubdx_attach.buf_base + tag, from offset 0, until the server commits: READ_FIXED fills a
-	 * READ's payload, WRITE_FIXED sends a WRITE's. A request that is committed while such I/O is
-	 * under way ends after the I/O. The table must have room, see
-	 * io_uring_register_buffers_sparse(3). What UBDX_XFER_USER offers works, too.
+	 * Until the server commits, the request's pages are a fixed buffer of the ring that
+	 * submitted UBDX_CMD_ATTACH, at index ubdx_attach.buf_base + tag. The payload starts at
+	 * offset 0. READ_FIXED fills a READ's payload, WRITE_FIXED sends a WRITE's. A request that
+	 * is committed while such I/O is under way ends after the I/O. The ring's buffer table must
+	 * have empty entries at these indexes, see io_uring_register_buffers_sparse(3). The server
+	 * can also use the calls of UBDX_XFER_USER.
 	 */
 	UBDX_XFER_REGBUF = 4,
 };
@@ -138,39 +142,39 @@ enum ubdx_xfer_mode {
 #define UBDX_XFER_NAME_LEN 16
 
 /*
- * Why a request does not have the mode of its device: the mode can't carry the request, so its mode
- * is UBDX_XFER_USER, which can carry every request. In the event ubdx_done, and counted in sysfs.
+ * Why the device's mode can't carry a request. Such a request takes UBDX_XFER_USER, which can carry
+ * every request. The reason is in the trace event ubdx_done and is counted in sysfs.
  */
 enum ubdx_fallback {
 	UBDX_FALLBACK_NONE = 0,
 	UBDX_FALLBACK_PARTIAL =
-		1, /* MAP: the payload doesn't fill its pages, which hold other data, too */
-	UBDX_FALLBACK_GAP = 2, /* MAP with allow_partial_pages: the payload has gaps */
-	UBDX_FALLBACK_LONG = 3, /* the same: the payload has more pages than the tag's place */
-	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page can't be in a pipe, such as one of a journal */
+		1, /* MAP: the payload doesn't fill its pages; they also hold other data */
+	UBDX_FALLBACK_GAP = 2, /* MAP, allow_partial_pages: a hole between segments */
+	UBDX_FALLBACK_LONG = 3, /* MAP, allow_partial_pages: more pages than the place has */
+	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page of a slab (a journal's) can't be in a pipe */
 	UBDX_FALLBACK_TABLE =
-		5, /* REGBUF: the ring's table has no free place, or memory is short */
+		5, /* REGBUF: the entry of the ring's table is in use, or memory is short */
 };
 
 /*
- * Positions on the channel: where pread(2), pwrite(2) and similar calls, io_uring's too, find a
- * request's payload. A WRITE can be read there and a READ can be written, in any order and more
- * than once, while the request is at the server, by any task of the process that opened the
- * channel. The calls return:
+ * Positions on the channel name a byte of a request's payload, for pread(2), pwrite(2) and similar
+ * calls, also those of io_uring. While the request is at the server, any task of the process that
+ * opened the channel can read a WRITE's payload or write a READ's payload, in any order and more
+ * than once. The calls return:
  *
- *	bytes		up to the end of the request's payload; at its end, reading returns 0
- *	-ENOSPC		writing at the end
- *	-EINVAL		no such queue or tag; reading a READ, writing a WRITE, or the request has no
- *			payload
+ *	bytes		at most up to the payload's end; a read at the end returns 0
+ *	-ENOSPC		a write at the payload's end
+ *	-EINVAL		no such queue or tag; the call reads a READ or writes a WRITE; or the
+ *			request has no payload
  *	-ESTALE		this request isn't at the server any more
  *	-EOPNOTSUPP	the request's mode doesn't allow this (UBDX_XFER_COPY)
  *	-ENODEV		the device was stopped, deleted, or failed
  *	-EPERM		another process opened the channel
  *	-EFAULT		the caller's memory isn't accessible
  *	-EINTR		the caller was killed in a page fault
- *	-ENOMEM		no memory for the caller's pages, for example because of its cgroup's limit,
- *			or for the driver. The call can be tried again; so can the request, see
- *			struct ubdx_commit.
+ *	-ENOMEM		no memory for the driver or for the caller's pages, for example because of
+ *			the caller's cgroup. Try again, or answer the request with -ENOMEM (struct
+ *			ubdx_commit).
  *
  * A request that is committed during such a call ends when the call has ended.
  */
@@ -195,16 +199,18 @@ static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
 }
 
 /*
- * Windows, for UBDX_XFER_MAP. Each queue has a window for WRITEs, which must be mapped PROT_READ,
- * and one for READs, which must be mapped PROT_READ | PROT_WRITE: MAP_SHARED, at the offsets below,
- * and whole, which is depth * max_io_bytes. A tag's place is at tag * max_io_bytes. The payload
- * starts at desc->page_offset in the place. This is 0 unless the administrator has set
- * allow_partial_pages; then the server can also access what else is in the first and the last page.
+ * Windows, for UBDX_XFER_MAP. Each queue has a window for WRITEs, to be mapped PROT_READ, and a
+ * window for READs, to be mapped PROT_READ | PROT_WRITE. Map a window MAP_SHARED, at the offset
+ * that ubdx_window() returns, in its whole length of depth * max_io_bytes. Tag t has the
+ * place at t * max_io_bytes. There the payload starts at desc->page_offset, which is 0 unless the
+ * module parameter allow_partial_pages is set. If it is set, the server can also access the other
+ * data in the first and the last page.
  *
- * Access to a place that holds no request raises SIGBUS, in a forked child as well. When a request
- * ends, its pages are unmapped from the children, too. When the device is gone (-ENODEV), places
- * hold blank pages, so that the access doesn't kill a server that has not noticed yet. The content
- * of a READ's pages is undefined until the server writes them.
+ * Access to a place that holds no request raises SIGBUS. A forked child inherits the pages that are
+ * mapped when it forks; any other access raises SIGBUS. When a request ends, its pages are unmapped
+ * from every process. When the device is gone (-ENODEV), places hold blank pages, so that the
+ * access doesn't kill a server that has not noticed yet. The content of a READ's pages is undefined
+ * until the server writes them.
  */
 #define UBDX_MMAP_WINDOWS (1ULL << 48)
 #define UBDX_WINDOW_WRITE (1ULL << 47)
@@ -238,11 +244,11 @@ static inline __u64 ubdx_window(__u32 queue, __u8 op)
  * @xfer:	enum ubdx_xfer_mode.
  * @flags:	UBDX_DESC_*.
  * @page_offset: UBDX_XFER_MAP: where the payload starts in the tag's place.
- * @stamp:	with UBDX_DESC_STAMP: CLOCK_MONOTONIC, in ns, when the driver ran in the server's
- *		task for this request (T2).
+ * @stamp:	with UBDX_DESC_STAMP: when the driver began to deliver the request in the server's
+ *		task (T2, UBDX_T_DELIVER); CLOCK_MONOTONIC, in ns.
  *
- * The driver writes it before the tag's command completes; it stays the same until the commit. The
- * server's mapping is read-only.
+ * The driver writes the descriptor before the tag's command completes. The descriptor stays the
+ * same until the commit. The server's mapping is read-only.
  */
 struct ubdx_desc {
 	__u64 sector;
@@ -260,7 +266,7 @@ struct ubdx_desc {
 
 /*
  * UBDX_CMD_ATTACH, struct ubdx_attach: bind the queue to the calling task and its ring. The command
- * stays parked; its cancellation tells the driver that the ring is gone.
+ * stays parked. When the ring goes, io_uring cancels the command, and so the driver notices.
  *
  * res:	-ENODEV		the device was stopped, deleted, or failed
  *	-EINVAL		no such queue, or a reserved field isn't zero
@@ -292,11 +298,11 @@ struct ubdx_desc {
 #define UBDX_CMD_COMMIT_AND_FETCH _IOW(0xBD, 0x41, struct ubdx_commit)
 
 /*
- * sqe->len of a UBDX_CMD_COMMIT_AND_FETCH, a bit set. Unknown bits are -EINVAL.
+ * Flags of a UBDX_CMD_COMMIT_AND_FETCH, in sqe->len. An unknown flag: -EINVAL.
  *
  * UBDX_COMMIT_MORE: another commit of this queue follows in the same submission. The driver can end
- * the request together with the next one, which is cheaper. It ends the request at the latest when
- * the task leaves the submission, or sleeps in it.
+ * the request together with the next one, which is cheaper. The request ends at the latest when the
+ * task leaves the submission, or sleeps in it.
  */
 #define UBDX_COMMIT_MORE (1U << 0)
 
@@ -364,16 +370,17 @@ struct ubdx_commit {
  *
  * UBDX_RECOVERY_FAIL: the block device is removed; requests fail with EIO.
  * UBDX_RECOVERY_QUEUE: the device is QUIESCED. Requests that the server has seen and not answered
- *	fail with EIO, because nobody knows how far the server has come. No request is served twice.
- * UBDX_RECOVERY_REISSUE: the device is QUIESCED. The next server gets the requests that the last
- *	one has not answered, and may repeat what was done already, in whole or in part. Only for
- *	targets to which that makes no difference. No request fails.
+ *	fail with EIO, because nobody can know how much of them the server has done. No request is
+ *	served twice.
+ * UBDX_RECOVERY_REISSUE: the device is QUIESCED. The next server also gets the requests that the
+ *	failed server has seen and not answered. So such a request can be served twice, in whole or
+ *	in part. Use this only with targets for which that makes no difference. No request fails.
  *
  * Requests to a QUIESCED device wait, without a limit, until another server has opened the channel,
  * fetched every tag and called START, or until the device is stopped by force. If the process of
- * the failed server still lives, it is killed, and every process that shares its memory, because it
- * must not write to its storage while the next server does. START of the next server waits until
- * that memory is gone.
+ * the failed server still lives, the driver kills it and every process that shares its memory: none
+ * of them may write to the storage while the next server serves. START of the next server waits
+ * until no process has that memory any more.
  */
 enum ubdx_recovery {
 	UBDX_RECOVERY_FAIL = 0,
@@ -383,25 +390,25 @@ enum ubdx_recovery {
 
 /**
  * struct ubdx_params - parameters of a device. The server sets them at ADD, and the driver fills in
- * the defaults; then they never change.
+ * the defaults. After ADD they never change.
  * @dev_sectors:	capacity; a multiple of the logical block.
  * @nr_queues:		1 … number of possible CPUs; 0: UBDX_DEFAULT_QUEUES.
- * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: UBDX_DEFAULT_DEPTH.
- * @max_io_bytes:	the longest request; a multiple of 4096, UBDX_MIN_IO_BYTES …
- *		UBDX_MAX_IO_BYTES;
- *		0: UBDX_DEFAULT_IO_BYTES.
- * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 …; 0: 30 s.
- *			After that, and up to a second, the server is declared dead. The disk's
- *			queue/io_timeout starts with this value. A smaller number there shortens
- *			the time; a larger one has no effect.
+ * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: UBDX_DEFAULT_DEPTH. When memory is
+ *		short, ADD returns a smaller number.
+ * @max_io_bytes:	the longest request; a multiple of 4096,
+ *			UBDX_MIN_IO_BYTES … UBDX_MAX_IO_BYTES; 0: UBDX_DEFAULT_IO_BYTES.
+ * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 … 86400000 (a
+ *			day); 0: 30 s. The server is declared dead at most a second later. The
+ *			disk's queue/io_timeout starts with this value. A smaller number there
+ *			shortens the timeout; a larger one has no effect.
  * @logical_block_size:	512, 1024, 2048 or 4096; 0: 512.
  * @physical_block_size: power of two, at least the logical one; 0: 4096.
- * @io_min:		preferred minimum I/O size in bytes, at most the longer of max_io_bytes and
- *			the physical block; 0: the physical block.
+ * @io_min:		preferred minimum I/O size in bytes, at most the larger of max_io_bytes and
+ *			physical_block_size; 0: physical_block_size.
  * @io_opt:		preferred I/O size in bytes; 0: none.
  * @discard_granularity: in bytes; 0: the logical block.
- * @max_discard_sectors: longest DISCARD, whole logical blocks, at least discard_granularity and a
- *		physical block; 0: not supported.
+ * @max_discard_sectors: longest DISCARD, whole logical blocks, not less than discard_granularity or
+ *		physical_block_size; 0: not supported.
  * @max_write_zeroes_sectors: longest WRITE_ZEROES, whole logical blocks; 0: not supported.
  * @dma_alignment:	mask of the memory alignment asked of direct I/O, 2^n - 1, at most 4095;
  *			0: 3 (four bytes).
@@ -436,9 +443,9 @@ struct ubdx_params {
 };
 
 /*
- * Control ioctls. The control node's file mode decides who may open the node. FEATURES, INFO and
- * GET_TARGET_INFO work on a descriptor that is open for reading; the others need one that is open
- * for writing, and otherwise fail with -EACCES.
+ * Control ioctls. The file mode of the control node decides which users can open it. FEATURES, INFO
+ * and GET_TARGET_INFO work on a descriptor that is open for reading; the others need one that is
+ * open for writing, and otherwise fail with -EACCES.
  */
 
 /**
@@ -469,10 +476,10 @@ struct ubdx_features {
  * struct ubdx_add - UBDX_IOC_ADD, in and out.
  * @version:	in: UBDX_VERSION, else -EPROTO.
  * @id:		in: the device's number, or -1 for the lowest free one. out: the number.
- * @features:	in: UBDX_F_* the server relies on; an unknown one is -EOPNOTSUPP.
- * @xfer_modes:	in: bit mask of the modes that the server offers to serve; at least one that the
- *		driver has, else -EOPNOTSUPP. Modes that can't carry every request count only
- *		together with UBDX_XFER_USER.
+ * @features:	in: UBDX_F_* that the server relies on; an unknown one is -EOPNOTSUPP.
+ * @xfer_modes:	in: bit mask of the modes that the server can serve. The driver must have one of
+ *		them, else -EOPNOTSUPP. A mode that can't carry every request counts only if
+ *		UBDX_XFER_USER is offered, too.
  * @params:	in: see above. out: with the defaults filled in.
  *
  * Errors: -EEXIST the number is taken; -ENOSPC max_devices reached; -EINVAL a parameter is out of
@@ -490,11 +497,11 @@ struct ubdx_add {
 /**
  * struct ubdx_ctl - UBDX_IOC_START, _STOP, _DEL and _QUIESCE, in.
  * @id:		device. STOP and DEL on a channel: the channel's own device, else -EINVAL.
- * @flags:	STOP and DEL: 0 or one of UBDX_CTL_*. Else zero.
+ * @flags:	STOP and DEL: 0 or one of UBDX_CTL_*. Other ioctls: zero.
  * @xfer_modes:	START of a QUIESCED device: the modes that its new server offers, as at ADD; 0:
- *		those that the last server offered. Else zero.
- * @timeout_ms:	UBDX_CTL_IN_USE: after this time go on as with UBDX_CTL_FORCE; 0: no limit. In a
- *		union with @xfer_modes. Else zero.
+ *		those that the last server offered. Other ioctls: zero.
+ * @timeout_ms:	with UBDX_CTL_IN_USE: after this time go on as with UBDX_CTL_FORCE; 0: no limit.
+ *		Without: zero. In a union with @xfer_modes.
  */
 struct ubdx_ctl {
 	__s32 id;
@@ -509,20 +516,21 @@ struct ubdx_ctl {
  * The ways to STOP or DEL. A device is open while a program or a mounted file system uses its block
  * device or one of the partitions.
  *
- * 0: only a device that isn't open; otherwise -EBUSY.
+ * 0: stop the device only if it isn't open; otherwise -EBUSY.
  *
- * UBDX_CTL_FORCE: also a device that is open, at once. Requests that the server has not answered
- * fail with EIO, and dirty pages are lost. It overrides the other ways while they are waiting.
+ * UBDX_CTL_FORCE: stop the device at once, even if it is open. Requests that the server has not
+ * answered fail with EIO, and dirty pages are lost. Another STOP or DEL that is waiting goes on at
+ * once.
  *
- * UBDX_CTL_IN_USE: also a device that is open, in good order. New opens fail; the server writes
- * back the page cache and the file systems on the device; file systems shut down; then the block
- * device is removed. -EBUSY if the device is open and has no server (UBDX_S_QUIESCED). If the
- * server fails meanwhile, the remaining dirty data is lost.
+ * UBDX_CTL_IN_USE: stop the device in good order, even if it is open. New opens fail. The kernel
+ * writes dirty pages back through the server, and shuts down the file systems on the device. Then
+ * it removes the block device. -EBUSY if the device is open and has no server (UBDX_S_QUIESCED). If
+ * the server fails meanwhile, the remaining dirty data is lost.
  *
  * UBDX_CTL_LAST_CLOSE: DEL only. If the device is open, it is marked (UBDX_INFO_STOPPING), and the
  * call returns -EINPROGRESS. The device can be used and opened as before, and is deleted at the
- * last close. It does not recover any more (enum ubdx_recovery): if the server fails, the device is
- * dead. -EBUSY if the device is open and has no server.
+ * last close. The device does not recover any more (enum ubdx_recovery): if the server fails, the
+ * device is dead. -EBUSY if the device is open and has no server.
  */
 #define UBDX_CTL_FORCE (1U << 0)
 #define UBDX_CTL_IN_USE (1U << 1)
@@ -530,7 +538,7 @@ struct ubdx_ctl {
 
 /* struct ubdx_info.state */
 enum ubdx_state {
-	UBDX_S_ADDED = 0, /* no block device yet; a server can open the channel and START */
+	UBDX_S_ADDED = 0, /* no block device yet; waits for a server's START */
 	UBDX_S_LIVE = 1, /* /dev/ubdxbN is there */
 	UBDX_S_DEAD = 2, /* stopped, or its server failed; can only be deleted */
 	UBDX_S_QUIESCED = 3, /* waits for its next server; see enum ubdx_recovery */
@@ -542,15 +550,16 @@ enum ubdx_state {
  * @flags:	in: UBDX_INFO_NEXT: take the first device whose number is at least @id.
  * @state:	enum ubdx_state.
  * @server_pid:	the server's process in the caller's pid namespace; 0: none.
- * @xfer:	the mode new requests take.
+ * @xfer: the mode that new requests take.
  * @xfer_pinned: 1: set for this device; 0: follows the module parameter.
- * @xfer_wanted: the mode last asked for; differs from @xfer if the server doesn't offer it.
+ * @xfer_wanted: the mode that was asked for last. It differs from @xfer if the server doesn't offer
+ *		it.
  * @status:	out: UBDX_INFO_STOPPING: to be deleted at the last close, or being removed;
  *		UBDX_INFO_SCANNING: the partition scan that follows the first START isn't over.
  * @disk_major:	with @disk_minor the block device's number; 0:0 if there is none, because the device
  *		is neither LIVE nor QUIESCED.
  * @xfer_modes:	offered by the server and the driver.
- * @params:	as in force.
+ * @params: the device's parameters, with the defaults filled in.
  * @reserved:	zero.
  *
  * Errors: -ENODEV there is no such device.
@@ -594,19 +603,20 @@ struct ubdx_set {
 #define UBDX_SET_XFER_DEFAULT (~0U)
 
 /**
- * struct ubdx_target_info - the server's description of what it serves. The driver keeps it for
- * users, who also find it in sysfs (ubdx/target, serial). The next server compares its kind and token
- * with it. The driver itself compares nothing.
+ * struct ubdx_target_info - the server's description of what it serves. The driver keeps the
+ * description and shows it in sysfs (ubdx/target, serial). The next server should compare its own
+ * kind and token with it. The driver itself compares nothing.
  * @id:		device.
  * @reserved:	zero.
  * @token:	identifies the storage among targets of one kind, for example by device and inode
  *		number of a file.
  * @target:	kind of target: one printable ASCII word.
- * @serial:	serial number of the block device: one printable ASCII word; "": none. If the first
- *		server has one, it is in /sys/block/ubdxbN/serial.
- * @text:	name of the storage for people, such as a path. It can have any bytes; quote them.
+ * @serial: serial number of the block device: one printable ASCII word; "": none. It is shown in
+ *		/sys/block/ubdxbN/serial if the first server has set one.
+ * @text: name of the storage for people, such as a path. It can contain any byte: escape it before
+ *		you print it.
  *
- * The strings end with a NUL. What no server has set is zero.
+ * The strings end with a NUL. All fields but @id are zero until a server has set them.
  */
 struct ubdx_target_info {
 	__s32 id;
@@ -624,16 +634,16 @@ struct ubdx_target_info {
  * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM the
  * caller is not the server; -EBUSY the device was started already; -EAGAIN not every tag is
  * fetched, or the caller lacks CAP_SYS_ADMIN and a partition scan that began under another server
- * waits; -ENXIO the server has failed; -ETIME a failed server was killed and has not exited after
- * ten seconds: try again; -EINTR; -EOPNOTSUPP the server offers no mode that the driver has.
+ * isn't over; -ENXIO the server has failed; -ETIME a failed server was killed and has not exited
+ * after ten seconds: try again; -EINTR; -EOPNOTSUPP the server offers no mode that the driver has.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
  * STOP: remove the block device, see UBDX_CTL_*. Unless by force, dirty pages are written back
  * through the server first. Parked commands complete with -ENODEV. A queue's task must not call it.
- * On the channel it stops the server's own device, even if another device has its number by now:
- * -EPERM if another process has opened the channel, -ENODEV if the caller isn't the device's server
- * any more. Errors: -ENODEV; -EINVAL; -EBUSY the device is open; -EINTR.
+ * On the channel this ioctl stops the server's own device, and never a later device with the same
+ * number: -EPERM if another process has opened the channel, -ENODEV if the caller isn't the
+ * device's server any more. Errors: -ENODEV; -EINVAL; -EBUSY the device is open; -EINTR.
  */
 #define UBDX_IOC_STOP _IOW(0xBD, 0x03, struct ubdx_ctl)
 /*
@@ -644,9 +654,9 @@ struct ubdx_target_info {
 #define UBDX_IOC_INFO _IOWR(0xBD, 0x05, struct ubdx_info)
 #define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
 /*
- * QUIESCE: the first half of a hand-over to another server. New requests wait. When the server has
- * answered the requests that it has, for which it has the I/O timeout, its commands complete with
- * -ENODEV, and the device is QUIESCED. No request fails, and none is served twice.
+ * QUIESCE: the first half of a hand-over to another server. New requests wait. The server has the
+ * I/O timeout to answer the requests that are out. Then its commands complete with -ENODEV, and the
+ * device is QUIESCED. No request fails, and none is served twice.
  * Errors: -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery
  * is UBDX_RECOVERY_FAIL; -ETIME the server hasn't answered, and keeps the device; -ENXIO the server
  * failed meanwhile: requests may have been aborted (enum ubdx_recovery), and the device is
@@ -655,8 +665,8 @@ struct ubdx_target_info {
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 
 /*
- * SET_TARGET_INFO: called by the server before START. START makes the description the device's. The
- * device keeps it until the START of another server that has set one.
+ * SET_TARGET_INFO: called by the server before START. At START the description becomes that of the
+ * device. The device keeps it until the START of another server that has set one.
  * Errors: -ENODEV; -EINVAL a string has a wrong form, or @reserved isn't zero, or there is no
  * @target; -EPERM the caller is not the server; -EBUSY the device is LIVE; -ENOMEM.
  */

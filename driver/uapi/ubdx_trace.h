@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
 /*
- * ubdx_trace.h - the content of the driver's trace events, ubdx_stage and ubdx_done, for BPF
+ * ubdx_trace.h - the fields of the driver's trace events, ubdx_stage and ubdx_done, for BPF
  * programs and other tracers. docs/tracing.md explains the fields.
  *
- * Unlike ubdx.h this is no stable interface: it can change with each version of the driver.
+ * Unlike ubdx.h this isn't a stable interface: each version of the driver can change it.
  *
- * An event's fields are written once, as a list. The driver makes the event from the list, and this
- * file makes the struct that the event's probes get. A BPF program includes vmlinux.h first.
+ * The fields of an event are declared once, in a list macro. The driver's trace.h makes the trace
+ * event from the list. This file makes the struct that is passed to the event's probes. A BPF
+ * program must include vmlinux.h first.
  */
 #ifndef _UAPI_UBDX_TRACE_H
 #define _UAPI_UBDX_TRACE_H
@@ -20,14 +21,14 @@ enum ubdx_stage {
 	UBDX_T_QUEUE, /* T0: blk-mq has passed the request to the driver */
 	UBDX_T_PUBLISH, /* T1: passed to the channel */
 	UBDX_T_DELIVER, /* T2: in the server's task */
-	UBDX_T_READ, /* T3: the server has read the descriptor; reported by the server, with T5 */
+	UBDX_T_READ, /* T3: the server has read the descriptor; comes with the commit, after T4 */
 	UBDX_T_MOVE, /* T4: payload moved or exposed */
 	UBDX_T_COMMIT, /* T5: commit received */
-	UBDX_T_RELEASE, /* T6: payload copied back or unmapped */
+	UBDX_T_RELEASE, /* T6: payload copied from the server, or unmapped */
 	UBDX_T_DONE, /* T7: the request has ended */
 };
 
-/* What was done to a payload, beside mode copy's copies. */
+/* How payloads were moved. Copies of mode copy are not counted here. */
 enum ubdx_moved {
 	UBDX_MOVED_COPIED, /* bytes copied through the channel */
 	UBDX_MOVED_SPLICED, /* bytes put into a pipe */
@@ -45,9 +46,9 @@ enum ubdx_page_class {
 };
 
 /*
- * ubdx_stage - a request has reached a stage, other than UBDX_T_DONE.
+ * ubdx_stage - a request has reached a stage. UBDX_T_DONE has an event of its own, ubdx_done.
  *
- * seq is the request's number among those of its tag, stage an enum ubdx_stage. stamp is
+ * seq is the sequence number in the request's descriptor. stage is an enum ubdx_stage. stamp is
  * CLOCK_MONOTONIC in ns.
  */
 #define UBDX_TRACE_STAGE_FIELDS(FIELD, ARRAY) \
@@ -59,12 +60,13 @@ enum ubdx_page_class {
 	FIELD(__u64, stamp)
 
 /*
- * ubdx_done - a request has ended. Or, if bytes is less than the request asked for and error is 0,
- * a part of it has ended, and the rest comes back as a new request.
+ * ubdx_done - a request has ended. If error is 0 and bytes is less than the request asked for, only
+ * the first bytes have ended, and the rest comes back as a new request.
  *
  * op is an enum ubdx_op, xfer an enum ubdx_xfer_mode, fallback an enum ubdx_fallback (0: xfer is
- * the device's mode), page_class an enum ubdx_page_class. stamp is indexed by enum ubdx_stage: 0 if
- * the request did not reach the stage, or tracing began later. moved is indexed by enum ubdx_moved.
+ * the device's mode), page_class an enum ubdx_page_class. stamp is indexed by enum ubdx_stage. A
+ * stamp is 0 if the request did not reach the stage, or if tracing began later. moved is indexed by
+ * enum ubdx_moved.
  */
 #define UBDX_TRACE_DONE_FIELDS(FIELD, ARRAY) \
 	FIELD(__s32, dev)                    \
