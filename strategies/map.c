@@ -21,7 +21,7 @@ enum {
 
 struct ubdx_windows {
 	char *window[2]; /* by direction */
-	bool direct[UBDX_TARGET_FILES]; /* refuses memory of a window */
+	bool direct[UBDX_TARGET_FILES]; /* I/O between this file and a window fails */
 };
 
 static size_t ubdx_window_bytes(const struct ubdx_queue *q)

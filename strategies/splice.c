@@ -4,9 +4,9 @@
  * never into the server's memory. The queue has one pipe for all its tags: two system calls of the
  * queue's thread move a payload through it, and leave it empty.
  *
- * So the I/O is synchronous: while a payload moves, the queue does nothing else. However deep the
- * queue, the target sees one READ or WRITE of it at a time. (io_uring would use a thread of its own
- * for each splice.)
+ * So the I/O is synchronous: while a payload moves, the queue does nothing else. Whatever the depth
+ * of the queue, the file sees one READ or WRITE of the queue at a time. (io_uring would use a
+ * thread for each splice.)
  *
  * A payload takes the path of mode `user` if the file can't take it from a pipe (direct I/O that is
  * not aligned), if it goes to memory or comes from there, and while there is no pipe.
@@ -161,7 +161,10 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 	io->path = UBDX_PATH_USER;
 	if (step->kind == UBDX_STEP_MEM || unlikely(!ubdx_pipe_ready(io->q)))
 		return ubdx_user_move(io);
-	/* What the target inspects of a READ must be in memory. In blocks, for direct I/O. */
+	/*
+	 * The part of a READ that the target inspects must be in memory. Its length is a multiple
+	 * of a block, for direct I/O.
+	 */
 	if (unlikely(!write && io->done < io->inspect_bytes)) {
 		uint64_t length = ubdx_round_up(io->inspect_bytes - io->done, UBDX_SPLICE_BLOCK);
 

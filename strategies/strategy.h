@@ -4,9 +4,9 @@
  * between the driver and the place that the target named. This is the only header that a strategy
  * includes.
  *
- * A strategy has the name of the driver's mode, and a file of that name. The library chooses it for
- * each request by the mode in the request's descriptor. A strategy moves bytes between a request
- * and a place; it knows nothing of sectors. To add one, write the file and enter it in list.h.
+ * A strategy and its file have the name of the driver's mode. The mode in a request's descriptor
+ * selects the strategy. A strategy moves bytes between a request and a place; it knows nothing of
+ * sectors. To add a strategy, write the file and enter it in list.h.
  *
  * While a request is at the server:
  *	io->desc	is the driver's, read-only, and stable until the commit.
@@ -123,8 +123,8 @@ struct ubdx_queue {
  * @name:	as the driver's.
  * @queue_init:	acquire what each queue needs, in its thread, before the first request; may be NULL.
  *		Returns 0 or the result of ubdx_fail(). Only called if requests can have the mode.
- * @queue_exit:	release what queue_init() acquired, which may be part of it or nothing; may be NULL.
- *		The queue has no requests any more.
+ * @queue_exit:	release what queue_init() acquired; may be NULL. Called also if queue_init() failed
+ *		or was not called. The queue has no requests any more.
  * @move:	move payload between @io, from byte io->done on, and the place in io->step
  *		(UBDX_STEP_FILE or UBDX_STEP_MEM). The step is never longer than what is left of the
  *		request.

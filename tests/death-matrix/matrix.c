@@ -8,12 +8,12 @@
  *	--jobs N		cells at once (4)
  *
  * A cell has a server with two queues, a client with load on both, and one more request, the
- * *subject*. The subject is brought to its stage and held there: in the driver by ubdx_pause.ko
- * (T0, T2, T4 to T7), or by the server, which stops after it has read the subject (T3), or doesn't
- * return to its ring because it holds another request, the *bait*, while the subject is published
- * (T1). Then the way to end is taken, the driver gets as far as it can, and the subject is
- * released. The table below says how the subject must end, and which cells are impossible, with the
- * reason.
+ * *subject*. The subject is brought to its stage and held there. At T0, T2 and T4 to T7,
+ * ubdx_pause.ko holds it in the driver. At T3 the server holds it: it stops after it has read the
+ * subject. At T1 the subject is published while the server doesn't return to its ring, because it
+ * holds another request, the *bait*. Then the way to end is taken, the driver gets as far as it can,
+ * and the subject is released. The table below says how the subject must end, and which cells are
+ * impossible, with the reason.
  *
  * A row is all ways at one stage. After each row the module must unload.
  */
@@ -38,7 +38,8 @@ static const char *const stage_names[] = {
 };
 
 /*
- * How the subject ends, by stage: 0, or the errno. Once its commit has arrived (T5) it ends well.
+ * How the subject ends, by stage: 0, or the errno; if that is negative, 0 is also right. Once its
+ * commit has arrived (T5), the subject ends well.
  */
 #define SERVED .subject = { 0 }
 #define UNTIL_COMMIT(error) .subject = { error, error, error, error, error, 0, 0, 0 }
@@ -64,8 +65,8 @@ static const struct way ways[] = {
 	  .never = "T0",
 	  .because = "queue_rq never waits, and blk-mq waits for it before it times requests out" },
 	/*
-	 * at T2 and T4 it depends on whether the driver knows by then that no server will see the
-	 * request
+	 * at T2 and T4 the result depends on whether the driver knows at that time that the server
+	 * will never see the request
 	 */
 	{ .name = "SIGKILL, recovery queue",
 	  .end = KILLED,
@@ -177,7 +178,7 @@ static void run_row(const struct mode *mode, unsigned int stage)
 			   way->name, way->because);
 			continue;
 		}
-		/* what the server had read when it died, and what it had yet to read */
+		/* the bait, which the server had read when it died, may end in another way */
 		if (stage == T1 && way->subject[T1] != way->subject[T3])
 			snprintf(bait, sizeof(bait), ", and %s what the server had read",
 				 strerrorname_np(way->subject[T3]));
@@ -226,7 +227,8 @@ static void run(void)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: matrix UBDX.KO UBDX_PAUSE.KO [--cell MODE:STAGE:WAY] [--jobs N]\n");
+	fprintf(stderr,
+		"usage: death-matrix UBDX.KO UBDX_PAUSE.KO [--cell MODE:STAGE:WAY] [--jobs N]\n");
 	exit(2);
 }
 

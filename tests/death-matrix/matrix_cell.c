@@ -73,7 +73,7 @@ static bool reach(struct cell *c)
 	return want(c, within(LIMIT, subject_waits(c)), "it isn't published");
 }
 
-/* Nothing runs in a server that is to die or to be stopped. */
+/* Wait until no thread of the server runs: it is about to be killed or stopped. */
 static void let_go(struct cell *c)
 {
 	if (in_driver(c->stage)) {
@@ -131,7 +131,7 @@ static void act(struct cell *c)
 		kill(c->server, SIGTERM);
 		break;
 	case DELETED:
-		/* the last close waits for the subject, or has happened */
+		/* the last close waits for the subject, or the subject has ended */
 		want(c, within(LIMIT, subject_waits(c) || atomic_load(&c->sh->subject_ended)),
 		     "the device isn't closed");
 		start_del(c, 0);
@@ -267,20 +267,20 @@ static void look_at_requests(struct cell *c)
 	if (!want(c, within(LIMIT, atomic_load(&sh->subject_ended)), "the subject hangs"))
 		return;
 	error = atomic_load(&sh->subject_error);
-	/* a request younger than the timeout, when another one is late, ends with EIO */
+	/* if another request is late first, a subject younger than the timeout ends with EIO */
 	want(c,
 	     error == abs(expected) || (either && !error) ||
 		     (expected == ETIMEDOUT && error == EIO),
 	     "the subject: %s", strerror(error));
 	late = error == ETIMEDOUT;
 	if (c->stage == T1) {
-		/* the server had read it, as at T3 */
+		/* the server had read the bait, so it ends as the subject does at T3 */
 		want(c, within(LIMIT, atomic_load(&sh->bait_ended)), "the bait hangs");
 		error = atomic_load(&sh->bait_error);
 		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
 		late |= error == ETIMEDOUT;
 	}
-	/* with an idle queue nothing would show it */
+	/* check this before the load stops: an idle queue doesn't notice the end of its thread */
 	if (c->way->end == THREAD_EXITS)
 		want(c, within(LIMIT, declared_dead(c)), "the end of the thread is not noticed");
 	atomic_store(&sh->stop_load, 1);

@@ -157,10 +157,10 @@ int ubdx_ctl_info(int ctl, int id, struct ubdx_info *info);
 int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info);
 
 /**
- * ubdx_ctl_target_info() - get what the present or last server of device @id has said that it
- * serves.
- * @target_info: out: zeroes if no server has said anything. Control characters in the text are
- *	replaced by question marks.
+ * ubdx_ctl_target_info() - get the description that the present or last server of device @id has
+ * given of its target.
+ * @target_info: out: zeroes if no server has given one. Control characters in the text are replaced
+ *	by question marks.
  */
 int ubdx_ctl_target_info(int ctl, int id, struct ubdx_target_info *target_info);
 
@@ -253,7 +253,8 @@ struct ubdx_step {
  *		and close: each queue registers them with its io_uring.
  * @token:	set by open: identifies the storage, for example by device and inode number of a
  *		file; zero if the kind has only one storage. A device that has lost its server
- *		refuses one whose target has another kind or token (see UBDX_SERVER_OTHER_TARGET).
+ *		refuses a server whose target has another kind or token (see
+ *		UBDX_SERVER_OTHER_TARGET).
  * @where:	set by open: name of the storage for people, such as a path; "" for none.
  */
 struct ubdx_target {
@@ -272,7 +273,7 @@ struct ubdx_target {
 #define UBDX_TARGET_READ_ONLY (1U << 1)
 #define UBDX_TARGET_NO_DISCARD (1U << 2) /* no DISCARD, no deallocating WRITE_ZEROES */
 #define UBDX_TARGET_LOOK \
-	(1U << 3) /* only to check whether it could be served; doesn't lock the file */
+	(1U << 3) /* only check whether the target could be served; don't lock its file */
 #define UBDX_TARGET_FORCE_SIZE (1U << 4) /* mem: may be larger than the available memory */
 
 /**
@@ -285,8 +286,8 @@ struct ubdx_target {
  *		advertise none: each write is stable before it ends; -1: the target's default.
  * @fua:	1: advertise FUA; 0: the block layer sends write + flush; -1: the target's default.
  * @wait_ms:	how long to wait until another server has closed the file.
- * @name:	a filter: the name that ubdx_target_find() was given, which has the filter's options
- *		and the target behind it; borrowed during open.
+ * @name:	for a filter: the name given to ubdx_target_find(), which contains the filter's
+ *		options and the target behind it; borrowed during open.
  */
 struct ubdx_target_config {
 	size_t size;
@@ -371,9 +372,9 @@ struct ubdx_target_ops {
 /**
  * ubdx_target_find() - the library's target of that name; NULL if there is none.
  * @name:	null, mem, loop; or a filter in front of one of them,
- *		"touch,none|header|all[,FILE]:NAME". That reads none of each payload, its first 64
- *		bytes, or all of it; when it is closed it writes to FILE how many bytes it has read
- *		and their checksum.
+ *		"touch,none|header|all[,FILE]:NAME". That filter reads nothing of each payload, the
+ *		first 64 bytes, or all of it. When it is closed, it writes to FILE how many bytes it
+ *		has read, and their checksum.
  */
 const struct ubdx_target_ops *ubdx_target_find(const char *name);
 
@@ -463,7 +464,7 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
  *
  *	- the server's allocations don't wait for I/O to its own device: PR_SET_IO_FLUSHER;
  *	- its memory isn't swapped out: mlockall(2), after raising RLIMIT_MEMLOCK;
- *	- the OOM killer spares it, from when it serves a device: oom_score_adj.
+ *	- the OOM killer spares the server from the time it serves a device: oom_score_adj.
  *
  * Call this before the process has further threads: they inherit the first setting only when they
  * are created.
@@ -528,9 +529,9 @@ int ubdx_server_fd(const struct ubdx_server *server);
 
 /**
  * ubdx_server_stop() - delete the device. Its queues serve the last requests and then leave.
- * @flags:	0: unless the block device is open; UBDX_CTL_LAST_CLOSE: now, or when it is closed
- *		for the last time; UBDX_CTL_IN_USE: also while it is open, in good order;
- *		UBDX_CTL_FORCE: at once. See struct ubdx_ctl.
+ * @flags:	0: only if the block device isn't open; UBDX_CTL_LAST_CLOSE: now if it isn't open,
+ *		else when it is closed for the last time; UBDX_CTL_IN_USE: also while it is open, in
+ *		good order; UBDX_CTL_FORCE: at once. See struct ubdx_ctl.
  *
  * A device that another server has taken over is not deleted, nor is a new device with the same
  * number. Call it from the process that started the server.

@@ -15,7 +15,7 @@
 
 #include "queue.h"
 
-/* Newer than some headers. */
+/* Older headers lack these. */
 #ifndef IORING_ENTER_NO_IOWAIT
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #endif
@@ -170,7 +170,7 @@ static int ubdx_ios_init(struct ubdx_queue *q)
 	return 0;
 }
 
-/* The driver completes a refused command at once, so a look at the ring shows it. */
+/* The driver completes a refused command at once: its CQE is there when the call returns. */
 static int ubdx_queue_fetch(struct ubdx_queue *q)
 {
 	struct io_uring_cqe *cqe;
@@ -279,7 +279,7 @@ int ubdx_queue_serve(struct ubdx_queue *q)
 
 	while (q->live) {
 		ret = ubdx_queue_enter(q, 1);
-		/* The process was stopped and continued, or memory was short for a moment. */
+		/* Go on after a signal, or if memory was short for a moment. */
 		if (unlikely(ret && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)) {
 			ubdx_log(q->logger, LOG_ERR, "queue %u: waiting for requests: %s", q->id,
 				 strerror(-ret));

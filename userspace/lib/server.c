@@ -46,7 +46,7 @@ struct ubdx_worker {
 
 /* What a thread does when its queue is set up. */
 enum ubdx_verdict {
-	UBDX_WAIT, /* others are not ready yet, or START is being tried */
+	UBDX_WAIT, /* other threads are not ready yet, or START has not returned */
 	UBDX_SERVE,
 	UBDX_LEAVE, /* exit: the device could not be started */
 };
@@ -439,14 +439,16 @@ static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx
 	if (device->max_discard_sectors && !target->max_discard_sectors)
 		return ubdx_fail(-EINVAL, "the target can't discard, which the device promises");
 	if (device->max_write_zeroes_sectors && !target->max_write_zeroes_sectors)
-		return ubdx_fail(-EINVAL, "the target can't zero, which the device promises");
+		return ubdx_fail(-EINVAL,
+				 "the target can't write zeroes, which the device promises");
 	if (missing || (target->attrs & ~device->attrs & UBDX_ATTR_WRITE_CACHE))
-		return ubdx_fail(-EINVAL, "the target's cache or protection is not the device's");
+		return ubdx_fail(-EINVAL,
+				 "target and device differ in read-only, FUA or write cache");
 	return 0;
 }
 
 /*
- * Did the device's last server serve the same target? If it didn't say what it served, assume so.
+ * Did the device's last server serve the same target? Assume so if it gave no description.
  */
 static int ubdx_check_same(const struct ubdx_target_info *device,
 			   const struct ubdx_target_info *target,
@@ -632,7 +634,7 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 	s->live = true;
 	ubdx_spare_from_oom(&s->logger);
 	ubdx_workers_tell(s, UBDX_SERVE);
-	/* A recovered device is in use: it stays, also if its node is missing. */
+	/* A recovered device is in use, so a missing node must not end it. */
 	if (!s->added)
 		return 0;
 	ret = ubdx_wait_for_node(s);

@@ -23,7 +23,7 @@ static int ubdx_fixed_file(const struct ubdx_step *step)
 	return UBDX_FILE_TARGET + step->file;
 }
 
-/* @addr: of the memory; in the driver's fixed buffer its offset. */
+/* @addr: address of the memory; for a fixed buffer of the driver, the offset in it. */
 static struct io_uring_sqe *ubdx_io_rw_sqe(struct ubdx_io *io, uint8_t opcode, uint64_t addr,
 					   uint32_t length)
 {
@@ -55,8 +55,9 @@ void ubdx_io_rw(struct ubdx_io *io, void *buf, uint32_t length, bool write)
 }
 
 /**
- * ubdx_io_rw_payload() - have io_uring read or write the file of the current step; the memory is
- * the request's own pages, from byte io->done on. They are the driver's fixed buffer.
+ * ubdx_io_rw_payload() - make the SQE that reads or writes the file of the current step; the memory
+ * is the request's own pages, from byte io->done on. The driver has registered them as a fixed
+ * buffer.
  */
 void ubdx_io_rw_payload(struct ubdx_io *io, uint32_t length, bool write)
 {
@@ -104,7 +105,7 @@ static void ubdx_io_discard(struct ubdx_io *io)
 
 static int64_t ubdx_punch_start(struct ubdx_io *io)
 {
-	/* fallocate() promises zeroes, which many block devices can't do by a discard. */
+	/* fallocate() must leave zeroes; many block devices can discard, but not that. */
 	if (io->step.flags & UBDX_STEP_BLOCK)
 		ubdx_io_discard(io);
 	else
@@ -175,7 +176,7 @@ static int64_t ubdx_move_start(struct ubdx_io *io)
 {
 	const struct ubdx_strategy *strategy = ubdx_io_strategy(io);
 
-	/* The driver uses no mode that was not offered. */
+	/* This can't happen: the driver uses only modes that the server has offered. */
 	if (unlikely(!strategy))
 		return -EPROTO;
 	return strategy->move(io);
@@ -356,7 +357,7 @@ static int64_t ubdx_io_go_on(struct ubdx_io *io, int64_t result)
 		io->done += result;
 		if (io->step.kind == UBDX_STEP_DONE || io->done >= ubdx_desc_bytes(io->desc))
 			return ubdx_io_served(io);
-		/* No progress, and there would be none the next time. */
+		/* The step made no progress, and another attempt would make none. */
 		if (unlikely(!result))
 			return -EIO;
 		result = ubdx_io_step(io);
