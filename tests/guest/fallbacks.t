@@ -181,4 +181,16 @@ ok "with descriptors again, payloads go through a pipe again" until_ok 10 splice
 is "$(errors)" 0 "no descriptor for a pipe: no request failed"
 del "$dev"
 
+# ---- many at once ----
+
+# On all CPUs at once, the submitters count in the same places.
+readonly EACH=$((5000 / LESS))
+add --target null --size 4M --xfer map
+echo 2 >"$sys/queue/nomerges"
+was=$(fell)
+ok "four clients at once, whose requests all fall back" run_fio --name=many --filename="$dev" --direct=1 --ioengine=io_uring \
+	--iodepth=8 --numjobs=4 --bs=512 --rw=randread --number_ios=$EACH
+is $(($(fell) - was)) $((4 * EACH)) "   each is counted"
+del "$dev"
+
 finish
