@@ -11,9 +11,9 @@
  * *subject*. The subject is brought to its stage and held there. At T0, T2 and T4 to T7,
  * ubdx_pause.ko holds it in the driver. At T3 the server holds it: it stops after it has read the
  * subject. At T1 the subject is published while the server doesn't return to its ring, because it
- * holds another request, the *bait*. Then the way to end is taken, the driver gets as far as it can,
- * and the subject is released. The table below says how the subject must end, and which cells are
- * impossible, with the reason.
+ * holds another request, the *bait*. Then the way to end is taken, the driver gets as far as it
+ * can, and the subject is released. The table below says how the subject must end, and which cells
+ * are impossible, with the reason.
  *
  * A row is all ways at one stage. After each row the module must unload.
  */

@@ -73,7 +73,7 @@ static bool reach(struct cell *c)
 	return want(c, within(LIMIT, subject_waits(c)), "it isn't published");
 }
 
-/* Wait until no thread of the server runs: it is about to be killed or stopped. */
+/* Release the subject. The server goes on only if it is to live. */
 static void let_go(struct cell *c)
 {
 	if (in_driver(c->stage)) {
@@ -280,7 +280,7 @@ static void look_at_requests(struct cell *c)
 		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
 		late |= error == ETIMEDOUT;
 	}
-	/* check this before the load stops: an idle queue doesn't notice the end of its thread */
+	/* while there is load, delivery notices the end of the thread */
 	if (c->way->end == THREAD_EXITS)
 		want(c, within(LIMIT, declared_dead(c)), "the end of the thread is not noticed");
 	atomic_store(&sh->stop_load, 1);
