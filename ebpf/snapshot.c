@@ -87,8 +87,8 @@ uint64_t snapshot_requests(const struct snapshot *s)
 }
 
 /*
- * All requests of the traced devices, also those that --op, --xfer and --size leave out: an event
- * doesn't say which request it was for, so it is divided by all of them.
+ * The number of all requests of the traced devices, also of those that --op, --xfer and --size
+ * exclude. It is the divisor of the events, because an event doesn't say which request caused it.
  */
 uint64_t snapshot_all(const struct snapshot *s, const struct options *o)
 {
@@ -190,7 +190,7 @@ static void read_probes(struct tracer *t, struct snapshot *s)
 		if (probe_list[i].set && !(t->sets & probe_list[i].set))
 			continue;
 		p->name = probe_list[i].event;
-		/* on_stage counts as attached, though it is so only at times */
+		/* on_stage counts as attached, although it is attached only part of the time */
 		p->attached = bpf_program__autoload(probe_program(t, &probe_list[i]));
 		if (p->attached &&
 		    !bpf_prog_get_info_by_fd(bpf_program__fd(probe_program(t, &probe_list[i])),

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * steady.c - preloaded into QEMU on the counting clock: its main loop runs only while the CPU waits.
+ * steady.c - preloaded into QEMU on the counting clock: lets QEMU's main loop run only while the
+ * CPU waits.
  *
- * When the CPU has nothing to do QEMU's main loop moves the virtual clock on to the next timer. It tells that by a
- * flag that the CPU sets a moment before it has added its last few instructions to the clock. Mostly the main loop is
- * asleep then, until it is called. But it may just be up for another reason, and then those instructions come on top
- * of the timer's time: one run in some ten is off by three nanoseconds, and from there on takes a course of its own.
+ * When the CPU is idle, QEMU's main loop advances the virtual clock to the next timer. The CPU's
+ * thread says by a flag that it is idle. It sets the flag a moment before it adds its last few
+ * instructions to the clock. Usually the main loop sleeps at that moment, and is woken later. But
+ * if the main loop runs for another reason, it advances the clock first, and those instructions
+ * are added to the timer's time. That happens in about one run in ten: the clock is then off by
+ * three nanoseconds, and the rest of the run takes another course.
  *
- * So the main loop, which is the thread that polls, is kept from going on until the CPU's thread has gone to wait for
- * its condition, and nobody has told it to go on since. Nothing it does is needed earlier: the machine has no input,
- * and writes its output itself. A poll under QEMU's big lock, which the CPU needs to go on, is not the main loop's.
+ * So after each poll the main loop waits until the CPU's thread waits for its condition and nobody
+ * has signalled the condition since. Nothing that the main loop does is needed earlier: the machine
+ * has no input, and writes its output itself. A poll while the main thread holds QEMU's big lock is
+ * let through, because the CPU needs that lock to go on.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,10 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* However long the CPU is busy: something else may be wrong, and the machine shall be able to end. */
+/* Wait no longer than this: if something else is wrong, it must still be possible to end QEMU. */
 #define LIMIT_SECONDS 60
 
-/* glibc's names of these: they are called before our constructor is. */
+/* Called by glibc's own names, because QEMU locks mutexes before our constructor has run. */
 int __pthread_mutex_lock(pthread_mutex_t *mutex);
 int __pthread_mutex_unlock(pthread_mutex_t *mutex);
 
@@ -35,14 +39,16 @@ static int (*real_signal)(pthread_cond_t *);
 static int (*real_broadcast)(pthread_cond_t *);
 static int (*real_ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
 
-static pthread_cond_t *_Atomic awaited; /* by the CPU's thread; NULL: it is running, or about to */
-static pthread_mutex_t *_Atomic big_lock; /* what it waits with; NULL: it never has */
+/* The condition that the CPU's thread waits for; NULL: the thread runs, or is about to run. */
+static pthread_cond_t *_Atomic awaited;
+/* The mutex that it waits with; NULL: it has never waited. */
+static pthread_mutex_t *_Atomic big_lock;
 static atomic_bool main_has_it;
 static sem_t waits;
 
 __attribute__((constructor)) static void init(void)
 {
-	/* without a version it would be that of an older condition */
+	/* Without a version, dlsym() would return functions for an older type of condition. */
 	real_wait = dlvsym(RTLD_NEXT, "pthread_cond_wait", "GLIBC_2.3.2");
 	real_signal = dlvsym(RTLD_NEXT, "pthread_cond_signal", "GLIBC_2.3.2");
 	real_broadcast = dlvsym(RTLD_NEXT, "pthread_cond_broadcast", "GLIBC_2.3.2");
@@ -50,10 +56,14 @@ __attribute__((constructor)) static void init(void)
 	sem_init(&waits, 0, 0);
 }
 
-/* Asked with every turn of the big lock, of which a CPU that spins takes millions: system calls were nine tenths of a boot. */
+/*
+ * Whether this is the main thread. The result is kept: this is called each time that the big lock
+ * is taken, and a CPU that spins takes it millions of times. The system calls took nine tenths of a
+ * boot.
+ */
 static int is_main(void)
 {
-	/* 1: it is; -1: it isn't */
+	/* 1: yes; -1: no */
 	static __thread int known __attribute__((tls_model("initial-exec")));
 
 	if (!known)

@@ -95,7 +95,7 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 {
 	int ret;
 
-	/* The likeliest errors come first, so that no warning precedes them. */
+	/* The most likely errors are found first, so that no warning is printed before them. */
 	ret = ubdx_ctl_open();
 	if (ret < 0)
 		return ret;

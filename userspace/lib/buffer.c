@@ -11,7 +11,7 @@
 
 #include "queue.h"
 
-#ifndef MADV_POPULATE_WRITE /* newer than some headers */
+#ifndef MADV_POPULATE_WRITE /* older headers lack it */
 #define MADV_POPULATE_WRITE 23
 #endif
 
@@ -25,9 +25,9 @@ static size_t ubdx_bufs_bytes(const struct ubdx_queue *q)
  * @prefault: bytes of each buffer to make resident now, by the thread that will use them, and so on
  *	its node. The rest is allocated when it is first written.
  *
- * All buffers are in one area. They are a page further apart than necessary: at a distance of a
- * power of two, the starts of all buffers, which is all that small requests use, would compete for
- * the same few sets of the caches.
+ * All buffers are in one area. They are a page further apart than necessary. If the distance were a
+ * power of two, the starts of all buffers would compete for the same few sets of the caches, and
+ * small requests use nothing but the starts.
  */
 int ubdx_bufs_init(struct ubdx_queue *q, size_t prefault)
 {

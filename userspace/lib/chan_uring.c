@@ -94,8 +94,8 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 }
 
 /**
- * ubdx_chan_flush() - mark the last commit before the SQEs are submitted: there the driver ends its
- * batch.
+ * ubdx_chan_flush() - mark the last commit, at which the driver ends its batch. Call it before the
+ * SQEs are submitted.
  */
 void ubdx_chan_flush(struct ubdx_queue *q)
 {

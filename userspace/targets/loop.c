@@ -302,7 +302,7 @@ static int ubdx_loop_block_sizes(const struct ubdx_loop *loop, struct ubdx_param
 	return 0;
 }
 
-/* Try whether holes can be punched, behind the end of the file, where there is nothing to lose. */
+/* Can holes be punched? Try it beyond the end of the file, where there is no data to lose. */
 static bool ubdx_loop_discards(const struct ubdx_loop *loop, const struct stat *st)
 {
 	off_t end = ubdx_round_up(loop->bytes, st->st_blksize);
@@ -331,7 +331,7 @@ static int ubdx_loop_discard(const struct ubdx_loop *loop, struct ubdx_params *p
 	if (fstat(loop->fd, &st))
 		return ubdx_fail(-errno, "%s: %m", loop->path);
 
-	/* Allocation isn't made stable by O_DSYNC everywhere; plain writes of zeroes are. */
+	/* O_DSYNC makes plain writes of zeroes stable, but on some file systems no allocation. */
 	if (!loop->sync)
 		params->max_write_zeroes_sectors = UBDX_MAX_ZEROES_BYTES >> UBDX_SECTOR_SHIFT;
 	if (loop->unmap && ubdx_loop_discards(loop, &st)) {
