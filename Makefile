@@ -106,9 +106,15 @@ lab: host ## build the lab: root file system, kernels, guest images (once, minut
 	@for kernel in $(KERNELS); do \
 		lab/vm --kernel $$kernel --payload lab -- 'echo "lab: $$(uname -r) boots"' || exit; done
 
+# Copy what differs from the folder that this runs in to $(1). Kbuild looks for the sources of the transfer modes, so
+# one that is gone must go there, too.
+define copy-sources
+find . -type f | while read -r f; do cmp -s "$$f" "$(1)/$$f" || install -D -m 644 "$$f" "$(1)/$$f"; done; \
+	for f in "$(1)"/*.[ch]; do [ -e "$${f##*/}" ] || case $$f in *.mod.c) ;; *) rm -f "$$f" ;; esac; done
+endef
+
 # The sources are copied, so that the modules for two kernels can be built side by side.
-copy-driver = cd driver && find . -type f | while read -r f; do \
-	cmp -s "$$f" "../$(1)/driver/$$f" || install -D -m 644 "$$f" "../$(1)/driver/$$f"; done
+copy-driver = cd driver && $(call copy-sources,../$(1)/driver)
 
 driver: host ## build ubdx.ko
 	@$(call copy-driver,$(B))
@@ -123,8 +129,7 @@ test-modules: driver
 define variant
 	@rm -rf $(B)/$(1).new && cp -r driver $(B)/$(1).new
 	@cd $(B)/$(1).new && sed -i $(2) $(3)
-	@cd $(B)/$(1).new && find . -type f | while read -r f; do \
-		cmp -s "$$f" "../$(1)/$$f" || install -D -m 644 "$$f" "../$(1)/$$f"; done
+	@cd $(B)/$(1).new && $(call copy-sources,../$(1))
 	@rm -rf $(B)/$(1).new
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/$(1)
 endef

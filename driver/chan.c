@@ -182,14 +182,15 @@ void ubdx_chan_wake(struct ubdx_server_queue *srvq)
 
 /**
  * ubdx_chan_command - a command on the channel device.
- * @srv:	server that the file belongs to.
  * @cmd:	command.
  * @issue_flags: IO_URING_F_*.
  *
  * Returns -EIOCBQUEUED if the command is parked, or else its result.
  */
-int ubdx_chan_command(struct ubdx_server *srv, struct io_uring_cmd *cmd, unsigned int issue_flags)
+int ubdx_chan_command(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
+	struct ubdx_server *srv = cmd->file->private_data;
+
 	if (unlikely(issue_flags & (IO_URING_F_CANCEL | IO_URING_F_UNLOCKED))) {
 		/* UNLOCKED without CANCEL: an io-wq worker, which isn't the queue's task */
 		if (!(issue_flags & IO_URING_F_CANCEL))

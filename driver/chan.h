@@ -52,7 +52,7 @@ extern const struct ubdx_chan_ops ubdx_chan_uring;
 
 const struct ubdx_chan_ops *ubdx_chan_find(u64 features);
 u64 ubdx_chan_features(void);
-int ubdx_chan_command(struct ubdx_server *srv, struct io_uring_cmd *cmd, unsigned int issue_flags);
+int ubdx_chan_command(struct io_uring_cmd *cmd, unsigned int issue_flags);
 struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u64 qid);
 int ubdx_chan_map_desc(struct ubdx_server_queue *srvq, struct vm_area_struct *vma, u64 offset);
 void ubdx_chan_wake(struct ubdx_server_queue *srvq);

@@ -133,7 +133,7 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 	if (slot->deliver) {
 		int error;
 
-		bytes = blk_rq_bytes(slot->rq);
+		bytes = slot->xfer->moves ? blk_rq_bytes(slot->rq) : 0;
 		ctx->cmd = cmd;
 		error = slot->xfer->deliver[slot->op](ctx, slot);
 		*now = ubdx_stage_now();
@@ -371,8 +371,6 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	};
 	struct ubdx_server_queue *srvq = ubdx_chan_queue(srv, qid);
 	const struct ubdx_ctx ctx = { .srvq = srvq, .cmd = cmd, .issue_flags = issue_flags };
-	struct ubdx_result result;
-	struct ubdx_uring_tag *t;
 	struct ubdx_slot *slot;
 	bool claimed;
 
@@ -397,15 +395,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_stage_commit(srvq->q, slot, READ_ONCE(arg->read_ns));
 
-	result = ubdx_settle(&ctx, slot, &answer);
-	if (unlikely(result.gone))
-		return -ENODEV;
-	/* Park before the request ends: its tag can be used again at once. */
-	t = &ubdx_uring_tags(srvq)[tag];
-	ubdx_park(&t->cmd, cmd);
-	ubdx_end_commit(srvq, slot, result, answer.flags & UBDX_COMMIT_MORE);
-	ubdx_unpark_if_dead(srvq, &t->cmd, issue_flags);
-	return -EIOCBQUEUED;
+	return ubdx_commit(&ctx, slot, &answer, &ubdx_uring_tags(srvq)[tag].cmd);
 }
 
 static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,

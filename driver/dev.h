@@ -363,10 +363,8 @@ int ubdx_tag_set_init(struct ubdx_dev *dev);
 
 /* ---- end.c: how requests end ---- */
 
-struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
-			       const struct ubdx_answer *answer);
-void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
-		     struct ubdx_result result, bool more);
+int ubdx_commit(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
+		const struct ubdx_answer *answer, struct io_uring_cmd **place);
 void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result);
 struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res);
 void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result);

@@ -2,7 +2,7 @@
 /*
  * end.c - how requests end: by the server's commit, alone or in a batch; by an abort.
  *
- * The caller of ubdx_end_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot
+ * The caller of ubdx_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot
  * (slot.h). When these return, the tag may belong to another request already.
  *
  * Requests end in process context, because unmapping a window sleeps. Bottom halves are disabled
@@ -30,7 +30,8 @@
  *	  SQEs. A shorter submission has no batch.
  * So only the server's task handles its batch, and an abort doesn't touch it.
  */
-#define UBDX_BATCH_BYTES UBDX_MAX_IO_BYTES /* one request may have as many */
+/* With pages of 4 KiB ending so much takes some 100 us: each page of a direct I/O is unpinned. */
+#define UBDX_BATCH_BYTES (4 * UBDX_MAX_IO_BYTES)
 #define UBDX_BATCH_COPIED SZ_64K
 
 #define UBDX_RETRY_MS 100
@@ -327,18 +328,13 @@ static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srv
 	return (struct ubdx_result){ .gone = true };
 }
 
-/**
- * ubdx_settle - turn the server's answer into a result, and let the mode move the payload.
- * @ctx:	the commit; this is the queue's task.
- * @slot:	slot, claimed by the caller. If the result has @gone set, the caller has lost the
- *		slot.
- * @answer:	the server's answer.
- *
- * A short answer counts in whole logical blocks, so that no reader sees what the server did not
- * fill. No progress at all is an error, so that a request can't come back for ever.
+/*
+ * Turn the server's answer into a result, and let the mode move the payload. A short answer counts in
+ * whole logical blocks, so that no reader sees what the server did not fill. No progress at all is an
+ * error, so that a request can't come back for ever.
  */
-struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
-			       const struct ubdx_answer *answer)
+static __always_inline struct ubdx_result
+ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot, const struct ubdx_answer *answer)
 {
 	struct ubdx_server_queue *srvq = ctx->srvq;
 	struct ubdx_queue *q = srvq->q;
@@ -367,17 +363,9 @@ struct ubdx_result ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 	return ubdx_served(slot, res);
 }
 
-/**
- * ubdx_end_commit - end a request that the server has committed. The tag's next command is parked.
- * @srvq:	queue; this is its task.
- * @slot:	slot, claimed by the caller. The caller loses the slot.
- * @result:	outcome, from ubdx_settle(). @gone isn't set.
- * @more:	another commit follows in this submission.
- *
- * If the request has users, the last of them ends it.
- */
-void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
-		     struct ubdx_result result, bool more)
+/* If the request has users, the last of them ends it. */
+static __always_inline void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
+					    struct ubdx_result result, bool more)
 {
 	bool unmapped = slot->mapped_by;
 
@@ -390,4 +378,27 @@ void ubdx_end_commit(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 		ubdx_end_traced(srvq, slot, result, more, unmapped);
 	else
 		ubdx_end_in_batch(srvq, slot, result, more, NULL);
+}
+
+/**
+ * ubdx_commit - the server has answered a request: end it.
+ * @ctx:	the commit; this is the queue's task.
+ * @slot:	slot, claimed by the caller. The caller loses the slot.
+ * @answer:	the server's answer.
+ * @place:	where to park ctx->cmd for the tag's next request. That is done before the request
+ *		ends, as the tag can be used again at once.
+ *
+ * Returns -EIOCBQUEUED; -ENODEV if the server was aborted meanwhile: the command isn't parked.
+ */
+int ubdx_commit(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
+		const struct ubdx_answer *answer, struct io_uring_cmd **place)
+{
+	struct ubdx_result result = ubdx_settle(ctx, slot, answer);
+
+	if (unlikely(result.gone))
+		return -ENODEV;
+	ubdx_park(place, ctx->cmd);
+	ubdx_end_commit(ctx->srvq, slot, result, answer->flags & UBDX_COMMIT_MORE);
+	ubdx_unpark_if_dead(ctx->srvq, place, ctx->issue_flags);
+	return -EIOCBQUEUED;
 }

@@ -336,11 +336,6 @@ static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 	return srv->chan->mmap(srvq, vma, offset % UBDX_MMAP_QUEUE_STRIDE);
 }
 
-static int ubdx_server_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
-{
-	return ubdx_chan_command(cmd->file->private_data, cmd, issue_flags);
-}
-
 const struct file_operations ubdx_server_fops = {
 	.owner = THIS_MODULE,
 	.open = ubdx_server_open,
@@ -350,7 +345,7 @@ const struct file_operations ubdx_server_fops = {
 	.write_iter = ubdx_access_write,
 	.splice_read = ubdx_splice_read,
 	.splice_write = iter_file_splice_write,
-	.uring_cmd = ubdx_server_uring_cmd,
+	.uring_cmd = ubdx_chan_command,
 	.unlocked_ioctl = ubdx_chan_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,

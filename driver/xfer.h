@@ -23,6 +23,7 @@
  *		negative errno.
  * @trusts:	the driver can't check how many bytes of a READ the server has filled, so only a
  *		trusted server can use the mode; see enum ubdx_xfer_mode.
+ * @moves:	@deliver takes time for each byte of the payload, see UBDX_DELIVER_BYTES.
  * @falls_back:	requests that the mode can't carry take UBDX_XFER_USER, so a server must offer both.
  * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
  * @refuse:	why the mode can't carry this request, or 0. In queue_rq; may not sleep. May set
@@ -73,6 +74,7 @@ struct ubdx_xfer_ops {
 	ubdx_deliver_fn deliver[2];
 	ubdx_commit_fn commit[2];
 	bool trusts;
+	bool moves;
 	bool falls_back;
 	u8 access;
 	enum ubdx_fallback (*refuse)(struct ubdx_dev *dev, struct ubdx_slot *slot);

@@ -101,6 +101,7 @@ static int ubdx_copy_in(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
 const struct ubdx_xfer_ops ubdx_xfer_copy = {
 	.name = "copy",
 	.mode = UBDX_XFER_COPY,
+	.moves = true,
 	.deliver = { [UBDX_OP_WRITE] = ubdx_copy_out },
 	.commit = { [UBDX_OP_READ] = ubdx_copy_in },
 };

@@ -321,6 +321,7 @@ static void ubdx_map_unmap(struct ubdx_slot *slot)
 const struct ubdx_xfer_ops ubdx_xfer_map = {
 	.name = "map",
 	.mode = UBDX_XFER_MAP,
+	.moves = true,
 	.deliver = { ubdx_map_deliver, ubdx_map_deliver },
 	.trusts = true,
 	.falls_back = true,

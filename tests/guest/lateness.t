@@ -65,7 +65,7 @@ if [[ -e /sys/power/pm_freeze_timeout ]]; then
 	unfreezable=$dev stopped=$server
 	kill -STOP "$server"
 	read_one 2>/tmp/other &
-	until_ok 5 held
+	ok "a request is at a stopped server" until_ok 5 held
 	add --target null --size 1M --timeout $((5 * SLOW))
 	kill -STOP "$server"
 	read_one &

@@ -59,12 +59,8 @@ load
 
 # ---- each target ----
 
-# Otherwise khugepaged may fill a discarded range with a huge page while the test measures.
-readonly HUGE=/sys/kernel/mm/transparent_hugepage/enabled
-[[ $(<$HUGE) =~ \[(.*)\] ]]
-readonly HUGE_BEFORE=${BASH_REMATCH[1]}
-echo never >$HUGE
-add --target mem --size 8M
+# All buffers are resident from the start: what the server's memory grows by is the target's.
+add --target mem --size 8M --prefault 512K
 used() { sed -n 's/^RssAnon:\s*\(.*\) kB/\1/p' "/proc/$server/status"; }
 check_operations mem
 del "$dev"
@@ -151,5 +147,4 @@ is "$(limit write_cache)" "write through" "--no-write-cache is what the block la
 counts "--no-write-cache: fsync has nothing to flush" flush 0 0 sync "$dev"
 is "$(issued WF.* write8 direct)" 8 "--no-write-cache: each write is stable when it ends"
 
-echo "$HUGE_BEFORE" >$HUGE
 finish
