@@ -71,7 +71,7 @@ struct ubdx_ctx;
 
 /* Sizes of tables that are indexed by enums of the UAPI. */
 #define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
-#define UBDX_NR_FALLBACKS (UBDX_FALLBACK_TABLE + 1)
+#define UBDX_NR_FALLBACKS (UBDX_FALLBACK_UNALIGNED + 1)
 #define UBDX_NR_RECOVERY (UBDX_RECOVERY_REISSUE + 1)
 #define UBDX_NR_STAGES (UBDX_T_DONE + 1)
 #define UBDX_NR_MOVED (UBDX_MOVED_ZAPS + 1)

@@ -73,9 +73,13 @@ ssize_t ubdx_xfer_list(char *buf, unsigned int current_mode)
 const char *ubdx_fallback_name(enum ubdx_fallback reason)
 {
 	static const char *const names[UBDX_NR_FALLBACKS] = {
-		[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
-		[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
-		[UBDX_FALLBACK_SLAB] = "slab", [UBDX_FALLBACK_TABLE] = "table",
+		[UBDX_FALLBACK_NONE] = "none",
+		[UBDX_FALLBACK_PARTIAL] = "partial",
+		[UBDX_FALLBACK_GAP] = "gap",
+		[UBDX_FALLBACK_LONG] = "long",
+		[UBDX_FALLBACK_SLAB] = "slab",
+		[UBDX_FALLBACK_TABLE] = "table",
+		[UBDX_FALLBACK_UNALIGNED] = "unaligned",
 	};
 
 	return names[reason];

@@ -83,9 +83,13 @@ static const struct {
 
 /* As in /sys/block/NAME/ubdx/fallbacks. */
 static const char *const fallback_names[] = {
-	[UBDX_FALLBACK_NONE] = "none", [UBDX_FALLBACK_PARTIAL] = "partial",
-	[UBDX_FALLBACK_GAP] = "gap",   [UBDX_FALLBACK_LONG] = "long",
-	[UBDX_FALLBACK_SLAB] = "slab", [UBDX_FALLBACK_TABLE] = "table",
+	[UBDX_FALLBACK_NONE] = "none",
+	[UBDX_FALLBACK_PARTIAL] = "partial",
+	[UBDX_FALLBACK_GAP] = "gap",
+	[UBDX_FALLBACK_LONG] = "long",
+	[UBDX_FALLBACK_SLAB] = "slab",
+	[UBDX_FALLBACK_TABLE] = "table",
+	[UBDX_FALLBACK_UNALIGNED] = "unaligned",
 };
 
 static const char *fallback_name(unsigned int reason)

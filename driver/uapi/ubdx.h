@@ -154,6 +154,7 @@ enum ubdx_fallback {
 	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page of a slab (a journal's) can't be in a pipe */
 	UBDX_FALLBACK_TABLE =
 		5, /* REGBUF: the entry of the ring's table is in use, or memory is short */
+	UBDX_FALLBACK_UNALIGNED = 6, /* REGBUF: a segment is not whole logical blocks */
 };
 
 /*

@@ -33,11 +33,13 @@ payloads() {
 	echo $((${reads% *} + ${writes% *}))
 }
 
-# by REASON ok|counts WHAT ...: run ok or counts. In addition, each request with a payload has the
-# mode $mode; or, if $mode is map and REASON isn't none, each has fallen back for REASON.
+# by MAP[:REGBUF] ok|counts WHAT ...: run ok or counts. In addition, each request with a payload has
+# the mode $mode; or, if $mode is map and MAP isn't none, each has fallen back for that reason; or, if
+# $mode is regbuf, for REGBUF.
 by() {
-	local reason=$1 before kept all fallen
-	[[ $mode == map ]] || reason=none
+	local reason=none before kept all fallen
+	[[ $mode != map ]] || reason=${1%:*}
+	[[ $mode != regbuf || $1 != *:* ]] || reason=${1#*:}
 	before=$(payloads) kept=$(counted_in "$mode") all=$(fell_all) fallen=$([[ $reason == none ]] || fell "$reason")
 	"${@:2}"
 	before=$(($(payloads) - before)) kept=$(($(counted_in "$mode") - kept)) all=$(($(fell_all) - all))
@@ -99,7 +101,7 @@ pieces() {
 	vectored partial 1024 8
 	vectored none 12288 5
 	by partial ok "$mode: pieces that cross pages" shifted 512
-	by partial ok "$mode: pieces at a multiple of four" shifted 4
+	by partial:unaligned ok "$mode: pieces at a multiple of four" shifted 4
 	fails "$mode: a piece at less than the alignment is refused" 1 "Invalid argument" shifted 2
 	del "$dev"
 }

@@ -49,11 +49,13 @@ is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
 # udev opens and reads a new device, and a device that a writer has closed. That disturbs tests that
 # count requests or serve them by hand. So udev is stopped here, unless the test sets UDEV=1 before
 # it sources this file.
+no_udev() { ! pgrep -x systemd-udevd >/dev/null; }
 if [[ ${UDEV:-} ]]; then
 	pgrep -x systemd-udevd >/dev/null || /usr/lib/systemd/systemd-udevd --daemon
 	udevadm settle
 elif pgrep -x systemd-udevd >/dev/null; then
 	udevadm control --exit
+	until_ok 30 no_udev # its workers go before it
 fi
 
 # settle: wait until udev is idle.

@@ -340,6 +340,16 @@ void raw_server_begin(struct raw_server *s, raw_answer answer)
 		bail("queue: %s", strerror(-s->ready));
 }
 
+bool raw_scanning(const struct raw *raw)
+{
+	struct ubdx_info info;
+	int ret = raw_info(raw, &info);
+
+	if (ret)
+		bail("info: %s", strerror(-ret));
+	return info.status & UBDX_INFO_SCANNING;
+}
+
 void raw_server_start(struct raw_server *s, raw_answer answer)
 {
 	int ret;

@@ -53,6 +53,8 @@ uint64_t raw_modes(void); /* that the driver has on this kernel: bits 1 << mode 
 int raw_open(struct raw *raw);
 int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags);
 int raw_own(const struct raw *raw, unsigned long cmd, unsigned int flags); /* on the channel */
+/* The partition scan after START is not over. Bails out if that cannot be found out. */
+bool raw_scanning(const struct raw *raw);
 int raw_info(const struct raw *raw, struct ubdx_info *info);
 
 int raw_queue_init(struct raw *raw, struct raw_queue *q, unsigned int qid);

@@ -41,21 +41,11 @@ static bool comes(int ms)
 	return q.nr_backlog || poll(&fd, 1, ms) > 0;
 }
 
-static bool scanning(void)
-{
-	struct ubdx_info info;
-	int ret = raw_info(&raw, &info);
-
-	if (ret)
-		bail("info: %s", strerror(-ret));
-	return info.status & UBDX_INFO_SCANNING;
-}
-
 void serve_scan(void)
 {
 	int tag;
 
-	while (scanning() || comes(0)) {
+	while (raw_scanning(&raw) || comes(0)) {
 		if (!comes(10))
 			continue;
 		tag = raw_next(&q);
