@@ -34,5 +34,5 @@ cat "$log"
 # From boot to boot a cell moves by some per cent. These rows differ by less, so the means of
 # several boots are compared.
 echo
-compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch)$' --replicates 12 --results experiments/results/untouched/"$kernel"
+compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch|regbuf)$' --replicates 12 --results experiments/results/untouched/"$kernel"
 echo "make run: $SECONDS s in all"

@@ -40,7 +40,6 @@ MODES = {
     "user": ("o", "#d55e00"),
     "splice": ("s", "#cc79a7"),
     "map": ("D", "#0072b2"),
-    "regbuf": ("v", "#009e73"),
 }
 LINE = 0.235  # height of a line in a figure, in inches
 
