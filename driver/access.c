@@ -68,8 +68,8 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  *
  * A request in state SERVER belongs to this server, unless this server is dead: then it may be a
  * later server's. A dead server must never be a user of such a request, not even for a moment: it
- * could be the last user, and end the request when the later server is gone. So this is an RCU
- * read-side section like that in ubdx_slot_pass().
+ * could be the last user, and then end the request through a server that is freed already. So this
+ * is an RCU read-side section like that in ubdx_slot_pass().
  *
  * Returns 0, -ENODEV, -ESTALE, -EINVAL for another operation, -EOPNOTSUPP if the mode doesn't allow
  * it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * blk.c - the block device in front: requests come in by queue_rq(s). end.c ends them.
+ * blk.c - the block device: queue_rq and queue_rqs take requests from blk-mq. end.c ends them.
  */
 #include <linux/blkdev.h>
 
@@ -18,8 +18,8 @@ static const u8 ubdx_ops[REQ_OP_LAST] = {
 };
 
 /*
- * A read-only device's. The block layer only warns of writes that come from within the kernel
- * (bio_check_ro()).
+ * The operations that a read-only device serves. The block layer itself doesn't refuse writes that
+ * come from within the kernel, and only warns (bio_check_ro()).
  */
 static const u8 ubdx_ops_read_only[REQ_OP_LAST] = {
 	[REQ_OP_READ] = UBDX_OP_READ + 1,
@@ -27,9 +27,9 @@ static const u8 ubdx_ops_read_only[REQ_OP_LAST] = {
 };
 
 /*
- * Is there a server to publish to? If so, an abort sees what is published before the caller's RCU
- * read-side section ends. And what is read from the device after this is at least as new as the
- * server: START writes dev->xfer before q->srvq.
+ * Does the queue have a live server? The caller is in an RCU read-side section. If this returns
+ * true, an abort sees every request that is published before the section ends. Acquire: dev->xfer,
+ * read after this, is at least as new as the server, as START writes it before q->srvq.
  */
 static __always_inline bool ubdx_srvq_alive(struct ubdx_server_queue *srvq)
 {
@@ -77,8 +77,8 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 }
 
 /*
- * Publish the requests at the head of a list that are for one queue, and return the first that is
- * not, or that can't be: then @rejected.
+ * Publish the first requests of a list, as far as they are for one queue. Returns the first request
+ * that was not published, or NULL. @rejected: out: that request can't be published.
  */
 static __always_inline struct request *ubdx_queue_run(struct request *first, bool *rejected)
 {
@@ -108,7 +108,7 @@ static void ubdx_queue_rqs(struct rq_list *list)
 	struct request *rq = rq_list_peek(list), *next;
 	bool rejected;
 
-	/* What is left in it comes back through queue_rq, which can return the error. */
+	/* blk-mq passes requests that stay in the list to queue_rq, which can return the error. */
 	rq_list_init(list);
 	while (rq) {
 		rq = ubdx_queue_run(rq, &rejected);
@@ -156,9 +156,10 @@ int ubdx_tag_set_init(struct ubdx_dev *dev)
 	set->numa_node = dev->params.numa_node;
 	set->timeout = msecs_to_jiffies(dev->params.timeout_ms);
 	/*
-	 * With an elevator there is no queue_rqs. Who wants one can still set it. And a CPU that
-	 * goes offline must not wait, with the hotplug lock held, for requests that only a process
-	 * can end: it may need that lock, or not even be there.
+	 * No elevator by default: with one, blk-mq doesn't call queue_rqs. The administrator can
+	 * set one. Stacking: a CPU that goes offline must not wait for the queue's requests. It
+	 * would hold the hotplug lock meanwhile. Only a server ends these requests, and the server
+	 * may need that lock, or may be gone.
 	 */
 	set->flags = BLK_MQ_F_NO_SCHED_BY_DEFAULT | UBDX_MQ_F_SHOULD_MERGE | BLK_MQ_F_STACKING;
 	set->driver_data = dev;
@@ -170,7 +171,7 @@ static void ubdx_free_disk(struct gendisk *disk)
 	ubdx_dev_put(disk->private_data);
 }
 
-/* BLKROSET. A read-only device stays so; another one's flag is the block layer's. */
+/* BLKROSET: can't make a read-only device writable. The block layer sets the flag of others. */
 static int ubdx_disk_set_read_only(struct block_device *bdev, bool ro)
 {
 	struct ubdx_dev *dev = bdev->bd_disk->private_data;
@@ -190,8 +191,8 @@ static const struct block_device_operations ubdx_disk_fops = {
  * ubdx_disk_alloc - make the disk of a device from its parameters.
  * @dev:	device.
  *
- * Once the disk has been added its last put drops a reference on the device, which the caller gives
- * it. Returns ERR_PTR on failure.
+ * The caller takes a reference on the device before it adds the disk; the last put of the disk drops
+ * that reference. Returns ERR_PTR on failure.
  */
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 {

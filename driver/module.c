@@ -39,7 +39,7 @@ MODULE_PARM_DESC(
 	xfer,
 	"transfer mode of devices that aren't pinned to one, may be changed at any time: copy, user, map, splice, regbuf (default copy)");
 
-/* ---- of single modes ---- */
+/* ---- parameters of single modes ---- */
 
 static const char *const ubdx_map_whens[] = { "fault", "eager" };
 
@@ -65,11 +65,11 @@ static const struct kernel_param_ops ubdx_param_ops_map_when = {
 module_param_cb(map_when, &ubdx_param_ops_map_when, NULL, 0644);
 MODULE_PARM_DESC(
 	map_when,
-	"mode map: put a request's pages into the window on a page fault, or all of them at once: fault, eager (default fault)");
+	"mode map: when to map a request's pages, on the first page fault or at delivery: fault, eager (default fault)");
 module_param_named(allow_partial_pages, ubdx_allow_partial_pages, bool, 0644);
 MODULE_PARM_DESC(
 	allow_partial_pages,
-	"mode map: show the server whole pages though a request has only a part of them (default N)");
+	"mode map: also map pages of which a request has only a part; the server sees all of them (default N)");
 
 static int __init ubdx_init(void)
 {

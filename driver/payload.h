@@ -36,8 +36,7 @@ static inline size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i
 }
 
 /*
- * Copy @bytes from byte @skip of the request on. Stops at the request's end, and at the first page
- * of
+ * Copy @bytes from byte @skip of the request on. Stops at the request's end, and at the first page of
  * @iter that isn't present. Returns the bytes copied.
  */
 static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip, size_t bytes,

@@ -50,7 +50,7 @@ static inline u64 ubdx_stage_now(void)
 	return static_branch_unlikely(&ubdx_traced) ? ktime_get_ns() : 0;
 }
 
-/* The request in @slot, owned by the caller, reached @stage at @now, a ubdx_stage_now(). */
+/* The request in @slot, owned by the caller, reached @stage. @now: from ubdx_stage_now(). */
 static __always_inline void ubdx_stage_then(struct ubdx_queue *q, struct ubdx_slot *slot,
 					    enum ubdx_stage stage, u64 now)
 {
@@ -73,8 +73,8 @@ static __always_inline void ubdx_stage_commit(struct ubdx_queue *q, struct ubdx_
 }
 
 /*
- * The payload of a committed request was released. If that was no work (@took is false) no time has
- * passed since the commit.
+ * The payload of a committed request was released. @took: that took time; otherwise the stage has
+ * the time of the commit.
  */
 static __always_inline void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot,
 						bool took)

@@ -30,7 +30,7 @@ static void ubdx_counts_sum(struct ubdx_dev *dev, struct ubdx_counts *sum)
 }
 
 /*
- * The disk exists only while the device is live or quiesced, so this says which of the two. A
+ * The disk exists only while the device is live or quiesced, so the file has one of these words. A
  * device that recovers reads "quiesced" only once another server can open it: a script that sees
  * this word starts one at once.
  */
@@ -218,8 +218,10 @@ static ssize_t serial_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(serial);
 
+/* ---- queues ---- */
+
 /*
- * ---- queues: a line of this length for each, since thousands don't fit into a text attribute ----
+ * A binary attribute with lines of one length: thousands of lines don't fit into a text attribute.
  */
 
 #define UBDX_QUEUE_LINE 40 /* "queue 8191 node 1023 task 2147483647\n" */

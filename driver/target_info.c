@@ -35,7 +35,7 @@ static bool ubdx_target_info_is_valid(const struct ubdx_target_info *b)
 /**
  * ubdx_target_info_set - UBDX_IOC_SET_TARGET_INFO: the caller, a server, describes its target.
  * @dev:	device.
- * @target_info:	from kmalloc(); freed or kept.
+ * @target_info:	from kmalloc(). The server keeps it, or it is freed.
  */
 int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_info)
 {

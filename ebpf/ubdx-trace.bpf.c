@@ -251,7 +251,7 @@ static __always_inline struct class_stats *class_of(const struct ubdx_trace_done
 
 	if (!last)
 		return NULL;
-	/* initially 0: a class without an index */
+	/* a class of 0 has no index: the first call computes the place */
 	if (last->what != what || !what) {
 		last->what = what;
 		last->place = place_of(what);
@@ -338,10 +338,7 @@ static __always_inline void change_role(struct cpu_stats *cpu, u32 role)
 	cpu->role = role;
 }
 
-/*
- * ---- submitters: sampled from the requests' first stage; and their children, so all of COMMAND's
- * ----
- */
+/* ---- submitters: tasks seen at a request's first stage, and their children ---- */
 
 static __always_inline int add_submitter(u32 tgid)
 {
@@ -522,7 +519,7 @@ int BPF_PROG(on_tlb_flush, int reason)
 	return 0;
 }
 
-/* ---- the block layer's, of the traced disks ---- */
+/* ---- events of the block layer, for the traced disks ---- */
 
 static __always_inline int count_disk(const struct gendisk *disk, u32 event)
 {

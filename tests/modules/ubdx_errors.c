@@ -16,7 +16,7 @@
 
 static char *error = "";
 module_param(error, charp, 0);
-MODULE_PARM_DESC(error, "which; see the table");
+MODULE_PARM_DESC(error, "which error to make; see the table in the source");
 
 static DEFINE_SPINLOCK(lock_a);
 static DEFINE_SPINLOCK(lock_b);

@@ -13,7 +13,8 @@
 
 static unsigned int nth;
 module_param(nth, uint, 0600);
-MODULE_PARM_DESC(nth, "which allocation of the next module's fails; 0: none");
+MODULE_PARM_DESC(nth,
+		 "number of the allocation, of the next module that loads, that fails; 0: none");
 
 #ifdef CONFIG_FAULT_INJECTION
 static int ubdx_fail_begins(struct kprobe *probe, struct pt_regs *regs)

@@ -113,7 +113,7 @@ static int pause_at_emit(struct kprobe *kp, struct pt_regs *regs)
 }
 
 /*
- * A probe with a post handler is not optimised into a jump, from which no redirection is possible.
+ * A post handler keeps the kernel from making the probe a jump, whose handler can't redirect.
  */
 static void pause_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
@@ -202,7 +202,7 @@ static void __exit pause_exit(void)
 	for (dev = 0; dev < PAUSE_DEVS; dev++)
 		WRITE_ONCE(pauses[dev].state, PAUSE_OVER);
 	wake_up_all(&pause_wait);
-	/* and then until they have left the last instructions */
+	/* then wait until they have left the last instructions of this module */
 	do {
 		msleep(20);
 	} while (atomic_read(&pause_inside));

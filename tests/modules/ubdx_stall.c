@@ -16,7 +16,7 @@ MODULE_PARM_DESC(task, "thread to be stopped; 0: none");
 
 static int stalled;
 module_param(stalled, int, 0400);
-MODULE_PARM_DESC(stalled, "it stands still");
+MODULE_PARM_DESC(stalled, "1 while the submitter stands still");
 
 static int ubdx_stall_here(struct kprobe *probe, struct pt_regs *regs)
 {
