@@ -5,7 +5,10 @@
 # is, fails and skip, and end with `finish`. With FAIL_FAST in the environment they end at the first
 # failure.
 
-set -euo pipefail
+set -Eeuo pipefail
+
+# A command that ends a test early is named.
+trap '[[ $- != *e* ]] || echo "# ended at ${BASH_SOURCE[0]}, line $LINENO: $BASH_COMMAND" >&2' ERR
 
 tap_count=0 tap_failed=0
 

@@ -50,12 +50,21 @@ is_state() { [[ $(<"$sys/ubdx/state") == "$1" ]]; }
 # count requests or serve them by hand. So udev is stopped here, unless the test sets UDEV=1 before
 # it sources this file.
 no_udev() { ! pgrep -x systemd-udevd >/dev/null; }
+# end_udev: kill a udevd that doesn't end when it is asked, and show what it waited for.
+end_udev() {
+	local pid
+	for pid in $(pgrep udev); do
+		echo "# $(</proc/"$pid"/comm) doesn't end: $(grep ^State "/proc/$pid/status"), $(tr '\n' ' ' <"/proc/$pid/stack")"
+	done
+	pkill -KILL udev
+	until_ok 30 no_udev
+}
 if [[ ${UDEV:-} ]]; then
 	pgrep -x systemd-udevd >/dev/null || /usr/lib/systemd/systemd-udevd --daemon
 	udevadm settle
 elif pgrep -x systemd-udevd >/dev/null; then
-	udevadm control --exit
-	until_ok 30 no_udev # its workers go before it
+	udevadm control --exit --timeout=5 || true
+	until_ok 10 no_udev || end_udev # its workers go before it
 fi
 
 # settle: wait until udev is idle.
