@@ -252,6 +252,10 @@ static void many_at_once(void)
 	struct raw_server s;
 	int i, most, sum, good = 0;
 
+	if (access(TRACING "set_ftrace_filter", W_OK)) {
+		ok(true, "requests end together # SKIP this kernel can't trace its functions");
+		return;
+	}
 	start(&s, UBDX_XFER_USER);
 	at_last = commit_kept;
 	for (i = 0; i < MANY; i++) {
