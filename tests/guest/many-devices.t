@@ -63,7 +63,11 @@ took=$((SECONDS - start))
 is "$(ubdx list --json | jq length)" $DEVICES "and are there"
 with=$(used)
 echo "# $((took * 1000 / DEVICES)) ms and $(((with - before) / DEVICES)) KiB each"
-ok "each takes $EACH KiB at most" test $(((with - before) / DEVICES)) -le $EACH
+if [[ $UBDX_KERNEL == *-debug ]]; then
+	skip "each takes $EACH KiB at most" "the kernel's detectors add to each allocation"
+else
+	ok "each takes $EACH KiB at most" test $(((with - before) / DEVICES)) -le $EACH
+fi
 # a hundred, if nothing else runs
 ok "and a second" test $took -le $((DEVICES * SLOW))
 ok "each is served" dd if="/dev/ubdxb$((DEVICES - 1))" of=/dev/null bs=4k count=1 iflag=direct status=none
@@ -82,10 +86,23 @@ mkdir -p /tmp/hog
 mount -t tmpfs -o size=100% hog /tmp/hog
 # In steps, and to a little less than what a device must leave: the kernel's estimate can be too
 # high.
-while (($(meminfo MemAvailable) > 62 * 1024)); do
-	head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file
-done
-ok "memory is short: a device is refused" refuses "memory is short: the device needs" ubdx add --target null --size 1M
+fill() {
+	while (($(meminfo MemAvailable) > 62 * 1024)); do
+		head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file
+	done
+}
+# KASAN keeps freed memory for a while, and gives it back when memory is short. So a debug kernel may
+# need more than one attempt.
+is_refused() {
+	local i
+	for ((i = 0; i < LESS; i++)); do
+		fill
+		! refuses "memory is short: the device needs" ubdx add --target null --size 1M || return 0
+		del --all
+	done
+	return 1
+}
+ok "memory is short: a device is refused" is_refused
 ok "with more buffers, too" refuses "--prefault 0 needs less" ubdx add --target null --size 1M --prefault 256K
 is "$(ubdx list --json)" "[]" "and none is left"
 umount /tmp/hog

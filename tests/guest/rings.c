@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rings.c - every kind of io_uring serves, and only the task that attached its ring issues
- * commands.
+ * rings.c - every kind of io_uring serves, and only the task that attached its
+ * ring issues commands.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,7 +36,8 @@ static void ring_serves(const char *name, unsigned int flags)
 	munmap(mem, 65536);
 }
 
-/* IOPOLL has nothing to poll: older kernels refuse ATTACH, newer ones park it as on any ring. */
+/* IOPOLL has nothing to poll: older kernels refuse ATTACH, newer ones park it
+ * as on any ring. */
 static void polled_ring(void)
 {
 	struct raw_queue q;
@@ -111,9 +114,79 @@ static void other_tasks(void)
 	close(raw.ctl);
 }
 
+/* ---- a ring that is closed while its queue's task is stuck ---- */
+
+static struct utsname *never; /* is not provided */
+static atomic_bool stuck;
+
+static int32_t get_stuck(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
+{
+	if (desc->sector != AT / 512)
+		return hold_or_answer(q, desc, buf);
+	atomic_store(&stuck, true);
+	uname(never); /* in the kernel, only SIGKILL ends the wait */
+	pthread_exit(NULL); /* the ring is gone */
+}
+
+/* Seconds of CPU time that the kernel's workers have used. */
+static double workers(void)
+{
+	unsigned long ticks, sum = 0;
+	glob_t found;
+	size_t i;
+	FILE *f;
+
+	if (glob("/proc/[0-9]*/stat", 0, NULL, &found))
+		bail("/proc can't be read");
+	for (i = 0; i < found.gl_pathc; i++) {
+		f = fopen(found.gl_pathv[i], "r"); /* processes end */
+		if (f && fscanf(f,
+				"%*d (kworker%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
+				"%*u %*u %lu",
+				&ticks) == 1)
+			sum += ticks;
+		if (f)
+			fclose(f);
+	}
+	globfree(&found);
+	return (double)sum / sysconf(_SC_CLK_TCK);
+}
+
+static void closed_while_stuck(void)
+{
+	struct raw_server s;
+	struct reader r;
+	double used;
+	int uffd;
+
+	never = raw_mem(4096);
+	uffd = raw_userfault(never, 4096);
+	if (uffd < 0)
+		bail("userfaultfd: %s", strerror(errno));
+	raw_defaults(&s.raw);
+	s.raw.ring_flags = 0; /* task work is the task's, not the ring's */
+	raw_server_start(&s, get_stuck);
+	reader_start(&r, &s.raw);
+	ok(within(10, atomic_load(&stuck)), "a queue's task waits in a page fault");
+	is(raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   its device is deleted by force");
+	pthread_join(r.thread, NULL);
+	is(r.error, EIO, "   the request ends with EIO");
+	raw_queue_exit(&s.queue);
+	used = -workers();
+	poll(NULL, 0, 2000);
+	used += workers();
+	ok(used < 1, "   another thread closes the ring: no worker spins (%.1f of 2 s)", used);
+	close(uffd);
+	pthread_join(s.thread, NULL);
+	close(r.fd);
+	close(s.raw.chan);
+	close(s.raw.ctl);
+}
+
 int main(void)
 {
 	rings();
 	other_tasks();
+	closed_while_stuck();
 	return done();
 }
