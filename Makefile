@@ -12,12 +12,13 @@ DEBUG_KERNELS ?= stable-debug backports-debug
 B := build/$(KERNEL)
 # SANITIZE=1: userspace with ASan and UBSan
 U := build/userspace$(SANITIZE:1=-asan)
-# built with the types of Debian's kernel. A debug kernel has no types; there ubdx-trace refuses to run.
+# ubdx-trace is built with the types of Debian's kernel. A debug kernel has no types: there
+# ubdx-trace refuses to run.
 EKERNEL := $(KERNEL:%-debug=%)
 E := build/$(EKERNEL)/ebpf$(SANITIZE:1=-asan)
 GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
-# with that kernel available, also if it is a debug kernel
+# runs a command with the kernel KERNEL available, also a debug kernel
 IN_KERNEL := lab/in --kernel $(KERNEL)
 
 FUZZ_SECONDS ?= 1800
@@ -106,8 +107,8 @@ lab: host ## build the lab: root file system, kernels, guest images (once, minut
 	@for kernel in $(KERNELS); do \
 		lab/vm --kernel $$kernel --payload lab -- 'echo "lab: $$(uname -r) boots"' || exit; done
 
-# Copy what differs from the folder that this runs in to $(1). Kbuild looks for the sources of the transfer modes, so
-# one that is gone must go there, too.
+# Copy the files that differ from this folder to $(1). Kbuild searches $(1) for the sources of the
+# transfer modes, so a source that was removed here must be removed there, too.
 define copy-sources
 find . -type f | while read -r f; do cmp -s "$$f" "$(1)/$$f" || install -D -m 644 "$$f" "$(1)/$$f"; done; \
 	for f in "$(1)"/*.[ch]; do [ -e "$${f##*/}" ] || case $$f in *.mod.c) ;; *) rm -f "$$f" ;; esac; done
@@ -134,8 +135,8 @@ define variant
 	@$(IN_KERNEL) lab/kbuild $(KERNEL) /src/$(B)/$(1)
 endef
 
-# Only `make guests` takes the time for these: the driver without its stamps, to measure what they cost
-# while nothing is traced; and as for a kernel that lacks a transfer mode.
+# Two variants of the driver, which only `make guests` builds: without stamps, to measure what they
+# cost while no event is enabled; and without mode map, as on a kernel that lacks a mode.
 variants: driver
 	$(call variant,unstamped,'s/static_branch_unlikely(&ubdx_traced)/false/',*.[ch])
 	$(call variant,lacking,'/X(MAP, map)/d',xfer_list.h)
@@ -170,7 +171,7 @@ BTF ?= /sys/kernel/btf/vmlinux
 CLANG ?= clang
 BPFTOOL ?= /usr/sbin/bpftool
 
-# Without the key, which the distribution keeps, the kernel's build would try to sign and fail.
+# Don't sign without the key, which the distribution keeps: the kernel's build would try and fail.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 all: module tools ## build module, library and commands for this machine (KDIR=, PREFIX=)

@@ -103,7 +103,7 @@ static void prep_batch_cmd(struct io_uring_sqe *sqe, __u32 op, const struct peer
 	sqe->user_data = PEER_DATA(EV_BATCH, 0);
 }
 
-/* Ends the round. The command completes during submission, so it posts a CQE only if it fails. */
+/* Ends the round. The command completes during submission, and posts a CQE only if it fails. */
 static void flush_answers(struct peer_queue *q)
 {
 	struct io_uring_sqe *sqe;

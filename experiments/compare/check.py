@@ -9,9 +9,9 @@ exit status is then 1.
     ublk's and ubdx's cells differ by less than 3 % (steady state).
   - The ublk peer isn't slow: on the kernel of the ladder (baselines/ladder.json) it costs no more
     than the ladder says, within the ladder's tolerance.
-  - ubdx copy costs no more than ublk copy in any cell. In the results of one boot it may cost more
-    by the two cells' spread and resolution, or by 0.5 %, by which boots differ anyway. In the
-    results of several boots the 95 % interval of the difference must not lie above 0.
+  - ubdx copy costs no more than ublk copy in any cell. One boot: it may cost more by the two
+    cells' spread plus the resolution, or by 0.5 %, which is how much boots differ anyway. Several
+    boots: the 95 % interval of the difference must not lie above 0.
   - ubdx's other modes, untouched, cost no more than ublk's best mode in any cell: the difference
     isn't significantly above 0 (95 %, Holm-corrected). The difference is also known well enough:
     its 95 % interval reaches at most 3 % to either side. Both are checked for several boots only:

@@ -88,7 +88,7 @@ class Replicate:
 
 
 def is_untouched(name: str) -> bool:
-    """Whether the row is one of ubdx's whose server leaves the payload alone."""
+    """Whether it is a row of ubdx's mode user, splice or map whose server reads no payload."""
     return name.startswith("ubdx-null-") and name.endswith("-untouched")
 
 

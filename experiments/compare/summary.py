@@ -225,11 +225,32 @@ def forwarding(f: Figures) -> str:
     )
 
 
+def sample(results: dict) -> str:
+    """A part of the table that `make run` prints: some rows, above the floor, in the cells of
+    WRITEs at queue depth 32."""
+    names = (
+        "nbd",
+        "ublk-null-copy",
+        "ublk-null-user-untouched",
+        "ublk-null-auto",
+        *(f"ubdx-null-{mode}" for mode in ("copy", "user-untouched", "map-untouched", "regbuf")),
+    )
+    rows = [results["rows"][name] for name in names]
+    width = max(len(row["label"]) for row in rows)
+    lines = [" " * width + " |" + "".join(f"{size:>9}" for size in SIZES)]
+    lines.append("-" * len(lines[0]))
+    for row in rows:
+        costs = (row["cells"][f"randwrite.32.{size}"]["above_floor"] for size in SIZES)
+        lines.append(f"{row['label']:<{width}} |" + "".join(f"{cost:>9.0f}" for cost in costs))
+    return "\n".join(["```", *lines, "```", ""])
+
+
 def parts(results: dict, replicates: dict) -> dict[str, str]:
     f = Figures(results, replicates)
     lines = (metadata_only, shallow, header, everything, forwarding)
     return {
         "finding": finding(f) + "\n" + scope(f),
+        "sample": sample(results),
         "modes": "".join(wrapped(line(f), "  ") for line in lines),
     }
 
