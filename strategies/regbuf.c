@@ -11,7 +11,7 @@
 
 #include "strategy.h"
 
-/* Direct I/O takes multiples of this from any file. */
+/* Direct I/O to any file may have a multiple of this as length. */
 #define BLOCK 4096
 
 /* io->path */

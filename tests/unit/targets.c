@@ -71,12 +71,12 @@ static void table(void)
 	ok(!ubdx_target_find("nil") && !ubdx_target_find(""), "others are not");
 	ok(ubdx_target_find("touch,all:null") && !ubdx_target_find("touchy") &&
 		   !ubdx_target_find("null,all"),
-	   "a filter goes on behind its name, other targets don't");
+	   "a filter's name is followed by its options, other targets' names aren't");
 	ok(ubdx_target_get(0) && !ubdx_target_get(100), "the list of targets ends");
 	is(ubdx_xfer_by_name("copy"), UBDX_XFER_COPY, "mode copy by its name");
 	ok(!strcmp(ubdx_xfer_name(UBDX_XFER_COPY), "copy"), "and back");
 	is(ubdx_xfer_by_name("teleport"), -EINVAL, "a mode that doesn't exist");
-	ok(!ubdx_xfer_name(63), "nor has it a name");
+	ok(!ubdx_xfer_name(63), "an unknown mode has no name");
 	ok(ubdx_xfer_modes() & 1ULL << UBDX_XFER_COPY, "copy is offered");
 }
 
@@ -139,11 +139,11 @@ static void filters(void)
 	config.name = "touch,all:loop";
 	fails(config.name, &config, &none, -EINVAL, "loop needs a file", config.name);
 	config.name = "touch,all:touch,header:null";
-	fails(config.name, &config, &none, -EINVAL, "another one", config.name);
+	fails(config.name, &config, &none, -EINVAL, "another touch", config.name);
 	config.name = "touch,all,/nonexistent/file:null";
 	fails(config.name, &config, &none, -ENOENT, "/nonexistent/file", config.name);
 	config.flags = UBDX_TARGET_LOOK;
-	opens(config.name, &config, &none, "to look, it needs no file");
+	opens(config.name, &config, &none, "with UBDX_TARGET_LOOK it needs no file");
 }
 
 static void files(void)
@@ -171,7 +171,7 @@ static void files(void)
 	config.write_cache = 0;
 	opens("loop", &config, &params, "a file without a cache");
 	is(params.attrs, 0, "says so");
-	is(params.max_write_zeroes_sectors, 0, "and has zeroes written");
+	is(params.max_write_zeroes_sectors, 0, "and offers no WRITE_ZEROES");
 	params = none;
 	config.flags = UBDX_TARGET_READ_ONLY;
 	opens("loop", &config, &params, "a file to be read only");
@@ -217,7 +217,7 @@ static void memory(void)
 	fails("mem", &config, &none, -ENOMEM, "--force-size", "mem of more than there is");
 	config.bytes = 1ULL << 40;
 	config.flags = UBDX_TARGET_FORCE_SIZE;
-	opens("mem", &config, &params, "unless that is meant");
+	opens("mem", &config, &params, "unless UBDX_TARGET_FORCE_SIZE is given");
 }
 
 int main(void)

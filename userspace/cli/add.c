@@ -9,7 +9,7 @@
 
 #include "cli.h"
 
-/* The options; -1 and OPTION_UNSET if one was not given. */
+/* An option that was not given is OPTION_UNSET (id, numa_node), -1 (write_cache, fua) or 0. */
 struct add_args {
 	struct server_args server;
 	const char *recovery, *serial;
@@ -25,7 +25,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	const struct option_def options[] = {
 		OPTIONS_TARGET(&a->server),
 		{ "size", OPTION_SIZE, &a->size, 512, INT64_MAX, "SIZE",
-		  "device size (required for null and mem; loop: the file's)" },
+		  "device size (required for null and mem;\nloop: default is the file's size)" },
 		OPTION_SET("force-size", &a->force_size, 1,
 			   "mem: allow more than the available memory"),
 		OPTION_HEADING("Device"),
@@ -35,7 +35,7 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 			    "serial number, for /dev/disk/by-id (none)"),
 		OPTION_SET("read-only", &a->read_only, 1, "refuse writes"),
 		OPTION_SET("write-cache", &a->write_cache, 1,
-			   "advertise a volatile write cache\n(loop: as the backing file has)"),
+			   "advertise a volatile write cache\n(loop: default if the file has one)"),
 		OPTION_SET("no-write-cache", &a->write_cache, 0,
 			   "no volatile write cache; loop syncs each write if necessary"),
 		OPTION_SET("fua", &a->fua, 1, "advertise FUA"),
@@ -57,11 +57,11 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		{ "max-segment-size", OPTION_SIZE, &a->max_segment_size, 4096, UINT32_MAX, "SIZE",
 		  "maximum segment size (no limit)" },
 		{ "block-size", OPTION_SIZE, &a->block_size, 512, 4096, "SIZE",
-		  "logical block size (512)" },
+		  "logical block size (512; for loop what the file needs)" },
 		{ "physical-block-size", OPTION_SIZE, &a->physical_block_size, 512, 1U << 20,
-		  "SIZE", "physical block size (4096)" },
+		  "SIZE", "physical block size (4096, or that of loop's block device)" },
 		{ "io-opt", OPTION_SIZE, &a->io_opt, 512, 1U << 30, "SIZE",
-		  "optimal I/O size (none)" },
+		  "optimal I/O size (none, or that of loop's block device)" },
 		{ "dma-align", OPTION_SIZE, &a->dma_align, 2, 4096, "SIZE",
 		  "alignment of memory for direct I/O (4)" },
 		OPTIONS_MODES(&a->server),
@@ -134,7 +134,8 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 	config->write_cache = a->write_cache;
 	config->fua = a->fua;
 	/*
-	 * `ubdx del` can't wait for a server that was killed: the driver doesn't know it any more.
+	 * A killed server may still have the file open. `ubdx del` can't wait for that server,
+	 * because the driver doesn't know it any more.
 	 */
 	config->wait_ms = FILE_WAIT_MS;
 	if (a->server.direct)

@@ -84,7 +84,7 @@ int daemon_wait(pid_t child, int reader, struct report *report)
 }
 
 /**
- * daemon_detach() - in the server: let go of the terminal and the working directory.
+ * daemon_detach() - in the server: detach from the terminal and leave the working directory.
  */
 void daemon_detach(void)
 {

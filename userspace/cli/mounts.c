@@ -9,9 +9,9 @@
  * which nothing on its device is ever mounted.
  *
  * The new namespace starts as a copy of the caller's. A file system would stay mounted in the copy
- * after the caller has unmounted it, so the server unmounts its copies. It keeps kernel file
- * systems and those in memory: it needs /dev, /proc, /sys and /run, and nobody waits until they are
- * unmounted.
+ * after the caller has unmounted it, so the server unmounts its copies. It keeps the root, kernel
+ * file systems and those in memory: it needs /dev, /proc, /sys and /run, and nobody waits until
+ * these are unmounted.
  *
  * Files that are open stay open. Without privilege, or if there can be no more namespaces, the
  * server stays in its caller's.
@@ -54,7 +54,7 @@ static void unescape(char *path)
 	*to = '\0';
 }
 
-/* The place to unmount, from a line of mountinfo(5); NULL if that is kept. The caller frees it. */
+/* The mount point in a line of mountinfo(5); NULL if it is kept. The caller frees it. */
 static char *to_unmount(const char *line)
 {
 	const char *rest = strstr(line, " - ");

@@ -119,7 +119,7 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 
 /*
  * Report that the device is live. If that fails, nobody knows of a new device, which is an error. A
- * recovered device has users, so it is served all the same.
+ * recovered device has users, so it is served anyway.
  */
 static int report_live(struct serving *s, int id)
 {

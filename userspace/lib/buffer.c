@@ -22,8 +22,8 @@ static size_t ubdx_bufs_bytes(const struct ubdx_queue *q)
 
 /**
  * ubdx_bufs_init() - allocate the buffers of all tags.
- * @prefault: bytes of each buffer to make resident now, by the thread that will use them, and so on
- *	its node. The rest is allocated when it is first written.
+ * @prefault: bytes of each buffer to make resident now. The calling thread will use them, so they
+ *	are allocated on its NUMA node. The rest is allocated when it is first written.
  *
  * All buffers are in one area. They are a page further apart than necessary. If the distance were a
  * power of two, the starts of all buffers would compete for the same few sets of the caches, and
@@ -114,7 +114,7 @@ bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
 
 /**
  * ubdx_bufs_register() - prepare the ring for registered buffers, and register the resident parts.
- * @modes: that requests can have, bit 1 << mode.
+ * @modes: modes that requests can have, bit 1 << mode.
  */
 void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault, uint64_t modes)
 {

@@ -29,8 +29,8 @@ void ubdx_inspect_begin(struct ubdx_io *io)
 }
 
 /**
- * ubdx_inspect_read() - (@bytes, @length) is a READ's payload from io->done on: show the target
- * what it inspects of that.
+ * ubdx_inspect_read() - show the target the part of a READ's payload that it inspects. (@bytes,
+ * @length) is the payload from io->done on.
  */
 void ubdx_inspect_read(struct ubdx_io *io, const void *bytes, uint64_t length)
 {

@@ -18,7 +18,7 @@
 
 #define UBDX_CGROUPS "/sys/fs/cgroup"
 
-/* What a device, a queue and a tag take beside buffers, in the kernel too. Generous estimates. */
+/* Estimates of what a device, a queue and a tag take besides buffers, including kernel memory. */
 #define UBDX_DEVICE_BYTES (512U << 10)
 #define UBDX_QUEUE_BYTES (64U << 10)
 #define UBDX_TAG_BYTES (1U << 10)

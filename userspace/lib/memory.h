@@ -14,7 +14,7 @@
  * struct ubdx_memory - memory of the machine, or of the cgroup that limits this process most.
  * @limit:	all of it.
  * @available:	what is free, or could be reclaimed.
- * @owner:	"machine" or "memory cgroup", for messages about @available.
+ * @owner:	"machine" or "memory cgroup", for messages.
  */
 struct ubdx_memory {
 	uint64_t limit;

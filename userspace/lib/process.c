@@ -61,8 +61,8 @@ void ubdx_process_prepare(ubdx_log_fn log, void *arg)
 			 "PR_SET_IO_FLUSHER: %s; the device may hang when memory is short",
 			 strerror(errno));
 	/*
-	 * Lock pages when they are first used: buffers are large, and most of them never are. If
-	 * the limit on locked memory can't be raised, don't lock: later mappings would fail.
+	 * Lock pages when they are first used: most pages of the buffers are never used. If the
+	 * limit on locked memory can't be raised, don't lock: later mappings would fail.
 	 */
 	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) ||
 	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))

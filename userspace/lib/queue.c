@@ -196,8 +196,9 @@ static int ubdx_queue_fetch(struct ubdx_queue *q)
 /**
  * ubdx_queue_init() - set up a queue; after that the driver may deliver requests.
  *
- * Call it in the queue's thread. Call ubdx_queue_exit() afterwards, whatever it returns: 0 or the
- * result of ubdx_fail().
+ * Call it in the queue's thread. Call ubdx_queue_exit() afterwards, also if this fails.
+ *
+ * Return: 0 or the result of ubdx_fail().
  */
 int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {

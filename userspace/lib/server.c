@@ -687,7 +687,7 @@ int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opt
 		return ret;
 	/*
 	 * The driver has learned only now which modes are offered. If this fails, the device is
-	 * served all the same.
+	 * served anyway.
 	 */
 	if (ubdx_ctl_set_xfer((*server)->ctl, (*server)->id, opts->xfer))
 		ubdx_log(&(*server)->logger, LOG_WARNING, "%s", ubdx_errmsg());

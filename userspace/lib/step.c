@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * step.c - serves a request: asks the target for one step after the other, checks each step against
- * the request, and takes it. Steps that move payload are the strategy's; the others are done here.
+ * the request, and executes it. The strategy executes the steps that move payload, this file the
+ * others.
  *
  * ubdx_io_begin() starts a request, ubdx_io_resume() continues it after an SQE. Both return the
  * request's result, or UBDX_ASYNC while an SQE is under way; queue.c commits the result. They run
@@ -105,7 +106,7 @@ static void ubdx_io_discard(struct ubdx_io *io)
 
 static int64_t ubdx_punch_start(struct ubdx_io *io)
 {
-	/* fallocate() must leave zeroes; many block devices can discard, but not that. */
+	/* fallocate() must leave zeroes. Many block devices can discard, but not zero. */
 	if (io->step.flags & UBDX_STEP_BLOCK)
 		ubdx_io_discard(io);
 	else

@@ -218,8 +218,8 @@ static void ubdx_loop_identify(struct ubdx_loop *loop, const struct stat *st,
 }
 
 /*
- * Look at the file before opening it: to open another kind of file can block, or have effects. Then
- * open the same inode, because the path may name another one by then.
+ * Check the kind of file before opening it: opening a pipe or a device can block or have side
+ * effects. Then open the same inode, because the path may name another one by then.
  */
 static int ubdx_loop_open_file(struct ubdx_loop *loop, const struct ubdx_target_config *config,
 			       struct ubdx_target *target)
@@ -331,7 +331,7 @@ static int ubdx_loop_discard(const struct ubdx_loop *loop, struct ubdx_params *p
 	if (fstat(loop->fd, &st))
 		return ubdx_fail(-errno, "%s: %m", loop->path);
 
-	/* O_DSYNC makes plain writes of zeroes stable, but on some file systems no allocation. */
+	/* O_DSYNC makes written zeroes stable, but not fallocate() on some file systems. */
 	if (!loop->sync)
 		params->max_write_zeroes_sectors = UBDX_MAX_ZEROES_BYTES >> UBDX_SECTOR_SHIFT;
 	if (loop->unmap && ubdx_loop_discards(loop, &st)) {

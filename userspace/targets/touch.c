@@ -162,7 +162,7 @@ static int ubdx_touch_open_behind(const char *name, const struct ubdx_target_con
 	if (ret || !(*behind)->inspect_bytes)
 		return ret;
 	ubdx_target_close(*behind);
-	return ubdx_fail(-EINVAL, "target touch can't stand in front of another one");
+	return ubdx_fail(-EINVAL, "target touch can't stand in front of another touch");
 }
 
 static int ubdx_touch_open_report(struct ubdx_touch *touch, const char *path)
