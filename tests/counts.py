@@ -6,8 +6,8 @@
         count the whole run of KIND's tests whose output is in the folder TAP, and keep that in
         build/test-counts.json (tests/run)
     counts.py
-        take what was recorded since, and the output of make fuzz and make test-mutants, into
-        tests/counts.json, and write docs/reliability.md (make counts)
+        add what was recorded since, and the counts of make fuzz and make test-mutants, to
+        tests/counts.json; then write docs/reliability.md (make counts)
     counts.py --check
         exit status 1 if docs/reliability.md isn't what tests/counts.json says
 

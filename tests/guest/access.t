@@ -56,7 +56,7 @@ ok "nor delete one" denied as_nobody ubdx del "$dev"
 for file in "$sys/ubdx/xfer" /sys/module/ubdx/parameters/*; do
 	ok "nor write to $file" denied as_nobody bash -c "write_file $file 1"
 done
-ok "what sysfs tells is for everybody" as_nobody cat "$sys/ubdx/state"
+ok "but everybody can read sysfs" as_nobody cat "$sys/ubdx/state"
 
 # ---- the control node ----
 
@@ -74,10 +74,10 @@ chmod 660 "$control"
 ok "control, a group's: nobody can't list any more" denied as_nobody ubdx list
 ok "a member can" as_member ubdx list
 ok "and set" as_member ubdx set --xfer copy "$dev"
-ok "but not serve: what he adds has a channel of its own" denied as_member ubdx add --target null --size 1M
-is "$(ubdx list --json | jq length)" 1 "and doesn't stay"
+ok "but not serve: only root can open the new device's channel" denied as_member ubdx add --target null --size 1M
+is "$(ubdx list --json | jq length)" 1 "and the new device doesn't stay"
 ok "nor send a server away that he can't replace" denied as_member ubdx recover --live --target null "$dev"
-is "$(<"$sys/ubdx/state")" live "which serves on"
+is "$(<"$sys/ubdx/state")" live "the server goes on"
 ok "nor read" denied reads as_member
 ok "nor write" denied writes as_member
 
@@ -146,12 +146,12 @@ dev=$(serve_gpt as_member ubdx add --recovery reissue)
 wait
 use "$dev"
 fails "a member serves a partition table: it isn't scanned" 1 '' until_ok 1 partition
-ok "nor is it when that is asked for" says "Invalid argument" scan
+ok "nor is it scanned on request" says "Invalid argument" scan
 ok "his server is killed" kill_server
 ok "one with CAP_SYS_ADMIN takes over" serve_gpt ubdx recover "$dev"
 ok "then it is scanned" until_ok 10 partition
-ok "also when that is asked for" scan
-ok "that one is killed" kill_server
+ok "also on request" scan
+ok "this server is killed" kill_server
 ok "a member takes over" serve_gpt as_member ubdx recover "$dev"
 ok "the table isn't scanned any more" says "Invalid argument" scan
 ok "what was scanned before stays" dd if="${dev}p1" of=/dev/null bs=4k count=1 iflag=direct status=none

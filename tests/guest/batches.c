@@ -3,8 +3,8 @@
  * batches.c - commits of one submission end together, and requests that come together are delivered
  * together. But no request waits for the sake of another one: not while its server sleeps between
  * two commits, not for a promise that the server doesn't keep, not for the payloads of all others,
- * and not for a submitter that is preempted. And never do so many requests end at once that bottom
- * halves are off for long.
+ * and not for a submitter that is preempted. The number of requests that end at once is limited, so
+ * that bottom halves are not off for long.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -96,7 +96,7 @@ static int client_join(struct client *c)
 
 /* ---- the server ---- */
 
-static atomic_int held; /* READs between FIRST and LAST */
+static atomic_int held; /* the number of requests held, which are between FIRST and LAST */
 static struct ubdx_desc kept[MANY];
 
 /* Called for the request at LAST: commits more, in the same submission. */
@@ -201,8 +201,8 @@ static void promise_not_kept(void)
 	s.queue.commit_flags = UBDX_COMMIT_MORE;
 	client_start(&c, false, LAST, 4096, -1);
 	client_go(&c);
-	ok(client_ends(&c), "a commit that says that more follows, and nothing does: it ends");
-	is(client_join(&c), 4096, "   well");
+	ok(client_ends(&c), "a commit promises another, and none follows: its request ends");
+	is(client_join(&c), 4096, "   without an error");
 	stop(&s);
 }
 
@@ -285,15 +285,15 @@ static void many_at_once(void)
 /* ---- how much is delivered at once ---- */
 
 /*
- * The tags' buffers are not there, and whoever touches one waits for us. So a delivery of mode copy,
- * which copies a WRITE to its tag's buffer, stops at each WRITE. Then we count the completions in the
- * server's ring.
+ * The tags' buffers are not present, and a thread that touches one waits for us (userfaultfd). So
+ * a delivery in mode copy, which copies a WRITE to its tag's buffer, stops at each WRITE. Then we
+ * count the completions in the server's ring.
  */
 
 #define WRITES 8
-#define DELIVER_BYTES 65536U /* of payload may be in buffers without the server's knowing */
+#define DELIVER_BYTES 65536U /* of payload may be copied before the server sees a request */
 
-/* The partition scan, which has requests of its own, is over. */
+/* Is the partition scan, which has requests of its own, still under way? */
 static bool is_scanning(const struct raw *raw)
 {
 	struct ubdx_info info;
@@ -313,7 +313,7 @@ static char *writes_prepare(struct io_uring *ring, unsigned int bytes)
 
 	if (io_uring_queue_init(WRITES, ring, 0))
 		bail("ring");
-	memset(mem, 'x', WRITES * (size_t)bytes); /* if it weren't there the plug might not hold */
+	memset(mem, 'x', WRITES * (size_t)bytes); /* no page fault may end the plug */
 	return mem;
 }
 
@@ -329,7 +329,7 @@ static void submit_writes(struct io_uring *ring, const char *mem, unsigned int b
 		bail("submit");
 }
 
-/* How many end well. */
+/* Returns how many succeed. */
 static int end_writes(struct io_uring *ring, unsigned int bytes)
 {
 	struct io_uring_cqe *cqe;
@@ -371,8 +371,9 @@ static unsigned int completions(const struct raw_queue *q)
 }
 
 /*
- * @together: of WRITEs of so many bytes the server must see the first when so many have been copied,
- * and not before: they are to be delivered in batches.
+ * WRITEs of @bytes each are submitted at once. The server must see the first of them when @together
+ * of them have been copied. Not later, because none may wait for the others; and not earlier,
+ * because they are delivered in batches.
  */
 static void payload_of_others(unsigned int bytes, int together)
 {
@@ -383,7 +384,7 @@ static void payload_of_others(unsigned int bytes, int together)
 	char *mem;
 
 	raw_defaults(&s.raw);
-	atomic_store(&held, MANY); /* so it answers */
+	atomic_store(&held, MANY); /* so that answer() holds nothing */
 	raw_server_start(&s, answer);
 	scanned(&s.raw);
 	bdev = raw_bdev(&s.raw, O_RDWR);
@@ -403,7 +404,7 @@ static void payload_of_others(unsigned int bytes, int together)
 	}
 	is(end_writes(&ring, bytes), WRITES, "WRITEs of mode copy, submitted at once, end");
 	is(most + 1, together,
-	   "   that many have been copied when the server sees the first of them");
+	   "   the expected number is copied when the server sees the first of them");
 	io_uring_queue_exit(&ring);
 	munmap(mem, WRITES * (size_t)bytes);
 	stop(&s);
@@ -412,7 +413,7 @@ static void payload_of_others(unsigned int bytes, int together)
 
 /*
  * A server in a process of its own, whose buffers are a file. Without IORING_SETUP_DEFER_TASKRUN it
- * gets to all of its task work before it gets to a signal.
+ * runs all of its task work before it handles a signal.
  */
 #define FILE_BYTES (16 * (size_t)RAW_BUF_BYTES)
 
@@ -543,10 +544,10 @@ static void submitter_stands_still(void)
 	ok(stall("stalled", -1), "a submitter stands still as it notifies the server");
 	client_go(&other);
 	ok(within(5, other.done), "   another one's request ends");
-	ok(!atomic_load(&still.done), "   while it does");
+	ok(!atomic_load(&still.done), "   while the first one's is still waiting");
 	stall("task", 0);
-	is(client_join(&other), 4096, "   well");
-	is(client_join(&still), 4096, "   and its own afterwards");
+	is(client_join(&other), 4096, "   without an error");
+	is(client_join(&still), 4096, "   and the first one's ends afterwards");
 	stop(&s);
 }
 

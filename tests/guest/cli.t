@@ -130,8 +130,8 @@ usage "add: --offer: unknown transfer mode teleport" add --target null --size 1M
 usage "add: --offer must include copy or user" add --target null --size 1M --offer map,splice
 usage "add: --recovery must be fail, queue or reissue, not maybe" add --target null --size 1M --recovery maybe
 usage "add: unexpected argument: 5" add --target null --size 1M 5
-fails "touch needs to know how much" 1 "ubdx: add: target touch is touch,none|header|all*" ubdx add --target touch:null --size 1M
-fails "and what to stand before" 1 "ubdx: add: target touch: there is no target disk" ubdx add --target touch,all:disk --size 1M
+fails "touch needs to know how much to read" 1 "ubdx: add: target touch is touch,none|header|all*" ubdx add --target touch:null --size 1M
+fails "and which target is behind it" 1 "ubdx: add: target touch: there is no target disk" ubdx add --target touch,all:disk --size 1M
 for setting in "depth 0" "depth 100000" "depth 4097" "queues 0" "size 0" "max-io 2K" "max-io 8M" "block-size 256" \
 	"block-size 8K" "physical-block-size 2M" "dma-align 1" "timeout 0" "id 99999999999" "size 99999999999999999999" "size 16777216T"; do
 	# shellcheck disable=SC2086 # words
@@ -233,7 +233,7 @@ ok "info: the size, too" grep -qE '^size +1048576 bytes$' /tmp/out
 ok "info: no limit" grep -qE '^ *max_segment_size +no limit$' /tmp/out
 ok "info: what is counted" grep -qE '^  copy +read +[0-9]+ requests, [0-9]+ bytes$' /tmp/out
 is "$(grep -cE ' 0 (requests|sectors)|4294967295' /tmp/out || true)" 0 "info: nothing that is 0"
-ok "info --json has it all the same" jq -e '.params.max_segment_size == null and
+ok "info --json prints these, too" jq -e '.params.max_segment_size == null and
 	([.counters[] | select(.requests == 0)] | length) > 0' <(ubdx info --json 0)
 ok "features" grep -qE '^max_depth +4096$' <(ubdx features)
 ok "set" ubdx set --xfer default ubdxb0
@@ -247,7 +247,7 @@ ok "which is there by then" test -b "$path"
 use "$path"
 is "$(ps -o ppid=,sid=,tty= -p "$server" | tr -s ' ')" " 1 $server ?" "the server is in the background, in a session of its own"
 is "$(readlink "/proc/$server/cwd" "/proc/$server/fd/"{0,1,2} | tr '\n' ' ')" "/ /dev/null /dev/null /dev/null " \
-	"and holds on to nothing of the terminal's"
+	"and has nothing of the terminal open"
 
 # stops SIGNAL: the server ends, and its device with it.
 stops() {
@@ -305,7 +305,7 @@ ok "is idle" is_idle
 ok "and ends on SIGTERM" stops TERM
 
 add --target mem --size 1M --depth 8
-is "$(head -c 1 "/proc/$server/cmdline")" "@" "its name says that it serves what may be the root file system"
+is "$(head -c 1 "/proc/$server/cmdline")" "@" "its command line begins with @, for systemd"
 del 0
 
 ubdx add --foreground --target mem --size 1M --depth 8 >/tmp/out 2>/tmp/err &
@@ -353,7 +353,7 @@ read -rt 0.5 <> <(:) || true
 exec 7<&-
 status=0
 wait $pid || status=$?
-is "$status $(cat /tmp/out /tmp/err)" "0 /dev/ubdxb0" "add waits for a file that is let go of"
+is "$status $(cat /tmp/out /tmp/err)" "0 /dev/ubdxb0" "add waits until the file is unlocked"
 del 0
 
 # ---- del ----
@@ -396,7 +396,7 @@ exec 8>&-
 ubdx add --target null --size 1M --depth 8 --id 3 >/dev/null
 status=0
 ubdx del 1 0 ubdxb2 /dev/ubdxb3 2>/tmp/err || status=$?
-is "$status $(wc -l </tmp/err)" "1 2" "del says of each that isn't there"
+is "$status $(wc -l </tmp/err)" "1 2" "del reports each device that doesn't exist"
 ok "and deletes the others" json '. == []' ubdx list --json
 
 finish

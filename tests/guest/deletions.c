@@ -32,7 +32,7 @@ static void start_caller(struct caller *c, const struct raw *raw, unsigned long 
 {
 	*c = (struct caller){ .raw = raw, .cmd = cmd };
 	pthread_create(&c->thread, NULL, caller_main, c);
-	poll(NULL, 0, 100); /* it is to be waiting by now */
+	poll(NULL, 0, 100); /* it should be waiting by now */
 }
 
 /*
@@ -96,7 +96,7 @@ static void forced_while_deleting(void)
 	pthread_create(&closer, NULL, close_while_reading, &s.raw);
 	if (!within(10, held))
 		bail("no request");
-	poll(NULL, 0, 100); /* it is to be closing by now */
+	poll(NULL, 0, 100); /* it should be closing by now */
 	start_caller(&caller, &s.raw, UBDX_IOC_DEL);
 	ok(!atomic_load(&caller.ended), "DEL waits for the last close");
 	start = raw_now();

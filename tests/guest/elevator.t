@@ -43,7 +43,7 @@ for elevator in "${ELEVATORS[@]}"; do
 	usable+=("$elevator")
 	is "$(chosen)" "$elevator" "$elevator can be chosen"
 	ok "$elevator: mixed writes and reads, verified" verified
-	ok "$elevator: what can be merged is, and right" merged
+	ok "$elevator: adjacent writes are merged, and arrive" merged
 done
 choose none
 what="there are schedulers to choose"

@@ -65,7 +65,8 @@ trial() {
 	touched=$(<$touched_file)
 }
 
-# same WHAT TOUCHES TARGET OPTION...: in all modes.
+# same WHAT TOUCHES TARGET OPTION...: for each of TOUCHES, the image and the bytes that the server
+# sees are the same in all modes.
 same() {
 	local what=$1 touches=$2 target=$3 mode first_image first_touched touch
 	shift 3

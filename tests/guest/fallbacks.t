@@ -3,7 +3,7 @@
 #
 # A request that its mode can't carry falls back to mode user, and is counted under the reason: it
 # doesn't fill its pages, its pieces are not contiguous, it needs more pages than its place in a
-# window has, or its memory can't be put into a pipe. Its bytes arrive all the same. All other
+# window has, or its memory can't be put into a pipe. Its bytes still arrive. All other
 # requests keep the mode. The event ubdx_done reports the mode of each request and the reason for a
 # fallback.
 
@@ -104,9 +104,9 @@ falls none 1 "whole pages in pieces" pieces 4096 8
 arrived 32768
 falls gap 1 "in pieces with gaps" pieces 1024 8
 arrived 8192
-falls none 1 "as long as can be" one 65536
+falls none 1 "the longest request" one 65536
 arrived 65536
-falls long 1 "as long as can be, in one page more" shifted --rw=write --do_verify=0
+falls long 1 "the longest request, across one more page" shifted --rw=write --do_verify=0
 falls long 1 "the same, read and verified" shifted --rw=read
 echo 0 >$PARAMETERS/allow_partial_pages
 del "$dev"
@@ -183,7 +183,7 @@ del "$dev"
 
 # ---- many at once ----
 
-# On all CPUs at once, the submitters count in the same places.
+# Submitters on all CPUs at once add to the same counters.
 readonly EACH=$((5000 / LESS))
 add --target null --size 4M --xfer map
 echo 2 >"$sys/queue/nomerges"

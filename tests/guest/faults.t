@@ -22,7 +22,7 @@ if [[ $UBDX_KERNEL != *-debug ]]; then
 	finish
 fi
 
-# Reports of failures are long, and the console is slow. The log has them all the same.
+# Reports of failures are long, and the console is slow. The kernel's log still has them.
 dmesg -n 2
 insmod ubdx_fail.ko
 run_tap faults bin/faults ubdx.ko /tmp/seen
@@ -71,11 +71,11 @@ for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
 	lose 1
 	dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none &
 	reader=$!
-	ok "$mode: a device that recovers loses one, and its server" until_ok 20 waits
-	ok "$mode: its new server" ubdx recover --target null "$dev"
+	ok "$mode: a device that recovers loses a request, and then its server" until_ok 20 waits
+	ok "$mode: another server takes over" ubdx recover --target null "$dev"
 	status=0
 	wait $reader || status=$?
-	is $status 0 "$mode: has it, and answers"
+	is $status 0 "$mode: it gets the request, and answers it"
 	del "$dev"
 done
 finish

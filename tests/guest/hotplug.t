@@ -46,11 +46,11 @@ for cpu in 0 1 2 3; do
 	taskset -c $cpu dd if="$dev" of=/tmp/read$cpu bs=4k count=1 skip=$cpu iflag=direct status=none &
 	readers+=($!)
 done
-ok "and a request on each CPU, too" until_ok 10 wait_for_it
-ok "three of them go" all_to 0
-ok "another server takes over with what is left" within 20 ubdx recover --target loop --file /tmp/file "$dev"
+ok "and a request from each CPU waits, too" until_ok 10 wait_for_it
+ok "three CPUs go offline" all_to 0
+ok "another server takes over with one CPU" within 20 ubdx recover --target loop --file /tmp/file "$dev"
 status=0
 for pid in "${readers[@]}"; do wait "$pid" || status=1; done
 is $status 0 "all have been served"
-ok "they come back" all_to 1
+ok "the CPUs come back" all_to 1
 finish

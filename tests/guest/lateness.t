@@ -12,10 +12,11 @@ held() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\1/p' "$sys/inflight") > 0)); }
 held_write() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\2/p' "$sys/inflight") > 0)); }
 read_one() { dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 
-# ends_in SECONDS: a READ from a stopped server ends by the timeout, and not before its last second.
+# ends_in SECONDS: a READ from a stopped server times out after SECONDS, or up to half a second
+# earlier.
 ends_in() {
 	local start=$EPOCHREALTIME status=0 took reader
-	# ok() waits for the end of what has its output
+	# ok() waits for every process that has its output open
 	read_one >/tmp/err 2>&1 &
 	reader=$!
 	# not with timeout(1), which would wait for the READ, too
@@ -36,7 +37,7 @@ for ms in 1000000 3600000 4294967295; do
 	[[ -e $dev ]] || add --target null --size 1M --timeout $((3 * SLOW))
 	echo $ms >"$sys/queue/io_timeout"
 	kill -STOP "$server"
-	ok "with $ms in io_timeout a request of a stopped server ends all the same" ends_in 3
+	ok "with $ms in io_timeout, a request at a stopped server still times out" ends_in 3
 	kill -KILL "$server"
 	ok "   the device goes" until_ok 10 gone "$dev"
 done
@@ -72,7 +73,7 @@ if [[ -e /sys/power/pm_freeze_timeout ]]; then
 	reader=$!
 	ok "a request is at a server" until_ok 5 held
 	ok "user space is frozen for longer than the I/O timeout" freeze 2>/dev/null
-	# the driver has checked it again
+	# until the driver's tick has checked the request again
 	read -rt $((SLOW)).7 <> <(:) || true
 	kill -CONT "$server"
 	status=0
@@ -147,7 +148,7 @@ in_a_container() {
 	until_ok 30 test -s /tmp/added
 	use "$(</tmp/added)"
 }
-# This must also work if the shell hasn't looked yet.
+# The shell may not have reaped the process yet.
 ended() { ! kill -0 "$1" || grep -q '^State:.Z' "/proc/$1/status"; }
 recovered() { ubdx recover --target loop --file /tmp/file "$dev"; }
 holds_file() {

@@ -68,8 +68,8 @@ if [[ $UBDX_KERNEL == *-debug ]]; then
 else
 	ok "each takes $EACH KiB at most" test $(((with - before) / DEVICES)) -le $EACH
 fi
-# a hundred, if nothing else runs
-ok "and a second" test $took -le $((DEVICES * SLOW))
+# some 100 ms, if nothing else runs
+ok "and a second at most to add" test $took -le $((DEVICES * SLOW))
 ok "each is served" dd if="/dev/ubdxb$((DEVICES - 1))" of=/dev/null bs=4k count=1 iflag=direct status=none
 start=$SECONDS
 ok "all are deleted" del --all
@@ -113,7 +113,7 @@ del --all
 # ---- a target that is larger than that ----
 
 ok "mem of more than there is" refuses "--force-size allows that" ubdx add --target mem --size 1T
-ok "unless that is meant" adds --target mem --size 1T --force-size
+ok "unless --force-size is given" adds --target mem --size 1T --force-size
 del --all
 
 # ---- a memory cgroup ----
@@ -132,8 +132,8 @@ ok "smaller than what is needed at once: refused" refuses "memory cgroup has" \
 	in_group ubdx add --target null --size 1M --depth 128 --prefault 512K
 del --all
 
-# What ADD allocates is the caller's: here 2 queues of 4096 slots of 128 bytes, and as many stamps
-# of nearly as much.
+# What ADD allocates is charged to the caller's cgroup: here 2 queues of 4096 slots of 128 bytes,
+# and as many stamps of nearly the same size.
 kernel() { sed -n 's/^kernel \([0-9]*\)$/\1/p' $group/memory.stat; }
 echo 200M >$group/memory.max
 was=$(kernel)

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A server that may use no more memory, as its memory cgroup has a limit, gets to serve what it has buffers for. The other
-# requests are tried again until it may. None fails, and nothing is killed.
+# A server has reached the limit of its memory cgroup. It serves the requests for which it has
+# buffers. The driver retries the others until the server can allocate memory. No request fails, and
+# nothing is killed.
 #
-# Each time that it finds nothing to kill the kernel logs a stack trace. So the test looks at the log itself.
+# The kernel logs a stack trace each time that it finds no process to kill. So the test checks the
+# log itself.
 #
 # lab: --no-scan
 
@@ -28,7 +30,7 @@ log_clean() {
 	lab/scan /tmp/log
 }
 
-echo 1 >/proc/sys/kernel/printk # on a console that takes longer than all else
+echo 1 >/proc/sys/kernel/printk # the console is slow
 echo 0 >/proc/sys/vm/oom_dump_tasks
 load
 modprobe brd rd_nr=1 rd_size=65536
@@ -46,9 +48,9 @@ for mode in copy user; do
 	writer=$!
 	until_ok 20 many_wait
 	kill -CONT "$server"
-	ok "$mode: for want of memory requests are tried again" until_ok 20 retried
+	ok "$mode: without memory, requests are retried" until_ok 20 retried
 	ok "$mode:    the others are served" until_ok 20 some_written
-	# bit by bit, so that some get theirs in the middle of a failure
+	# in small steps, so that memory becomes free in the middle of some attempts
 	for ((i = 0; i < 12; i++)); do
 		before=$(count retried)
 		echo $(($(<$group/memory.max) + MIB)) >$group/memory.max

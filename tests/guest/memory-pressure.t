@@ -81,7 +81,7 @@ left=$(available)
 fails "memory is not short yet" 1 '' short_of_memory
 modprobe zram
 echo 800M >/sys/block/zram0/disksize
-# writers are to be throttled, which these allow
+# dirty pages may take most of the memory before the kernel throttles their writers
 echo 70 >/proc/sys/vm/dirty_ratio
 echo 60 >/proc/sys/vm/dirty_background_ratio
 

@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 	uint64_t number, i, start;
 
 	if (fd < 0) {
-		fprintf(stderr, "usage: metadata DEVICE flush|discard|write_zeroes NUMBER\n");
+		fprintf(stderr, "usage: metadata-cost DEVICE flush|discard|write_zeroes NUMBER\n");
 		return 2;
 	}
 	number = strtoull(argv[3], NULL, 0);

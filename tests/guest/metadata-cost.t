@@ -11,8 +11,8 @@
 
 readonly REQUESTS=3000
 
-# cost OP: instructions for each request, from the difference between a long and a short run. One is
-# one ns on this clock.
+# cost OP: instructions for each request, from the difference between a long and a short run. On
+# this clock, one instruction takes one ns.
 cost() {
 	local short long
 	short=$(bin/metadata-cost "$dev" "$1" $((REQUESTS / 3)))
@@ -37,7 +37,7 @@ for op in flush discard write_zeroes; do
 		read -r n _ <<<"$(counted $op)"
 		this=$(cost $op)
 		read -r after _ <<<"$(counted $op)"
-		is $((after - n)) $((REQUESTS + REQUESTS / 3)) "$op, $how: that many requests"
+		is $((after - n)) $((REQUESTS + REQUESTS / 3)) "$op, $how: one request for each that was sent"
 		first=${first:-$this}
 		ok "$op, $how: $this instructions, with ${modes[0]} $first: the same within 2 percent" within_permille 20 "$this" "$first"
 	done

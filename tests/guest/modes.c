@@ -91,23 +91,23 @@ static void reading(unsigned int mode)
 	is(d->xfer, mode, "a WRITE has the mode");
 	is(neg(pread(raw.chan, fresh, BYTES, pos(d, 0))), BYTES,
 	   "it can be read, to memory not yet there");
-	ok(!memcmp(fresh, pattern, BYTES), "as it is");
+	ok(!memcmp(fresh, pattern, BYTES), "its bytes are right");
 	is(neg(pread(raw.chan, scratch, BYTES, pos(d, 5000))), BYTES - 5000,
-	   "from the middle, as far as it goes");
-	ok(!memcmp(scratch, pattern + 5000, BYTES - 5000), "right");
-	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES - 1))), 1, "its last byte");
-	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES))), 0, "and nothing behind");
-	is(neg(pread(raw.chan, scratch, 100, pos(d, MAX_IO + 4096))), 0, "nor far behind");
-	is(neg(pread(raw.chan, nowhere, 100, pos(d, 0))), -EFAULT, "to memory that isn't there");
+	   "from the middle it is read to its end");
+	ok(!memcmp(scratch, pattern + 5000, BYTES - 5000), "these bytes are right, too");
+	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES - 1))), 1, "its last byte can be read");
+	is(neg(pread(raw.chan, scratch, 100, pos(d, BYTES))), 0, "and nothing behind its end");
+	is(neg(pread(raw.chan, scratch, 100, pos(d, MAX_IO + 4096))), 0, "nor far behind its end");
+	is(neg(pread(raw.chan, nowhere, 100, pos(d, 0))), -EFAULT, "nor into unmapped memory");
 	munmap(fresh + BYTES / 2, BYTES / 2);
 	is(neg(pread(raw.chan, fresh, BYTES, pos(d, 0))), BYTES / 2, "to memory that ends early");
 	iov[0] = (struct iovec){ scratch, 1000 };
 	iov[1] = (struct iovec){ scratch + 1000, BYTES - 1000 };
-	is(neg(preadv(raw.chan, iov, 2, pos(d, 0))), BYTES, "by preadv");
-	ok(!memcmp(scratch, pattern, BYTES), "right, too");
+	is(neg(preadv(raw.chan, iov, 2, pos(d, 0))), BYTES, "preadv reads it");
+	ok(!memcmp(scratch, pattern, BYTES), "preadv: the bytes are right");
 	memset(scratch, 0, BYTES);
-	is(uring_rw(false, scratch, BYTES, pos(d, 0)), BYTES, "through io_uring");
-	ok(!memcmp(scratch, pattern, BYTES), "right, too");
+	is(uring_rw(false, scratch, BYTES, pos(d, 0)), BYTES, "io_uring reads it");
+	ok(!memcmp(scratch, pattern, BYTES), "io_uring: the bytes are right");
 	is(neg(pwrite(raw.chan, scratch, 512, pos(d, 0))), -EINVAL, "it can't be written to");
 	is(neg(pread(raw.chan, scratch, 512, ubdx_pos(1, d->tag, d->seq, 0))), -EINVAL,
 	   "another queue");
@@ -142,9 +142,9 @@ static void writing(unsigned int mode)
 	is(neg(pwrite(raw.chan, pattern, 5000, pos(d, 0))), 5000, "it can be written to");
 	is(neg(pwrite(raw.chan, pattern + 5000, BYTES, pos(d, 5000))), BYTES - 5000,
 	   "as far as it goes");
-	is(neg(pwrite(raw.chan, pattern, 1, pos(d, BYTES))), -ENOSPC, "and not behind");
-	is(neg(pwrite(raw.chan, nowhere, 100, pos(d, 0))), -EFAULT, "from memory that isn't there");
-	is(uring_rw(true, pattern, 512, pos(d, 0)), 512, "through io_uring");
+	is(neg(pwrite(raw.chan, pattern, 1, pos(d, BYTES))), -ENOSPC, "and not behind its end");
+	is(neg(pwrite(raw.chan, nowhere, 100, pos(d, 0))), -EFAULT, "nor from unmapped memory");
+	is(uring_rw(true, pattern, 512, pos(d, 0)), 512, "io_uring writes to it");
 	is(finish(&c, d, BYTES), BYTES, "it ends");
 	ok(!memcmp(mem, pattern, BYTES), "with what was written");
 	is(neg(pwrite(raw.chan, scratch, 512, pos(d, 0))), -ESTALE, "then it can't be written to");
@@ -209,22 +209,22 @@ static void map_windows(void)
 		     ubdx_window(0, UBDX_OP_WRITE)),
 	   -EPERM, "the window for WRITEs can't be writable");
 	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_READ)), -EPERM,
-	   "that for READs must be");
+	   "the window for READs must be writable");
 	is(map_error(window_bytes, PROT_READ | PROT_EXEC, MAP_SHARED,
 		     ubdx_window(0, UBDX_OP_WRITE)),
-	   -EPERM, "executable neither");
+	   -EPERM, "no window can be executable");
 	is(map_error(window_bytes, PROT_READ, MAP_PRIVATE, ubdx_window(0, UBDX_OP_WRITE)), -EINVAL,
-	   "private");
+	   "a private mapping of a window is refused");
 	is(map_error(window_bytes - 4096, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE)),
-	   -EINVAL, "a part");
+	   -EINVAL, "a mapping of a part is refused");
 	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(0, UBDX_OP_WRITE) + 4096),
-	   -EINVAL, "from the middle");
+	   -EINVAL, "a mapping from the middle is refused");
 	is(map_error(window_bytes, PROT_READ, MAP_SHARED, ubdx_window(1, UBDX_OP_WRITE)), -EINVAL,
-	   "of a queue that isn't there");
+	   "there is no window of a queue that doesn't exist");
 	open_windows();
 	is(mprotect(window[UBDX_OP_WRITE], window_bytes, PROT_READ | PROT_WRITE) ? -errno : 0,
-	   -EACCES, "and the former not be made writable");
-	is(look(window[UBDX_OP_WRITE]), -1, "where no request is there is SIGBUS");
+	   -EACCES, "the window for WRITEs can't be made writable later");
+	is(look(window[UBDX_OP_WRITE]), -1, "access to a place without a request raises SIGBUS");
 }
 
 /* To a disk of null_blk. */
@@ -259,9 +259,9 @@ static void mapping(void)
 	   "process_vm_readv, where there is one, doesn't see it");
 	is(neg(pwrite(fileno(file), place(d), BYTES, 0)), BYTES,
 	   "a buffered write can be made from it");
-	is(neg(pread(fileno(file), scratch, BYTES, 0)), BYTES, "whole");
-	ok(!memcmp(scratch, pattern, BYTES), "and right");
-	is(direct_from(place(d), 4096), -EFAULT, "direct I/O can't");
+	is(neg(pread(fileno(file), scratch, BYTES, 0)), BYTES, "the write has its whole length");
+	ok(!memcmp(scratch, pattern, BYTES), "and the right bytes");
+	is(direct_from(place(d), 4096), -EFAULT, "direct I/O from it fails");
 	child_pipes(&child);
 	child_start(&child, place(d));
 	saw = child_look(&child);
@@ -467,7 +467,7 @@ static void source(const char *what, int from, int feed)
 	munmap(mem, BYTES);
 }
 
-/* The file has other content before, so the payload must come from it. */
+/* Write the pattern to the file, then splice a READ's payload from it. */
 static void source_of(const char *what, const char *path, int flags)
 {
 	int fd = open_file(path, O_RDWR | O_CREAT | O_DIRECT);
@@ -564,7 +564,7 @@ static void lingering(void)
 	if (pipe(p2))
 		bail("pipe");
 
-	/* Meanwhile the server commits another request's number, and commits a part. */
+	/* Meanwhile the server commits for another tag, and then commits an error. */
 	d = client(&c, true, mem, BYTES);
 	splice_in(d, 0, BYTES);
 	is(raw_commit(&q, 0, (d->tag + 1) % q.depth, d->seq, BYTES, 0), -ESTALE,
@@ -597,14 +597,14 @@ static void cut_off(bool committed, bool late)
 	   committed ? (int)BYTES :
 	   late	     ? -ETIMEDOUT :
 		       -EIO,
-	   "it ends, as it was to");
-	ok(raw_now() - start < 10, "soon");
+	   "it ends with the expected result");
+	ok(raw_now() - start < 10, "it ends within 10 s");
 	/* its memory may now belong to another process */
 	memset(mem, 0xa5, BYTES);
 	memset(scratch, 0, BYTES);
 	is(neg(read(p[0], scratch, BYTES)), -EIO, "the pipe can't be read any more");
-	ok(scratch[0] == 0, "not a byte");
-	is(splice_in(d, 0, 100), -ENODEV, "nor can anything be spliced");
+	ok(scratch[0] == 0, "not a byte of it");
+	is(splice_in(d, 0, 100), -ENODEV, "nothing can be spliced any more");
 	close(p[0]);
 	close(p[1]);
 	if (pipe(p))

@@ -89,8 +89,8 @@ umount /tmp/ext4
 
 add --target mem --size 8M --no-discard
 is "$(limit discard_max_bytes)" 0 "--no-discard: there is no discard"
-fails "--no-discard: and none is taken" 2 "Operation not supported" blkdiscard "$dev"
-counts "--no-discard: zeroes are" write_zeroes 1 $MIB fallocate -p -o 0 -l $MIB "$dev"
+fails "--no-discard: and a discard fails" 2 "Operation not supported" blkdiscard "$dev"
+counts "--no-discard: zeroes can be written" write_zeroes 1 $MIB fallocate -p -o 0 -l $MIB "$dev"
 del "$dev"
 
 # ---- a file that is truncated under the device ----
@@ -128,7 +128,7 @@ is "$(limit write_cache) $(limit fua)" "write back 1" "--write-cache --fua are w
 counts "fsync" flush 1 0 sync "$dev"
 
 add --target loop --file "$lower" --direct
-is "$(limit write_cache) $(limit fua)" "write back 1" "loop has the cache of what it stands on"
+is "$(limit write_cache) $(limit fua)" "write back 1" "loop has the cache of its backing device"
 counts "fsync, through loop" flush 1 0 sync "$dev"
 is "$(issued FF? sync "$dev")" 1 "a FLUSH is passed on"
 is "$(issued FF? write8 direct)" 0 "a write brings no FLUSH"

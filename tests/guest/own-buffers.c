@@ -15,7 +15,7 @@
 
 /*
  * Every tag's buffer is the page that the request is for. To fault that page in, the request must
- * end first. A WRITE's page is waited for without a way for a signal to interrupt.
+ * end first. If the page is under writeback (WRITE), a signal can't interrupt the wait for it.
  */
 static void serves_itself(bool write)
 {
@@ -114,9 +114,9 @@ static void waits_for_its_batch(void)
 		bail("no request");
 	poll(NULL, 0, 100); /* there may be more of them */
 	fd = raw_bdev(&s.raw, O_RDWR);
-	is(pread(fd, mem, 4096, FAR), 4096, "a READ whose buffer is what another READ fills");
-	ok(mem[0] == 'a' && !memcmp(mem, mem + 1, 4095), "   has what that one was answered");
-	ok(within(10, reader.ended) && !reader.error, "   which has ended before it");
+	is(pread(fd, mem, 4096, FAR), 4096, "a READ whose buffer is a page that a READ fills");
+	ok(mem[0] == 'a' && !memcmp(mem, mem + 1, 4095), "   gets the other READ's bytes");
+	ok(within(10, reader.ended) && !reader.error, "   after the other READ has ended");
 	pthread_join(reader.thread, NULL);
 	raw_server_stop(&s);
 	close(fd);

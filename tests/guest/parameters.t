@@ -77,7 +77,7 @@ for setting in "${GOOD[@]}"; do
 	is "$(parameter "${setting%%=*}")" "${setting#*=}" "$setting is taken"
 done
 echo 64 >"$PARAMETERS/max_devices"
-is "$(stat -c %a "$PARAMETERS"/* | sort -u)" 644 "only root can"
+is "$(stat -c %a "$PARAMETERS"/* | sort -u)" 644 "only root can write to them"
 
 # ---- a device's own files ----
 
@@ -95,7 +95,7 @@ is "$(mode)" "[copy] user map splice$regbuf / copy" "default unpins it"
 ok "ubdx set pins it, too" ubdx set --xfer copy "$dev"
 is "$(mode)" "[copy] user map splice$regbuf / copy (pinned)" "as is shown"
 
-is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks moved queues server_pid state stopping target xfer xfer_wanted" "the files there are"
+is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks moved queues server_pid state stopping target xfer xfer_wanted" "these files exist"
 for file in "$sys"/ubdx/*; do
 	ok "${file##*/} can be read" grep -q . "$file"
 	fails "${file##*/} can't be removed" 1 "Operation not permitted" rm "$file"
@@ -113,7 +113,7 @@ if [[ -e ubdx-lacking.ko ]]; then
 	add --target null --size 1M --queues 1 --depth 8
 	is "$(ubdx features --json | jq -r '.driver_xfer_modes | join(" ")')" "copy user splice$regbuf" "features doesn't have it"
 	is "$(ubdx info --json "$dev" | jq -r '.xfer')" copy "info does without it"
-	is "$(mode)" "[copy] user splice$regbuf / copy" "nor has the device's list"
+	is "$(mode)" "[copy] user splice$regbuf / copy" "nor is it in the device's list"
 	ok "the parameter refuses it" invalid "$PARAMETERS/xfer" map
 	ok "so does the device's file" invalid "$sys/ubdx/xfer" map
 	fails "and ubdx set" 1 "ubdx: set: " ubdx set --xfer map "$dev"

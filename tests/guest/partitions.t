@@ -27,13 +27,13 @@ check_place() {
 load
 noise /tmp/file $((16 * MIB))
 
-# The server that would be left has no output of ok's, which waits for all that do.
+# ok() waits for every process that has its output open. A server that hangs must not be one.
 scan_ends() { within 20 ubdx add --id 0 --target loop --file /tmp/file >/tmp/out 2>&1; }
 ok "the partition scan of a new device ends" scan_ends
 ((tap_failed == 0)) || finish # each further one would hang
 use /dev/ubdxb0
 settle
-ok "there is none at first" absent "$dev"
+ok "there is no partition at first" absent "$dev"
 ok "a table can be written" sfdisk -q "$dev" <<<$'start=2048,size=8192\nstart=10240'
 ok "and its partitions appear" until_ok 10 present "$dev"
 is "$(<"$sys/${name}p1/start") $(<"$sys/${name}p1/size") $(<"$sys/${name}p2/start")" "2048 8192 10240" "where it says"
@@ -58,7 +58,8 @@ exec 9<&-
 
 # ---- a scan that takes its time ----
 
-# add_slowly: add a device to storage that doesn't answer. Returns when the partition scan waits for that.
+# add_slowly: add a device whose storage doesn't answer. Returns when the partition scan waits for
+# the storage.
 add_slowly() {
 	rm -f /tmp/added
 	kill -STOP "$storage"
@@ -84,7 +85,7 @@ until_ok 20 no_process "$server" # it closes its storage, which udev then reads
 settle
 add_slowly
 kill -TERM "$(</sys/block/ubdxb7/ubdx/server_pid)"
-ok "a SIGTERM meanwhile: add waits all the same" waits
+ok "a SIGTERM meanwhile: add still waits" waits
 kill -CONT "$storage"
 ok "   and the device goes" until_ok 20 gone /dev/ubdxb7
 settle

@@ -31,10 +31,10 @@
 static const struct mode *mode;
 static char *shadow; /* what each tag's buffer held before the request */
 
-/* How the server answers READs: with so many bytes, and after so many answers with none. */
+/* The server answers a READ with @answer_bytes at most, and after @answers_left READs with EIO. */
 static atomic_uint answer_bytes, answers_left;
 static atomic_int outside, writes, written_bytes;
-static atomic_bool one_page; /* the only accessible bytes of each tag's buffer */
+static atomic_bool one_page; /* only the first page of each tag's buffer is accessible */
 
 /* The bytes that the server serves depend on their place in the device. */
 static unsigned char served(uint64_t at)
@@ -124,8 +124,8 @@ static void start(void)
 }
 
 /*
- * Are these @got bytes as the server serves them at @at, and then the client's own pattern? @maybe:
- * more bytes may be served.
+ * Does @mem begin with the @got bytes that the server serves at @at, and go on with the client's
+ * own pattern? Up to byte @maybe it may go on with what the server serves.
  */
 static bool only(const unsigned char *mem, uint64_t at, size_t got, size_t maybe, size_t bytes)
 {
@@ -207,7 +207,7 @@ static void pieces(int fd)
 	munmap(mem, 8 * 4096);
 }
 
-/* The last page is half beyond the end of the device. */
+/* The last page is partly beyond the end of the device. */
 static void end_of_device(const char *path)
 {
 	uint64_t at = 64 << 20;
@@ -233,7 +233,7 @@ static void part_of_a_buffer(int fd)
 	size_t i;
 
 	atomic_store(&one_page, true);
-	is(pread(fd, mem, 4096, AT), 4096, "a READ, after which the server keeps to one page");
+	is(pread(fd, mem, 4096, AT), 4096, "a READ; the server now uses one page of a buffer");
 	for (tag = 0; tag < DEPTH; tag++)
 		mprotect(server.queue.buf + tag * (size_t)RAW_BUF_BYTES + 4096,
 			 RAW_BUF_BYTES - 4096, PROT_NONE);

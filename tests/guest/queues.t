@@ -36,9 +36,9 @@ load
 add --target mem --size 8M --queues 4 --cpus 3,2,1,0
 is "$(cat "$sys"/mq/{0,1,2,3}/cpu_list | sort | tr '\n' ' ')" "0 1 2 3 " "each CPU has a queue of its own"
 is "$(wc -l <"$sys/ubdx/queues")" 4 "four queues"
-is "$(dd if="$sys/ubdx/queues" bs=7 status=none | cksum)" "$(cksum <"$sys/ubdx/queues")" "which are shown in pieces of any length, too"
+is "$(dd if="$sys/ubdx/queues" bs=7 status=none | cksum)" "$(cksum <"$sys/ubdx/queues")" "sysfs can be read in pieces of any length"
 is "$(printf '%s\n' "/proc/$server/task/"*"/comm" | xargs cat | grep -c "^ubdx")" 5 "each with a thread, beside the command's own"
-is "$(for q in 0 1 2 3; do task_of $q; done | sort -u | wc -l)" 4 "each thread has one"
+is "$(for q in 0 1 2 3; do task_of $q; done | sort -u | wc -l)" 4 "each queue has another thread"
 for q in 0 1 2 3; do
 	is "$(taskset -cp "$(task_of $q)")" "pid $(task_of $q)'s current affinity list: $((3 - q))" "queue $q is served where --cpus says"
 done
@@ -138,7 +138,8 @@ most_in_flight() {
 	echo "$most"
 }
 
-# reaches NUMBER: sooner or later there are so many, however slow the machine is.
+# reaches NUMBER: in one of ten rounds, at least NUMBER requests are in flight. A slow machine needs
+# more than one round.
 reaches() {
 	local round
 	for ((round = 0; round < 10; round++)); do

@@ -15,7 +15,7 @@ recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; 
 kill_server() {
 	local pid
 	pid=$(<"$sys/ubdx/server_pid")
-	# 0 would be everybody here
+	# kill 0 would signal this test's whole process group
 	((pid > 1)) && kill -KILL "$pid"
 	until_ok 10 is_state quiesced
 }
@@ -189,7 +189,7 @@ won=0
 for pid in "${pids[@]}"; do
 	if wait "$pid"; then won=$((won + 1)); fi
 done
-is $won 1 "of four that want it one gets it"
+is $won 1 "of four servers at once, one takes over"
 ok "and serves it" read_one
 del "$dev"
 
@@ -200,13 +200,13 @@ turned_down() { refused "$1" "$2" within 10 ubdx recover "${@:3}" "$dev" && is_s
 add --target loop --file /tmp/file --recovery reissue
 kill_server
 ok "no mode that carries everything" turned_down 2 "must include copy or user" --target loop --file /tmp/file --offer splice
-# known to the driver only when the server is ready
+# The driver can refuse this only at START, when it knows the server's privileges.
 unprivileged() {
 	refused 1 "starting $name: Operation not supported" within 10 setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin ubdx recover --target loop --file /tmp/file --offer user "$dev" &&
 		is_state quiesced
 }
-ok "nothing but modes that take a server's word, offered by one without privilege" unprivileged
-ok "after that another gets it" ubdx recover --target loop --file /tmp/file "$dev"
+ok "a server without privilege that offers only mode user is refused" unprivileged
+ok "after that another server takes over" ubdx recover --target loop --file /tmp/file "$dev"
 server=$(<"$sys/ubdx/server_pid")
 truncate -s 8M /tmp/small
 left_alone() { is_state live && [[ $(<"$sys/ubdx/server_pid") == "$server" ]] && kill -0 "$server"; }
@@ -238,7 +238,7 @@ truncate -s 16M /tmp/other
 ln /tmp/file /tmp/alias
 ln -s /tmp/file /tmp/link
 add --target loop --file /tmp/link --recovery reissue --serial tape-7
-is "$(backing)" '["loop","/tmp/file","tape-7"]' "info says what a device stands on"
+is "$(backing)" '["loop","/tmp/file","tape-7"]' "info shows the device's target"
 is "$(<"$sys/ubdx/target") $(<"$sys/serial")" "loop /tmp/file tape-7" "so does sysfs"
 ok "and list" grep -qE "^$name .* loop /tmp/file$" <(ubdx list)
 kill_server
@@ -247,7 +247,7 @@ ok "another file is refused" says "served loop /tmp/file, which is not loop /tmp
 	ubdx recover --target loop --file /tmp/other "$dev"
 ok "another target is refused" says "served loop /tmp/file, which is not null; --other-target" ubdx recover --target null "$dev"
 ok "and the device waits on" is_state quiesced
-ok "the same file isn't, by another name" ubdx recover --target loop --file /tmp/alias "$dev"
+ok "the same file by another name isn't refused" ubdx recover --target loop --file /tmp/alias "$dev"
 server=$(<"$sys/ubdx/server_pid")
 ok "another file isn't handed over to" says "which is not loop /tmp/other" ubdx recover --live --target loop --file /tmp/other "$dev"
 ok "the server is left where it is" left_alone
@@ -266,14 +266,14 @@ is "$(<"$sys/ubdx/target")" 'loop /tmp/e\e[2J\nvil' "sysfs escapes them"
 ok "without --serial there is none" gone "$sys/serial"
 del "$dev"
 
-# ---- the driver gets no notice of a server's end ----
+# ---- a server that can't print that it serves ----
 
 add --target loop --file /tmp/file --recovery reissue
 kill_server
 ubdx recover --foreground --target loop --file /tmp/file "$dev" >/dev/full 2>/tmp/err &
-ok "a server that can't say that it serves" until_ok 10 is_state live
-ok "   serves all the same" read_one
-ok "   having said so" grep -q 'writing the output failed' /tmp/err
+ok "a recovered device's server can't print its path: the device is live" until_ok 10 is_state live
+ok "   and served" read_one
+ok "   and the server reports the error" grep -q 'writing the output failed' /tmp/err
 del "$dev"
 
 # ---- a server that fails while it is handed over ----
@@ -286,7 +286,7 @@ for way in reissue queue; do
 	ok "$way: a request is at a server that has stopped" until_ok 5 held
 	read -rt 1 <> <(:) || true
 	fails "$way: it can't be handed over" 1 "recover: *" ubdx recover --live --target loop --file /tmp/file "$dev"
-	ok "$way: it is not to wake up when another serves" until_ok 10 no_process "$server"
+	ok "$way: it is killed, so it can't go on when another serves" until_ok 10 no_process "$server"
 	ok "$way: the device waits" until_ok 10 is_state quiesced
 	ok "$way: another server takes over" recover
 	status=0

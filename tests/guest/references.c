@@ -29,7 +29,7 @@ static char *buffers;
 static unsigned long long sectors;
 static unsigned int seed = 1;
 
-/* How many of the pages are on @node afterwards. */
+/* Move all pages to @node. Returns how many are there afterwards. */
 static int move_to(int node)
 {
 	void *pages[PAGES];
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 	unsigned long requests;
 
 	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &sectors))
-		bail("usage: refs DEVICE REQUESTS");
+		bail("usage: references DEVICE REQUESTS");
 	sectors /= 512;
 	requests = strtoul(argv[2], NULL, 0);
 	buffers = mmap(NULL, (size_t)PAGES * PAGE, PROT_READ | PROT_WRITE,

@@ -219,7 +219,7 @@ static void commit_before_clone(void)
 	munmap(mem, BYTES);
 }
 
-/* The answer is an error: the buffer is taken back all the same. */
+/* The answer is an error: the buffer is unregistered anyway. */
 static void failed_answer(void)
 {
 	char *mem = raw_mem(BYTES);
@@ -263,7 +263,7 @@ static void occupied(void)
 	if (io_uring_register_buffers_update_tag(&q.ring, d->tag, &iov, &mark, 1) != 1)
 		bail("unregistering: %m");
 	is(fixed(d, raw.chan, 0, 512, 0), -EFAULT, "the server may unregister a request's buffer");
-	is(finish(&c, d, BYTES), BYTES, "and the request ends as ever");
+	is(finish(&c, d, BYTES), BYTES, "and the request ends as usual");
 	munmap(mem, BYTES);
 }
 

@@ -107,7 +107,7 @@ static void other_tasks(void)
 		_exit(other.fetch == -EPERM && other.commit == -EPERM);
 	}
 	wait(&status);
-	is(WEXITSTATUS(status), 1, "   nor by a forked child");
+	is(WEXITSTATUS(status), 1, "   both by a forked child");
 	raw_queue_exit(&q);
 	close(raw.chan);
 	raw_ctl(&raw, UBDX_IOC_DEL, 0);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * server-processes.c - a server need not be one process: what shares its memory is killed with it,
- * and what doesn't is left alone.
+ * server-processes.c - a server need not be one process: all processes that share its memory are
+ * killed with it, and others are left alone.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +18,7 @@
 #include "held.h"
 #include "tap.h"
 
-/* The device and its control are closed. */
+/* Delete the device by force, wait for the reader, and close both descriptors. */
 static void deleted_under(struct reader *r, struct raw *raw)
 {
 	is(raw_ctl(raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");

@@ -143,7 +143,7 @@ for mode in "${modes[@]}"; do
 	read -r -a line < <(ubdx list | tail -n 1)
 	is "${line[1]} $(ubdx info --json 0 | jq -c '[.state, .stopping]')" 'stopping ["live",true]' \
 		"$mode, SIGTERM: which is shown"
-	ok "$mode, SIGTERM: and said" until_ok 10 said "is in use: serving it until"
+	ok "$mode, SIGTERM: and logged" until_ok 10 said "is in use: serving it until"
 	ok "$mode, SIGTERM: it is served" cp /tmp/payload /tmp/mnt/after
 	ok "$mode, SIGTERM: it can be unmounted" within 20 umount /tmp/mnt
 	ok "$mode, SIGTERM: then the device goes" until_ok 10 gone "$sys"
@@ -174,7 +174,7 @@ sync /tmp/mnt/after
 kill -TERM "$server"
 ok "a second SIGTERM: the device goes" until_ok 10 gone "$sys"
 ok "and its server" until_ok 10 no_process "$server"
-ok "which is said" said "was in use; deleted by force"
+ok "the log says so" said "was in use; deleted by force"
 umount /tmp/mnt
 ok "what was stable is there" kept after
 
@@ -200,7 +200,7 @@ use /dev/ubdxb0
 kill -CONT "$late"
 wait $deletion
 ok "a server that was late has left" until_ok 10 no_process "$late"
-is "$(ubdx list --json | jq -c '.[] | [.id, .state, .server_pid]')" "[0,\"live\",$server]" "the next device of that number is not its business"
+is "$(ubdx list --json | jq -c '.[] | [.id, .state, .server_pid]')" "[0,\"live\",$server]" "it has not touched the next device with that number"
 ok "and works" dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none
 
 finish

@@ -158,7 +158,7 @@ static void last_close(void)
 	is(raw_own(&s.raw, UBDX_IOC_DEL, UBDX_CTL_LAST_CLOSE), -EINPROGRESS,
 	   "one that is open stays");
 	is(raw_own(&s.raw, UBDX_IOC_DEL, UBDX_CTL_LAST_CLOSE), -EINPROGRESS,
-	   "   also when it is said again");
+	   "   also when that is requested again");
 	ok(soon(&s.raw, UBDX_S_LIVE | STOPPING, 10), "   live, and marked");
 	ok(dirty(fd) && !fsync(fd) && is_stored(), "   it is served");
 	is(raw_ctl(&s.raw, UBDX_IOC_DEL, 0), -EBUSY, "   and in use");
@@ -215,7 +215,7 @@ static void server_fails(void)
 	is(pread(fd, mem, 4096, AT) < 0 ? errno : 0, EIO, "   its server fails: I/O ends");
 	ok(soon(&s.raw, UBDX_S_DEAD, 10), "   it waits for no other");
 	close(fd);
-	ok(soon(&s.raw, -ENODEV, 10), "   and goes with the last close all the same");
+	ok(soon(&s.raw, -ENODEV, 10), "   and still goes with the last close");
 	raw_queue_exit(&s.queue);
 	end(&s);
 }
@@ -234,7 +234,7 @@ static void in_use(const char *what, int (*ctl)(const struct raw *, unsigned lon
 	is(ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_IN_USE), 0, what);
 	ok(is_stored(), "   the server has got what was dirty");
 	is(status_of(&s.raw), -ENODEV, "   the device is gone");
-	ok(pread(fd, &byte, 1, 0) <= 0, "   who had it open reads nothing");
+	ok(pread(fd, &byte, 1, 0) <= 0, "   a process that had it open reads nothing");
 	close(fd);
 	end(&s);
 }
@@ -265,7 +265,7 @@ static void limit(void)
 	begin_held(&s, &c, &fd, 1000);
 	start = raw_now();
 	is(join_caller(&c), 0, "in good order, with a limit");
-	ok(raw_now() - start < 15, "   which the I/O timeout is not: %.1f s", raw_now() - start);
+	ok(raw_now() - start < 15, "   below the I/O timeout: %.1f s", raw_now() - start);
 	is(fsync(fd) ? errno : 0, EIO, "   what was not written is known to be lost");
 	close(fd);
 	end(&s);
@@ -280,7 +280,7 @@ static bool dies_waiting(const struct raw *raw)
 		raw_ctl(raw, UBDX_IOC_DEL, 0);
 		_exit(0);
 	}
-	poll(NULL, 0, 100); /* it is to be waiting by now */
+	poll(NULL, 0, 100); /* it should be waiting by now */
 	kill(pid, SIGKILL);
 	return within(10, (reaped = waitpid(pid, NULL, WNOHANG))) && reaped == pid;
 }
@@ -296,7 +296,7 @@ static void cut_short(void)
 	is(status_of(&s.raw), UBDX_S_LIVE | STOPPING,
 	   "in good order, which takes its time: meanwhile it is stopping");
 	ok(open(s.raw.path, O_RDONLY) < 0, "   and can't be opened");
-	ok(dies_waiting(&s.raw), "   who waits for it can be killed");
+	ok(dies_waiting(&s.raw), "   a process that waits for it can be killed");
 	start_caller(&second, &s.raw, UBDX_IOC_DEL, UBDX_CTL_IN_USE);
 	start = raw_now();
 	ret = raw_ctl(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
@@ -364,17 +364,17 @@ static void own_force_during_a_hand_over(void)
 	if (!within(10, held))
 		bail("no request");
 	start_caller(&c, &s.raw, UBDX_IOC_QUIESCE, 0);
-	poll(NULL, 0, 100); /* it is to be waiting by now */
+	poll(NULL, 0, 100); /* it should be waiting by now */
 	is(raw_own(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0,
-	   "its server deletes a device by force that is being handed over");
+	   "a server deletes its device by force during a hand-over");
 	ok(join_caller(&c) < 0, "   the hand-over fails: %s", strerror(-c.ret));
 	is(status_of(&s.raw), -ENODEV, "   the device is gone");
-	ok(pread(fd, mem, 4096, AT) <= 0, "   who had it open reads nothing");
+	ok(pread(fd, mem, 4096, AT) <= 0, "   a process that had it open reads nothing");
 	close(fd);
 	end(&s);
 }
 
-/* Its device waits for another, or has one: that is not its business. */
+/* After a hand-over the device is not the old server's any more. */
 static void after_a_hand_over(void)
 {
 	struct raw_server s;

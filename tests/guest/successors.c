@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * successors.c - a server that was let go, by a hand-over or because it did not START, keeps
- * nothing of its device.
+ * successors.c - a server that has lost its device, by a hand-over or because it did not START, can
+ * do nothing with the device any more.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,7 +21,7 @@ struct ousted {
 	int odd; /* commits that the driver didn't refuse as it should */
 };
 
-/* Serves until it is let go, and then commits every request that its successor may have. */
+/* Serves until it loses the device, and then commits every request that its successor may have. */
 static void *ousted_main(void *arg)
 {
 	struct ousted *o = arg;
@@ -30,7 +30,7 @@ static void *ousted_main(void *arg)
 	uint32_t seq;
 
 	if (raw_queue_init(&o->raw, &q, 0) || raw_fetch_all(&q))
-		bail("a server that is to be let go");
+		bail("a server that is to lose its device");
 	atomic_store(&o->ready, 1);
 	raw_serve(&q, hold_or_answer);
 	atomic_store(&o->ousted, 1);
@@ -73,7 +73,7 @@ static void after_a_hand_over(void)
 	if (!within(10, first.ready) || raw_ctl(&first.raw, UBDX_IOC_START, 0))
 		bail("start");
 	is(raw_ctl(&first.raw, UBDX_IOC_QUIESCE, 0), 0, "a hand-over");
-	ok(within(10, first.ousted), "   the server is let go");
+	ok(within(10, first.ousted), "   the server loses the device");
 
 	second.raw = first.raw;
 	if (raw_open(&second.raw))
@@ -128,8 +128,8 @@ static void idler_ends(void)
 	if (wait > 0)
 		poll(NULL, 0, wait * 1000 + 100);
 	within(10, (ret = raw_open(&second)) != -EBUSY);
-	is(ret, 0, "a server that didn't START is let go for a second one");
-	is(raw_next(&idlers_queue), -ENODEV, "   and learns that");
+	is(ret, 0, "a server that didn't START loses the device to a second one");
+	is(raw_next(&idlers_queue), -ENODEV, "   and its commands return ENODEV");
 	raw_queue_exit(&idlers_queue);
 	close(idler.chan);
 	is(raw_ctl(&second, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");

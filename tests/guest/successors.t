@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A server that was let go keeps nothing of its device: see successors.c.
+# A server that has lost its device can do nothing with it any more: see successors.c.
 
 . tests/guest/lib/guest.sh
 

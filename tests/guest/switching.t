@@ -62,7 +62,7 @@ ok "set pins it" ubdx set --xfer copy "$dev"
 echo user >"$PARAMETERS/xfer"
 is "$(mode_now)" copy "a pinned one doesn't follow"
 ok "set --xfer default" ubdx set --xfer default "$dev"
-is "$(mode_now)" user "has it follow again"
+is "$(mode_now)" user "makes it follow again"
 echo copy >"$sys/ubdx/xfer"
 is "$(mode_now)" copy "a write to its own file pins it"
 echo default >"$sys/ubdx/xfer"
@@ -137,7 +137,7 @@ for recovery in queue reissue; do
 	kill -KILL "$server"
 	ok "recovery $recovery: the device waits" until_ok 10 is_state quiesced
 	ok "recovery $recovery, the server dead: it can be pinned" ubdx set --xfer user "$dev"
-	ok "recovery $recovery: and that says when it will hold" grep -q 'has no server; its next server uses the mode' \
+	ok "recovery $recovery: the command says when the mode applies" grep -q 'has no server; its next server uses the mode' \
 		<(ubdx set --xfer user "$dev" 2>&1)
 	echo copy >$PARAMETERS/xfer
 	ok "recovery $recovery: another server takes over" recover
@@ -191,7 +191,7 @@ for mode in "${modes[@]}"; do
 	ok "$mode works from the start" run_fio --name=first --filename="$dev" --direct=1 --rw=randwrite --size=4m --bsrange=512-128k \
 		--verify=crc32c --verify_fatal=1
 	add --target null --size 1M --offer copy
-	is "$(mode_now) $(<"$sys/ubdx/xfer_wanted")" "copy $mode" "it shows the wish for $mode"
+	is "$(mode_now) $(<"$sys/ubdx/xfer_wanted")" "copy $mode" "xfer_wanted shows $mode"
 	[[ $mode == copy ]] || fails "and can't be pinned to $mode" 1 "doesn't offer transfer mode $mode" ubdx set --xfer "$mode" "$dev"
 	del --all
 	unload

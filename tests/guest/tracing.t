@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The driver's trace events: each request has its own, with the right content and its stages in order. They can be
-# enabled and disabled under load, and while none is enabled the driver takes no stamps.
+# The driver's trace events: each request has its own, with the right content and its stages in
+# order. They can be enabled and disabled under load. While none is enabled, the driver takes no
+# stamps.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -38,7 +39,7 @@ done_says() {
 	is "$(grep -c . <<<"$lines")" "$(seen "done")" "$what"
 }
 
-# T3 is the server's word for when it has read the descriptor: not before T2, not after its commit, T5.
+# The server reports T3, the time at which it has read the descriptor: not before T2, not after T5.
 stages_in_order() {
 	local t0 t1 t2 t3 t4 t5 t6 t7 lines=0
 	while read -r t0 t1 t2 t3 t4 t5 t6 t7; do
@@ -54,7 +55,7 @@ stages_in_order() {
 echo 1 >/sys/kernel/rcu_expedited
 load
 
-# ---- which ones there are ----
+# ---- the events ----
 
 is "$(cd $EVENTS && echo */)" "ubdx_done/ ubdx_stage/" "two events"
 is "$(cat $EVENTS/enable)" 0 "none is enabled"
@@ -100,7 +101,8 @@ is "$(seen stage) $(grep -c ' stage=read ' /tmp/trace || true)" "16 16" "a filte
 
 # ---- no event is enabled ----
 
-# A request that came when no event was on has no stamps of that time, although its event is on when it ends.
+# A request that comes while no event is enabled has no stamps of its first stages, even if an event
+# is enabled when it ends.
 in_flight() { [[ $(<"$sys/inflight") != *" 0 "*" 0" ]]; }
 kill -STOP "$server"
 dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none &

@@ -72,8 +72,8 @@ static void control(void)
 	ADD_RETURNS(0, (add->params.max_io_bytes = 1 << 20, add->params.io_min = 1 << 20));
 	ADD_RETURNS(-EINVAL, add->params.discard_granularity = 3 << 20);
 	/*
-	 * one request of any length would come: the block layer doesn't split below a physical
-	 * block
+	 * Otherwise DISCARDs of any length could come: the block layer doesn't split a request at
+	 * less than a physical block.
 	 */
 	ADD_RETURNS(-EINVAL,
 		    (add->params.physical_block_size = 4096, add->params.max_discard_sectors = 7));
@@ -110,7 +110,7 @@ static void control(void)
 	is(raw_ctl(&raw, UBDX_IOC_STOP, UBDX_CTL_LAST_CLOSE), -EINVAL, "STOP with a flag of DEL");
 	ctl = (struct ubdx_ctl){ .id = 7, .flags = UBDX_CTL_FORCE, .timeout_ms = 1 };
 	is(ioctl(raw.ctl, UBDX_IOC_DEL, &ctl) < 0 ? -errno : 0, -EINVAL,
-	   "DEL with a limit where there is none");
+	   "DEL with a time limit and UBDX_CTL_FORCE");
 	set = (struct ubdx_set){ .id = 7, .xfer = 77 };
 	is(ioctl(raw.ctl, UBDX_IOC_SET, &set) < 0 ? -errno : 0, -EINVAL,
 	   "SET of an unknown mode is refused");
@@ -120,12 +120,12 @@ static void control(void)
 	is(raw_ctl(&raw, UBDX_IOC_DEL, 0), -ENODEV, "DEL of no device");
 	is(ioctl(raw.ctl, _IO(0xBD, 0x3f)) < 0 ? -errno : 0, -ENOTTY, "an unknown ioctl");
 	is(ioctl(raw.ctl, UBDX_IOC_ADD, (void *)8) < 0 ? -errno : 0, -EFAULT,
-	   "an argument that isn't there");
+	   "an argument at an unmapped address");
 	close(raw.ctl);
 	close(other.ctl);
 }
 
-/* ---- what the device stands on ---- */
+/* ---- the description of the target ---- */
 
 static const struct ubdx_target_info a_file = {
 	.token = { 17, ~0ULL },
@@ -175,7 +175,7 @@ static void target_info(void)
 
 	raw_defaults(&s.raw);
 	raw_server_begin(&s, answer_all);
-	ok(has_target_info(&s.raw, &none), "GET_TARGET_INFO, before anybody has said");
+	ok(has_target_info(&s.raw, &none), "GET_TARGET_INFO before SET_TARGET_INFO: zeroes");
 	is(ioctl(s.raw.ctl, UBDX_IOC_GET_TARGET_INFO, &b) ? -errno : 0, -ENODEV, "of no device");
 	TARGET_INFO(-ENODEV, b->id = 77);
 	TARGET_INFO(-EINVAL, b->reserved = 1);
@@ -196,9 +196,9 @@ static void target_info(void)
 	is(WEXITSTATUS(status), EPERM, "SET_TARGET_INFO by another process");
 	TARGET_INFO(0, strcpy(b->text, "never mind"));
 	TARGET_INFO(0, (void)b);
-	ok(has_target_info(&s.raw, &none), "the device's it isn't before START");
+	ok(has_target_info(&s.raw, &none), "before START it doesn't count");
 	is(raw_ctl(&s.raw, UBDX_IOC_START, 0), 0, "START");
-	ok(has_target_info(&s.raw, &a_file), "then it is");
+	ok(has_target_info(&s.raw, &a_file), "then it does");
 	TARGET_INFO(-EBUSY, (void)b);
 	raw_server_stop(&s);
 }
@@ -278,7 +278,7 @@ static void ownership(void)
 	is(ioctl(raw.chan, UBDX_IOC_DEL, &ctl) < 0 ? -errno : 0, -EINVAL,
 	   "DEL on the channel of another number");
 	is(ioctl(raw.chan, UBDX_IOC_DEL, (void *)8) < 0 ? -errno : 0, -EFAULT,
-	   "an argument on the channel that isn't there");
+	   "an argument at an unmapped address, on the channel");
 
 	q2 = q;
 	io_uring_queue_init(8, &q2.ring, 0);
@@ -338,8 +338,8 @@ static atomic_int commit_stale, commit_foreign, commit_flags;
 static atomic_int commit_twice; /* 1 + the flags of the first */
 static atomic_int twice_ret, stale_ret, foreign_ret, flags_ret;
 static atomic_int no_memory; /* the number of answers that are -ENOMEM */
-static atomic_int discards; /* the number of requests that came */
-static atomic_ullong flush_sector = 1; /* and the length of the last one */
+static atomic_int discards; /* the number of DISCARDs that came */
+static atomic_ullong flush_sector = 1; /* sector plus length of the last FLUSH */
 static char stored[1 << 20];
 
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -469,7 +469,7 @@ static void answers(void)
 		if (io(fd, false, mem, 4096, 0) != 4096 || flags_ret != -EINVAL)
 			break;
 	}
-	is(i, 32, "a commit with a flag that there isn't is refused, and another one counts");
+	is(i, 32, "a commit with an unknown flag is refused, and the next commit counts");
 	commit_twice = twice_ret = 1;
 	is(io(fd, false, mem, 4096, 0), 4096, "a READ committed twice");
 	await_twice(); /* it comes after the READ has ended */
@@ -477,12 +477,12 @@ static void answers(void)
 	twice_ret = 1;
 	commit_twice = 1 + UBDX_COMMIT_MORE;
 	is(io(fd, false, mem, 4096, 0), 4096,
-	   "a READ committed with the promise of more to come, which is refused, ends with that");
+	   "a READ ends though its commit promises another, which is refused");
 	await_twice();
 	is(twice_ret, -ESTALE, "it was refused");
 	no_memory = 3;
-	is(io(fd, false, mem, 4096, 0), 4096, "a READ for which there is no memory comes again");
-	is(no_memory, 0, "as often as need be");
+	is(io(fd, false, mem, 4096, 0), 4096, "a READ answered with ENOMEM comes again");
+	is(no_memory, 0, "until it is served");
 	how_much = -EOPNOTSUPP;
 	discards = 0;
 	/* the block layer ends the first one well */

@@ -10,9 +10,9 @@
 
 readonly REQUESTS=6000
 
-# cost TOOL...: instructions a request of a job at queue depth 32: the difference of two lengths,
-# the least of three. Who runs when is luck, is so for a whole job, and makes 4 percent: what both
-# have to be held to is the best.
+# cost TOOL...: print the instructions per request of a job at queue depth 32 under TOOL, from the
+# difference between a long and a short job. In which order client and server run is luck, stays the
+# same for a whole job, and changes the result by 4 percent. So the least of three results counts.
 cost() {
 	local short long cost least=
 	for _ in 1 2 3; do
@@ -38,7 +38,7 @@ measure() {
 	echo $(($(cut -f4 /tmp/stamps | tail -n 1) - $(cut -f4 /tmp/stamps | head -n 1)))
 }
 
-# at_most PERCENT WHAT COST: it is that much dearer than $off at most.
+# at_most PERCENT WHAT COST: COST is at most PERCENT above $off.
 at_most() { ok "$2: $((($3 - off) * 1000 / off)) permille of $off instructions a request, at most $1 percent" test "$3" -le $((off + off * $1 / 100)); }
 
 load
@@ -55,14 +55,14 @@ echo "# with all events: $everything"
 
 ok "the measurement sees the tool at all" test "$only" -gt "$off"
 at_most 15 "the default" "$standard"
-# two equal runs differ by a few percent, by who is scheduled when
+# two equal runs differ by a few percent, because they are scheduled differently
 ok "the stages alone cost no more" test "$only" -le $((standard + off / 10))
 again=$(cost env)
 ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
 
-# What the stamps cost that nobody asks for: the same driver, compiled without (make guests does).
-# Where a module's code and its memory come to lie is luck, too, and makes a percent; so each is
-# loaded three times, in turn, and held to its best.
+# What stamps cost while no event is enabled: compare with the same driver, compiled without stamps
+# (make guests). The addresses of a module's code and memory are luck, too, and change the result by
+# a percent. So both modules are loaded three times, in turn, and the least results are compared.
 if [[ -e ubdx-unstamped.ko ]]; then
 	declare -A best=()
 	for _ in 1 2 3; do

@@ -3,7 +3,7 @@
 #
 # lab: --clock count --timeout 600
 #
-# ubdx-trace on the counting clock: its counts are as true there, and its unit is instructions.
+# ubdx-trace on the counting clock: its counts are right there, too, and its unit is instructions.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh

@@ -25,8 +25,8 @@ reads() {
 }
 writes() { dd if=/dev/zero of="$dev" bs="$1" count="$2" oflag=direct status=none; }
 
-# What a tool attaches last is attached: it sees what comes now.
-# Its list is read to the end: bpftool doesn't like it otherwise.
+# Has ubdx-trace attached its last program? Then it sees all events from now on. grep reads to the
+# end, because bpftool doesn't cope with a closed pipe.
 traces() { bpftool link show | grep ubdx_stage >/dev/null; }
 
 # refused_with WORDS CMD...: CMD fails, with one line that has WORDS in it.
@@ -112,14 +112,14 @@ kill -INT $tracer
 status=0
 wait $tracer || status=$?
 is $status 143 "interrupted, it ends its command, and the status is that one's"
-ok "and what it has seen is said" jq -e '.requests == 0' /tmp/json
+ok "and it reports what it has seen" jq -e '.requests == 0' /tmp/json
 ok "a command that isn't there: 127, as of a shell" bash -c 'ubdx-trace --json -- /no/such/command >/tmp/json; test $? = 127'
 
 # ---- what they did: queue depth 1, one request after the other ----
 
 reads 4k 500 # so that every buffer is there
 ok "all events" traced --events all --cost "$dev" -- dd if="$dev" of=/dev/null bs=4k count=500 iflag=direct status=none
-# SECONDS in the guest are long: a few more of each are others' work
+# The trace takes longer in the guest than elsewhere: a few of each come from other work.
 says "one SQE and one CQE of the server a request" '.events | .sqes_server >= 500 and .sqes_server <= 520 and
 	.cqes_server >= 500 and .cqes_server <= 520'
 says "nothing for io-wq" '.events.io_wq_server == 0'
@@ -131,7 +131,7 @@ says "one system call of the server a request" '.events | .syscalls_server >= 50
 says "two of dd, a read and a write, and those that start and end it" '.events | .syscalls_submitter >= 1000 and .syscalls_submitter <= 1200'
 says "no page fault of the server: its buffers are there" '.events.page_faults_server < 10'
 says "the parts of the CPUs add up to the whole" '.cpu | (.other + .server + .submitter + .kernel + .softirq + .idle + .not_attributed) == .all'
-says "nothing, but for rounding, as each CPU was asked at the beginning" '.cpu | (.not_attributed / .all | fabs) < 0.001'
+says "no CPU time is left over, except for rounding" '.cpu | (.not_attributed / .all | fabs) < 0.001'
 says "server and submitter had a part" '.cpu | .server > 0 and .submitter > 0'
 says "all probes are reported, the one for submitters included" '[.probes[].name] | index("ubdx_stage") and index("block_rq_issue")'
 says "what each probe costs: on_done ran once a request" '.probes[] | select(.name == "ubdx_done") | .runs == 500 and .spent > 0'
@@ -185,12 +185,12 @@ until_ok 20 traces
 reads 4k 100
 fio --name=j --filename="$dev" --direct=1 --ioengine=psync --rw=randread --bs=4k --time_based --runtime=4 --output=/dev/null
 wait $tracer
-# one system call a request, of the most: it may have had the first second for itself
+# One system call a request, for most requests. In its first second fio may count as `other`.
 says "a program that submits later is found" '.events.syscalls_submitter > .requests / 2'
 
 # ---- what is not there ----
 
-# Two that the set needs, and one that is nothing without the other.
+# Two events, and one half of a pair: softirq_entry is of no use without softirq_exit.
 export UBDX_TRACE_WITHOUT=sys_enter,softirq_exit,tlb_flush
 ok "a kernel without three of the events" bash -c "ubdx-trace --json --events all $dev -- bash -c mixed >/tmp/json 2>/tmp/err"
 is "$(</tmp/err)" "ubdx-trace: this kernel lacks events, whose figures are n/a: softirq_exit, sys_enter, tlb_flush" "is reported in one line"
@@ -208,7 +208,7 @@ export UBDX_TRACE_WITHOUT=ubdx_done
 ok "a module without the event that matters: one line" refused_with "no event ubdx_done" ubdx-trace --duration 1 "$dev"
 unset UBDX_TRACE_WITHOUT
 
-# The kernel shows what BTF there is in a folder, which can be another one.
+# The kernel shows BTF in a folder. A file system that is mounted there hides it.
 cp /sys/kernel/btf/vmlinux /tmp/vmlinux
 mount -t tmpfs btf /sys/kernel/btf
 ok "a kernel without BTF: one line" refused_with "this kernel has no BTF" ubdx-trace --duration 1 "$dev"
@@ -267,8 +267,8 @@ ok "slices lie within their request" jq -e '[.traceEvents | _nwise(8) | .[0] as 
 start_load
 for i in 1 2 3; do
 	ok "--timeline under load, $i" bash -c "ubdx-trace --timeline 100 --trace-file /tmp/trace.json --events none $dev >/tmp/text"
-	# Requests are under way when it comes, which lack stamps, and they end in another order
-	# than they began.
+	# When ubdx-trace starts, requests are under way; they lack stamps. And requests end in
+	# another order than they began.
 	is "$(grep -c '^ *[0-9]* ubdxb.* at [0-9]* ' /tmp/text)" 100 "as many whole requests as were asked for"
 	is "$(jq '.traceEvents | length' /tmp/trace.json)" 800 "and in the trace file"
 	ok "from the first that began" jq -e '[.traceEvents[] | select(.args) | .ts] | .[0] == 0 and . == sort' /tmp/trace.json
@@ -276,8 +276,8 @@ done
 UBDX_TRACE_ROOM=1 traced --duration 1 "$dev"
 says "without room for more than one program, the others are counted" '.dropped.roles > 0'
 
-# What each view has of WORDS, and at last the whole: the parts are not none, and don't come to more
-# than that.
+# adds_up WORDS: each view shows a number of WORDS, and the last view the total. The sum of the
+# other numbers is above 0, and not above the total.
 adds_up() {
 	local list sum=0 n
 	mapfile -t list < <(grep -o "[0-9]* $1" /tmp/live | cut -d ' ' -f 1)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# udevd opens and reads each new device. The device can be deleted at once all the same, and its
+# udevd opens and reads each new device. The device can still be deleted at once, and its
 # server stopped.
 
-# shellcheck disable=SC2034,SC2317 # for lib.sh; functions are called by ok
+# shellcheck disable=SC2034,SC2317 # for guest.sh; functions are called by ok
 UDEV=1
 . tests/guest/lib/guest.sh
 
@@ -25,7 +25,7 @@ for ((i = 0; i < 5; i++)); do
 	until_ok 10 gone "$sys" || break
 	until_ok 10 no_process "$server" || break
 done
-is $i 5 "and so can its server be stopped"
+is $i 5 "and its server can be stopped as soon"
 none_left() { [[ $(ubdx list --json | jq length) == 0 ]]; }
 ok "none is left" until_ok 10 none_left
 

@@ -84,7 +84,7 @@ vm -- 'echo "<4>WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg; exit 3'
 ok "a warning in the kernel's log is 126, whatever the command says" ends_with 126
 ok "   with the line" says 'made/up.c'
 vm --no-scan -- 'echo "<4>WARNING: CPU: 0 PID: 1 at made/up.c:1" >/dev/kmsg; exit 3'
-ok "   unless it isn't to be looked at" ends_with 3
+ok "   unless --no-scan is given" ends_with 3
 
 # interrupt SIGNAL: send a run the signal after its first line of output.
 interrupt() {
@@ -92,7 +92,7 @@ interrupt() {
 	setsid lab/vm --append "probe=$$" --log "$work/log" -- 'echo up; sleep 1000' >"$work/stdout" 2>&1 &
 	pid=$!
 	while kill -0 $pid && ! grep -q up "$work/stdout" 2>/dev/null; do sleep 0.1; done
-	# otherwise it proves nothing that there are none later
+	# If none were found here, finding none later would prove nothing.
 	found=$(machines | wc -l),$(scratch_of $pid | wc -l)
 	kill -s "$1" -- -$pid
 	status=0

@@ -34,7 +34,7 @@ RESULTS = TOP / "experiments" / "results"
 
 
 def load(path: Path):
-    """A module whose name another one has, too."""
+    """Loads a module although another one has the same name."""
     spec = importlib.util.spec_from_file_location(path.parent.name + path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -186,7 +186,7 @@ def made_up(**changed: list[float]) -> dict:
 
 
 def test_pairing():
-    """the luck that all rows of a boot share falls out, and every comparison is counted"""
+    """noise that all rows of a boot share cancels out, and every comparison is counted"""
     results = made_up()
     values = results["rows"]["ubdx-null-user-untouched"]["cells"][CELL]
     low, high = values["against_ublk_best_95"]
@@ -304,7 +304,7 @@ MANIFEST = {
 
 
 def test_inputs():
-    """another revision, tool or unused package is no other input; another image or option is"""
+    """another revision, tool or unused package is the same input; another image or option isn't"""
     assert (
         same.input_changes(
             MANIFEST, MANIFEST | {"revision": "b", "tools": {}, "packages": {"zstd": "2"}}
@@ -349,7 +349,7 @@ def test_verdict():
 
 
 def test_before():
-    """before a run it is said that packages have moved"""
+    """before a run, same.py says whether packages have changed"""
     assert same.before(MANIFEST, {"zstd": "1", "fio": "3"})[0] == 0
     status, text = same.before(MANIFEST, {"zstd": "2", "fio": "3"})
     assert status == 1 and "packages" not in text.splitlines()[0] and "zstd: 1 -> 2" in text
@@ -383,7 +383,7 @@ def test_counts():
 
 
 def test_counts_text():
-    """what is said of a run has its failures and the kernel; other runs' output is counted, too"""
+    """a run's text names its failures and the kernel; output of fuzz and mutants is counted, too"""
     run = {
         "tests": 2,
         "passed": 5,
@@ -515,12 +515,12 @@ def test_compare_again():
 
 
 def test_untouched_again():
-    """so are the committed replicates"""
+    """the committed replicates are what report.py makes of their raw data"""
     again(report, RESULTS / "untouched" / "backports")
 
 
 def test_stages_again():
-    """and the committed stages"""
+    """the committed stages are what report.py makes of their raw data"""
     mine = {name: sys.modules.pop(name) for name in ("figure", "report")}
     path, sys.path[:] = sys.path[:], [str(TOP / "experiments" / "stages"), *sys.path]
     try:

@@ -54,7 +54,7 @@ bool completed[MAX_PARKED + 1];
 byte nr_completed = 0;
 
 bool batched = false; /* the request is in the batch of A's queue, which is its task's alone */
-bool regbuf = false; /* instead of the user that comes by itself: fewer states, and the same rules */
+bool regbuf = false; /* a registered buffer is the user, and user() adds none: fewer states */
 bool registered = false; /* A's ring has a buffer of the request's pages, which is a user */
 bool io_out = false; /* and I/O with it is under way */
 bool ring_locked = false; /* by A's task */

@@ -204,11 +204,11 @@ int main(void)
 	is(ubdx_server_stop(servers[1], 0), -EBUSY, "an open device isn't stopped");
 	ok(!is_gone(servers[1]), "and is still served");
 	close(fds[1]);
-	is(ubdx_server_stop(servers[1], 0), 0, "a closed one is");
+	is(ubdx_server_stop(servers[1], 0), 0, "a closed device is stopped");
 	again = serve(&target, ubdx_server_id(servers[1]));
 	ok(again != NULL, "its number is free again, before its server has left");
 	is(ubdx_server_stop(servers[1], UBDX_CTL_FORCE), -ENODEV,
-	   "which isn't that server's device");
+	   "the first server can't stop the new device");
 	is(ubdx_server_free(servers[1]), 0, "its server leaves");
 	ubdx_target_close(targets[1]);
 	ok(again && !is_gone(again), "and the other one serves on");

@@ -586,15 +586,15 @@ static void misfits(void)
 	   "a hole where space is to be kept");
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_FILE, .length = 65536 };
 	lie_result = 5;
-	ok(refuses(&q, UBDX_OP_READ, 0, "positive"), "a result that is none");
+	ok(refuses(&q, UBDX_OP_READ, 0, "positive"), "a positive result");
 	lie_result = 0;
-	ok(refuses(&q, UBDX_NR_OPS, 0, "unknown"), "an operation that is none");
+	ok(refuses(&q, UBDX_NR_OPS, 0, "unknown"), "an unknown operation");
 
 	lie.kind = UBDX_NR_STEPS;
 	refuses(&q, UBDX_OP_READ, 0, "");
 	for (i = 0; i < 100; i++)
 		request(&q, UBDX_OP_READ, 0, 4096, 0);
-	is(messages, 1, "of a hundred such requests in a moment one is logged");
+	is(messages, 1, "a hundred such requests at once are logged once");
 	q.misfits.until = 0;
 	request(&q, UBDX_OP_READ, 0, 4096, 0);
 	ok(strstr(message, "(and 100 times before)"), "and the others are counted");

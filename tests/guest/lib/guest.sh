@@ -64,7 +64,7 @@ if [[ ${UDEV:-} ]]; then
 	udevadm settle
 elif pgrep -x systemd-udevd >/dev/null; then
 	udevadm control --exit --timeout=5 || true
-	until_ok 10 no_udev || end_udev # its workers go before it
+	until_ok 10 no_udev || end_udev # udevd waits for its workers
 fi
 
 # settle: wait until udev is idle.
@@ -110,8 +110,7 @@ del() { settle && ubdx del "$@" >/dev/null; }
 # limit NAME: an attribute of the device's queue.
 limit() { cat "$sys/queue/$1"; }
 
-# counted OP: how many requests of that kind the device has served, and how many bytes.
-# In any mode.
+# counted OP: how many requests of that kind the device has served in all modes, and how many bytes.
 counted() {
 	local op requests bytes n=0 total=0
 	while read -r _ op requests bytes; do

@@ -53,7 +53,7 @@ uint64_t raw_modes(void); /* that the driver has on this kernel: bits 1 << mode 
 int raw_open(struct raw *raw);
 int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags);
 int raw_own(const struct raw *raw, unsigned long cmd, unsigned int flags); /* on the channel */
-/* The partition scan after START is not over. Bails out if that cannot be found out. */
+/* Is the partition scan after START still under way? Bails out if INFO fails. */
 bool raw_scanning(const struct raw *raw);
 int raw_info(const struct raw *raw, struct ubdx_info *info);
 
@@ -96,7 +96,7 @@ void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 
 /* The block device, O_DIRECT; waits until the node is there. */
 int raw_bdev(const struct raw *raw, int flags);
-/* Memory that O_DIRECT takes. */
+/* Zeroed memory that is aligned for O_DIRECT. */
 void *raw_mem(size_t bytes);
 /*
  * A thread that touches this memory from now on waits until we provide it. Returns a userfaultfd,
