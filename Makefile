@@ -95,7 +95,7 @@ fuzz: SHELL := /bin/bash
 lint: host ## W=1, sparse, checkpatch, clang-format, shellcheck, warnings
 	@$(IN) tests/lint
 
-format: host ## lay out the C code as lint demands
+format: host ## format the C code as lint demands
 	@$(IN) tests/lint --format
 
 # ---- parts ----

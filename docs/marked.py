@@ -35,7 +35,7 @@ def replaced(document: str, parts: dict[str, str]) -> str:
 
 
 def fill(path: Path, parts: dict[str, str], check: bool, command: str) -> None:
-    """Replaces the parts in a file, or ends the program if @check and other text stands there."""
+    """Replaces the parts in a file. With @check, only exits with an error if the file differs."""
     old = path.read_text()
     new = replaced(old, parts)
     if check and old != new:

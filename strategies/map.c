@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * map.c - transfer mode `map`: the payload is in the tag's slot of one of two windows on the
- * channel, and is used in place. The driver maps its pages when the server, or a system call of
- * the server, first accesses them.
+ * map.c - transfer mode `map`: the payload is at the tag's place in one of two windows, mappings of
+ * the channel, and is used in place. The driver maps the payload's pages when the server, or a
+ * system call of the server, first accesses them.
  *
  * Direct I/O from a window fails with EFAULT. After the first such failure of a file, the payload
  * of that file's steps takes the path of mode `user`.
@@ -21,7 +21,7 @@ enum {
 
 struct ubdx_windows {
 	char *window[2]; /* by direction */
-	bool direct[UBDX_TARGET_FILES]; /* I/O between this file and a window fails */
+	bool direct[UBDX_TARGET_FILES]; /* by file: direct I/O, which fails with a window */
 };
 
 static size_t ubdx_window_bytes(const struct ubdx_queue *q)

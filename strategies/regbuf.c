@@ -4,8 +4,8 @@
  * driver registers and unregisters. I/O on a file uses the request's own pages. For everything else
  * the payload is read and written as in mode `user`.
  *
- * The server can't read back what a READ_FIXED has put into a READ's pages. So the part of a READ
- * that the target inspects takes the path of mode `user`.
+ * The server can't read a READ's pages back. So the part of a READ that the target inspects takes
+ * the path of mode `user`.
  */
 #include <errno.h>
 

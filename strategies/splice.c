@@ -8,8 +8,8 @@
  * of the queue, the file sees one READ or WRITE of the queue at a time. (io_uring would use a
  * thread for each splice.)
  *
- * A payload takes the path of mode `user` if the file can't take it from a pipe (direct I/O that is
- * not aligned), if it goes to memory or comes from there, and while there is no pipe.
+ * A payload takes the path of mode `user` in three cases: splice(2) can't use the file (direct I/O
+ * that is not aligned), the step's place is memory, or no pipe can be opened.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -166,7 +166,7 @@ void ubdx_io_rw_payload(struct ubdx_io *io, uint32_t length, bool write);
 /* inspect.c: see ubdx_io_on_read_data(). */
 void ubdx_inspect_read(struct ubdx_io *io, const void *bytes, uint64_t length);
 
-/* The next SQE. There is always one, see queue.h. Its content is stale, so set every field. */
+/* The next free SQE. One is always free, see queue.h. Its content is stale, so set every field. */
 static inline struct io_uring_sqe *ubdx_queue_sqe(struct ubdx_queue *q)
 {
 	struct io_uring_sq *sq = &q->ring.sq;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * user.c - transfer mode `user`: the server reads the payload from the channel, or writes it there,
- * when it needs to. On the way to or from a file the payload goes through the tag's buffer; to and
- * from memory it goes directly.
+ * user.c - transfer mode `user`: the server reads a WRITE's payload from the channel, and writes a
+ * READ's payload to the channel. Between channel and file the payload goes through the tag's
+ * buffer; between channel and memory it is copied directly.
  *
  * The channel is read and written by plain system calls, which do not block and cost less than an
  * SQE.

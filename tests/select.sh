@@ -22,9 +22,9 @@ machine_of() { sed -n 's/^# lab: *//p' "tests/guest/$1.t" | sed -E 's/ *--timeou
 # limit_of NAME: how many seconds the test may take.
 limit_of() { sed -nE 's/^# lab:.*--timeout ([0-9]+).*/\1/p' "tests/guest/$1.t" | grep . || echo 300; }
 
-# shares KIND:NAME: may other tests run in the same machine? On a debug
-# kernel the lab looks for leaked memory when a machine ends. That fails the machine's last test, and
-# the report shows where the memory was allocated.
+# shares KIND:NAME: may other tests run in the same machine? On a debug kernel the lab looks for
+# leaked memory when a machine ends. A leak fails the machine's last test; the report shows where
+# the memory was allocated.
 shares() {
 	[[ $(machine_of "${1#*:}") =~ ^(--smp\ [0-9]+)?$ ]] && ! grep -q '^# alone: ' "tests/guest/${1#*:}.t"
 }

@@ -55,8 +55,8 @@ static inline void __attribute__((noreturn)) skip_all(const char *why)
 }
 
 /*
- * What the rest of the program needs failed. Not TAP's "Bail out!", which ends all tests, and not
- * only this one.
+ * End the program as failed: the rest of it can't run. This isn't TAP's "Bail out!", which ends all
+ * tests.
  */
 static inline void __attribute__((noreturn, format(printf, 1, 2))) bail(const char *fmt, ...)
 {

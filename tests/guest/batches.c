@@ -364,7 +364,7 @@ static void provide(int fd, uint64_t addr, unsigned int bytes)
 		bail("zeropage: %m");
 }
 
-/* How many the server's ring has had. */
+/* The number of completions that the server's ring has received. */
 static unsigned int completions(const struct raw_queue *q)
 {
 	return __atomic_load_n(q->ring.cq.ktail, __ATOMIC_ACQUIRE);

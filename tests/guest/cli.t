@@ -162,7 +162,7 @@ usage "del: 5x is not a device*" del 5x
 usage "del: --in-use and --force exclude each other" del --in-use --force 5
 usage "del: --timeout needs --in-use" del --timeout 5 5
 
-ok "1: nowhere to write to" refuses 1 "list: writing the output failed" bash -c 'ubdx list --json >/dev/full'
+ok "1: standard output is full" refuses 1 "list: writing the output failed" bash -c 'ubdx list --json >/dev/full'
 is "$(ubdx list --json | jq -c '[.[].id, .[].state]')" '[5,"live"]' "after all this the device is there"
 
 # ---- help ----
@@ -237,7 +237,7 @@ ok "info --json prints these, too" jq -e '.params.max_segment_size == null and
 	([.counters[] | select(.requests == 0)] | length) > 0' <(ubdx info --json 0)
 ok "features" grep -qE '^max_depth +4096$' <(ubdx features)
 ok "set" ubdx set --xfer default ubdxb0
-is "$(ubdx del ubdxb0)" "" "del has nothing to say"
+is "$(ubdx del ubdxb0)" "" "del prints nothing"
 
 # ---- add, and the server's life ----
 
@@ -364,7 +364,7 @@ add --target mem --size 1M --depth 8
 exec 8<>"$dev"
 before=$(everything)
 fault "del: *is in use*" del 0
-ok "a device that was not deleted goes on" dd if=/dev/zero of="$dev" bs=4k count=4 oflag=direct status=none
+ok "a device that was not deleted is still served" dd if=/dev/zero of="$dev" bs=4k count=4 oflag=direct status=none
 # udev opens a new device for a moment
 ubdx del 0 8<&- &
 pid=$!

@@ -65,7 +65,7 @@ for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
 	add --target null --size 1M --timeout 2 --xfer "$mode"
 	lose 1
 	ok "$mode: a request is lost: it ends in time" read_fails_with "timed out"
-	ok "$mode: the server is given up for it" until_ok 10 no_process "$server"
+	ok "$mode: the server is declared dead, and exits" until_ok 10 no_process "$server"
 	until_ok 10 gone "$dev"
 	add --target null --size 1M --timeout 2 --xfer "$mode" --recovery reissue
 	lose 1

@@ -33,7 +33,7 @@ refuses() {
 	((status == 1)) && [[ $output == *"$text"* && $output != *$'\n'* ]]
 }
 no_oom() { ! dmesg | grep -iE 'out of memory|oom-kill'; }
-# With no more than a warning.
+# Add a device. A warning is allowed.
 adds() { dev=$(ubdx add "$@"); }
 
 echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
@@ -79,13 +79,13 @@ echo "# before, with them, after: $before, $with, $(used)"
 
 # ---- a machine that is short of memory ----
 
-# After fragmentation the kernel keeps more free for a while, and its estimate doesn't know: the hog
-# would be killed.
+# After fragmentation the kernel keeps more memory free for a while (watermark boost). MemAvailable
+# doesn't include that, so the file below would take too much, and a process would be killed.
 echo 0 >/proc/sys/vm/watermark_boost_factor
 mkdir -p /tmp/hog
 mount -t tmpfs -o size=100% hog /tmp/hog
-# In steps, and to a little less than what a device must leave: the kernel's estimate can be too
-# high.
+# Fill memory in steps, until a little less is available than a device must leave: the kernel's
+# estimate can be too high.
 fill() {
 	while (($(meminfo MemAvailable) > 62 * 1024)); do
 		head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file

@@ -11,8 +11,8 @@
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
-# A debug kernel's machine is slower and has more memory (lab/vm). It gets half of the work, and
-# loses so much memory that this is still more than it has.
+# A debug kernel's machine is slower and has more memory (lab/vm). It writes half as much data. The
+# memory left to it (LEFT) is reduced, so that the data still exceed it.
 readonly JOBS=4 EACH=$((LESS > 1 ? 36 : 72)) LEFT=$((LESS > 1 ? 128 : 208)) # MiB
 mkdir -p /tmp/mnt
 

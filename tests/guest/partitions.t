@@ -100,7 +100,7 @@ for ((i = 0; i < 10; i++)); do
 	until_ok 10 gone "$sys" || break
 	ubdx del "$dev" >/dev/null
 done
-is "$i" 10 "a server that dies during the scan takes them along"
+is "$i" 10 "a server dies during the scan: the device goes"
 ok "and leaves none" absent "$dev"
 
 finish

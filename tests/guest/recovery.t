@@ -52,7 +52,7 @@ before=$(errors reissued)
 stop_load "handing over: no request fails, no byte is wrong"
 is "$(errors reissued)" "$before" "handing over: none is served twice"
 ok "handing over: the servers before have gone" until_ok 5 test "$(pgrep -xc ubdx)" = 1
-fails "a device that lives is not taken over unasked" 1 "already has a server; use --live" recover
+fails "a live device is not taken over without --live" 1 "already has a server; use --live" recover
 fails "a file that is served already is not served once more" 1 "/tmp/file is in use: process $(<"$sys/ubdx/server_pid") (ubdx) has locked it" ubdx add --target loop --file /tmp/file
 del "$dev"
 
@@ -310,7 +310,7 @@ del "$dev"
 
 fails "no such device" 1 "no device 7" ubdx recover --target null 7
 fails "mem can't be recovered" 1 "mem" ubdx add --target mem --size 1M --recovery queue
-fails "no such way" 2 "maybe" ubdx add --target null --size 1M --recovery maybe
+fails "an unknown --recovery is refused" 2 "maybe" ubdx add --target null --size 1M --recovery maybe
 add --target null --size 1M
 fails "handing over a device that doesn't recover" 1 "recover: *" ubdx recover --live --target null "$dev"
 ok "it lives on" is_state live

@@ -208,7 +208,7 @@ static void server_without_a_leader(void)
 
 /* ---- a clone that a signal can't end ---- */
 
-/* Shared by the failing server and its successor's process. */
+/* Shared by the failing server and this process, which becomes its successor. */
 struct failing {
 	char path[32]; /* of a device whose READs are held */
 	atomic_int ready, go;

@@ -104,7 +104,7 @@ static bool is_stored(void)
 	return stored[0] == 'x' && stored[4095] == 'x';
 }
 
-/* ---- somebody who waits ---- */
+/* ---- a thread that waits in an ioctl ---- */
 
 struct caller {
 	pthread_t thread;
@@ -149,7 +149,7 @@ static void last_close(void)
 
 	begin(&s, UBDX_RECOVERY_FAIL);
 	is(raw_own(&s.raw, UBDX_IOC_DEL, UBDX_CTL_LAST_CLOSE), 0,
-	   "to be deleted at the last close: one that isn't open goes at once");
+	   "DEL at the last close: a device that isn't open is deleted at once");
 	is(status_of(&s.raw), -ENODEV, "   out of the table");
 	end(&s);
 

@@ -16,8 +16,8 @@ says() { ok "$1" jq -e "$2" /tmp/json; }
 # traced OPTION... -- CMD...: trace CMD, and all that it did, into /tmp/json.
 traced() { ubdx-trace --json "$@" >/tmp/json; }
 
-# The event that a request has ended comes after the end itself. So a traced command waits until the
-# server sleeps.
+# ubdx_done is emitted after the request has ended for its submitter. So a traced command waits
+# until the server sleeps.
 server_sleeps() { ! grep -hq '^State:.[RD]' /proc/"$server"/task/*/status; }
 reads() {
 	dd if="$dev" of=/dev/null bs="$1" count="$2" iflag=direct status=none

@@ -148,7 +148,10 @@ static void fill_target_config(const struct add_args *a, struct ubdx_target_conf
 		config->flags |= UBDX_TARGET_NO_DISCARD;
 }
 
-/* Check before the target is opened: it may be in use by the device that has this number. */
+/*
+ * Check the number before the target is opened. If the device with this number uses the target, the
+ * message would otherwise be about the target.
+ */
 static int check_number(const struct add_args *a)
 {
 	struct ubdx_info info;

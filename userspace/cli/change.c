@@ -109,7 +109,7 @@ static int64_t now_ms(void)
 
 /*
  * One run of the command: how to delete devices, and the result.
- * @patience_until: until when to try again while a device is in use; CLOCK_MONOTONIC, ms.
+ * @patience_until: deadline for retries while a device is in use; CLOCK_MONOTONIC, ms.
  * @result: the exit status: that of the first failure.
  */
 struct deletion {
@@ -136,7 +136,7 @@ static int del_patiently(const struct deletion *d, int id)
 	while ((ret = ubdx_ctl_del(d->ctl, id, d->flags, d->timeout_ms)) == -EBUSY &&
 	       now_ms() < until)
 		poll(NULL, 0, IN_USE_POLL_MS);
-	/* The device has no server that could write dirty data back. */
+	/* -EBUSY with --in-use: the device has no server that could write dirty data back. */
 	if (ret == -EBUSY && d->timeout_ms)
 		ret = ubdx_ctl_del(d->ctl, id, UBDX_CTL_FORCE, 0);
 	return ret;

@@ -234,8 +234,9 @@ int server_args_apply(const struct command *self, const struct server_args *a,
  * @log:	receives messages: to stderr, and once the server is in the background to the
  *		system's log.
  * @reporter:	pipe to the command that waits for a report; -1 in the foreground.
- * @asked:	SIGTERM or SIGINT has come: the next one means force.
- * @warnings:	of the start; logged if it succeeds, because an error is one line.
+ * @asked:	SIGTERM or SIGINT has come; the next one means force.
+ * @warnings:	kept during the start, and logged if the start succeeds. If it fails, the command
+ *		prints the error only.
  */
 struct serving {
 	const struct command *self;

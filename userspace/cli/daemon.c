@@ -43,7 +43,7 @@ int daemon_fork(int *fd)
 		return pid;
 
 	setsid();
-	/* For systemd: file systems may need it; see https://systemd.io/ROOT_STORAGE_DAEMONS */
+	/* Tells systemd that file systems may need this process: systemd.io/ROOT_STORAGE_DAEMONS */
 	if (*program_invocation_name)
 		*program_invocation_name = '@';
 	/*
@@ -59,7 +59,7 @@ int daemon_fork(int *fd)
 /**
  * daemon_wait() - in the command: read the report of @child.
  *
- * Return: 0; a negative errno if @child died before it wrote one, with the reason in @report.
+ * Return: 0; a negative errno if @child died without a report. @report then has the reason.
  */
 int daemon_wait(pid_t child, int reader, struct report *report)
 {

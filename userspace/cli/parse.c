@@ -61,7 +61,7 @@ int parse_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
-/* No machine has more CPUs, so a larger number is a mistake. */
+/* No machine has a CPU with a larger number. */
 #define MAX_CPU 65535
 
 static int add_cpus(uint64_t from, uint64_t to, unsigned int **cpus, size_t *nr)

@@ -43,7 +43,7 @@ static int may_serve(int id)
 		       0;
 }
 
-/* The device's constant parameters decide how its target is opened. */
+/* Open the target with the parameters of the device, which can't change any more. */
 static int open_target_of(const struct recover_args *a, const struct ubdx_info *info,
 			  uint32_t flags, struct ubdx_params *params, struct ubdx_target **target)
 {
@@ -87,7 +87,7 @@ static int try_target(const struct serving *s, const struct ubdx_info *info)
 	return ret;
 }
 
-/* Make the device wait for a server, if it does not yet. */
+/* With --live take the device from its server. Fails unless the device then waits for a server. */
 static int claim_device(const struct serving *s, struct ubdx_info *info)
 {
 	const struct recover_args *a = s->args;

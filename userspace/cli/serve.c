@@ -22,7 +22,7 @@ static int print_added(const struct command *self, bool json, int id)
 	return show_device(self, id, true);
 }
 
-/* Delete a new device whose name could not be printed: nobody knows of it. */
+/* Delete a new device whose name could not be printed: the user doesn't know of it. */
 static void take_back(int id)
 {
 	int ctl = ubdx_ctl_open();
@@ -118,8 +118,8 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 }
 
 /*
- * Report that the device is live. If that fails, nobody knows of a new device, which is an error. A
- * recovered device has users, so it is served anyway.
+ * Report that the device is live. A failure to report a new device is an error, because the user
+ * doesn't know the device. A recovered device has users, so it is served nevertheless.
  */
 static int report_live(struct serving *s, int id)
 {
@@ -181,7 +181,7 @@ static void stop(struct serving *s, struct ubdx_server *server, unsigned int sig
 	s->log(NULL, LOG_WARNING, text);
 }
 
-/* Wait until the device is gone: a command has deleted it, or this process has, on a signal. */
+/* Wait until the device is gone: deleted by a command, or by this process after a signal. */
 static void wait_for_end(struct serving *s, struct ubdx_server *server, int signals)
 {
 	struct pollfd fds[] = {

@@ -245,8 +245,8 @@ struct ubdx_step {
  * struct ubdx_target - an opened target.
  * @ops:	its kind.
  * @priv:	private data of @ops.
- * @kind:	name of the kind that the device remembers: ops->name, unless open sets it. A filter
- *		sets that of the target behind it.
+ * @kind:	name of the kind, which the device remembers: ops->name, unless open sets another. A
+ *		filter sets the kind of the target behind it.
  * @inspect_bytes: set by open: how many bytes of each payload, from its start, ops->inspect() gets.
  * @nr_files:	number of @files.
  * @files:	descriptors that its steps name by index. Owned by the target, constant between open
@@ -372,7 +372,7 @@ struct ubdx_target_ops {
 /**
  * ubdx_target_find() - the library's target of that name; NULL if there is none.
  * @name:	null, mem, loop; or a filter in front of one of them,
- *		"touch,none|header|all[,FILE]:NAME". That filter reads nothing of each payload, the
+ *		"touch,none|header|all[,FILE]:NAME". The filter reads none of each payload, the
  *		first 64 bytes, or all of it. When it is closed, it writes to FILE how many bytes it
  *		has read, and their checksum.
  */
@@ -422,8 +422,8 @@ struct ubdx_server;
  * @log:	receives the server's messages; NULL: they go to stderr.
  * @log_arg:	for @log.
  * @flags:	UBDX_SERVER_*.
- * @serial:	serial number of a new device, at most 31 printable ASCII characters without / and
- *		\; NULL: none. Borrowed during start.
+ * @serial:	serial number of a new device, at most 31 printable ASCII characters, none of them a
+ *		space, / or \; NULL: none. Borrowed during start.
  *
  * If params.numa_node is not negative, the queues' memory is on that node, and so are their
  * threads, unless @cpus is given.
@@ -491,7 +491,7 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
  *		with. The device's own parameters don't change. Borrowed during the call.
  * @server:	out: to be freed with ubdx_server_free().
  *
- * When it returns 0, the requests that waited are being served. When it fails, they go on waiting.
+ * When it returns 0, the requests that waited are being served. When it fails, they still wait.
  *
  * Return: 0; -EBUSY the device has a server; -EINVAL the target can't do what the device promises;
  * -EXDEV the last server served another target, and @flags don't allow that.
@@ -530,14 +530,14 @@ int ubdx_server_fd(const struct ubdx_server *server);
 /**
  * ubdx_server_stop() - delete the device. Its queues serve the last requests and then leave.
  * @flags:	0: only if the block device isn't open; UBDX_CTL_LAST_CLOSE: now if it isn't open,
- *		else when it is closed for the last time; UBDX_CTL_IN_USE: also while it is open, in
- *		good order; UBDX_CTL_FORCE: at once. See struct ubdx_ctl.
+ *		else when it is closed for the last time; UBDX_CTL_IN_USE: also while it is open,
+ *		after its dirty data is written back; UBDX_CTL_FORCE: at once. See struct ubdx_ctl.
  *
  * A device that another server has taken over is not deleted, nor is a new device with the same
  * number. Call it from the process that started the server.
  *
- * Return: 0; -EBUSY the device is open, and the server goes on; -EINPROGRESS the device is open,
- * and the server goes on until the last close; -ENODEV the server has no device any more.
+ * Return: 0; -EBUSY the device is open and is still served; -EINPROGRESS the device is open and is
+ * served until the last close; -ENODEV the server has no device any more.
  */
 int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 

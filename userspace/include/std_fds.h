@@ -10,8 +10,9 @@
 #include <unistd.h>
 
 /*
- * First thing in main(): open /dev/null on each that is closed. Otherwise the next open() gets that
- * number, and what is printed goes there, or a daemon's dup2() replaces it.
+ * Call this first in main(). It opens /dev/null on each of the three that is closed. Otherwise the
+ * next open() would get that number: the file would receive what is printed, or a daemon's dup2()
+ * would close it.
  */
 static inline void std_fds_open(void)
 {

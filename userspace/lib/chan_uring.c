@@ -106,8 +106,8 @@ void ubdx_chan_flush(struct ubdx_queue *q)
 }
 
 /*
- * How long after its stamp the descriptor is read. Requests that are found together count as read
- * at the same time. Never 0, which means "not measured".
+ * The time from the descriptor's stamp to now, in ns. All requests of one round of completions get
+ * the same "now". Never 0, which means "not measured".
  */
 static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *desc)
 {
@@ -124,7 +124,7 @@ static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *
 	return ns ? ns : 1;
 }
 
-/* The tag has no command at the driver, and gets no more requests. */
+/* The driver has returned the tag's command with an error, so the tag gets no more requests. */
 static cold void ubdx_chan_retire(struct ubdx_queue *q, uint16_t tag, int res)
 {
 	q->live--;

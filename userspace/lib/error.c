@@ -61,7 +61,7 @@ uint64_t ubdx_coarse_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-/* At most one message of a kind in five seconds, like printk_ratelimited() on average. */
+/* At most one message of a kind in five seconds. */
 #define UBDX_LOG_INTERVAL_NS 5000000000ULL
 
 void ubdx_log_limited(const struct ubdx_logger *logger, struct ubdx_log_limit *limit, int priority,

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * inspect.c - shows the target the start of each payload, if the target has asked for that. The
- * strategies call ubdx_inspect_read() for what a READ brings, see ubdx_io_on_read_data().
+ * inspect.c - passes the first inspect_bytes of each payload to the target's inspect(). The
+ * strategies call ubdx_inspect_read() for the data of a READ, see ubdx_io_on_read_data().
  */
 #include "queue.h"
 
 /**
- * ubdx_inspect_begin() - a request has come: compute how much of its payload the target inspects,
- * and show that of a WRITE.
+ * ubdx_inspect_begin() - a request has come: compute how much of its payload the target inspects.
+ * If it is a WRITE, pass that part to the target now.
  */
 void ubdx_inspect_begin(struct ubdx_io *io)
 {

@@ -3,9 +3,9 @@
  * memory.c - checks whether there is memory for one more device, in the machine and in each memory
  * cgroup (v2) that this process is in.
  *
- * The answer is an estimate, and can be outdated a moment later. But to refuse a device harms
- * nobody, and a device that takes the last memory harms everybody: the OOM killer spares its
- * server.
+ * The answer is an estimate, and can be outdated a moment later. The estimate is high rather than
+ * low: the OOM killer spares a device's server, so a device that takes the last memory would make
+ * the kernel kill other programs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -110,7 +110,7 @@ int ubdx_memory_check(const struct ubdx_params *params, size_t prefault,
 	struct ubdx_memory m;
 
 	ubdx_memory_read(&m);
-	/* The reserve is for the users of the device, and for all others. */
+	/* The rest of the system needs the reserve, the device's users included. */
 	if (m.available < need + m.limit / UBDX_MEMORY_RESERVE)
 		return ubdx_fail(
 			-ENOMEM,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * process.c - settings of a process that memory reclaim may have to wait for.
+ * process.c - settings of a server's process. Memory reclaim writes dirty pages to the server's
+ * devices, so it may have to wait for this process.
  */
 #include <errno.h>
 #include <malloc.h>

@@ -176,7 +176,7 @@ static int ubdx_queue_fetch(struct ubdx_queue *q)
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	/* Separately, because ATTACH and a FETCH for each tag together exceed the ring. */
+	/* Submit ATTACH alone: ATTACH and a FETCH for each tag don't fit into the ring together. */
 	ubdx_chan_attach(q);
 	ret = ubdx_queue_enter(q, 0);
 	if (ret)
@@ -280,7 +280,7 @@ int ubdx_queue_serve(struct ubdx_queue *q)
 
 	while (q->live) {
 		ret = ubdx_queue_enter(q, 1);
-		/* Go on after a signal, or if memory was short for a moment. */
+		/* Repeat after a signal or a temporary lack of memory. */
 		if (unlikely(ret && ret != -EINTR && ret != -EAGAIN && ret != -EBUSY)) {
 			ubdx_log(q->logger, LOG_ERR, "queue %u: waiting for requests: %s", q->id,
 				 strerror(-ret));

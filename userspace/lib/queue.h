@@ -50,8 +50,8 @@ void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault, uint64_t modes);
 bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length);
 
 /*
- * In the ring's table of fixed buffers, mode `regbuf`: the number at which the driver registers the
- * pages of tag 0's request; those of the other tags follow. The tags' own buffers come first.
+ * Mode `regbuf`: the index in the ring's table of fixed buffers at which the driver registers the
+ * pages of tag 0's request; the other tags follow. The tags' own buffers have the indices below.
  */
 static inline unsigned int ubdx_payload_base(const struct ubdx_queue *q)
 {

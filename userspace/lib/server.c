@@ -52,8 +52,8 @@ enum ubdx_verdict {
 };
 
 /*
- * @lock protects @nr_ready, @verdict and @nr_running. @changed is broadcast when one of the first
- * two changes. The last thread that leaves writes @gone.
+ * @lock protects @nr_ready, @verdict and @nr_running. @changed is broadcast when @nr_ready or
+ * @verdict changes. The last thread that leaves signals the eventfd @gone.
  */
 struct ubdx_server {
 	struct ubdx_target *target;
@@ -373,8 +373,8 @@ static int ubdx_check_serial(const struct ubdx_server_opts *opts)
 	for (c = opts->serial; c && *c; c++)
 		if (*c <= ' ' || *c > '~' || *c == '/' || *c == '\\')
 			return ubdx_fail(-EINVAL,
-					 "the serial number %s has a character other than "
-					 "printable ASCII, or has / or \\",
+					 "the serial number %s has a character that is not "
+					 "printable ASCII, or is a space, / or \\",
 					 opts->serial);
 	if (opts->serial && strlen(opts->serial) > max)
 		return ubdx_fail(-EINVAL, "the serial number %s is longer than %zu characters",
@@ -721,7 +721,10 @@ int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 	return ret;
 }
 
-/* Make the queues leave. If they have left, the device is gone, is dead, or has another server. */
+/*
+ * Make the queues' threads leave. If they have already left, the device is gone, is dead, or has
+ * another server.
+ */
 static void ubdx_server_let_go(struct ubdx_server *s)
 {
 	bool serving;

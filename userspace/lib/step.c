@@ -242,7 +242,8 @@ _Static_assert(!(UBDX_STEP_FLAGS &
 	       "the flags of a step and what it names share a byte of the table");
 
 /*
- * What is wrong with the step's place; NULL if nothing is. The step is not longer than the request.
+ * What is wrong with the step's file, range or memory; NULL if nothing is. The caller has cut the
+ * step to the request's length.
  */
 static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint8_t fits)
 {
@@ -283,7 +284,7 @@ static inline const char *ubdx_step_misfit(const struct ubdx_io *io)
 	if (unlikely(step->flags & UBDX_STEP_UNMAP && desc->flags & UBDX_DESC_NOUNMAP))
 		return "deallocates what is to stay allocated";
 	if (step->kind == UBDX_STEP_DONE) {
-		/* The target was asked, so there is payload left. */
+		/* The target is asked only while payload is left. */
 		if (unlikely(desc->op <= UBDX_OP_WRITE && !(step->flags & UBDX_STEP_NO_DATA)))
 			return "leaves payload unmoved";
 		return NULL;
@@ -321,7 +322,7 @@ static int32_t ubdx_io_served(const struct ubdx_io *io)
 	return likely(io->desc->op <= UBDX_OP_WRITE) ? (int32_t)ubdx_desc_bytes(io->desc) : 0;
 }
 
-/* Take the next step. Returns its result, as a strategy's move() does; 0 for UBDX_STEP_DONE. */
+/* Get and start the next step. Returns as a strategy's move() does; 0 for UBDX_STEP_DONE. */
 static inline int64_t ubdx_io_step(struct ubdx_io *io)
 {
 	struct ubdx_target *target = io->q->target;
@@ -349,7 +350,7 @@ static inline int64_t ubdx_io_step(struct ubdx_io *io)
 	return ubdx_step_ops[step->kind].start(io);
 }
 
-/* Account for a step's result, and take the steps that follow. Returns as ubdx_io_begin() does. */
+/* Account for a step's result, and run the steps that follow. Returns as ubdx_io_begin() does. */
 static int64_t ubdx_io_go_on(struct ubdx_io *io, int64_t result)
 {
 	while (result != UBDX_ASYNC) {

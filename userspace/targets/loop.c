@@ -3,7 +3,7 @@
  * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there,
  * so each request is one extent.
  *
- * The file is open as long as the target. Nobody should change its size meanwhile: I/O beyond a new
+ * The file stays open as long as the target. Its size should not change meanwhile: I/O beyond a new
  * end fails with EIO, and a WRITE doesn't extend the file. A block device is opened exclusively, so
  * nobody can mount it.
  */
@@ -24,7 +24,7 @@
 
 /*
  * @path:	borrowed; valid only while the target is being opened.
- * @node:	names the same inode in /proc, also if @path names another one by now.
+ * @node:	path in /proc of the inode that was checked; @path may name another inode by now.
  * @bytes:	length of the file.
  * @block:	smallest unit of I/O to it.
  * @looks:	UBDX_TARGET_LOOK: another process may have locked the file.
@@ -419,7 +419,7 @@ static void ubdx_loop_close(struct ubdx_target *target)
 
 /* ---- requests ---- */
 
-/* Would this write extend the file? Then the file was truncated after the target was opened. */
+/* Would this write extend the file? It would if the file was truncated while the target is open. */
 static bool ubdx_loop_is_beyond(const struct ubdx_loop *loop, uint64_t end)
 {
 	struct stat st;

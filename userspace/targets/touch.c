@@ -105,7 +105,7 @@ static int ubdx_touch_resolve(struct ubdx_target *target, const struct ubdx_desc
 	if (ret || desc->op != UBDX_OP_READ || done >= target->inspect_bytes ||
 	    step->kind != UBDX_STEP_DONE || step->flags != UBDX_STEP_NO_DATA)
 		return ret;
-	/* The target has no data for this READ. What is inspected of it becomes zeroes. */
+	/* The target has no data for this READ. Fill the inspected part with zeroes. */
 	step->kind = UBDX_STEP_MEM;
 	step->flags = 0;
 	step->addr = (void *)ubdx_zeroes;
@@ -173,7 +173,7 @@ static int ubdx_touch_open_report(struct ubdx_touch *touch, const char *path)
 	return touch->report < 0 ? ubdx_fail(-errno, "target touch: %s: %m", path) : 0;
 }
 
-/* What the driver and the queues see of a filter is what stands behind it. */
+/* To the driver and the queues a filter looks like the target behind it. */
 static void ubdx_touch_resemble(struct ubdx_target *target, const struct ubdx_target *behind)
 {
 	target->kind = behind->kind;
