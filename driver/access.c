@@ -7,7 +7,7 @@
  * present (payload.h) the caller stops being a user, faults the memory in, and starts again.
  *
  * Any task of the process that opened the channel may call, not only the queue's, and at any time.
- * Every part of the position is checked, and the slot is not read before the caller is a user.
+ * Every part of the position is checked, and slot->rq is not read before the caller is a user.
  */
 #include <linux/fs.h>
 #include <linux/nospec.h>
@@ -66,10 +66,11 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  * @op:		the operation that it must have.
  * @access:	UBDX_ACCESS_* that its mode must allow.
  *
- * A request in state SERVER belongs to this server, unless this server is dead: then it may be a
- * later server's. A dead server must never be a user of such a request, not even for a moment: it
- * could be the last user, and then end the request through a server that is freed already. So this
- * is an RCU read-side section like that in ubdx_slot_pass().
+ * A request in state SERVER belongs to this server, unless this server is dead: then the request
+ * may be a later server's. A dead server must never be a user of such a request, not even for a
+ * moment: it could be the last user, and would then have to end the request, although the later
+ * server may be freed already. So this function checks srvq->dead and becomes a user inside one RCU
+ * read-side section, as ubdx_slot_pass() does.
  *
  * Returns 0, -ENODEV, -ESTALE, -EINVAL for another operation, -EOPNOTSUPP if the mode doesn't allow
  * it.
@@ -111,7 +112,7 @@ void ubdx_use_end(struct ubdx_use *use)
 
 /* ---- read and write ---- */
 
-/* Copy as much as can be copied without a fault. @left: out: bytes of the request after that. */
+/* Copy as much as possible without a page fault. @left: out: the request's bytes behind that. */
 static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u8 op, size_t offset,
 				struct iov_iter *iter, size_t *left)
 {

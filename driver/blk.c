@@ -28,8 +28,8 @@ static const u8 ubdx_ops_read_only[REQ_OP_LAST] = {
 
 /*
  * Does the queue have a live server? The caller is in an RCU read-side section. If this returns
- * true, an abort sees every request that is published before the section ends. Acquire: dev->xfer,
- * read after this, is at least as new as the server, as START writes it before q->srvq.
+ * true, an abort sees every request that is published before the section ends. Acquire: START
+ * writes dev->xfer before q->srvq, so the caller then reads a mode that this server has offered.
  */
 static __always_inline bool ubdx_srvq_alive(struct ubdx_server_queue *srvq)
 {
@@ -77,8 +77,8 @@ static blk_status_t ubdx_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 }
 
 /*
- * Publish the first requests of a list, as far as they are for one queue. Returns the first request
- * that was not published, or NULL. @rejected: out: that request can't be published.
+ * Publish the requests at the start of a list that are for the first one's queue. Returns the first
+ * request that was not published, or NULL. @rejected: out: the returned request can't be published.
  */
 static __always_inline struct request *ubdx_queue_run(struct request *first, bool *rejected)
 {
@@ -86,7 +86,7 @@ static __always_inline struct request *ubdx_queue_run(struct request *first, boo
 	struct ubdx_queue *q = hctx->driver_data;
 	struct ubdx_server_queue *srvq = rcu_dereference(q->srvq);
 	struct request *rq = first, *last = NULL;
-	u64 now = ubdx_stage_now(); /* they have come together */
+	u64 now = ubdx_stage_now(); /* one stamp for all: blk-mq passed them together */
 
 	*rejected = !ubdx_srvq_alive(srvq);
 	while (likely(!*rejected) && rq && rq->mq_hctx == hctx) {
@@ -131,8 +131,8 @@ static int ubdx_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int i
 }
 
 /*
- * A request's timer has expired, after queue/io_timeout. The tick (tick.c), which knows that limit,
- * too, judges the server; the timer just starts again.
+ * A request's timer has expired, after queue/io_timeout. Only the tick (tick.c) declares a late
+ * server dead, after the same limit. So just restart the timer.
  */
 static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 {
@@ -157,9 +157,9 @@ int ubdx_tag_set_init(struct ubdx_dev *dev)
 	set->timeout = msecs_to_jiffies(dev->params.timeout_ms);
 	/*
 	 * No elevator by default: with one, blk-mq doesn't call queue_rqs. The administrator can
-	 * set one. Stacking: a CPU that goes offline must not wait for the queue's requests. It
-	 * would hold the hotplug lock meanwhile. Only a server ends these requests, and the server
-	 * may need that lock, or may be gone.
+	 * set one. Stacking: a CPU that goes offline must not wait for the queue's requests,
+	 * because it would hold the hotplug lock meanwhile. The server that is to end these
+	 * requests may need that lock, or may be gone.
 	 */
 	set->flags = BLK_MQ_F_NO_SCHED_BY_DEFAULT | UBDX_MQ_F_SHOULD_MERGE | BLK_MQ_F_STACKING;
 	set->driver_data = dev;
@@ -171,7 +171,7 @@ static void ubdx_free_disk(struct gendisk *disk)
 	ubdx_dev_put(disk->private_data);
 }
 
-/* BLKROSET: can't make a read-only device writable. The block layer sets the flag of others. */
+/* BLKROSET can't make a read-only device writable. 0: the block layer sets the disk's flag. */
 static int ubdx_disk_set_read_only(struct block_device *bdev, bool ro)
 {
 	struct ubdx_dev *dev = bdev->bd_disk->private_data;
@@ -191,8 +191,8 @@ static const struct block_device_operations ubdx_disk_fops = {
  * ubdx_disk_alloc - make the disk of a device from its parameters.
  * @dev:	device.
  *
- * The caller takes a reference on the device before it adds the disk; the last put of the disk drops
- * that reference. Returns ERR_PTR on failure.
+ * The caller takes a reference to the device before it adds the disk. The last put of the disk
+ * drops this reference. Returns ERR_PTR on failure.
  */
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 {
@@ -234,7 +234,8 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 	set_capacity(disk, p->dev_sectors);
 	set_disk_ro(disk, p->attrs & UBDX_ATTR_READ_ONLY);
 	/*
-	 * The scan reads through the server, and so must not hold up START: scan.c does it after.
+	 * The partition scan reads through the server, so START must not wait for it: scan.c scans
+	 * after START.
 	 */
 	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
 	return disk;

@@ -2,8 +2,8 @@
 /*
  * chan.c - what all channels have in common: the table of channels, and ATTACH.
  *
- * ATTACH binds a queue to one (mm, ring, task). Its command stays parked in srvq->attached. Only
- * this command is cancelable: to mark every command would cost each request about 35 instructions.
+ * ATTACH binds a queue to one (mm, ring, task). ATTACH's command stays parked in srvq->attached.
+ * Only this command is marked cancelable: the mark would cost each request about 35 instructions.
  * io_uring cancels the command when the ring goes away. Then the driver declares the server dead,
  * and the abort completes all other commands. So the driver notices the end of a ring even if every
  * tag's request is at the server and no other command is parked.
@@ -50,8 +50,8 @@ u64 ubdx_chan_features(void)
 
 /*
  * Complete a command that was parked after its server was declared dead. The tag may be free again,
- * and a queue_rq that has seen the server alive may be taking the command. So this waits for all of
- * them, as the abort does.
+ * and a queue_rq that has seen the server alive may be taking the command. So first wait for all
+ * calls of queue_rq, as the abort does.
  */
 void ubdx_send_back_late(struct io_uring_cmd **place, unsigned int issue_flags)
 {
@@ -59,7 +59,7 @@ void ubdx_send_back_late(struct io_uring_cmd **place, unsigned int issue_flags)
 	ubdx_send_back(place, issue_flags);
 }
 
-/* NULL: there is no such queue. @qid comes from the server. */
+/* Returns NULL if there is no such queue. @qid comes from user space. */
 struct ubdx_server_queue *ubdx_chan_queue(struct ubdx_server *srv, u64 qid)
 {
 	if (unlikely(qid >= srv->nr_queues))
@@ -130,8 +130,8 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 }
 
 /*
- * Complete ATTACH's command. Before, take back what the queue's requests have lent to the ring.
- * srvq->dead is set, so a later delivery takes back itself what it lends.
+ * Take back what the queue's requests have lent to the ring, then complete ATTACH's command.
+ * srvq->dead is set, so a later delivery sees that and takes back what it has lent.
  */
 static void ubdx_chan_detach(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd,
 			     unsigned int issue_flags)
@@ -148,19 +148,19 @@ static noinline void ubdx_chan_cancel(struct io_uring_cmd *cmd, unsigned int iss
 	struct ubdx_server_queue *srvq = ubdx_attached_to(cmd);
 
 	ubdx_server_fail(srvq->srv);
-	/* if there is none, the abort has taken it and completes it */
+	/* if no command is parked, the abort has taken it and completes it */
 	if (ubdx_unpark(&srvq->attached))
 		ubdx_chan_detach(srvq, cmd, issue_flags);
 }
 
 /*
- * To complete ATTACH's command takes the ring's uring_lock, because the command is cancelable. The
- * ring's task can hold the lock for any time, in a page fault that nobody serves. So a worker of
- * its own (ubdx_detach_wq) waits for the lock. A ring that exits meanwhile can cancel the command
- * again: ubdx_chan_cancel() then finds that it isn't parked, and does nothing.
+ * Completing ATTACH's command takes the ring's uring_lock, because the command is cancelable. The
+ * ring's task can hold the lock for any time, in a page fault that nobody serves. So a separate
+ * worker (ubdx_detach_wq) waits for the lock. A ring that exits meanwhile can still cancel the
+ * command: ubdx_chan_cancel() then finds no parked command, and leaves it to this worker.
  *
- * The command holds the channel's file, and so srvq. When it has completed, the server may be freed
- * before this function returns.
+ * Until it completes, the command holds a reference to the channel's file, which keeps srvq alive.
+ * The server may be freed as soon as the command has completed, before this function returns.
  */
 static void ubdx_attach_done(struct work_struct *work)
 {

@@ -2,11 +2,11 @@
 /*
  * chan.h - a channel: how descriptors reach the server and answers come back.
  *
- * A channel moves no payload and knows no mode. Adding one is a file with an ops table, and an
- * entry in ubdx_chan_table (chan.c). A device has the channel that ADD asked for, for all its life.
+ * A channel moves no payload and knows no mode. A new channel is a file with an ops table, and an
+ * entry in ubdx_chan_table (chan.c). A device keeps the channel that ADD asked for.
  *
- * What every channel needs is in chan.c: the choice of the channel, and ATTACH, whose parked
- * command stands for the server's ring.
+ * chan.c has what every channel needs: the choice of the channel, and ATTACH, whose parked command
+ * shows that the server's ring still exists.
  */
 #ifndef UBDX_CHAN_H
 #define UBDX_CHAN_H
@@ -28,10 +28,11 @@
  * @uring_cmd:	a command on the channel device, other than ATTACH; by a task of any process. See
  *		struct file_operations.
  * @mmap:	map memory that the queue shares with the server. @offset: below
- *		UBDX_MMAP_QUEUE_STRIDE. Returns 0, or -EINVAL or -EPERM for an area that can't be
- *		mapped like that.
+ *		UBDX_MMAP_QUEUE_STRIDE. Returns 0; -EINVAL for a wrong offset or length; or -EPERM
+ *		for a protection that isn't allowed.
  * @wake:	complete every parked command with -ENODEV. srvq->dead is set, and no @publish is
- *		under way. All requests have ended, except those that the server's task has claimed.
+ *		under way. All requests have ended or been requeued, except those that the server's
+ *		task has claimed and those that still have users.
  *		Process context.
  */
 struct ubdx_chan_ops {
@@ -89,10 +90,10 @@ static inline void ubdx_unpark_if_dead(struct ubdx_server_queue *srvq, struct io
 		ubdx_send_back_late(place, issue_flags);
 }
 
-/* Does this command come from the task, and by the ring, that ATTACH bound the queue to? */
+/* Was the queue bound (ATTACH) to the current task and to the ring of this command? */
 static inline bool ubdx_is_attached(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd)
 {
-	/* pairs with ubdx_chan_attach(): the ring is valid once the task is ours */
+	/* pairs with ubdx_chan_attach(), which stores ring before task */
 	return READ_ONCE(srvq->task) == current && srvq->ring == ubdx_cmd_ctx(cmd);
 }
 

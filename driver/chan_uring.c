@@ -28,22 +28,25 @@
 /* Payload that one task work moves before the server sees the requests that it has delivered. */
 #define UBDX_DELIVER_BYTES SZ_64K
 
-/* How often the rest of a delivery is put off at most. A round of task work has fewer turns. */
+/*
+ * How often at most the rest of a delivery is put off, see ubdx_notify_later(). One round of task
+ * work runs the same task work less often than that.
+ */
 #define UBDX_DELIVER_TURNS 32
 
 struct ubdx_uring_tag {
-	struct io_uring_cmd *cmd; /* parked; taken by xchg, see above */
-	/* while the tag's request is to be delivered: */
+	struct io_uring_cmd *cmd; /* the parked command, or NULL; see above */
+	/* valid while the tag's request waits for delivery: */
 	struct io_uring_cmd *taken; /* the tag's command */
 	struct ubdx_uring_tag *next; /* the tag to deliver after this one */
 	u32 seq; /* the request's */
-	/* always: */
+	/* always valid: */
 	bool fetched;
 };
 
 /* The channel's state of a queue. */
 struct ubdx_uring {
-	unsigned int nr_fetched; /* tags; written by the task, read by START */
+	unsigned int nr_fetched; /* tags; written by the queue's task, read by START */
 	struct ubdx_uring_tag tags[] ____cacheline_aligned_in_smp;
 };
 
@@ -146,8 +149,8 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 	}
 	ubdx_stage_then(srvq->q, slot, UBDX_T_MOVE, *now);
 	/*
-	 * Not earlier: only now the mode is final, and here the descriptor is written on the CPU
-	 * that will read it.
+	 * The descriptor is written here, because only now the mode is final, and because this CPU
+	 * will read it.
 	 */
 	ubdx_describe(srvq, slot);
 	if (static_branch_unlikely(&ubdx_traced) && likely(begun)) {
@@ -167,12 +170,12 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 	return bytes;
 }
 
-/* Instead of delivery, if the caller isn't the queue's task, or exits, or is being killed. */
+/* Abort a request that can't be delivered: the queue's task exits or is being killed. */
 static void ubdx_deliver_dead(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *t,
 			      unsigned int issue_flags)
 {
 	struct ubdx_slot *slot = &srvq->q->slots[t - ubdx_uring_tags(srvq)];
-	struct io_uring_cmd *cmd = t->taken; /* read first, as above */
+	struct io_uring_cmd *cmd = t->taken; /* read first, see ubdx_deliver_failed() */
 
 	if (ubdx_slot_claim(slot, t->seq, UBDX_SLOT_QUEUED))
 		ubdx_abort(slot, false);
@@ -204,10 +207,10 @@ static void ubdx_deliver_tw(UBDX_TW_ARGS);
 /*
  * Queue task work that calls ubdx_deliver(). Any context.
  *
- * io_uring adds the task work to a list and then wakes the task. Only the caller that makes the
- * list long enough wakes it. If that caller is preempted before it wakes the task, the requests of
- * all other submitters wait, too. So preemption is disabled, except with PREEMPT_RT, where io_uring
- * may take sleeping locks here.
+ * io_uring adds the task work to a list. Only the caller that makes the list long enough wakes the
+ * task. If that caller is preempted before it wakes the task, the requests of all other submitters
+ * wait, too. So preemption is disabled, except with PREEMPT_RT, where io_uring may take sleeping
+ * locks here.
  */
 static void ubdx_queue_tw(struct io_uring_cmd *cmd)
 {
@@ -226,8 +229,8 @@ static void ubdx_notify(struct ubdx_server_queue *srvq, struct ubdx_uring_tag *f
 }
 
 /*
- * Called from task work: as ubdx_notify(), but deliver only when the server can see what was
- * delivered before.
+ * Called from task work. As ubdx_notify(), but delivery waits until the server can see the requests
+ * that were delivered before.
  *
  * io_uring makes completions visible at the end of a round of task work. Newer kernels take task
  * work that is queued meanwhile into the same round. So ubdx_deliver() queues the task work again
@@ -282,8 +285,8 @@ UBDX_TASK_WORK(ubdx_deliver)
 /*
  * The command is taken without xchg(): the caller has seen the server alive, and an abort waits for
  * the caller before it touches a parked command. If no command is parked, ubdx_deliver() has found
- * the task unable to serve and completed the command. Then the server is about to be declared dead,
- * and the request ends here.
+ * that the task can't serve any more: it has declared the server dead and completed the command.
+ * Then the request is aborted here.
  */
 static void ubdx_uring_publish(struct ubdx_server_queue *srvq, struct request *rq)
 {

@@ -29,8 +29,8 @@ static inline void ubdx_cmd_done(struct io_uring_cmd *cmd, int res, unsigned int
 
 /*
  * UBDX_TASK_WORK(name): defines name_tw(UBDX_TW_ARGS), a task work callback for
- * io_uring_cmd_complete_in_task(), which calls name(cmd, issue_flags, cancel). cancel: this isn't
- * the command's task any more.
+ * io_uring_cmd_complete_in_task(). The callback calls name(cmd, issue_flags, cancel). cancel: the
+ * command's task or ring is going away.
  */
 /* clang-format off */
 #ifdef UBDX_HAVE_TW_TOKEN
@@ -70,7 +70,7 @@ static inline u32 ubdx_cmd_cq_tail(struct io_uring_cmd *cmd)
 	return READ_ONCE(cmd_to_io_kiocb(cmd)->ctx->cached_cq_tail);
 }
 
-/* False: all segments of the request join at page boundaries. Newer kernels record that. */
+/* False: all segments of the request join at page boundaries. Newer kernels record the gaps. */
 static inline bool ubdx_rq_may_have_gaps(const struct request *rq)
 {
 #ifdef UBDX_HAVE_PHYS_GAP

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ctl.c - the ioctls. /dev/ubdx-control has those that add, start, stop, delete, list and set
+ * ctl.c - the ioctls. /dev/ubdx-control has those that add, start, stop, delete, list and configure
  * devices. A channel has those by which a server stops and deletes its own device. Each ioctl
- * copies its argument in once, checks that reserved fields are zero, and works on the copy. A
- * descriptor that is open for writing on the control node allows all of them, one for reading only
- * those that show. The node's mode is 0600 unless the administrator changes it.
+ * copies its argument in once, checks that reserved fields are zero, and works on the copy. If the
+ * control node is open for reading only, just FEATURES, INFO and GET_TARGET_INFO are allowed; the
+ * other ioctls need a descriptor that is open for writing. The node's mode is 0600 unless the
+ * administrator changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>
@@ -60,7 +61,7 @@ static bool ubdx_is_stop(unsigned int cmd)
 	return cmd == UBDX_IOC_STOP || cmd == UBDX_IOC_DEL;
 }
 
-/* STOP and DEL: how, from the ioctl's argument. */
+/* Translate the argument of STOP or DEL to @how. */
 static int ubdx_stop_parse(unsigned int cmd, const struct ubdx_ctl *ctl, struct ubdx_stop *how)
 {
 	u32 known = UBDX_CTL_FORCE | UBDX_CTL_IN_USE;

@@ -14,7 +14,7 @@
  *
  * slot.h has the rules by which a request's owner changes.
  *
- * ubdx_server_abort() takes everything back from a server that has failed, in three steps:
+ * ubdx_server_abort() ends the service of a server that has failed, in three steps:
  *
  *   1. srvq->dead is set, and the abort waits for every queue_rq under way. After that each
  *	queue_rq sees that the server is dead, so nothing is published any more.
@@ -28,11 +28,11 @@
  * wait in blk-mq.
  *
  * The server's task checks srvq->dead and changes a slot's state inside one RCU read-side section.
- * Step 1 waits for such sections, so either the abort sees the new state or the task sees that the
- * server is dead; then the task ends the request that it has claimed. Commits claim inside such a
- * section, too, so a dead server never claims its successor's request. Delivery can claim outside:
- * it passes a sequence number that the driver has stored, and no request of the successor has that
- * number.
+ * Step 1 waits for such sections. So the abort sees the new state; or the task sees that the server
+ * is dead, and ends the request that it has claimed. A commit claims inside such a section, too, so
+ * a dead server never claims a request of the next server. Delivery can claim outside such a
+ * section: it claims by a sequence number that the driver has stored, and no request of the next
+ * server has that number.
  *
  * Locks. Each line is a chain, outermost first:
  *	dev->lock, the disk's open_mutex, srv->abort_lock
@@ -80,7 +80,7 @@ struct ubdx_ctx;
 struct ubdx_stamps {
 	u32 seq;
 	u64 at[UBDX_NR_STAGES];
-	atomic_t moved[UBDX_NR_MOVED]; /* by any number of threads at once */
+	atomic_t moved[UBDX_NR_MOVED]; /* written by any number of threads at once */
 };
 
 struct ubdx_counter {
@@ -122,10 +122,10 @@ struct ubdx_queue {
 /* Committed requests that end together, see end.c. Only the queue's task uses the batch. */
 struct ubdx_batch {
 	struct io_comp_batch iob;
-	struct blk_plug_cb plug; /* plug.data: the channel's file while on a plug's list */
+	struct blk_plug_cb plug; /* plug.data: the channel's file while plug is on a list */
 	unsigned int nr; /* requests */
 	u64 bytes; /* of these requests */
-	unsigned int copied; /* bytes that commits have copied since a batch ended */
+	unsigned int copied; /* bytes that commits have copied since the last batch ended */
 	unsigned int nr_done; /* entries of done; less than nr if tracing began later */
 	struct ubdx_trace_done done[UBDX_BATCH_REQUESTS];
 };
@@ -173,8 +173,8 @@ struct ubdx_server {
 	bool aborted;
 	bool bound; /* open() has made this the device's server */
 	unsigned long busy; /* jiffies at its open, or at its last try to START */
-	bool quits; /* it stops its own device by force, see ubdx_server_stop(). READ_ONCE */
-	struct ubdx_target_info *target_info; /* its description, or NULL */
+	bool quits; /* stops its own device by force, see ubdx_server_stop(). READ_ONCE */
+	struct ubdx_target_info *target_info; /* the server's until START swaps it; or NULL */
 	bool trusted; /* opened with CAP_SYS_ADMIN; see struct ubdx_xfer_ops.trusts, scan.c */
 	unsigned int nr_queues;
 	struct ubdx_server_queue *queues[] __counted_by(nr_queues);
@@ -204,11 +204,11 @@ struct ubdx_dev {
 	struct ubdx_server *srv;
 	struct gendisk *disk; /* while LIVE or QUIESCED */
 	struct ubdx_target_info *target_info; /* its last server's description, or NULL */
-	bool closing; /* opens are refused; under the disk's open_mutex, see stop.c */
-	bool stopping; /* to be deleted at the last close; under open_mutex, too */
+	bool closing; /* opens are refused; written under the disk's open_mutex, see stop.c */
+	bool stopping; /* to be deleted at the last close; written under open_mutex, too */
 	bool scanning; /* the partition scan after START isn't over. READ_ONCE */
-	bool recovers; /* without a server requests wait; cleared by STOP. READ_ONCE */
-	bool quiesced; /* by the driver; dev->lock */
+	bool recovers; /* requests without a server wait; cleared by STOP. READ_ONCE */
+	bool quiesced; /* the driver has quiesced the disk's queue; under dev->lock */
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
 	struct request_queue *queue; /* the disk's; set before the first request, never cleared */
@@ -261,9 +261,7 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_sl
 
 /* ---- device.c: life of a device ---- */
 
-/*
- * Aborts and ticks. Work that waits for a server's I/O has its own queue, so as not to delay them.
- */
+/* Aborts and ticks. They must not wait behind work that waits for a server's I/O (ubdx_io_wq). */
 extern struct workqueue_struct *ubdx_wq;
 /*
  * Work that waits for I/O: partition scans, deletions at the last close.
@@ -292,7 +290,7 @@ void ubdx_set_srvq(struct ubdx_dev *dev, struct ubdx_server *srv);
 void ubdx_set_state(struct ubdx_dev *dev, enum ubdx_state state, struct ubdx_server *srv,
 		    struct gendisk *disk);
 
-/* ---- stop.c: how a block device goes ---- */
+/* ---- stop.c: how a block device is removed ---- */
 
 /* How to stop a device: @flags and @timeout_ms of struct ubdx_ctl, and whether to delete it. */
 struct ubdx_stop {

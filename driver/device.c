@@ -3,13 +3,13 @@
  * device.c - the table of devices, and a device's life from ADD to its last reference; stop.c has
  * STOP and DEL.
  *
- * Each open channel, the disk and the table hold a reference on the device, and so on its queues
- * and its tag set. The module's exit deletes every device in the table. Then it waits until the
- * last one is freed, because the release function is in this module.
+ * Each open channel, the disk and the table hold a reference to the device. The device owns its
+ * queues and its tag set. The module's exit deletes every device in the table. Then it waits until
+ * the last device is freed, because the release function is in this module.
  *
- * dev->lock serialises START, STOP, DEL (stop.c) and the end of a server. It is held while
- * del_gendisk() waits for I/O, so ubdx_server_abort(), which ends I/O, never takes it. INFO and the
- * channel's open() must not wait for I/O, and don't take it, either.
+ * dev->lock serialises START, STOP, DEL, QUIESCE and the end of a server. It is held while
+ * del_gendisk() waits for I/O, so ubdx_server_abort(), which ends I/O, never takes the lock. INFO
+ * and the channel's open() must not wait for I/O, and don't take the lock, either.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -152,7 +152,7 @@ static bool ubdx_power_of_two_in(u32 value, u32 min, u32 max)
 	return is_power_of_2(value) && value >= min && value <= max;
 }
 
-/* The granularity by which the block layer splits a DISCARD. It takes the larger of the two. */
+/* The block layer splits a DISCARD at multiples of the larger of these two. */
 static u32 ubdx_min_discard_sectors(const struct ubdx_params *p)
 {
 	return max(p->discard_granularity, p->physical_block_size) >> SECTOR_SHIFT;
@@ -169,7 +169,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) ||
 	    p->max_io_bytes > UBDX_MAX_IO_BYTES || p->max_io_bytes % UBDX_MIN_IO_BYTES)
 		return -EINVAL;
-	/* keeps arithmetic with jiffies in range, and no device hangs for ever */
+	/* the limit keeps arithmetic with jiffies in range, and no device hangs for ever */
 	if (p->timeout_ms < 1000 || p->timeout_ms > UBDX_MAX_TIMEOUT_MS)
 		return -EINVAL;
 	if (!ubdx_power_of_two_in(p->logical_block_size, SECTOR_SIZE, 4096) ||
@@ -206,7 +206,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 
 /* ---- memory ---- */
 
-/* The node of the CPUs whose requests come to this queue, unless the device asks for another. */
+/* The device's numa_node if it is set, else the node of the CPUs whose requests use this queue. */
 static int ubdx_queue_node(struct ubdx_dev *dev, unsigned int qid)
 {
 	unsigned int cpu;
@@ -460,7 +460,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	disk = ubdx_disk_alloc(dev);
 	if (IS_ERR(disk))
 		return PTR_ERR(disk);
-	/* the disk's reference; a disk that was never added doesn't drop it */
+	/* the disk's reference; if adding the disk fails, put_disk() doesn't drop it */
 	get_device(&dev->device);
 	dev->queue = disk->queue;
 	ubdx_set_srvq(dev, dev->srv);
@@ -481,7 +481,7 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	return 0;
 }
 
-/* May the caller START? -ETIME: not yet, a failed server isn't gone. */
+/* May the caller START? -ETIME: not yet, because a failed server hasn't exited. */
 static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
 	int ret;
@@ -607,7 +607,7 @@ destroy_wq:
 	return ret;
 }
 
-/* Nothing is open any more (that would hold the module), and no new device can be added. */
+/* No channel and no disk is open: each would hold the module. No device can be added any more. */
 void ubdx_dev_exit(void)
 {
 	struct ubdx_dev *dev;

@@ -5,10 +5,10 @@
  * The caller of ubdx_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot
  * (slot.h). When these return, the tag may belong to another request already.
  *
- * Requests end in process context, because unmapping a window sleeps. Bottom halves are disabled
- * while blk-mq ends them: the end of a bio may drop the last reference to a file, and with bottom
- * halves disabled a worker does the final fput. The server's task must not do it: if the file is
- * our own block device, closing it waits for the server.
+ * Requests end in process context, because unmapping a window can sleep. Bottom halves are disabled
+ * while blk-mq ends requests: the end of a bio may drop the last reference to a file, and with
+ * bottom halves disabled a worker does the final fput. The server's task must not do that: if the
+ * file is our own block device, closing it waits for the server.
  */
 #include <linux/blk-mq.h>
 #include <linux/file.h>
@@ -23,14 +23,14 @@
  *	- with a commit that lacks UBDX_COMMIT_MORE;
  *	- after UBDX_BATCH_REQUESTS or UBDX_BATCH_BYTES, which bounds the time without bottom
  *	  halves;
- *	- after UBDX_BATCH_COPIED, which bounds the time that its first request waits for the
+ *	- after UBDX_BATCH_COPIED, which bounds how long the batch's first request waits for
  *	  copies;
  *	- when the task leaves the submission or sleeps in it. The batch is a callback
  *	  (ubdx_batch_unplug()) of the plug that io_uring starts for a submission of more than two
  *	  SQEs. A shorter submission has no batch.
  * So only the server's task handles its batch, and an abort doesn't touch it.
  */
-/* With pages of 4 KiB ending so much takes some 100 us: each page of a direct I/O is unpinned. */
+/* Ending so much takes about 100 us with 4 KiB pages, as each page of a direct I/O is unpinned. */
 #define UBDX_BATCH_BYTES (4 * UBDX_MAX_IO_BYTES)
 #define UBDX_BATCH_COPIED SZ_64K
 
@@ -87,7 +87,7 @@ static __always_inline bool ubdx_batch_plug(struct ubdx_server_queue *srvq)
 	return true;
 }
 
-/* @done: trace record or NULL; kept by the batch if this returns true. */
+/* Returns true if the request joined the batch. @done: trace record, which is copied; or NULL. */
 static __always_inline bool ubdx_batch_add(struct ubdx_server_queue *srvq, struct request *rq,
 					   const struct ubdx_trace_done *done)
 {
@@ -131,7 +131,7 @@ static void ubdx_end_alone(struct ubdx_slot *slot, struct ubdx_result result)
 	local_bh_enable();
 }
 
-/* @done: trace record or NULL; kept by the batch if this returns true. */
+/* As ubdx_batch_add(), but a request that doesn't join the batch ends at once. */
 static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *srvq,
 					      struct ubdx_slot *slot, struct ubdx_result result,
 					      bool more, const struct ubdx_trace_done *done)
@@ -159,8 +159,8 @@ static void ubdx_unmap(struct ubdx_slot *slot)
 }
 
 /*
- * The trace record is filled in before the request ends, and emitted after. @srvq: the queue whose
- * batch the request may join, or NULL. @unmapped: its pages have just been unmapped.
+ * Fill in the trace record, end the request, emit the record. @srvq: the queue whose batch the
+ * request may join, or NULL. @unmapped: the request's pages have just been unmapped.
  */
 static noinline void ubdx_end_traced(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 				     struct ubdx_result result, bool more, bool unmapped)
@@ -284,8 +284,8 @@ static blk_status_t ubdx_status(s32 res)
 
 /*
  * The result of a request that the server or the driver could not serve. If the server doesn't
- * support the operation, the block layer issues no more of them, as with loop. If memory is short,
- * the request is retried.
+ * support DISCARD or WRITE_ZEROES, the block layer issues no more such requests, as with loop. If
+ * memory is short, the request is retried.
  */
 struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res)
 {
@@ -329,9 +329,9 @@ static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srv
 }
 
 /*
- * Turn the server's answer into a result, and let the mode move the payload. A short answer counts in
- * whole logical blocks, so that no reader sees what the server did not fill. No progress at all is an
- * error, so that a request can't come back for ever.
+ * Turn the server's answer into a result, and let the mode move the payload. A short answer is
+ * rounded down to whole logical blocks, so that no reader sees what the server did not fill. If no
+ * block was served, the request fails; otherwise it could be requeued for ever.
  */
 static __always_inline struct ubdx_result
 ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot, const struct ubdx_answer *answer)
@@ -385,8 +385,8 @@ static __always_inline void ubdx_end_commit(struct ubdx_server_queue *srvq, stru
  * @ctx:	the commit; this is the queue's task.
  * @slot:	slot, claimed by the caller. The caller loses the slot.
  * @answer:	the server's answer.
- * @place:	where to park ctx->cmd for the tag's next request. That is done before the request
- *		ends, as the tag can be used again at once.
+ * @place:	where to park ctx->cmd for the tag's next request. The command is parked before the
+ *		request ends, because the tag can be reused at once.
  *
  * Returns -EIOCBQUEUED; -ENODEV if the server was aborted meanwhile: the command isn't parked.
  */

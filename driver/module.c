@@ -69,7 +69,7 @@ MODULE_PARM_DESC(
 module_param_named(allow_partial_pages, ubdx_allow_partial_pages, bool, 0644);
 MODULE_PARM_DESC(
 	allow_partial_pages,
-	"mode map: also map pages of which a request has only a part; the server sees all of them (default N)");
+	"mode map: also map pages that a request fills only in part; the server can access all of such a page (default N)");
 
 static int __init ubdx_init(void)
 {

@@ -2,10 +2,10 @@
 /*
  * payload.h - copy between a request's pages and user memory.
  *
- * The caller holds the request and must not sleep on user memory: a fault can take any time, and
- * can even need this request to end, if the memory is a mapping of the device itself. So a copy
- * stops at the first page that isn't present. The caller then drops the request, calls
- * ubdx_fault_in(), and tries again.
+ * The caller owns the request or is its user, and must not wait for a page fault on user memory. A
+ * fault can take any time. If the memory is a mapping of the device itself, the fault can even wait
+ * for this request. So a copy stops at the first page that isn't present. The caller then lets go
+ * of the request (ubdx_slot_pass(), ubdx_use_end()), calls ubdx_fault_in(), and tries again.
  *
  * The copies are _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages
  * come from slab caches without a usercopy region, and hardened usercopy would refuse them.
@@ -36,8 +36,8 @@ static inline size_t ubdx_from_iter(void *addr, size_t bytes, struct iov_iter *i
 }
 
 /*
- * Copy @bytes from byte @skip of the request on. Stops at the request's end, and at the first page of
- * @iter that isn't present. Returns the bytes copied.
+ * Copy @bytes, starting at byte @skip of the request. Stops at the request's end, and at the first
+ * page of @iter that isn't present. Returns the number of bytes copied.
  */
 static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip, size_t bytes,
 						struct iov_iter *iter, ubdx_copy_fn copy)
@@ -49,7 +49,7 @@ static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip,
 	pagefault_disable();
 	/*
 	 * Without high memory the pages of a multi-page bvec are contiguous in the kernel's address
-	 * space too, so one copy does for all of them.
+	 * space too, so one copy suffices.
 	 */
 	rq_for_each_bvec(bv, rq, rq_iter) {
 		size_t want, got;
@@ -63,7 +63,7 @@ static __always_inline size_t ubdx_payload_copy(struct request *rq, size_t skip,
 		done += got;
 		skip = 0;
 		if (got < want || done == bytes)
-			goto end; /* these are two loops, one in the other */
+			goto end; /* the macro nests two loops, so break isn't enough */
 	}
 end:
 	pagefault_enable();
@@ -92,9 +92,9 @@ static inline int ubdx_fault_in_page(bool dest, struct iov_iter *iter)
  * @dest:	the copy will write to the memory.
  * @iter:	memory.
  * @bytes:	length.
- * @idle:	calls in a row after which the copy made no progress. They are bounded: some memory
- *		can be faulted in but not copied to (a shadow stack), and where memory is short the
- *		last page can drive out the first.
+ * @idle:	how many calls before this one, in a row, did not help the copy. Their number is
+ *		bounded: some memory can be faulted in but not copied to (a shadow stack), and when
+ *		memory is short the last page that is faulted in can evict the first.
  *
  * Returns 0, -EFAULT if no page can be faulted in, -ENOMEM if none can be at present, -EINTR if the
  * caller is being killed.
@@ -109,7 +109,7 @@ static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes, 
 		bytes = min(bytes, PAGE_SIZE);
 	missing = dest ? fault_in_iov_iter_writeable(iter, bytes) :
 			 fault_in_iov_iter_readable(iter, bytes);
-	/* why, or there is memory again */
+	/* try one page, to learn the error; this can also succeed by now */
 	if (missing == bytes || idle > UBDX_MAX_IDLE)
 		ret = ubdx_fault_in_page(dest, iter);
 	if (!ret && idle > UBDX_MAX_IDLE)

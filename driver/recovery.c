@@ -3,11 +3,12 @@
  * recovery.c - a device outlives its server. See enum ubdx_recovery in the UAPI header for what
  * users of the device see.
  *
- * dev->recovers is set from the device's first START until the device is stopped. While it is set,
- * blk-mq keeps the requests that have no server: queue_rq returns BLK_STS_RESOURCE, and an abort
- * requeues. That alone would be correct, but blk-mq would try again and again. So the queue is
- * quiesced, too, under dev->lock. STOP clears dev->recovers first: from then on requests without a
- * server fail, so that del_gendisk() can finish.
+ * Unless params.recovery is UBDX_RECOVERY_FAIL, dev->recovers is set from the device's first START
+ * until the device is stopped. While it is set, requests without a server wait in blk-mq: queue_rq
+ * returns BLK_STS_RESOURCE, and an abort requeues requests. That alone would be correct, but blk-mq
+ * would dispatch them again and again. So the queue is quiesced, too, under dev->lock. STOP clears
+ * dev->recovers before del_gendisk(): from then on requests without a server fail, so that
+ * del_gendisk() can finish.
  *
  * q->srvq changes only while no queue_rq and no tick runs. Other readers (sysfs) hold the RCU read
  * lock. The reference to the ubdx_server is dropped a grace period after q->srvq was cleared, or
@@ -131,9 +132,9 @@ static bool ubdx_dev_idle(const struct ubdx_dev *dev)
 }
 
 /*
- * Wait for the requests that are out. This polls, because blk-mq can wait for requests only by
- * freezing the queue, which would wait for the requests in the quiesced queue, too. If the server
- * dies, the abort ends the requests that are out.
+ * Wait for the requests in flight. This polls, because blk-mq can wait for requests only by
+ * freezing the queue, which would also wait for the requests in the quiesced queue. If the server
+ * dies, the abort ends or requeues the requests in flight.
  */
 static int ubdx_wait_idle(const struct ubdx_dev *dev)
 {
@@ -149,8 +150,8 @@ static int ubdx_wait_idle(const struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_quiesce - hand over: wait until the server has answered its requests, then take it off
- * the device.
+ * ubdx_dev_quiesce - QUIESCE: wait until the server has answered its requests, then take the server
+ * off the device.
  * @dev:	device.
  *
  * Returns 0; -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP it doesn't
@@ -182,9 +183,9 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 	if (READ_ONCE(dev->srv->queues[0]->dead)) {
 		ret = -ENXIO;
 		/*
-		 * A forced STOP waits for dev->lock, or ubdx_dev_server_gone() of a device that
-		 * doesn't recover any more. They will remove the disk. Leave them the server, so
-		 * that no other server comes before.
+		 * If the device is being stopped by force, or doesn't recover any more, another
+		 * thread waits for dev->lock and will remove the disk. Keep the dead server on the
+		 * device until then, so that no other server can open the channel.
 		 */
 		if (READ_ONCE(dev->srv->quits) || !READ_ONCE(dev->recovers)) {
 			ubdx_unquiesce(dev);

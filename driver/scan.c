@@ -29,7 +29,7 @@ static bool ubdx_dev_is_trusted(struct ubdx_dev *dev)
 	return trusted;
 }
 
-/* If the server has left by now, this doesn't scan; the START of the next server does. */
+/* If the server has left by now, don't scan: the next server's START schedules a scan. */
 static void ubdx_scan_work(struct work_struct *work)
 {
 	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
@@ -50,8 +50,7 @@ void ubdx_scan_init_dev(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_scan_start - scan the disk's partitions, if the server is trusted and no scan was done
- * before.
+ * ubdx_scan_start - schedule a partition scan, if the server is trusted and scans are suppressed.
  * @dev:	device, LIVE. dev->lock is held.
  */
 void ubdx_scan_start(struct ubdx_dev *dev)
@@ -68,7 +67,7 @@ void ubdx_scan_start(struct ubdx_dev *dev)
  * ubdx_scan_forbid - forbid scans if an untrusted server is about to serve the device.
  * @dev:	device, QUIESCED. dev->lock is held.
  *
- * Returns 0, or -EAGAIN: a scan has begun under another server and waits for this one.
+ * Returns 0, or -EAGAIN: a scan that began under another server waits for this server.
  */
 int ubdx_scan_forbid(struct ubdx_dev *dev)
 {
@@ -78,7 +77,7 @@ int ubdx_scan_forbid(struct ubdx_dev *dev)
 
 	if (dev->srv->trusted)
 		return 0;
-	/* An open holds open_mutex for a moment; a scan holds it as long as it reads. */
+	/* An open holds open_mutex for a moment; a scan holds the mutex until it has read. */
 	for (tries = 0; tries < UBDX_SCAN_TRIES; tries++) {
 		if (mutex_trylock(&dev->disk->open_mutex)) {
 			set_bit(GD_SUPPRESS_PART_SCAN, &dev->disk->state);

@@ -8,11 +8,11 @@
  *	  mapping, or another process that got the descriptor holds the file open;
  *	- the cancellation of a parked command: its ring is torn down;
  *	- the last close of the file;
- *	- a queue's task that exits, which delivery or the tick sees, or that is being killed, which
- *	  the tick sees;
+ *	- a queue's task that exits or is being killed, which delivery or the tick sees;
  *	- a request that the server keeps for longer than the I/O timeout, which the tick sees.
- * Each of them leads to ubdx_server_fail(). This declares the server dead, so that no more requests
- * are published, and schedules ubdx_server_abort_work(), which ends the requests that are out.
+ * Each of these leads to ubdx_server_fail(), which declares the server dead, so that no more
+ * requests are published. It schedules ubdx_server_abort_work(), which ends or requeues the
+ * requests in flight.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -38,7 +38,7 @@ static void ubdx_srvq_free(struct ubdx_server_queue *srvq)
 	kvfree(srvq);
 }
 
-/* Memory of a queue is local to the CPUs it serves, see ubdx_queue_node(). */
+/* Allocate the queue's memory on the node of the CPUs that the queue serves (ubdx_queue_node()). */
 static struct ubdx_server_queue *ubdx_srvq_alloc(struct ubdx_server *srv, struct ubdx_queue *q)
 {
 	struct ubdx_server_queue *srvq;
@@ -190,10 +190,10 @@ static void ubdx_server_abort_work(struct work_struct *work)
 	ubdx_server_put(srv);
 }
 
-/* This server has failed or left. Any context; the caller makes sure that @srv exists. */
+/* Declare @srv dead and schedule its abort. Any context; the caller makes sure that @srv exists. */
 void ubdx_server_fail(struct ubdx_server *srv)
 {
-	/* only once: there may be thousands of queues, and each request may call this */
+	/* declare only once: there may be thousands of queues, and each request may call this */
 	if (!READ_ONCE(srv->queues[srv->nr_queues - 1]->dead))
 		ubdx_server_declare_dead(srv);
 	kref_get(&srv->ref);
@@ -205,7 +205,7 @@ static void ubdx_mm_release(struct mmu_notifier *notifier, struct mm_struct *mm)
 {
 	struct ubdx_server *srv = container_of(notifier, struct ubdx_server, notifier);
 
-	/* if not bound, open() failed: while it runs, its task holds the mm */
+	/* if not bound, open() has failed: while open() runs, the caller's mm can't end */
 	if (READ_ONCE(srv->bound))
 		ubdx_server_fail(srv);
 }
@@ -250,8 +250,8 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 }
 
 /*
- * io_uring opens files under its uring_lock. So this doesn't take dev->lock: its holder may wait
- * for I/O, or for uring_lock.
+ * io_uring can open files under uring_lock. So this function doesn't take dev->lock: the holder of
+ * dev->lock may wait for I/O, or for uring_lock.
  */
 static int ubdx_server_open(struct inode *inode, struct file *file)
 {
@@ -269,8 +269,8 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	if (!srv)
 		return -ENOMEM;
 	/*
-	 * First, because it can fail (-EINTR if a signal is pending), and must not leave a trace if
-	 * it does.
+	 * Register before the server is bound, because this can fail (-EINTR if a signal is
+	 * pending), and a failed open must change nothing.
 	 */
 	ret = mmu_notifier_register(&srv->notifier, srv->mm);
 	if (ret)
@@ -281,7 +281,7 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 		ret = dev->state == UBDX_S_LIVE ? -EBUSY : -ENODEV;
 	} else if (dev->srv) {
 		ret = -EBUSY;
-		/* A server that doesn't START must not keep others out for ever. */
+		/* A server that never calls START must not keep other servers out for ever. */
 		if (time_after(jiffies, READ_ONCE(dev->srv->busy) + UBDX_START_SECONDS * HZ))
 			ubdx_server_fail(dev->srv);
 	} else {
@@ -299,7 +299,7 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	/* each open has its own mapping, by which ubdx_map_unmap() finds its windows */
 	srv->mapping.host = inode;
 	file->f_mapping = &srv->mapping;
-	/* reads and writes wait for nothing but faults on the caller's own memory */
+	/* reads and writes wait only for page faults on the caller's own memory */
 	file->f_mode |= FMODE_NOWAIT;
 	return 0;
 

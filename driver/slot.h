@@ -6,16 +6,17 @@
  *
  *	seq << 32 | users << 8 | state
  *
- * To claim a request is to exchange the word. So a request has one owner, and a claim fails if the
- * slot holds another request than the caller means.
+ * A claim is a compare-and-exchange of the word. So a request has one owner at most, and a claim
+ * fails if the slot holds another request than the caller means.
  *
  * Users access the request's payload concurrently (access.c): a pread, a page fault that fills a
  * window, buffers in a pipe, a fixed buffer of io_uring. A thread can become a user only in state
  * SERVER; besides, the request's owner can add one. A request that has users doesn't end: its pages
  * stay as they are, and so do the slot's rq, op and xfer. Users drop their reference in bounded
  * time: they never wait for a fault on the server's memory, nor for memory that only the end of a
- * request would free. Pipe buffers and fixed buffers can stay longer; the mode's @revoke and
- * @detach drop these (xfer.h). So an abort waits for no user.
+ * request would free. Pipe buffers and fixed buffers can stay longer. @revoke drops the pipe
+ * buffers' users, and @detach unregisters fixed buffers (xfer.h); xfer_regbuf.c tells which fixed
+ * buffers stay even then. An abort waits for no user.
  *
  *	from	 to	  by, and when						context
  *	IDLE	 QUEUED	  queue_rq(s): a new request, with the next seq		atomic, RCU
@@ -90,7 +91,7 @@ struct ubdx_slot {
 	struct request *rq;
 	const struct ubdx_xfer_ops *xfer; /* chosen at T0; delivery may fall back */
 	struct ubdx_result result; /* while ENDING */
-	struct ubdx_server *mapped_by; /* the server that maps its pages, or NULL; see @unmap */
+	struct ubdx_server *mapped_by; /* the server whose windows map rq's pages, or NULL */
 	u32 start; /* jiffies at T0 */
 	u16 page_offset; /* for the descriptor; set when the mode is chosen */
 	u8 op; /* enum ubdx_op */
@@ -106,8 +107,8 @@ static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
 }
 
 /*
- * The jiffies since the request came (T0). Start is read first: if the slot gets another request
- * meanwhile, the age comes out small.
+ * The jiffies since the request came (T0). start is read before jiffies: else a new start could be
+ * later than jiffies, and the age would be huge.
  */
 static inline u32 ubdx_slot_age(const struct ubdx_slot *slot)
 {

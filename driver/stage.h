@@ -6,8 +6,9 @@
  * is enabled; otherwise a stage costs one no-op. The code is inline, because each request passes
  * seven stages, and a call for each was a quarter of the cost of tracing.
  *
- * A tag's stamps belong to its slot's owner. Their seq says which request they are for: tracing can
- * begin while requests are under way, and those must not show the stamps of an earlier request.
+ * The owner of a tag's request writes the tag's stamps. seq says to which request they belong:
+ * tracing can begin while requests are in flight, and these must not show the stamps of an earlier
+ * request.
  */
 #ifndef UBDX_STAGE_H
 #define UBDX_STAGE_H
@@ -50,7 +51,7 @@ static inline u64 ubdx_stage_now(void)
 	return static_branch_unlikely(&ubdx_traced) ? ktime_get_ns() : 0;
 }
 
-/* The request in @slot, owned by the caller, reached @stage. @now: from ubdx_stage_now(). */
+/* The request in @slot, which the caller owns, has reached @stage. @now: from ubdx_stage_now(). */
 static __always_inline void ubdx_stage_then(struct ubdx_queue *q, struct ubdx_slot *slot,
 					    enum ubdx_stage stage, u64 now)
 {
@@ -73,8 +74,8 @@ static __always_inline void ubdx_stage_commit(struct ubdx_queue *q, struct ubdx_
 }
 
 /*
- * The payload of a committed request was released. @took: that took time; otherwise the stage has
- * the time of the commit.
+ * UBDX_T_RELEASE of a committed request. @took: the driver has just copied or unmapped its payload.
+ * Otherwise the stage gets the stamp of the commit.
  */
 static __always_inline void ubdx_stage_released(struct ubdx_queue *q, struct ubdx_slot *slot,
 						bool took)

@@ -2,12 +2,13 @@
 /*
  * stop.c - how a block device is removed: by STOP and DEL, at the last close, when its server ends.
  *
- * struct ubdx_ctl in the UAPI header describes the ways to stop a device. dev->lock serialises
- * them; it is held while del_gendisk() waits for I/O. A forced stop must not wait for an orderly
- * one: it aborts the server before it takes dev->lock, so that all I/O ends.
+ * UBDX_CTL_* in the UAPI header are the ways to stop a device. dev->lock serialises them, and is
+ * held while del_gendisk() waits for I/O. A forced stop must not wait for the server that an
+ * orderly stop waits for. So it aborts the server before it takes dev->lock, and all I/O ends.
  *
  * dev->stopping and dev->closing are written under the disk's open_mutex. The block layer counts
- * openers under that mutex, too, so the count can't change between a check of it and the mark.
+ * openers under that mutex, too, so the count can't change after it is checked and before one of
+ * these is set.
  *
  *   closing	opens are refused: the disk is being removed.
  *   stopping	the device is served as before, and deleted at the last close
@@ -65,8 +66,8 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 	lockdep_assert_held(&dev->lock);
 
 	/*
-	 * No process can become the server before this function is done: open() sees a server, or
-	 * the state DEAD. As long as the server is alive the state stays as it is.
+	 * No process can become the server before this function is done, because open() sees a
+	 * server or the state DEAD. While the server is alive, the state doesn't change yet.
 	 */
 	spin_lock(&dev->state_lock);
 	srv = dev->srv;
@@ -93,7 +94,7 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 
 /* ---- opens and closes ---- */
 
-/* Does I/O wait for another server, or will it soon? It may wait for ever. */
+/* Does I/O wait for the next server, or is it about to? Such I/O may wait for ever. */
 static bool ubdx_dev_waits(const struct ubdx_dev *dev)
 {
 	return dev->quiesced ||
@@ -120,7 +121,7 @@ static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how
 	return 0;
 }
 
-/* Refuse opens from now on, if @how allows that while the disk has openers, or if it has none. */
+/* Refuse opens from now on, if the disk has no openers or @how allows openers. */
 static int ubdx_dev_close(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	bool served;
@@ -189,10 +190,7 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 
 	lockdep_assert_held(&dev->lock);
 
-	/*
-	 * First, so that the holder of open_mutex, such as the partition scan, doesn't wait for
-	 * I/O.
-	 */
+	/* first, because the holder of open_mutex, such as the partition scan, may wait for I/O */
 	if (disk && force)
 		ubdx_dev_stop_recovering(dev);
 	ret = disk ? ubdx_dev_close(dev, how) : 0;
@@ -202,13 +200,13 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 		ubdx_dev_stop_recovering(dev);
 		blk_mark_disk_dead(disk);
 	}
-	/* Requests fail if the server dies from now on, because del_gendisk() must finish. */
+	/* If the server dies from now on, requests must fail, because del_gendisk() must finish. */
 	WRITE_ONCE(dev->recovers, false);
 	ubdx_dev_take_down(dev, UBDX_S_DEAD, how->timeout_ms);
 	return how->del && !ubdx_dev_unlist(dev) ? -ENODEV : 0;
 }
 
-/* Make all requests fail from now on, also those that the holder of dev->lock waits for. */
+/* Abort the server, so that requests fail, also those that the holder of dev->lock waits for. */
 static void ubdx_dev_cut_short(struct ubdx_dev *dev)
 {
 	struct ubdx_server *srv;
@@ -230,7 +228,7 @@ static void ubdx_dev_cut_short(struct ubdx_dev *dev)
  * @dev:	device; the caller keeps its own reference.
  * @how:	see struct ubdx_ctl.
  *
- * If a server still has the channel of a deleted device open, only the device's memory remains.
+ * After DEL, a server that still has the channel open keeps only the device's memory alive.
  * Returns 0; -EBUSY; -EINPROGRESS the device will be deleted at the last close; -ENODEV another DEL
  * deletes the device; -EINTR.
  */
@@ -257,9 +255,9 @@ int ubdx_dev_stop(struct ubdx_dev *dev, const struct ubdx_stop *how)
  *
  * Returns as ubdx_dev_stop() does; -ENODEV also if @srv is not the device's server any more.
  *
- * A forced stop aborts the server first, and the server may then close its ring. The driver must
- * not take that for a failure and let the device recover. So srv->quits tells
- * ubdx_dev_server_gone() to leave the device to this function.
+ * A forced stop aborts the server first, and the server may then close its ring. That isn't a
+ * failure, and the device must not recover from it. So srv->quits tells ubdx_dev_server_gone() to
+ * leave the device to this function.
  */
 int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
 {
@@ -281,8 +279,9 @@ int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
 }
 
 /*
- * @srv has been aborted. If it still is the device's server, remove the disk, or let the device
- * wait for its next server. If the device isn't LIVE yet, another server can open it.
+ * @srv has been aborted. If it still is the device's server, take it off the device: remove the
+ * disk, or, if the device recovers, keep the disk and wait for the next server. A device without a
+ * disk stays ADDED.
  */
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 {

@@ -30,9 +30,9 @@ static void ubdx_counts_sum(struct ubdx_dev *dev, struct ubdx_counts *sum)
 }
 
 /*
- * The disk exists only while the device is live or quiesced, so the file has one of these words. A
- * device that recovers reads "quiesced" only once another server can open it: a script that sees
- * this word starts one at once.
+ * "live" or "quiesced"; or "dead", while the disk of a failed server is being removed. A device
+ * that recovers is "quiesced" only when another server can open the channel: a script that reads
+ * this word can start a server at once.
  */
 static ssize_t state_show(struct device *device, struct device_attribute *attr, char *buf)
 {
@@ -136,9 +136,9 @@ static ssize_t counters_show(struct device *device, struct device_attribute *att
 static DEVICE_ATTR_RO(counters);
 
 /*
- * failed: requests that ended with the server's error; aborted: that ended because the server was
- * gone; stale: refused commits of the present server; reissued: requests kept for the next server;
- * retried: requests that waited for memory.
+ * failed: requests that ended with an error of the server or the driver; aborted: requests that
+ * ended because the server was gone; stale: refused commits of the present server; reissued:
+ * requests requeued for the next server; retried: requests requeued because memory was short.
  */
 static ssize_t errors_show(struct device *device, struct device_attribute *attr, char *buf)
 {

@@ -2,9 +2,9 @@
 /*
  * target_info.c - the server's description of what it serves: struct ubdx_target_info.
  *
- * A server sets its description, which becomes the device's at START and stays when the server is
- * gone. The next server compares it with its own, to find out whether it would serve the same data.
- * The driver checks only the form.
+ * A server sets its description. At START this becomes the device's description, which stays when
+ * the server is gone. The next server should compare the device's description with its own, to find
+ * out whether it would serve the same data. The driver checks only the form.
  *
  * dev->target_info and srv->target_info are protected by dev->state_lock.
  */
@@ -35,7 +35,7 @@ static bool ubdx_target_info_is_valid(const struct ubdx_target_info *b)
 /**
  * ubdx_target_info_set - UBDX_IOC_SET_TARGET_INFO: the caller, a server, describes its target.
  * @dev:	device.
- * @target_info:	from kmalloc(). The server keeps it, or it is freed.
+ * @target_info:	from kmalloc(). Kept in struct ubdx_server, or freed.
  */
 int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_info)
 {
@@ -70,7 +70,8 @@ void ubdx_target_info_get(struct ubdx_dev *dev, struct ubdx_target_info *out)
  * @dev:	device. dev->lock is held.
  * @srv:	its server.
  *
- * A second call undoes the first. Not for a server without a description: the device keeps its own.
+ * A second call undoes the first. Not called for a server without a description: then the device
+ * keeps the description that it has.
  */
 void ubdx_target_info_swap(struct ubdx_dev *dev, struct ubdx_server *srv)
 {

@@ -3,8 +3,9 @@
  * tick.c - the tick of a live device: once a second it checks whether the server is alive and in
  * time.
  *
- * The tick looks at the slots and at the queues' tasks; it takes no lock and changes nothing. If
- * the server has failed, the tick calls ubdx_server_fail(), and the abort ends all requests.
+ * The tick only reads the slots and the queues' tasks, and takes no lock. If the server has failed,
+ * the tick calls ubdx_server_fail(), and the abort ends all requests. It kills a server whose task
+ * doesn't let go of a request after that.
  * blk-mq's own timer of a request expires after queue/io_timeout, as for any disk, but
  * ubdx_timeout() just restarts it.
  *
@@ -62,7 +63,7 @@ void ubdx_tick_exit(void)
 	unregister_pm_notifier(&ubdx_pm_nb);
 }
 
-/* How many jiffies of a request's @age the server had to answer, as user space wasn't frozen. */
+/* How many of the last @age jiffies count: those since the last thaw; none during a freeze. */
 static unsigned long ubdx_awake(u32 age)
 {
 	/* pairs with smp_store_release() in ubdx_pm_notify() */
@@ -93,10 +94,10 @@ bool ubdx_is_late(const struct ubdx_slot *slot)
 /* ---- is the server dead, or late? ---- */
 
 /*
- * Will this task never serve again? Either it exits (ubdx_task_exits()), or it will exit but a
- * system call on slow storage still holds it up in the kernel. In the second case the task has a
- * pending SIGKILL, because it is being killed or because another thread executes a program; or its
- * process has SIGNAL_GROUP_EXIT, which is also set while it dumps core. Both can be read without a
+ * Will this task never serve again? Either it exits (ubdx_task_exits()), or it will exit after a
+ * system call, for example on slow storage. In the second case the task has a pending SIGKILL,
+ * because it is being killed or because another thread executes a program; or its process has
+ * SIGNAL_GROUP_EXIT, which is also set while the process dumps core. Both can be read without a
  * lock; task->signal lives as long as the task.
  */
 static bool ubdx_task_dies(struct task_struct *task)
@@ -106,9 +107,9 @@ static bool ubdx_task_dies(struct task_struct *task)
 }
 
 /*
- * A server's task ends a request that it has claimed, and drops one that it uses, in bounded time.
- * If it hasn't done so a while after the abort, for example because it gets no memory for a page
- * table, only a SIGKILL helps.
+ * Does a dead server still own or use the request, a tick after the I/O timeout? The server's tasks
+ * should let go of a request in bounded time. If they don't, for example because they get no memory
+ * for a page table, only a SIGKILL helps.
  */
 static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long limit)
 {
@@ -118,7 +119,7 @@ static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long l
 	       ubdx_awake(age) >= limit + UBDX_TICK;
 }
 
-/* Returns true if the server has failed or been killed: the tick needs no other request. */
+/* Returns true if the server has failed or been killed. Then no other request matters. */
 static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slot *slot,
 			   unsigned long limit)
 {
@@ -128,7 +129,7 @@ static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slo
 	if ((atomic64_read_acquire(&slot->word) & UBDX_SLOT_STATE) == UBDX_SLOT_IDLE)
 		return false;
 	age = ubdx_slot_age(slot);
-	/* an earlier server's request, which a user of that server still holds */
+	/* an earlier server's request that still has users */
 	if (age > served)
 		return false;
 	if (!READ_ONCE(srvq->dead)) {

@@ -149,8 +149,8 @@ int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
  * @trusted:	the server may use the modes that trust the server.
  *
  * New requests take the mode that was wanted last, if it is offered; else the present mode, if it
- * is offered; else the first mode that is offered. Returns 0, or -EOPNOTSUPP if driver and server
- * have none in common.
+ * is offered; else the first mode that is offered. Returns 0, or -EOPNOTSUPP if @offered has no
+ * mode that this server can use.
  */
 int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted)
 {
@@ -209,7 +209,7 @@ void ubdx_xfer_update(struct ubdx_dev *dev)
 	spin_unlock(&dev->xfer_lock);
 }
 
-/* Part of an abort: the server's requests have ended, except those that have users. Drop these. */
+/* Part of an abort: the server's requests have ended, except those with users. Drop such users. */
 void ubdx_xfer_revoke(struct ubdx_server *srv)
 {
 	unsigned int i;

@@ -2,7 +2,7 @@
 /*
  * xfer.h - a transfer mode: how a request's payload moves between its pages and the server.
  *
- * A mode knows no channel and no device state. Adding one is a file with an ops table, and an entry
+ * A mode knows no channel and no device state. A new mode is a file with an ops table, and an entry
  * in xfer_list.h. ubdx_xfer_select() chooses a request's mode, in queue_rq. Delivery can still fall
  * back to mode `user`. After that the mode is final, and in the request's descriptor.
  */
@@ -19,19 +19,19 @@
  *		server sees the request. Returns 0; a negative errno, which fails the request; or,
  *		if @falls_back, enum ubdx_fallback: the mode can't carry this request after all.
  * @commit:	by operation: move the request's first answer->res bytes, which the server says it
- *		has served: more than 0, and at most all. Returns how many bytes have moved, or a
- *		negative errno.
+ *		has served. answer->res is positive and at most the request's length. Returns how
+ *		many bytes have moved, or a negative errno.
  * @trusts:	the driver can't check how many bytes of a READ the server has filled, so only a
  *		trusted server can use the mode; see enum ubdx_xfer_mode.
  * @moves:	@deliver takes time for each byte of the payload, see UBDX_DELIVER_BYTES.
  * @falls_back:	requests that the mode can't carry take UBDX_XFER_USER, so a server must offer both.
- * @access:	UBDX_ACCESS_*: how a request's payload can be reached while it is at the server.
- * @refuse:	why the mode can't carry this request, or 0. In queue_rq; may not sleep. May set
- *		slot->page_offset, and clear slot->deliver if @deliver has nothing to do for this
- *		request.
- * @recall:	take back what @deliver has lent to the server's ring (slot->lent). Called in the
- *		server's task: at each commit, before the answer is looked at; and if the server is
- *		dead when delivery is done.
+ * @access:	UBDX_ACCESS_*: how a payload can be accessed while the request is at the server.
+ * @refuse:	returns why the mode can't carry this request, or 0. Called from queue_rq; must not
+ *		sleep. Can set slot->page_offset, and clear slot->deliver if @deliver has nothing to
+ *		do for this request.
+ * @recall:	take back what @deliver has lent to the server's ring. Called if slot->lent is set,
+ *		in the server's task: at a commit, before the answer is checked; and after delivery,
+ *		if the server is dead by then.
  * @detach:	take back what is lent for any tag of the queue. The server has failed; ctx->cmd is
  *		ATTACH's command. A delivery can run at the same time, and calls @recall itself.
  * @unmap:	unmap the request's pages from the windows of slot->mapped_by. Called if mapped_by
@@ -39,9 +39,10 @@
  * @revoke:	drop users that could stay for any time. The server has failed, and its requests are
  *		aborted.
  *
- * @deliver and @commit run in the server's task and may sleep. Before a long sleep they let go of
- * the request, see ubdx_slot_pass(). If they return -ENODEV, the request has been aborted, and the
- * caller doesn't own it any more. If they return -ENOMEM, the request is retried later.
+ * @deliver and @commit run in the server's task and may sleep. Before they wait for the server's
+ * memory, they pass the request back, see ubdx_slot_pass(). If they return -ENODEV, the request has
+ * been aborted, and the caller doesn't own it any more. If they return -ENOMEM, the request is
+ * retried later.
  *
  * Each function may be NULL. Those that get a slot are called only for requests with a payload.
  */
@@ -50,7 +51,8 @@
 #define UBDX_ACCESS_SPLICE 4 /* splice from the channel */
 
 /*
- * The command for which a mode's function runs. @issue_flags says if its ring's uring_lock is held.
+ * The command for which a mode's function runs. @issue_flags tells whether the caller holds the
+ * uring_lock of the command's ring.
  */
 struct ubdx_ctx {
 	struct ubdx_server_queue *srvq;
@@ -134,7 +136,7 @@ static inline void ubdx_xfer_recall(const struct ubdx_ctx *ctx, struct ubdx_slot
 	slot->xfer->recall(ctx, slot);
 }
 
-/* Choose a request's mode. Only this function does. In queue_rq; slot->rq and slot->op are set. */
+/* Choose a request's mode. Called only from queue_rq, when slot->rq and slot->op are set. */
 static inline const struct ubdx_xfer_ops *ubdx_xfer_select(struct ubdx_slot *slot)
 {
 	const struct ubdx_xfer_ops *xfer = READ_ONCE(slot->q->dev->xfer);

@@ -3,22 +3,20 @@
  * xfer_copy.c - transfer mode `copy`: the payload is copied between the request's pages and the
  * buffer that the server named for the tag when it fetched. The baseline.
  *
- * Both copies run in the server's task, so its memory is the current address space, and nothing is
- * pinned. The request's pages stay until the request ends, and the caller owns the request. A
- * buffer that isn't accessible makes the copy short.
+ * Both copies run in the server's task, so the server's memory is the current address space, and
+ * nothing is pinned. The request's pages stay until the request ends, and the caller owns the
+ * request. If the buffer isn't accessible, the copy is short.
  *
  * A page of the buffer that isn't present must be faulted in, which can take any time (payload.h).
- * Meanwhile the request goes back to the state that it came from, so that an abort can claim it.
+ * Meanwhile the request returns to its former state, QUEUED or SERVER, so that an abort can claim
+ * the request.
  */
 #include <linux/sched/mm.h>
 
 #include "payload.h"
 #include "xfer.h"
 
-/*
- * Copy from byte @skip of the request on: to the server if @out (delivery), else from the server
- * (commit).
- */
+/* Copy, starting at byte @skip of the request. @out: to the server (delivery); else from it. */
 static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_iter *iter,
 					     size_t skip, size_t bytes, bool out)
 {

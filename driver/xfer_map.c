@@ -9,14 +9,14 @@
  * The rule: the page table entries are gone, in every process, before the request ends. A thread
  * that maps pages is a user of the request or owns it (slot.h), and sets slot->mapped_by first. The
  * thread that ends the request sees mapped_by and unmaps the tag's place through srv->mapping,
- * which has every copy of the window, also a forked child's. Unmapping takes i_mmap_rwsem, which
- * sleeps, so requests end in process context. A request that the server never touched has no
- * entries, and nothing is unmapped.
+ * which has every copy of the window, also a forked child's. Unmapping takes i_mmap_rwsem and can
+ * sleep, so requests end in process context. If the pages were never mapped, nothing is unmapped.
  *
- * A page fault maps all of the request (map_when=fault), or delivery does (map_when=eager). A fault
- * in a place without a request raises SIGBUS. When the server is declared dead, its requests end,
- * perhaps in the middle of its memcpy(). So from then on a fault maps a blank page instead, and
- * SIGBUS doesn't kill the server. In the window for WRITEs the blank page is read-only.
+ * The first page fault maps all pages of a request (map_when=fault), or delivery does
+ * (map_when=eager). A fault in a place without a request raises SIGBUS. When the server is declared
+ * dead, its requests end, perhaps while it accesses their pages. So from then on a fault maps a
+ * blank page instead, and SIGBUS doesn't kill the server. In the window for WRITEs the blank page
+ * is read-only.
  *
  * The pages of a request that doesn't fill them hold other data, too. Such a request is refused
  * unless allow_partial_pages is set. Then its payload starts at desc->page_offset in the tag's
@@ -131,9 +131,9 @@ static int ubdx_map_pte(pte_t *pte, unsigned long addr, void *data)
 }
 
 /*
- * Map the run's pages, as far as the area has room for them. Like i915's remap_io_sg() this walks
- * the page tables once for each run. vmf_insert_pfn() walks them for each page, which takes several
- * times as long (docs/design.md, "map").
+ * Map those of the run's pages that lie in the area. Like i915's remap_io_sg() this walks the page
+ * tables once for each run. vmf_insert_pfn() would walk them once for each page, which takes
+ * several times as long (docs/design.md, "map").
  */
 static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 {
@@ -157,8 +157,8 @@ static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 }
 
 /*
- * Map all pages of a request in its place, as far as the area has that place. The caller is a user
- * of the request or owns it, and holds mmap_lock or the area's own lock.
+ * Map the request's pages in the tag's place, if they lie in the area. The caller is a user of the
+ * request or owns it, and holds mmap_lock or the area's own lock.
  */
 static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct *vma,
 				  struct ubdx_slot *slot)
@@ -186,7 +186,7 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 			continue;
 		ret = ubdx_map_put_in(&run);
 		if (unlikely(ret != VM_FAULT_NOPAGE))
-			goto end; /* these are two loops, one in the other */
+			goto end; /* the macro nests two loops, so break isn't enough */
 	}
 	if (run.nr)
 		ret = ubdx_map_put_in(&run);
@@ -199,8 +199,8 @@ end:
 static const struct vm_operations_struct ubdx_map_vm_ops;
 
 /*
- * map_when=eager: map the pages before the server touches them. If that isn't possible, or if it
- * would have to wait for mmap_lock, a fault maps them later.
+ * map_when=eager: map the pages before the server accesses them. If there is no window, or if this
+ * would have to wait for mmap_lock, a page fault maps the pages later.
  */
 static int ubdx_map_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
@@ -254,9 +254,7 @@ static const struct vm_operations_struct ubdx_map_vm_ops = {
 	.fault = ubdx_map_fault,
 };
 
-/*
- * Allocate the blank page, see above. It lives as long as the ubdx_server, so longer than the file.
- */
+/* Allocate a blank page. It is freed with the ubdx_server, which every window keeps alive. */
 static int ubdx_map_blank(struct ubdx_server *srv, u8 op)
 {
 	struct page *page;
@@ -273,7 +271,7 @@ static int ubdx_map_blank(struct ubdx_server *srv, u8 op)
 
 /**
  * ubdx_map_mmap - make a window.
- * @srv:	server, the caller's.
+ * @srv:	server; the caller is one of its tasks.
  * @vma:	area.
  * @offset:	where in the channel, at least UBDX_MMAP_WINDOWS.
  */

@@ -10,12 +10,13 @@
  * neither needs a command of its own. A request that is committed while fixed I/O is under way ends
  * when that I/O has completed.
  *
- * If the server is aborted, the end of ATTACH's command unregisters all buffers of the queue. But a
- * buffer stays as long as fixed I/O uses it: io_uring completes such I/O in the server's task, or
- * when the ring goes. A buffer also stays in every other ring into which the server has cloned it
- * (io_uring_clone_buffers()). The driver can revoke neither. The tick kills a server whose requests
- * don't end (ubdx_is_stuck()), and the ring goes when its last descriptor is closed. If another
- * process has inherited a descriptor, the request waits for that process.
+ * If the server is aborted, the driver unregisters all buffers of the queue before it completes
+ * ATTACH's command. But a buffer stays as long as fixed I/O uses it: io_uring completes such I/O in
+ * the server's task, or when the ring is torn down. A buffer also stays in every other ring into
+ * which the server has cloned it (io_uring_clone_buffers()). The driver can revoke neither. The
+ * tick kills a server whose requests don't end (ubdx_is_stuck()), and the ring is torn down when
+ * its last descriptor is closed. If another process has inherited such a descriptor, the request
+ * waits until that process closes it or exits.
  */
 #include <linux/blk-mq.h>
 #include <linux/io_uring/cmd.h>
@@ -27,7 +28,7 @@ static unsigned int ubdx_regbuf_index(const struct ubdx_server_queue *srvq, u16 
 	return srvq->buf_base + tag;
 }
 
-/* Process context, with or without uring_lock of this ring or of one that has a clone. */
+/* Process context. The caller may hold uring_lock of this ring, or of a ring that has a clone. */
 static void ubdx_regbuf_release(void *priv)
 {
 	struct request *rq = priv; /* the buffer is a user, so the request hasn't ended */
@@ -37,7 +38,7 @@ static void ubdx_regbuf_release(void *priv)
 	ubdx_use_end(&use);
 }
 
-/* Not each segment is whole logical blocks? */
+/* Does a segment not begin and end at logical blocks? */
 static noinline enum ubdx_fallback ubdx_regbuf_refuse_odd(const struct ubdx_slot *slot)
 {
 	struct req_iterator iter;
@@ -52,7 +53,8 @@ static noinline enum ubdx_fallback ubdx_regbuf_refuse_odd(const struct ubdx_slot
 /*
  * Direct I/O on the server's file uses the segments as they are. Some block devices transfer wrong
  * bytes if a segment is not whole logical blocks, and nothing below us checks that for a fixed
- * buffer. The first segment and the gaps tell for all others.
+ * buffer. If the first segment begins at a logical block and there are no gaps, all segments are
+ * whole logical blocks.
  */
 static enum ubdx_fallback ubdx_regbuf_refuse(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {

@@ -4,11 +4,11 @@
  * there to wherever splice(2) can send them. A READ's pages are filled from a pipe with a copy:
  * they belong to the submitter and can't be replaced.
  *
- * One splice puts a span into a pipe. The span is a user of the request (slot.h). It also holds the
- * channel's open file, and so server, device and module. Each pipe buffer holds a reference to its
- * page and one to the span. Buffers can be read, moved to another pipe without a callback, tee'd,
- * or never read. In each case the page isn't freed before the buffer is. A committed request ends
- * when its last buffer is gone.
+ * One splice puts a *span* into a pipe: pipe buffers with a common struct ubdx_span. The span is a
+ * user of the request (slot.h). It also holds the channel's open file, which keeps server, device
+ * and module alive. Each pipe buffer holds a reference to its page and one to the span. Buffers can
+ * be read, moved to another pipe without a callback, tee'd, or never read. In each case the page
+ * isn't freed before the buffer is. A committed request ends when its last buffer is gone.
  *
  * Pipe buffers can stay for any time. When the server is aborted, its spans are revoked: the
  * request ends, and reading such a buffer fails with -EIO. A thread that is reading the buffer at
@@ -33,8 +33,8 @@
 #include "xfer.h"
 
 /*
- * On srv->spans while the span is a user of the request. The thread that unlinks the span drops
- * this user.
+ * A span is on srv->spans as long as it is a user of the request. The thread that unlinks the span
+ * ends that use (ubdx_use_end()).
  */
 struct ubdx_span {
 	refcount_t ref;
@@ -123,7 +123,7 @@ static void ubdx_splice_revoke(struct ubdx_server *srv)
 		WRITE_ONCE(span->revoked, true);
 		use = span->use;
 		spin_unlock(&srv->span_lock);
-		/* the span may be freed already */
+		/* don't touch the span any more: it may have been freed */
 		ubdx_use_end(&use);
 		spin_lock(&srv->span_lock);
 	}
@@ -188,7 +188,7 @@ static ssize_t ubdx_splice_pages(struct ubdx_span *span, struct pipe_inode_info 
 		else /* add_to_pipe() releases the buffer if it fails */
 			ret = add_to_pipe(pipe, &buf);
 		if (ret < 0)
-			goto end; /* these are two loops, one in the other */
+			goto end; /* the macro nests two loops, so break isn't enough */
 		done += ret;
 		if (done == len)
 			goto end;
@@ -207,7 +207,7 @@ ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info
 	u32 bytes;
 	ssize_t ret;
 
-	/* Before this becomes a user: the allocation may have to wait for requests to end. */
+	/* Allocate before this thread is a user: the allocation may wait until requests end. */
 	span = kmalloc(sizeof(*span), GFP_KERNEL_ACCOUNT);
 	if (!span)
 		return -ENOMEM;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * xfer_user.c - transfer mode `user`: the server reads and writes the payload through the channel,
- * when and as far as it wants to (access.c). A request that it leaves alone costs nothing. It can
- * carry every request, so it is what others fall back to.
+ * when and as far as it wants to (access.c). A payload that the server doesn't access costs
+ * nothing. This mode can carry every request, so other modes fall back to it.
  */
 #include "xfer.h"
 

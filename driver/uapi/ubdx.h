@@ -4,7 +4,7 @@
  *
  * Two kinds of device node:
  *
- *   /dev/ubdx-control  ioctls that add, start, stop, delete, list and set devices.
+ *   /dev/ubdx-control  ioctls that add, start, stop, delete, list and configure devices.
  *   /dev/ubdxcN        the channel of device N. The process that opens it is the device's *server*.
  *                      A device has one server at a time.
  *
@@ -153,7 +153,7 @@ enum ubdx_fallback {
 	UBDX_FALLBACK_LONG = 3, /* MAP, allow_partial_pages: more pages than the place has */
 	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page of a slab (a journal's) can't be in a pipe */
 	UBDX_FALLBACK_TABLE =
-		5, /* REGBUF: the entry of the ring's table is in use, or memory is short */
+		5, /* REGBUF: the ring's table has no free entry for the tag, or memory is short */
 	UBDX_FALLBACK_UNALIGNED = 6, /* REGBUF: a segment is not whole logical blocks */
 };
 
@@ -165,9 +165,9 @@ enum ubdx_fallback {
  *
  *	bytes		at most up to the payload's end; a read at the end returns 0
  *	-ENOSPC		a write at the payload's end
- *	-EINVAL		no such queue or tag; the call reads a READ or writes a WRITE; or the
- *			request has no payload
- *	-ESTALE		this request isn't at the server any more
+ *	-EINVAL		no such queue or tag; the call reads the payload of a READ or writes that
+ *			of a WRITE; or the request has no payload
+ *	-ESTALE		the request that the position names isn't at the server any more
  *	-EOPNOTSUPP	the request's mode doesn't allow this (UBDX_XFER_COPY)
  *	-ENODEV		the device was stopped, deleted, or failed
  *	-EPERM		another process opened the channel
@@ -188,7 +188,8 @@ enum ubdx_fallback {
  * ubdx_pos - position of a byte of a request's payload.
  * @queue:	queue.
  * @tag:	the descriptor's tag.
- * @seq:	the descriptor's seq; its low UBDX_POS_SEQ_BITS tell the request from earlier ones.
+ * @seq:	the descriptor's seq. The position has its low UBDX_POS_SEQ_BITS, which distinguish
+ *		the request from earlier ones of the tag.
  * @offset:	byte, from the start of the request.
  */
 static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
@@ -208,10 +209,10 @@ static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
  * data in the first and the last page.
  *
  * Access to a place that holds no request raises SIGBUS. A forked child inherits the pages that are
- * mapped when it forks; any other access raises SIGBUS. When a request ends, its pages are unmapped
- * from every process. When the device is gone (-ENODEV), places hold blank pages, so that the
- * access doesn't kill a server that has not noticed yet. The content of a READ's pages is undefined
- * until the server writes them.
+ * mapped when the server forks; any other access by the child raises SIGBUS. When a request ends,
+ * its pages are unmapped from every process. When the device is gone (-ENODEV), the server finds
+ * blank pages in the places, so that an access doesn't kill a server that has not noticed yet. The
+ * content of a READ's pages is undefined until the server writes them.
  */
 #define UBDX_MMAP_WINDOWS (1ULL << 48)
 #define UBDX_WINDOW_WRITE (1ULL << 47)
@@ -267,10 +268,11 @@ struct ubdx_desc {
 
 /*
  * UBDX_CMD_ATTACH, struct ubdx_attach: bind the queue to the calling task and its ring. The command
- * stays parked. When the ring goes, io_uring cancels the command, and so the driver notices.
+ * stays parked. When the ring is torn down, io_uring cancels the command. So the driver notices
+ * that the ring is gone.
  *
  * res:	-ENODEV		the device was stopped, deleted, or failed
- *	-EINVAL		no such queue, or a reserved field isn't zero
+ *	-EINVAL		no such queue, buf_base is too large, or a reserved field isn't zero
  *	-EBUSY		the queue has a task already
  *	-EPERM		another process opened the channel
  *	-EOPNOTSUPP	issued from io-wq (IOSQE_ASYNC)
@@ -292,7 +294,7 @@ struct ubdx_desc {
 /*
  * UBDX_CMD_COMMIT_AND_FETCH, struct ubdx_commit: answer one request and park for the next.
  *
- * res: as for FETCH, and
+ * res: as for FETCH except -EBUSY, and
  *	-ESTALE		no request with this (tag, seq) is at the server: it was committed before,
  *			or aborted. The command is not parked.
  */
@@ -399,9 +401,9 @@ enum ubdx_recovery {
  * @max_io_bytes:	the longest request; a multiple of 4096,
  *			UBDX_MIN_IO_BYTES … UBDX_MAX_IO_BYTES; 0: UBDX_DEFAULT_IO_BYTES.
  * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 … 86400000 (a
- *			day); 0: 30 s. The server is declared dead at most a second later. The
- *			disk's queue/io_timeout starts with this value. A smaller number there
- *			shortens the timeout; a larger one has no effect.
+ *			day); 0: 30 s. The driver checks once a second, and declares a late server
+ *			dead. The disk's queue/io_timeout starts with this value. A smaller number
+ *			there shortens the timeout; a larger one has no effect.
  * @logical_block_size:	512, 1024, 2048 or 4096; 0: 512.
  * @physical_block_size: power of two, at least the logical one; 0: 4096.
  * @io_min:		preferred minimum I/O size in bytes, at most the larger of max_io_bytes and
@@ -411,8 +413,8 @@ enum ubdx_recovery {
  * @max_discard_sectors: longest DISCARD, whole logical blocks, not less than discard_granularity or
  *		physical_block_size; 0: not supported.
  * @max_write_zeroes_sectors: longest WRITE_ZEROES, whole logical blocks; 0: not supported.
- * @dma_alignment:	mask of the memory alignment asked of direct I/O, 2^n - 1, at most 4095;
- *			0: 3 (four bytes).
+ * @dma_alignment:	alignment that direct I/O requires of memory, as a mask: 2^n - 1, at most
+ *			4095; 0: 3 (four bytes).
  * @max_segments:	longest scatter list of a request; 0: max_io_bytes / 4096 + 1.
  * @max_segment_size:	longest physically contiguous piece in bytes, at least 4096; 0: no limit.
  * @attrs:		UBDX_ATTR_*.
@@ -501,8 +503,9 @@ struct ubdx_add {
  * @flags:	STOP and DEL: 0 or one of UBDX_CTL_*. Other ioctls: zero.
  * @xfer_modes:	START of a QUIESCED device: the modes that its new server offers, as at ADD; 0:
  *		those that the last server offered. Other ioctls: zero.
- * @timeout_ms:	with UBDX_CTL_IN_USE: after this time go on as with UBDX_CTL_FORCE; 0: no limit.
- *		Without: zero. In a union with @xfer_modes.
+ * @timeout_ms:	with UBDX_CTL_IN_USE: if the removal takes longer, requests fail as with
+ *		UBDX_CTL_FORCE; 0: no limit. Without UBDX_CTL_IN_USE: zero. In a union with
+ *		@xfer_modes.
  */
 struct ubdx_ctl {
 	__s32 id;
@@ -559,7 +562,7 @@ enum ubdx_state {
  *		UBDX_INFO_SCANNING: the partition scan that follows the first START isn't over.
  * @disk_major:	with @disk_minor the block device's number; 0:0 if there is none, because the device
  *		is neither LIVE nor QUIESCED.
- * @xfer_modes:	offered by the server and the driver.
+ * @xfer_modes:	modes that the server offers and that the driver lets it use.
  * @params: the device's parameters, with the defaults filled in.
  * @reserved:	zero.
  *
@@ -611,8 +614,8 @@ struct ubdx_set {
  * @reserved:	zero.
  * @token:	identifies the storage among targets of one kind, for example by device and inode
  *		number of a file.
- * @target:	kind of target: one printable ASCII word.
- * @serial: serial number of the block device: one printable ASCII word; "": none. It is shown in
+ * @target:	kind of target: one printable ASCII word without / and \.
+ * @serial: serial number of the block device: a word as above; "": none. It is shown in
  *		/sys/block/ubdxbN/serial if the first server has set one.
  * @text: name of the storage for people, such as a path. It can contain any byte: escape it before
  *		you print it.
@@ -634,14 +637,16 @@ struct ubdx_target_info {
  * START: called by the server, when it has fetched every tag of every queue.
  * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM the
  * caller is not the server; -EBUSY the device was started already; -EAGAIN not every tag is
- * fetched, or the caller lacks CAP_SYS_ADMIN and a partition scan that began under another server
- * isn't over; -ENXIO the server has failed; -ETIME a failed server was killed and has not exited
- * after ten seconds: try again; -EINTR; -EOPNOTSUPP the server offers no mode that the driver has.
+ * fetched, or the server opened the channel without CAP_SYS_ADMIN and a partition scan that began
+ * under another server isn't over; -ENXIO the server has failed; -ETIME a failed server was killed
+ * and has not exited after ten seconds: try again; -EINTR; -EOPNOTSUPP the server offers no mode
+ * that it can use on this kernel.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
- * STOP: remove the block device, see UBDX_CTL_*. Unless by force, dirty pages are written back
- * through the server first. Parked commands complete with -ENODEV. A queue's task must not call it.
+ * STOP: remove the block device, see UBDX_CTL_*. Without UBDX_CTL_FORCE, dirty pages are written
+ * back through the server first. Parked commands complete with -ENODEV. A queue's task must not
+ * call STOP.
  * On the channel this ioctl stops the server's own device, and never a later device with the same
  * number: -EPERM if another process has opened the channel, -ENODEV if the caller isn't the
  * device's server any more. Errors: -ENODEV; -EINVAL; -EBUSY the device is open; -EINTR.
@@ -656,7 +661,7 @@ struct ubdx_target_info {
 #define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
 /*
  * QUIESCE: the first half of a hand-over to another server. New requests wait. The server has the
- * I/O timeout to answer the requests that are out. Then its commands complete with -ENODEV, and the
+ * I/O timeout to answer the requests in flight. Then its commands complete with -ENODEV, and the
  * device is QUIESCED. No request fails, and none is served twice.
  * Errors: -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery
  * is UBDX_RECOVERY_FAIL; -ETIME the server hasn't answered, and keeps the device; -ENXIO the server

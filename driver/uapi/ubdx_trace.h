@@ -21,7 +21,7 @@ enum ubdx_stage {
 	UBDX_T_QUEUE, /* T0: blk-mq has passed the request to the driver */
 	UBDX_T_PUBLISH, /* T1: passed to the channel */
 	UBDX_T_DELIVER, /* T2: in the server's task */
-	UBDX_T_READ, /* T3: the server has read the descriptor; comes with the commit, after T4 */
+	UBDX_T_READ, /* T3: the server has read the descriptor: after T4; reported by the commit */
 	UBDX_T_MOVE, /* T4: payload moved or exposed */
 	UBDX_T_COMMIT, /* T5: commit received */
 	UBDX_T_RELEASE, /* T6: payload copied from the server, or unmapped */
