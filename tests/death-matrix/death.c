@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * death.c - invariant 5 where the death matrix has no cell: all requests of a load are held, the
- * server is stopped or stuck, it dies idle or before START, or at a random moment. Every request
- * ends, nothing hangs, the device can be deleted, and nothing holds the module.
+ * death.c - invariant 5 (docs/design.md) where the death matrix has no cell: the server holds all
+ * requests of a load, is stopped or stuck, or dies while idle, before START, or at a random moment.
+ * Every request must end, nothing may hang or hold the module, and the device must be deletable.
  *
  * Server and client are those of the matrix.
  */
@@ -88,7 +88,7 @@ static void begin(struct scene *s, enum trick trick, int how)
 		bail("the client doesn't start");
 }
 
-/* The load runs; or, if the server holds it, all of it is held. */
+/* Wait until the load runs, or until the server holds all of it. */
 static void settle(struct scene *s)
 {
 	if (s->sh->trick == HOLD_LOAD)
@@ -97,7 +97,7 @@ static void settle(struct scene *s)
 		within(10, s->sh->load_ios > 200 || s->sh->loaders < LOADERS);
 }
 
-/* Nothing goes on any more. */
+/* Wait until the load makes no progress any more. */
 static void get_stuck(struct scene *s)
 {
 	long before;
@@ -114,9 +114,9 @@ static bool load_ended(struct scene *s, unsigned int seconds)
 }
 
 /*
- * Has the load ended with permitted errnos? @error for requests that were under way, of which there
- * must be one; or EIO, for a request that is younger than the timeout when another one is late. A
- * later request finds a disk of size 0.
+ * Has the load failed with permitted errnos? At least one thread must have failed with @error.
+ * The others can have failed with EIO, because their requests were younger than the timeout when
+ * another request was late; or because the disk was gone, and has size 0.
  */
 static bool load_failed_with(struct scene *s, int error)
 {
@@ -259,7 +259,7 @@ static void stuck(void)
 	begin(&s, BUFFERS_STUCK, SHORT_TIMEOUT);
 	ok(load_ended(&s, 8), "stuck in a page fault past the timeout: requests end");
 	ok(raw_now() - start < 8, "   soon after it");
-	is(waitpid(s.server, NULL, WNOHANG), 0, "   the server is left to itself");
+	is(waitpid(s.server, NULL, WNOHANG), 0, "   the driver doesn't kill the server");
 	aftermath(&s, "stuck", ETIMEDOUT);
 }
 
@@ -292,12 +292,15 @@ static void second_open(void)
 		refused += raw_open(&second) == -EBUSY;
 	is(refused, 500, "a second open of the channel under load is refused, 500 times");
 	is(s.sh->loaders, LOADERS, "   and no request fails");
-	ok(within(10, s.sh->load_ios > before), "   the device serves on");
+	ok(within(10, s.sh->load_ios > before), "   the device is still served");
 	kill(s.server, SIGKILL);
 	aftermath(&s, "   killed after that", EIO);
 }
 
-/* Before START nothing but the end of its mm tells that a server is gone whose child has it all open. */
+/*
+ * If a child has everything open, only the end of the server's mm tells the driver before START
+ * that the server is gone.
+ */
 static void dead_before_start(const char *what, int how)
 {
 	struct scene s;
@@ -316,7 +319,7 @@ static void dead_before_start(const char *what, int how)
 	ok(within(10, module_free()), "   nothing holds the module");
 }
 
-/* No request comes, so only the end of the mm or of the ring tells the driver, or its tick. */
+/* No request comes. So the driver learns of the end only from the mm, the ring or its tick. */
 static void idle(const char *what, int how, int sig)
 {
 	struct scene s;

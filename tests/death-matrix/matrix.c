@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix.c - the death matrix, a systematic test of invariant 5: each way in which a server, a
- * client or a device can end, at each stage of a request's life, under load, in each transfer mode.
+ * matrix.c - the death matrix, a systematic test of invariant 5 (docs/design.md): each way in which
+ * a server, a client or a device can end, at each stage of a request's life, under load, in each
+ * transfer mode.
  *
  *	death-matrix ubdx.ko ubdx_pause.ko [OPTION...]
  *	--cell MODE:STAGE:WAY	only these cells; each part is a shell pattern ('copy:T2:*')
  *	--jobs N		cells at once (4)
  *
  * A cell has a server with two queues, a client with load on both, and one more request, the
- * *subject*. The subject is brought to its stage and held there. At T0, T2 and T4 to T7,
- * ubdx_pause.ko holds it in the driver. At T3 the server holds it: it stops after it has read the
- * subject. At T1 the subject is published while the server doesn't return to its ring, because it
- * holds another request, the *bait*. Then the way to end is taken, the driver gets as far as it
- * can, and the subject is released. The table below says how the subject must end, and which cells
- * are impossible, with the reason.
+ * *subject*. The cell brings the subject to its stage and holds it there. At T0, T2 and T4 to T7,
+ * ubdx_pause.ko holds the subject in the driver. At T3 the server reads the subject and waits. At
+ * T1 the subject is published while the server waits with another request, the *bait*, and so
+ * doesn't return to its ring. Then the cell makes the server, client or device end in its way,
+ * waits until the driver can get no further, and releases the subject. The table below says how the
+ * subject must end, and which cells are impossible, with the reason.
  *
- * A row is all ways at one stage. After each row the module must unload.
+ * A row is all ways at one stage in one mode. After each row the module must unload.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -38,8 +39,8 @@ static const char *const stage_names[] = {
 };
 
 /*
- * How the subject ends, by stage: 0, or the errno; if that is negative, 0 is also right. Once its
- * commit has arrived (T5), the subject ends well.
+ * How the subject must end, by stage: 0, or the errno. If the number is negative, 0 is also right.
+ * Once the subject's commit has arrived (T5), the subject succeeds.
  */
 #define SERVED .subject = { 0 }
 #define UNTIL_COMMIT(error) .subject = { error, error, error, error, error, 0, 0, 0 }
@@ -63,7 +64,7 @@ static const struct way ways[] = {
 	  .end = STUCK,
 	  UNTIL_COMMIT(ETIMEDOUT),
 	  .never = "T0",
-	  .because = "queue_rq never waits, and blk-mq waits for it before it times requests out" },
+	  .because = "queue_rq never waits, and an abort waits until it returns" },
 	/*
 	 * at T2 and T4 the result depends on whether the driver knows at that time that the server
 	 * will never see the request
@@ -180,13 +181,14 @@ static void run_row(const struct mode *mode, unsigned int stage)
 		}
 		/* the bait, which the server had read when it died, may end in another way */
 		if (stage == T1 && way->subject[T1] != way->subject[T3])
-			snprintf(bait, sizeof(bait), ", and %s what the server had read",
+			snprintf(bait, sizeof(bait), ", and %s for what the server had read",
 				 strerrorname_np(way->subject[T3]));
 		ok(results[w].done && !results[w].complaints[0], "%s, %s, %s: %s%s%s", mode->name,
 		   stage_names[stage], way->name,
 		   way->subject[stage] ? strerrorname_np(abs(way->subject[stage])) : "served",
 		   way->subject[stage] < 0 ? " or served" : "", bait);
-		printf("%s%s", results[w].complaints, results[w].done ? "" : "#   it died\n");
+		printf("%s%s", results[w].complaints,
+		       results[w].done ? "" : "#   the cell's process died\n");
 	}
 	if (!ran)
 		goto unload;

@@ -32,7 +32,7 @@ enum stage { T0, T1, T2, T3, T4, T5, T6, T7, NR_STAGES };
 /* What a server does to the load, for death.c. */
 enum trick {
 	NO_TRICK,
-	HOLD_LOAD, /* it answers none of it */
+	HOLD_LOAD, /* the server answers no request of the load */
 	BUFFERS_STUCK, /* its buffers are never provided: copies wait in a page fault */
 	RING_STUCK, /* after a while it waits in a page fault of its own, with its ring locked */
 };
@@ -44,7 +44,7 @@ struct shared {
 	uint32_t timeout_ms;
 	uint32_t recovery;
 	bool forks; /* a child of the server has everything open as well */
-	_Atomic uint64_t hold; /* the queue's thread stops when it gets the request for this sector */
+	_Atomic uint64_t hold; /* a queue's thread waits when it gets a request for this sector */
 	atomic_int go; /* ... until this is set */
 	enum trick trick;
 	bool no_start; /* the server doesn't call START */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix_cell.c - one cell of the death matrix, see matrix.c: bring the subject to its stage, take
- * the way to end, release the subject, and check how everything has ended.
+ * matrix_cell.c - one cell of the death matrix, see matrix.c: bring the subject to its stage, make
+ * the server, client or device end, release the subject, and check the results.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -67,17 +67,18 @@ static bool reach(struct cell *c)
 	atomic_store(&sh->start_subject, 1);
 	if (in_driver(c->stage))
 		return want(c, within(LIMIT, pause_is(c, "reached")),
-			    "it doesn't come to its stage");
+			    "the subject doesn't reach its stage");
 	if (c->stage == T3)
-		return want(c, within(LIMIT, atomic_load(&sh->held)), "the server doesn't get it");
-	return want(c, within(LIMIT, subject_waits(c)), "it isn't published");
+		return want(c, within(LIMIT, atomic_load(&sh->held)),
+			    "the server doesn't get the subject");
+	return want(c, within(LIMIT, subject_waits(c)), "the subject isn't published");
 }
 
-/* Release the subject. The server goes on only if it is to live. */
+/* Release the subject. A server that holds it continues only if the way lets the server live. */
 static void let_go(struct cell *c)
 {
 	if (in_driver(c->stage)) {
-		want(c, pause_is(c, "reached"), "it went on before it was let");
+		want(c, pause_is(c, "reached"), "the subject went on before it was released");
 		pause_write(c, "go");
 	}
 	atomic_store(&c->sh->hold, HOLD_NONE);
@@ -169,8 +170,8 @@ static bool holds_up_server(const struct cell *c)
 }
 
 /*
- * The tick kills a server that is late and whose task still doesn't let go of the request. At T7 the
- * request has ended.
+ * The tick kills a server that is late and whose task still doesn't let go of the request. At T7
+ * the request has ended.
  */
 static void is_killed(struct cell *c)
 {
@@ -216,11 +217,11 @@ static void take_effect(struct cell *c)
 	want(c, within(LIMIT, declared_dead(c)), "the server isn't declared dead");
 	if (c->way->end == STUCK)
 		is_killed(c);
-	/* if the server has it, or no process does, it must end without help */
+	/* a subject that ubdx_pause.ko doesn't hold must end without help */
 	if (c->way->end == STUCK || c->way->end == DELETED_FORCED)
 		want(c, in_driver(c->stage) || within(LIMIT, atomic_load(&sh->subject_ended)),
-		     "it doesn't end by itself");
-	/* not required: in mode regbuf a ring that lives on in a child may hold requests up */
+		     "the subject doesn't end by itself");
+	/* not required: in mode regbuf a ring that a child keeps open can delay requests */
 	if (!c->way->recovery && c->stage != T0)
 		within(LIMIT, !atomic_load(&sh->loaders));
 }
@@ -247,7 +248,7 @@ static bool allowed(struct cell *c, int error)
 	}
 	if (c->way->recovery)
 		return c->way->recovery == UBDX_RECOVERY_QUEUE && error == EIO;
-	/* or the disk was gone, and has size 0 */
+	/* errnos of a request that came after the disk was gone, which then has size 0 */
 	return error == EIO || error == ENODATA || error == ENOSPC || error == ENXIO;
 }
 
@@ -284,7 +285,7 @@ static void look_at_requests(struct cell *c)
 	if (c->way->end == THREAD_EXITS)
 		want(c, within(LIMIT, declared_dead(c)), "the end of the thread is not noticed");
 	atomic_store(&sh->stop_load, 1);
-	want(c, within(LIMIT, !atomic_load(&sh->loaders)), "%d of the load hang",
+	want(c, within(LIMIT, !atomic_load(&sh->loaders)), "%d threads of the load hang",
 	     atomic_load(&sh->loaders));
 	for (i = 0; i < LOADERS; i++) {
 		error = atomic_load(&sh->load_failed[i]);
@@ -304,15 +305,15 @@ static void still_serves(struct cell *c)
 	want(c,
 	     fd >= 0 && pread(fd, mem, 4096, LOAD_SECTOR * 512) == 4096 &&
 		     pattern_good(mem, LOAD_SECTOR, 4096),
-	     "the device doesn't serve on");
+	     "the device no longer serves");
 	if (fd >= 0)
 		close(fd);
 	munmap(mem, 4096);
 }
 
 /*
- * A device that served on, or has another server, is deleted as usual; the server is notified and
- * exits.
+ * If the device still has a server, the same one or the next, delete it as usual: the server is
+ * notified and exits. Otherwise the block device must be gone already.
  */
 static void end_device(struct cell *c)
 {

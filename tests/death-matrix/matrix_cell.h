@@ -15,7 +15,7 @@ enum end {
 	RING_CLOSED,
 	FORK_EXITS,
 	STOPPED,
-	/* from this stage on the server can continue with what it has */
+	/* with this end and those that follow the server goes on when the subject is released */
 	FIRST_TO_LIVE,
 	DELETED = FIRST_TO_LIVE,
 	DELETED_OPEN,
@@ -61,7 +61,7 @@ struct cell {
 /* Complain unless @good, which is returned. */
 bool __attribute__((format(printf, 3, 4))) want(struct cell *c, bool good, const char *fmt, ...);
 
-/* Is the subject held by ubdx_pause.ko at that stage, or else by the server? */
+/* Does ubdx_pause.ko hold the subject at that stage? False at T1 and T3, see matrix.c. */
 bool in_driver(enum stage stage);
 void __attribute__((format(printf, 2, 3))) pause_write(struct cell *c, const char *fmt, ...);
 bool pause_is(struct cell *c, const char *state);

@@ -30,7 +30,7 @@ int cpus_but_last(void)
 	return sysconf(_SC_NPROCESSORS_CONF) - 1;
 }
 
-/* Best effort: ignored where it can't be set. */
+/* Pin the calling thread to the CPU. Best effort: a failure is ignored. */
 void run_on(int cpu)
 {
 	cpu_set_t set;

@@ -3,8 +3,8 @@
  * matrix_server.c - a cell's server: two queues with a thread each, and the ways to end one of
  * them.
  *
- * SIGUSR1 makes such a thread exit, SIGUSR2 makes it close its ring, wherever it is in user space
- * by then. SIGTERM to the process makes it exit.
+ * SIGUSR1 makes such a thread exit, SIGUSR2 makes it close its ring, as soon as the thread is in
+ * user space. SIGTERM makes the process exit.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -132,7 +132,7 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 	size_t bytes = desc->nr_sectors * 512;
 	int32_t res;
 
-	/* up to 1 MiB is read and written there; the partition scan is elsewhere */
+	/* a request of the load: up to 1 MiB can begin at its last sector; the scan is elsewhere */
 	if (desc->sector >= LOAD_SECTOR && desc->sector < LOAD_SECTOR + LOAD_SECTORS + 2048) {
 		res = play(q, desc);
 		if (res)

@@ -4,7 +4,7 @@
  *
  *	fuzz --module ubdx.ko --seed 42 --seconds 60	rounds, as many as there is time for
  *	fuzz ... --round 17				round 17 of that seed again
- *	fuzz ... --actor 17003 --steps 40		one of its actors, alone; with several --actor: together
+ *	fuzz ... --actor 17003 --steps 40	one actor of round 17; several --actor run together
  *	fuzz ... --replay FILE				the steps in FILE, one after the other
  *	fuzz --print LOG				the steps that --log LOG has kept, for --replay
  *
@@ -51,7 +51,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	       getpid(), sig, sigabbrev_np(sig), pc,
 	       pc >= start && pc < (uintptr_t)&etext ? "fuzz+" : "elsewhere ", pc - start,
 	       info->si_addr);
-	/* and dies of the signal: the instruction is run again, or the signal was sent */
+	/* die of the signal, as without this handler */
 	signal(sig, SIG_DFL);
 	raise(sig);
 }
@@ -103,8 +103,8 @@ static unsigned int choose_action(struct actor *a)
 }
 
 /*
- * A round's first actors have one role each, so that there is one of each. The roles of the others
- * are random.
+ * A round's first actors take the roles of fuzz_roles one after the other, so that each role has an
+ * actor. The roles of the other actors are random, or in a rehearsal taken in turn.
  */
 const struct role *fuzz_role_of(uint64_t seed, unsigned int number)
 {
@@ -275,7 +275,7 @@ int main(int argc, char **argv)
 				bail("%s: %s", optarg, strerror(errno));
 			fuzz_log_tail(~0U);
 			return 0;
-		case IDLE: /* after exec() a server has the files open for a while */
+		case IDLE: /* act_exec(): this program keeps a server's files open for a while */
 			poll(NULL, 0, 300);
 			return 0;
 		default:

@@ -11,8 +11,8 @@
  *
  * A generator that is seeded by (seed, actor, step), and by nothing else, selects each step's
  * action and arguments. So an actor that is run again does the same things, and so does a single
- * step, given its generator's state, which is in the log. Not repeatable are the order in which
- * different actors take their steps, and what the kernel answers.
+ * step, given its generator's state, which is in the log. The order in which different actors take
+ * their steps isn't repeatable, and neither are the kernel's answers.
  */
 #ifndef UBDX_FUZZ_H
 #define UBDX_FUZZ_H
@@ -29,7 +29,7 @@
 #define FUZZ_NR_XFER (UBDX_XFER_REGBUF + 1)
 
 #define FUZZ_IDS 8 /* devices have numbers below this, so that actors meet */
-#define FUZZ_HONEST 2 /* and so many numbers above these have honest servers: fuzz_recovery.c */
+#define FUZZ_HONEST 2 /* the next 2 numbers have honest servers: fuzz_recovery.c */
 #define FUZZ_MAX_DEVICES 14
 #define FUZZ_ACTORS_PER_ROUND 1000 /* actor number = round * this + n */
 
@@ -60,8 +60,9 @@ struct actor {
 };
 
 /*
- * In every other round servers offer the modes in which the driver takes their word for what they
- * filled of a READ. Our servers lie, so clients then find old memory content there.
+ * In every other round servers also offer the modes in which the driver can't check how much of a
+ * READ they have filled. Our servers lie about that, so clients of these rounds can read old memory
+ * content.
  */
 static inline bool fuzz_trusts(const struct actor *a)
 {
@@ -73,9 +74,9 @@ struct action {
 	unsigned int weight;
 	void (*fn)(struct actor *a); /* NULL: see fuzz_note() */
 	/*
-	 * Of a thousand steps at least so many work, over a long run. This is far below what was
-	 * measured: the test must not fail by chance, and must fail if an action does nothing any
-	 * more.
+	 * At least this many of a thousand steps must work, over a long run. The number is far
+	 * below what was measured: the test must not fail by chance, and must fail if an action
+	 * does nothing any more.
 	 */
 	unsigned int floor;
 };
@@ -109,8 +110,8 @@ static inline uint64_t edge(struct actor *a)
 #define PICK(a, array) ((array)[below(a, ARRAY_SIZE(array))])
 
 /*
- * In a *rehearsal* half of an actor's steps are actions that have not worked yet, and servers do
- * what these need. It ends when each action of each role has worked.
+ * In a *rehearsal* half of an actor's steps are actions that have not worked yet, and servers are
+ * set up so that these actions can work. It ends when each action of each role has worked.
  */
 extern bool fuzz_rehearses;
 
@@ -140,25 +141,24 @@ struct record *fuzz_log_begin(struct actor *a, const char *action, unsigned int 
 /* Note what the step does, for a reader. */
 void args(struct actor *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
- * The step reached its purpose: an honest step succeeded, or a hostile one was refused or ignored
- * by the kernel, after it was tried where it could do harm. Counted once for each step; see struct
- * action.
+ * The step reached its purpose: an honest step succeeded, or a hostile step was tried where it
+ * could do harm, whatever the kernel answered. Counted once for each step; see struct action.
  */
 void worked(struct actor *a);
 bool fuzz_step_worked(const struct actor *a);
-/* For an entry of the role's table that is no action, but counts something else that must work. */
+/* Count a result in an entry of the role's table that isn't an action: something that must work. */
 void fuzz_note(const struct role *role, const char *name, bool good);
 bool fuzz_has_worked(const struct role *role, unsigned int action);
 /* A rule was broken: the round fails. */
 void broken(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *fuzz_broken(void); /* or NULL */
-/* A process of ours has ended with that status. Was that its own fault? */
+/* A process of ours has ended with that status. If that was its own fault, the round fails. */
 void fuzz_judge(pid_t pid, int status);
 unsigned long fuzz_log_count(void);
 void fuzz_log_table(void); /* print the actions, how often they were taken, how often they worked */
 /* Reset the counts: a rehearsal has another mixture of steps. */
 void fuzz_log_forget(void);
-/* Has each action worked? With @floors: as often as it must in so many steps? */
+/* Has each action worked? With @floors: has it worked at least as often as its floor demands? */
 bool fuzz_log_worked(bool floors, bool say);
 void fuzz_log_tail(unsigned int records); /* print in --replay's format */
 

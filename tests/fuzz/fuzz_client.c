@@ -29,7 +29,7 @@
 #define BATCH 32
 
 static int fd = -1; /* the open device */
-static uint64_t size; /* its */
+static uint64_t size; /* of that device */
 static char *mem;
 static struct io_uring ring;
 
@@ -76,7 +76,7 @@ static void open_device(struct actor *a)
 	}
 	args(a, "%s flags %x: %d; ", path, how, fd < 0 ? -errno : 0);
 	if (fd < 0)
-		poll(NULL, 0, 5); /* no device is open yet */
+		poll(NULL, 0, 5); /* no device can be opened yet */
 }
 
 static void act_open(struct actor *a)
@@ -89,7 +89,7 @@ static void act_open(struct actor *a)
 /* Is a live device open, or can one be opened? */
 static bool ready(struct actor *a)
 {
-	bool bored = chance(a, 30); /* of a dead device */
+	bool bored = chance(a, 30); /* give up an open device if it is dead */
 
 	if (fd < 0 || (bored && (ioctl(fd, BLKGETSIZE64, &size) || !size)))
 		open_device(a);
@@ -247,9 +247,9 @@ static void act_splice(struct actor *a)
 /* ---- memory that isn't the device's ---- */
 
 /*
- * Spread the canary over free memory, and make the device's page cache use a part of that. This
- * goes through a pipe, because a pipe's pages come from the same place as a block device's; those
- * of processes don't.
+ * Spread the canary over free memory, and make the device's page cache use some of that memory. The
+ * canary goes through a pipe, because a pipe's pages come from the same free lists as those of a
+ * page cache; the pages of a process don't.
  */
 static void act_canary(struct actor *a)
 {

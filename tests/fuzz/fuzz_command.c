@@ -30,9 +30,9 @@ void fuzz_ring_start(struct queue *q, struct rng *rng)
 {
 	unsigned int entries = q->depth < 64 ? q->depth * 2 + 8 : 128;
 	struct io_uring_params params = {
-		/* a strange ring only now and then, or nothing would get far */
+		/* an unusual ring only now and then, because few devices can be served with one */
 		.flags = ring_flags[rng_below(rng, 3) ? 0 : rng_below(rng, ARRAY_SIZE(ring_flags))],
-		.sq_thread_idle = 1, /* or such threads use all of the CPU time */
+		.sq_thread_idle = 1, /* otherwise SQPOLL threads would use all of the CPU time */
 	};
 
 	q->has_ring = !io_uring_queue_init_params(entries, &q->ring, &params);
@@ -232,7 +232,7 @@ void act_commit(struct actor *a)
 	case 4:
 		commit.read_ns = edge(a);
 		fuzz_commit(q, commit);
-		break; /* and again */
+		break; /* the same commit is sent again below */
 	case 5:
 	case 6:
 		commit.res = PICK(a, results);
@@ -354,7 +354,7 @@ void act_opcode(struct actor *a)
 	if (chance(a, 30))
 		sqe->flags = IOSQE_ASYNC;
 	args(a, "opcode %u off %llx", sqe->opcode, sqe->off);
-	if (sqe->opcode == IORING_OP_POLL_ADD) /* the mask */
+	if (sqe->opcode == IORING_OP_POLL_ADD) /* can succeed: the result is the poll mask */
 		sqe->user_data = NO_TAG;
 	fuzz_try(a, q, 1);
 }
@@ -376,7 +376,7 @@ void act_cancel(struct actor *a)
 	fuzz_try(a, q, 1);
 }
 
-/* The right commands from a ring, or also from a thread, that has no right to send them. */
+/* Well-formed commands from a ring that isn't attached, and perhaps from another thread. */
 static void *stranger_main(void *arg)
 {
 	struct queue *q = arg;
@@ -423,7 +423,7 @@ void act_stranger(struct actor *a)
 		worked(a);
 }
 
-/* On this queue's ring, but for the other device's channel. */
+/* Submit commands for the other device's channel to this queue's ring. */
 void act_foreign(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a), x;

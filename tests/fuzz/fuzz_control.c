@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz_control.c - the fuzzer's callers of everything beside the data path: control ioctls with
- * right and wrong arguments, other processes' channels, positions in files that have none, sysfs,
+ * right and wrong arguments, other processes' channels, reads and writes that must fail, sysfs,
  * module parameters and trace events.
  */
 #define _GNU_SOURCE
@@ -92,7 +92,7 @@ static void act_add(struct actor *a)
 	mprotect(last_page, 4096, PROT_READ);
 	args(a, " read-only");
 	if (!ioctl(ctl, UBDX_IOC_ADD, last_page))
-		broken("ADD says nothing, and succeeds");
+		broken("ADD succeeds though its answer can't be written");
 	mprotect(last_page, 4096, PROT_READ | PROT_WRITE);
 }
 
@@ -249,7 +249,7 @@ static void act_position(struct actor *a)
 		break;
 	}
 	if (n > 0)
-		broken("operation %u went through on a control or channel file", what);
+		broken("operation %u succeeded on a control or channel file", what);
 	close(pipes[0]);
 	close(pipes[1]);
 	close(fd);

@@ -211,7 +211,7 @@ void fuzz_log_table(void)
 			       the_log->count[role][i].worked);
 }
 
-/* A floor counts only if at least so many are expected: fewer prove nothing. */
+/* A floor is checked only if it demands at least this many steps: fewer would prove nothing. */
 #define ENOUGH 30
 
 static bool worked_enough(unsigned int role, unsigned int i, bool floors, bool say)

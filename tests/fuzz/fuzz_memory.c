@@ -19,7 +19,7 @@
 #include "fuzz_server.h"
 
 #define AREA_BYTES (2UL << 20)
-/* The kernel places no mapping here of its own accord, so holes here stay holes. */
+/* The kernel never chooses this range for a mapping, so holes here stay holes. */
 #define AREAS_AT 0x10000000000UL
 
 /* ---- buffers ---- */
@@ -51,7 +51,7 @@ static void map_area(unsigned int area, int prot, int fd)
 	     MAP_FIXED | (fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED), fd, 0);
 }
 
-/* A thread that touches it waits for us, and we do nothing. */
+/* A thread that touches the area waits for this process to provide a page, which it never does. */
 static void never_provide(char *area)
 {
 	struct uffdio_api api = { .api = UFFD_API };
@@ -108,7 +108,7 @@ void *fuzz_area(struct actor *a)
 {
 	unsigned int area = below(a, NR_AREAS);
 
-	/* an actor that touches this one does nothing more */
+	/* an actor that touches this area is stuck */
 	if (area == NEVER && !chance(a, 10))
 		area = GOOD;
 	return area_at(area) + below(a, AREA_BYTES);
@@ -239,9 +239,7 @@ static void write_desc(struct actor *a, char *p)
 		broken("descriptors were written to by %s", ways[way]);
 }
 
-/*
- * Try to make the kernel keep the pages. It can't: they have no struct page to hold, by VM_PFNMAP.
- */
+/* Try to make the kernel hold references to the pages. VM_PFNMAP must prevent that. */
 static void pin_desc(struct actor *a, struct queue *q, char *p)
 {
 	struct iovec iov = { p, 4096 };
@@ -260,7 +258,7 @@ static void pin_desc(struct actor *a, struct queue *q, char *p)
 	}
 }
 
-/* The window of READs. */
+/* Only the window for READs may be mapped writable. */
 static bool may_be_written(uint64_t offset)
 {
 	return offset >= UBDX_MMAP_WINDOWS && !(offset & UBDX_WINDOW_WRITE);
@@ -286,7 +284,10 @@ static void map_desc(struct actor *a, struct queue *q)
 	munmap(p, chance(a, 50) ? bytes : 4096);
 }
 
-/* Usually with a second mapping, because without the first one this server could only guess. */
+/*
+ * Do something to a mapping of the descriptors. This is usually a second mapping, because the
+ * server needs the first one to answer.
+ */
 void act_desc(struct actor *a)
 {
 	static const int advices[] = { MADV_DONTNEED,	   MADV_REMOVE,		MADV_DOFORK,

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz_recovery.c - devices that outlive their servers. The servers are honest: they keep what is
- * written, and die in every way. Numbers FUZZ_IDS and above.
+ * written, and die in every way. The devices have the numbers from FUZZ_IDS on.
  *
- * A *heir* starts one server after the other. Each is a child process that meets its *fate* at some
- * request. The device's content is in memory that all of them share (struct store), so the next
- * server has what the last one wrote. Heirs also hand devices over, compete for one, and end one
- * now and then. The other roles disturb them.
+ * An *heir* starts one server after the other. Each is a child process that meets its *fate* at
+ * some request. The device's content is in memory that all of them share (struct store), so the
+ * next server has what the last one wrote. Heirs also hand devices over, compete for one, and end
+ * one now and then. The other roles disturb them.
  *
- * When a later server of the same device has started, the driver has ended this one. A server that
- * still runs then reports that. Two devices that have the same number one after the other are
+ * When a server of a device has started, the driver has ended all earlier ones. An earlier server
+ * that still runs reports an error. Two devices that have the same number one after the other are
  * different: the second device's first server waits until the first device's servers have ended.
  *
  * fuzz_witness.c checks what the devices hold.
@@ -49,7 +49,7 @@ void fuzz_recovery_prepare(void)
 
 /* ---- a server ---- */
 
-/* Also the first actions of a heir, in this order. */
+/* These are also the first actions of an heir, in this order. */
 enum fate {
 	STAY,
 	KILLED,
@@ -67,11 +67,11 @@ struct reign {
 	enum fate fate;
 	unsigned int when; /* before, in the middle of, or after a request's transfer */
 	unsigned int limit_ms; /* in case no request comes */
-	bool hand_over; /* a device that has a server */
+	bool hand_over; /* take the device over even if it has a server */
 	uint64_t offer;
 	uint32_t xfer;
 	unsigned int era; /* its number: store->opened */
-	int report; /* for the heir: the result of START, and then a number when the fate strikes */
+	int report; /* pipe to the heir: the result of start(), and then 1 when the fate strikes */
 	struct actor *a;
 	struct raw raw;
 	struct raw_queue queues[QUEUES];
@@ -226,11 +226,11 @@ static void *queue_main(void *arg)
 	wait_for_the_end();
 }
 
-/* ---- how it gets the device ---- */
+/* ---- how a server gets the device ---- */
 
 /*
- * Returns whether the lock was taken; another process that holds it the other way may keep it for
- * a while.
+ * Returns whether the lock was taken. This waits for a while if another process holds a conflicting
+ * lock.
  */
 static bool lock_servers(const struct reign *r, short type)
 {
@@ -329,7 +329,7 @@ static int open_channel(struct reign *r)
 	return info.state == UBDX_S_QUIESCED ? 1 : 0;
 }
 
-/* The server with the highest number started last, even if it comes here first. */
+/* Record a START. The highest number stays, whichever of two servers gets here first. */
 static void has_started(struct reign *r)
 {
 	unsigned int last = stores[r->nr].started;
@@ -383,10 +383,10 @@ static void __attribute__((noreturn)) reign(struct reign *r)
 	if (ret)
 		_exit(0);
 	poll(NULL, 0, r->limit_ms * raw_slow());
-	/* no request came in time: it goes all the same */
+	/* no request came in time: leave without the fate */
 	if (r->left > 0 || r->fate == STAY)
 		_exit(0);
-	/* fates that end the server without help, or need a kill by the driver or the heir */
+	/* the fate has struck: wait until the driver or the heir kills this process, or exit */
 	poll(NULL, 0, 3 * TIMEOUT_MS * raw_slow());
 	_exit(0);
 }
@@ -441,7 +441,7 @@ static int fork_reign(struct reign *r)
 	return report[0];
 }
 
-/* Its next report; -EPIPE: it is gone, -ETIME. */
+/* Returns the server's next report, -EPIPE if the server is gone, or -ETIME. */
 static int listen_to(int report, unsigned int ms)
 {
 	struct pollfd pfd = { .fd = report, .events = POLLIN };
@@ -453,8 +453,8 @@ static int listen_to(int report, unsigned int ms)
 }
 
 /*
- * Run one server, until it has met its fate, or no request came. The next may be there before it
- * is gone.
+ * Run one server until it has met its fate, or until no request has come in time. The next server
+ * may start before this one is gone.
  */
 static void act_reign(struct actor *a)
 {
@@ -475,7 +475,7 @@ static void act_reign(struct actor *a)
 	args(a, ", %d", fate);
 	if (fate == 1)
 		worked(a);
-	if (!fuzz_rehearses && chance(a, 50)) /* until the end of it */
+	if (!fuzz_rehearses && chance(a, 50)) /* wait for the server's end */
 		listen_to(report, 4000);
 	close(report);
 	close(r.raw.ctl);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_round.c - the supervisor: start actors, disturb them, and then want everything back: each
- * process ends, and none of its own fault, each device can be deleted, no node is left, the module
- * unloads, the kernel has not complained, and memory has not grown.
+ * fuzz_round.c - the supervisor: start actors, disturb them, and then check that nothing is left:
+ * each process ends, and none by its own fault, each device can be deleted, no node is left, the
+ * module unloads, the kernel has not complained, and memory use has not grown.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -34,7 +34,7 @@
 #define PATIENCE \
 	25 /* seconds for anything to end; the kernel's own hung-task limit is a little more */
 #define MEMORY_LIMIT \
-	65536 /* KiB that may be in use at the end beyond what was after the first rounds */
+	65536 /* KiB by which the memory in use may grow from the first round to the last */
 
 static bool complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -50,7 +50,7 @@ static bool complain(const char *fmt, ...)
 	return false;
 }
 
-/* Call @good until it is true, or not for longer than PATIENCE. */
+/* Call @good until it returns true, for at most PATIENCE seconds. Returns whether it did. */
 static bool until(bool (*good)(void))
 {
 	double end = raw_now() + PATIENCE;
@@ -76,7 +76,8 @@ static void kmsg_open(void)
 }
 
 /*
- * Short of lab/vm's list, which has the last word: this is to know at once in which round it was.
+ * A part of lab/vm's list of words. lab/vm decides; this check tells at once in which round the
+ * kernel complained.
  */
 static bool kmsg_clean(void)
 {
@@ -101,9 +102,9 @@ static bool kmsg_clean(void)
 /* ---- processes ---- */
 
 /*
- * An actor ends because it was killed, by us or by the driver, or as one of its steps says. (SIGHUP
- * is the kernel's to a stopped process whose parent is gone.) Where it was otherwise,
- * fuzz_catch_faults() may have said more.
+ * An actor may be killed, by us or by the driver, or exit with 0, as one of its steps says. (The
+ * kernel sends SIGHUP to a stopped process whose parent is gone.) Any other end is the actor's own
+ * fault; fuzz_catch_faults() may have reported more.
  */
 void fuzz_judge(pid_t pid, int status)
 {
@@ -116,7 +117,7 @@ void fuzz_judge(pid_t pid, int status)
 		broken("process %d died of its own fault: signal %d", pid, WTERMSIG(status));
 }
 
-/* One that has ended, or 0: none has, or -1: there is none. */
+/* Reap a process. Returns its pid, 0 if none has ended, or -1 if there is none. */
 static pid_t reap_one(void)
 {
 	int status;
@@ -136,7 +137,7 @@ static bool all_reaped(void)
 	return pid < 0;
 }
 
-/* Where the processes are that don't end. */
+/* Print where the processes that don't end wait in the kernel. */
 static void show_stuck(void)
 {
 	static const char script[] =
@@ -246,7 +247,7 @@ static bool load(const struct fuzz_plan *plan)
 	return !ret || complain("insmod: %s", strerror(errno));
 }
 
-/* All processes have been killed: they end, once nobody of them waits for a server. */
+/* Reap all processes, which have been killed. They end as soon as none waits for a server. */
 static bool all_end(void)
 {
 	double end = raw_now() + PATIENCE;
@@ -263,7 +264,10 @@ static bool all_end(void)
 	return true;
 }
 
-/* Everything back, and the module loaded anew. @delete: else the module's exit has to. */
+/*
+ * Check that nothing is left, and load the module again. @delete: delete the devices first;
+ * otherwise the module's exit does.
+ */
 static bool clean_up(const struct fuzz_plan *plan, bool delete)
 {
 	if (!all_end())
@@ -317,7 +321,7 @@ struct seat {
 };
 
 static struct seat seats[ACTORS];
-/* Of the actors of this round: where one's children stay in, when it has been killed. */
+/* The process groups of this round's actors. When an actor was killed, its children stay in it. */
 static pid_t groups[FUZZ_ACTORS_PER_ROUND];
 static unsigned int nr_groups;
 
@@ -351,7 +355,7 @@ static void kill_all(void)
 	memset(seats, 0, sizeof(seats));
 }
 
-/* Make the seats of those who have ended free. Returns how many are taken. */
+/* Free the seats of actors that have ended. Returns how many seats are taken. */
 static unsigned int reap(void)
 {
 	unsigned int i, left = 0;
@@ -367,9 +371,9 @@ static unsigned int reap(void)
 }
 
 /*
- * Hostile devices seldom find another server, and then nobody has anything to do: give up those that
- * were waiting each of the last @looks times that this looked, twice a second. In a process of its
- * own, as it may have to wait itself. Honest devices have heirs.
+ * Hostile devices seldom find another server, and then their clients only wait. So look twice a
+ * second, and stop the devices that were waiting at each of the last @looks times. Each STOP runs
+ * in a process of its own, because it may have to wait. Honest devices have heirs.
  */
 static void give_up_some(double *next, unsigned int looks)
 {
@@ -434,14 +438,14 @@ static bool round_run(const struct fuzz_plan *plan, unsigned int round)
 		reap();
 	}
 	ending = rng_below(&rng, 3);
-	/* Deleted with everybody still at it, or when all are dead, or by the module's end. */
+	/* Delete the devices under load, or when all actors are dead, or by the module's exit. */
 	if (ending == 0 && !run_apart(delete_devices, "deleting the devices under load"))
 		return false;
 	kill_all();
 	return clean_up(plan, ending == 1);
 }
 
-/* Until each action has worked. Actors that are stuck have to go: once a second, one of them. */
+/* Run until each action has worked. Twice a second one actor is killed, because it may be stuck. */
 bool fuzz_rehearse(const struct fuzz_plan *plan)
 {
 	double start = raw_now(), end = start + REHEARSAL, give_up = 0, change = start;
@@ -483,8 +487,8 @@ bool fuzz_prepare(const struct fuzz_plan *plan)
 	kmsg_open();
 	fuzz_recovery_prepare();
 	/*
-	 * Orphans come to us, so that nothing is missed; actors dump no core, and don't use up
-	 * memory.
+	 * Orphans become our children, so that we see how each process ends. Actors dump no core,
+	 * and can't use up memory.
 	 */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setrlimit(RLIMIT_CORE, &none);
@@ -494,7 +498,7 @@ bool fuzz_prepare(const struct fuzz_plan *plan)
 
 bool fuzz_rounds(const struct fuzz_plan *plan)
 {
-	time_t start = time(NULL); /* a user's seconds, on any kernel */
+	time_t start = time(NULL); /* real seconds; raw_now() is slower on debug kernels */
 	long before = memory_used(), after; /* a rehearsal was before that */
 	unsigned int round;
 
@@ -581,7 +585,7 @@ static bool same_actor(const struct step *a, const struct step *b)
 	return a->actor == b->actor && a->role == b->role;
 }
 
-/* One actor's steps, each when its turn has come, or a second after that. */
+/* Do one actor's steps. Each waits for its turn, but for a second at most. */
 static void replay_actor(const struct step *steps, unsigned int nr, unsigned int first,
 			 atomic_uint *turn)
 {
@@ -604,7 +608,7 @@ static void replay_actor(const struct step *steps, unsigned int nr, unsigned int
 		if (*turn < i + 1)
 			*turn = i + 1;
 	}
-	/* Until the last one has had its turn nobody lets go of anything. */
+	/* Keep everything open until the last step of all actors has been done. */
 	while (*turn < nr)
 		poll(NULL, 0, 1);
 	_exit(0);

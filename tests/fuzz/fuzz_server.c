@@ -140,7 +140,7 @@ static int open_channel(const struct server *s)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Any but an honest one. */
+/* Delete a device with a random number, but no honest one. */
 static void delete_some(const struct server *s, struct rng *rng)
 {
 	unsigned int id = rng_below(rng, FUZZ_MAX_DEVICES - FUZZ_HONEST);
@@ -151,8 +151,9 @@ static void delete_some(const struct server *s, struct rng *rng)
 }
 
 /*
- * In place of what has that number, or of others where there are too many: what nobody serves, and
- * some that nobody ever did, would else take all places. Returns the channel, or -errno.
+ * Add a device. If the number is taken, delete the device that has it; if there are too many
+ * devices, delete some other. Otherwise devices without a server would take all numbers. Returns
+ * the channel, or -errno.
  */
 static int add_and_open(struct server *s, struct rng *rng)
 {
@@ -169,7 +170,7 @@ static int add_and_open(struct server *s, struct rng *rng)
 	return open_channel(s);
 }
 
-/* Of the device whose channel is open: from the queues to START. Offers @xfer_modes there. */
+/* Set up the queues of the device whose channel is open, and START it, offering @xfer_modes. */
 static int start(struct actor *a, struct server *s, uint64_t xfer_modes)
 {
 	struct ubdx_ctl ctl = { .id = s->add.id, .xfer_modes = xfer_modes };
@@ -200,13 +201,13 @@ static int start(struct actor *a, struct server *s, uint64_t xfer_modes)
 	return ret;
 }
 
-/* Everything from ADD to START. Other actors are at it too, so any of it can fail. */
+/* Everything from ADD to START. Each step can fail, because other actors use the same numbers. */
 static int setup(struct actor *a, struct server *s)
 {
 	struct ubdx_set set = { .xfer = below(a, FUZZ_NR_XFER) };
 
 	if (fuzz_rehearses && chance(a, 50))
-		set.xfer = UBDX_XFER_SPLICE; /* which has most to rehearse */
+		set.xfer = UBDX_XFER_SPLICE; /* the mode with the most actions to rehearse */
 	server_end(s, &a->rng);
 	add_random(&s->add, &a->rng, fuzz_trusts(a));
 	args(a, "id %d queues %u depth %u", s->add.id, s->add.params.nr_queues,
@@ -243,7 +244,7 @@ static bool find_waiting(struct server *s, int from)
 	return false;
 }
 
-/* Become the next server of a device that waits for one, and offer what one likes. */
+/* Become the next server of a device that waits for one, and offer any modes. */
 static void act_succeed(struct actor *a)
 {
 	static const uint64_t offers[] = { 0, 0, 1 << UBDX_XFER_COPY, 1 << UBDX_XFER_USER,
@@ -268,13 +269,16 @@ struct server *fuzz_other_server(struct server *s)
 	return s == &fuzz_servers[0] ? &fuzz_servers[1] : &fuzz_servers[0];
 }
 
-/* A queue that is served by this thread, or NULL, and then one may be for the next step. */
+/*
+ * A queue that this thread serves, or NULL. Before it returns NULL, this may set up a device, so
+ * that the next step finds a queue.
+ */
 struct queue *fuzz_some_queue(struct actor *a)
 {
 	struct server *s = &PICK(a, fuzz_servers);
 	unsigned int i = below(a, MAX_QUEUES), n;
 
-	/* what is gone is of interest for a while only */
+	/* keep a device that is gone for a few steps only */
 	if (s->gone && chance(a, 10))
 		server_end(s, &a->rng);
 	for (n = 0; n < 2 * MAX_QUEUES; n++) {
@@ -327,7 +331,7 @@ static void act_control(struct actor *a)
 
 	if (s->chan < 0)
 		return;
-	/* any flag that there is or may be, also on the channel */
+	/* known and unknown flags */
 	ctl.id = s->add.id;
 	ctl.flags = below(a, chance(a, 70) ? 2 : 16);
 	ret = ioctl(on_channel ? s->chan : s->ctl, cmd, &ctl) ? -errno : 0;
@@ -336,7 +340,10 @@ static void act_control(struct actor *a)
 		worked(a);
 }
 
-/* Its own device, in an orderly way. There is a limit, as this thread may be who is to serve it. */
+/*
+ * Stop the server's own device in an orderly way. UBDX_CTL_IN_USE gets a time limit, because this
+ * thread may be the one that must serve the device.
+ */
 static void stop_own(struct actor *a, unsigned long cmd, unsigned int flags)
 {
 	struct server *s = &PICK(a, fuzz_servers);
@@ -367,7 +374,7 @@ static void act_last_close(struct actor *a)
 	stop_own(a, UBDX_IOC_DEL, UBDX_CTL_LAST_CLOSE);
 }
 
-/* A descriptor of the channel that is in flight, in a socket, or stays in the table for good. */
+/* Send a descriptor of the channel into a socket, where it now and then stays for good. */
 static void act_pass(struct actor *a)
 {
 	struct server *s = &PICK(a, fuzz_servers);
@@ -394,7 +401,8 @@ static void act_pass(struct actor *a)
 }
 
 /*
- * A child has it all as well, but for the mappings: it stays, or uses what it has, or ends at once.
+ * Fork a child, which has everything open but doesn't inherit the descriptors' mapping. The child
+ * stays, or sends commands and stays, or exits at once.
  */
 static void act_fork(struct actor *a)
 {
@@ -427,7 +435,7 @@ static void act_fork(struct actor *a)
 		pause();
 }
 
-/* Another program, with or without what this one had open. */
+/* Execute another program, which keeps this program's descriptors or doesn't. */
 static void act_exec(struct actor *a)
 {
 	struct queue *q = fuzz_some_queue(a);

@@ -12,7 +12,7 @@
 #include "fuzz.h"
 
 #define MAX_QUEUES 2
-#define MAX_HELD 256 /* what is more is never answered */
+#define MAX_HELD 256 /* requests beyond that are never answered */
 
 /* user_data of what isn't a tag's command */
 #define NO_TAG 0x10000
@@ -26,9 +26,9 @@ struct queue {
 	struct io_uring ring;
 	const struct ubdx_desc *desc; /* NULL: not mapped */
 	size_t desc_bytes;
-	uint16_t held[MAX_HELD]; /* tags that are with us */
+	uint16_t held[MAX_HELD]; /* tags whose requests this server has */
 	unsigned int nr_held;
-	unsigned int nr_answers; /* from the kernel, to what wasn't a FETCH of a good server */
+	unsigned int nr_answers; /* completions that bring no request, other than -ENODEV */
 	unsigned int nr_reached; /* accesses that moved bytes */
 	pthread_t thread;
 	struct rng rng; /* the thread's */
@@ -39,13 +39,13 @@ struct server {
 	struct ubdx_add add;
 	unsigned int nr_queues;
 	struct queue q[MAX_QUEUES];
-	atomic_bool leave; /* its threads are to end */
-	atomic_bool gone; /* a command said so */
+	atomic_bool leave; /* the threads of its queues must end */
+	atomic_bool gone; /* a command has completed with -ENODEV */
 };
 
 extern struct server fuzz_servers[2];
 
-/* A queue that is served by the caller, or NULL, and then one may be for the next step. */
+/* A queue that the caller serves, or NULL. Before it returns NULL, this may set up a device. */
 struct queue *fuzz_some_queue(struct actor *a);
 struct server *fuzz_other_server(struct server *s);
 
@@ -61,8 +61,8 @@ void fuzz_reap(struct queue *q, unsigned int ms);
 void fuzz_try(struct actor *a, struct queue *q, unsigned int ms);
 /* The answer of a good server. */
 struct ubdx_commit fuzz_right(struct queue *q, unsigned int tag);
-/* Give it to all. Returns how many there were. */
 struct io_uring_sqe *fuzz_sqe(struct queue *q);
+/* Answer all held requests as a good server does. Returns how many there were. */
 unsigned int fuzz_serve(struct queue *q);
 void act_serve(struct actor *a);
 void act_commit(struct actor *a);
@@ -87,7 +87,7 @@ void act_window(struct actor *a);
 void fuzz_memory_init(void);
 void fuzz_map_desc(struct queue *q);
 void fuzz_unmap_desc(struct queue *q);
-/* Anywhere in memory that is good, bad, or changes. */
+/* Returns an address in memory that is good, bad, or changes. */
 void *fuzz_area(struct actor *a);
 bool fuzz_touch(volatile char *p, bool write);
 /* The address of a tag's buffer, a bad one @bad times in a hundred. */

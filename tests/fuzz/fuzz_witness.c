@@ -4,12 +4,13 @@
  * recovery.
  *
  * A *witness* is such a client. It writes whole units, each time with a new version, and reads them
- * again: - A WRITE that succeeded is read back, whatever has happened to servers meanwhile. A WRITE
- * that failed leaves any mixture of the versions since the last success. - On a device with
- * UBDX_RECOVERY_REISSUE no request fails as long as the device exists. - On a device with
- * UBDX_RECOVERY_QUEUE no server sees a WRITE that another one has seen. A witness locks the units
- * that it uses (fcntl(2): the kernel unlocks them when the witness dies, which is after its I/O has
- * ended).
+ * again. The rules:
+ *	- A WRITE that succeeded is read back, whatever has happened to servers meanwhile. A WRITE
+ *	  that failed leaves any mixture of the versions since the last success.
+ *	- On a device with UBDX_RECOVERY_REISSUE no request fails as long as the device exists.
+ *	- On a device with UBDX_RECOVERY_QUEUE no server sees a WRITE that another server has seen.
+ * A witness locks the units that it uses with fcntl(2). The kernel unlocks them when the witness
+ * dies, which is after its I/O has ended.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +25,7 @@
 #include "fuzz_recovery.h"
 #include "raw.h"
 
-#define MOST 32 /* units at once: some requests of the honest devices */
+#define MOST 32 /* units in one read or write, which become several requests */
 
 static int devices[FUZZ_HONEST];
 static uint64_t (*mem)[WORDS];
@@ -63,7 +64,7 @@ static int device(unsigned int nr)
 	devices[nr] = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
 	if (devices[nr] >= 0 && is_there(devices[nr]))
 		return devices[nr];
-	poll(NULL, 0, 20 * raw_slow()); /* no device is open yet */
+	poll(NULL, 0, 20 * raw_slow()); /* the device can't be opened yet */
 	return -1;
 }
 
@@ -89,7 +90,7 @@ static bool take_place(struct actor *a, struct place *p)
 	return p->fd >= 0 && lock(p, true);
 }
 
-/* Is the device, whose request has failed, about to go? Otherwise the failure is wrong. */
+/* A request has failed. On a device that reissues, this is right only if the device goes away. */
 static void judge_failure(const struct place *p, const char *what, int error)
 {
 	double end = raw_now() + 5;
@@ -98,7 +99,7 @@ static void judge_failure(const struct place *p, const char *what, int error)
 		return;
 	while (is_there(p->fd)) {
 		if (raw_now() > end) {
-			broken("a %s failed, errno %d, on a device that reissues, and is there",
+			broken("a %s failed, errno %d, on a device that reissues and still exists",
 			       what, error);
 			return;
 		}

@@ -60,8 +60,8 @@ static noinline void leak(void)
 	int i;
 
 	/*
-	 * many, because stale pointers may be left in registers, on a stack, and in 7.3's per-CPU
-	 * stock of objects
+	 * many objects, because stale pointers may be left in registers, on a stack, and in the
+	 * per-CPU cache of objects (Linux 7.3)
 	 */
 	for (i = 0; i < 96; i++)
 		if (!kmalloc(100, GFP_KERNEL))

@@ -13,8 +13,7 @@
 
 static unsigned int nth;
 module_param(nth, uint, 0600);
-MODULE_PARM_DESC(nth,
-		 "number of the allocation, of the next module that loads, that fails; 0: none");
+MODULE_PARM_DESC(nth, "make the N-th allocation in the next module's init function fail; 0: none");
 
 #ifdef CONFIG_FAULT_INJECTION
 static int ubdx_fail_begins(struct kprobe *probe, struct pt_regs *regs)
@@ -51,5 +50,5 @@ static void __exit ubdx_fail_exit(void)
 module_init(ubdx_fail_init);
 module_exit(ubdx_fail_exit);
 
-MODULE_DESCRIPTION("Makes allocations of a module fail as it begins");
+MODULE_DESCRIPTION("Makes an allocation in a module's init function fail");
 MODULE_LICENSE("GPL");

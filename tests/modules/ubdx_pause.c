@@ -11,11 +11,12 @@
  * sleep, it spins. The skipped function only informs tracers.
  *
  * /sys/module/ubdx_pause/parameters/pause:
- *	write "DEV STAGE SECTOR TASK": hold the first request of /dev/ubdxbDEV that begins at this sector
- *		when it reaches this stage (enum ubdx_stage) in this task. TASK 0: in any task, and spin.
- *	write "DEV go": release it.
- *	read: a line "DEV STATE" for each device: armed, reached, over, or expired, which means that it was
- *		not released within the limit.
+ *	write "DEV STAGE SECTOR TASK": when a request of /dev/ubdxbDEV that begins at this sector
+ *		reaches this stage (enum ubdx_stage) in this task, hold the request. The task
+ *		sleeps. TASK 0: in any task, which spins. Only one request is held.
+ *	write "DEV go": release the request; if none is held yet, hold none.
+ *	read: a line "DEV STATE" for each device: armed, reached, over, or expired. Expired: the
+ *		request was not released within the limit.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>
@@ -35,7 +36,7 @@ enum pause_state { PAUSE_OFF, PAUSE_ARMED, PAUSE_REACHED, PAUSE_OVER, PAUSE_EXPI
 
 static const char *const pause_names[] = { "off", "armed", "reached", "over", "expired" };
 
-/* One for each device. The other fields are written while the state isn't armed. */
+/* One for each device. The fields other than state are written only while it isn't PAUSE_ARMED. */
 static struct pause {
 	int state;
 	unsigned int stage;
@@ -113,7 +114,8 @@ static int pause_at_emit(struct kprobe *kp, struct pt_regs *regs)
 }
 
 /*
- * A post handler keeps the kernel from making the probe a jump, whose handler can't redirect.
+ * The kernel doesn't replace a probe that has a post handler by a jump (CONFIG_OPTPROBES). The
+ * handler of such a jump couldn't redirect the call.
  */
 static void pause_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
@@ -152,7 +154,7 @@ static int pause_set(const char *value, const struct kernel_param *kp)
 		/* pairs with smp_rmb() in pause_wanted() */
 		smp_store_release(&p->state, PAUSE_ARMED);
 	} else {
-		/* a request that comes late must not be held, either */
+		/* if no request has come yet, none must be held */
 		WRITE_ONCE(p->state, READ_ONCE(p->state) == PAUSE_REACHED ? PAUSE_OVER : PAUSE_OFF);
 		wake_up_all(&pause_wait);
 	}
@@ -202,7 +204,7 @@ static void __exit pause_exit(void)
 	for (dev = 0; dev < PAUSE_DEVS; dev++)
 		WRITE_ONCE(pauses[dev].state, PAUSE_OVER);
 	wake_up_all(&pause_wait);
-	/* then wait until they have left the last instructions of this module */
+	/* wait until the tasks that were held have left this module's code */
 	do {
 		msleep(20);
 	} while (atomic_read(&pause_inside));

@@ -3,7 +3,8 @@
  * ubdx_write.c - makes requests that change a block device without checking whether it is
  * read-only. Drivers above a device can do that: the block layer only warns.
  *
- * Loading the module makes the requests. It fails with the last one's error if none succeeds.
+ * Loading the module makes the requests. If no request succeeds, loading fails with the error of
+ * the last request.
  */
 #include <linux/bio.h>
 #include <linux/blkdev.h>
@@ -52,5 +53,5 @@ static void __exit ubdx_write_exit(void)
 module_init(ubdx_write_init);
 module_exit(ubdx_write_exit);
 
-MODULE_DESCRIPTION("Writes to a block device whether it may or not");
+MODULE_DESCRIPTION("Writes to a block device, even if it is read-only");
 MODULE_LICENSE("GPL");
