@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * options.c - ubdx-trace's command line: its words and its complaints.
+ * options.c - ubdx-trace's command line: options and error messages.
  */
 #include <argp.h>
 #include <errno.h>
@@ -86,7 +86,7 @@ static const struct argp_option option_list[] = {
 	{ "cost", OPT_COST, 0, 0, "measure each BPF program of this tool", 3 },
 	{ 0, 0, 0, 0, "Output:", 4 },
 	{ "live", OPT_LIVE, 0, 0,
-	  "refresh each second until q or ^C; the default on a terminal without another format or end",
+	  "refresh each second until q or ^C; the default on a terminal without COMMAND, --json, --csv, --timeline, --duration and --count",
 	  4 },
 	{ "json", OPT_JSON, 0, 0, "print JSON", 4 },
 	{ "csv", OPT_CSV, 0, 0, "print CSV: one line per stage and per figure", 4 },

@@ -88,7 +88,7 @@ static int choose_by(struct tracer *t, const struct btf *btf)
 
 	if (!has_event(btf, "ubdx_done") || !has_layout(btf))
 		return trace_fail(
-			"the module has no event ubdx_done, or another one; are it and ubdx-trace of the same version?");
+			"the module's event ubdx_done is missing or has another layout; are the module and ubdx-trace of the same version?");
 	for (i = 0; i < nr_probe_kinds; i++) {
 		const struct probe_kind *kind = &probe_list[i];
 		bool here = has_event(btf, kind->event);
@@ -101,7 +101,7 @@ static int choose_by(struct tracer *t, const struct btf *btf)
 			fprintf(stderr, "%s%s", comma, kind->event);
 			comma = ", ";
 		}
-		/* either needs the other, and both need the switches */
+		/* softirq_entry and softirq_exit need each other and sched_switch */
 		if (!strncmp(kind->event, "softirq_", 8))
 			here = softirq && cpu;
 		bpf_program__set_autoload(probe_program(t, kind), here);

@@ -102,15 +102,15 @@ static const char *mode_name(unsigned int mode)
 	return ubdx_xfer_name(mode) ?: "?";
 }
 
-/* What was lost for want of room or time. */
+/* What was not counted: a map or buffer was full, or the program was running already. */
 static const struct {
 	const char *name;
 	const char *text;
 } drops[] = {
-	{ "classes", "requests beyond the last class" },
-	{ "timeline", "requests beyond the timeline's buffer" },
+	{ "classes", "requests (no free class)" },
+	{ "timeline", "timeline records (buffer full)" },
 	{ "events", "events" },
-	{ "roles", "programs beyond the last role" },
+	{ "roles", "processes (no room for their roles)" },
 };
 
 static uint64_t dropped(const struct snapshot *s, unsigned int what)

@@ -152,7 +152,7 @@ out:
 	return ret;
 }
 
-/* The current role of each CPU is charged up to now, a time after all copies. */
+/* The current role of each CPU is charged until s->at, which is taken after all copies. */
 static int read_cpus(struct tracer *t, struct snapshot *s)
 {
 	struct cpu_stats *cpus = calloc(t->nr_cpus, sizeof(*cpus));

@@ -99,7 +99,7 @@ struct probe {
  * @at:		the moment, CLOCK_MONOTONIC.
  * @seconds:	between the two moments.
  * @nr_cpus:	online CPUs.
- * @roles_dropped: programs that could not be remembered, for want of room.
+ * @roles_dropped: processes whose role could not be stored, because the map was full.
  * @wall:	time of all CPUs together, in units of the clock.
  */
 struct snapshot {

@@ -27,7 +27,7 @@ char LICENSE[] SEC("license") = "GPL";
 /* ---- configuration, set before loading ---- */
 
 const volatile int only_dev = -1;
-/* The traced disk's name and the bits of it to compare: one disk, or the prefix of all of them. */
+/* A disk is traced if its name is equal to disk_name in the bits of disk_mask. */
 const volatile __u64 disk_name[2];
 const volatile __u64 disk_mask[2];
 const volatile __u32 only_ops = ~0;
@@ -129,7 +129,7 @@ static const __u8 bucket_of_byte[256] = {
 	FROM(24, TIMES4), FROM(32, TIMES8), FROM(40, TIMES16),
 };
 
-/* A value without its last bit, if it stays 8 or more, is HIST_SUB buckets lower. */
+/* Half of a value is HIST_SUB buckets lower, if that half is 8 or more. */
 static __always_inline u32 bucket_of(u64 v)
 {
 	u32 shift;
@@ -251,7 +251,7 @@ static __always_inline struct class_stats *class_of(const struct ubdx_trace_done
 
 	if (!last)
 		return NULL;
-	/* a class of 0 has no index: the first call computes the place */
+	/* an empty cache has what == 0, so the place of a request with 0 is always looked up */
 	if (last->what != what || !what) {
 		last->what = what;
 		last->place = place_of(what);
@@ -292,7 +292,7 @@ int BPF_PROG(on_done, const struct ubdx_trace_done *done)
 	class->bytes += bytes;
 	if (done->error)
 		class->errors++;
-	/* mode copy counts nothing here: the driver copies each of its bytes */
+	/* in mode copy all of moved is 0: the driver copies every byte */
 	if (mode)
 		for (int i = 0; i < NR_MOVED; i++)
 			class->moved[i] += done->moved[i];

@@ -207,7 +207,7 @@ static bool enough(struct tracer *t, uint64_t requests)
 	return o->duration && now_ns() - t->base.at >= o->duration * 1e9;
 }
 
-/* This process is a submitter while it forks, so that the command is one from its start. */
+/* This process has the submitter's role while it forks, so that on_fork gives it to COMMAND. */
 static int start_command(struct tracer *t)
 {
 	int roles = bpf_map__fd(t->skel->maps.roles);

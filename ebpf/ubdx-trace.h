@@ -18,7 +18,7 @@ enum trace_interval {
 	I_SERVE, /* T4 - T5: the server: wake-up, target, strategy, commit */
 	I_RELEASE, /* T5 - T6: the payload is copied back or unmapped */
 	I_END, /* T6 - T7: the block layer ends it */
-	I_WAKE, /* T4 - T3: of I_SERVE, until the server has read the descriptor */
+	I_WAKE, /* T4 - T3: the part of I_SERVE until the server has read the descriptor */
 	I_TOTAL, /* T0 - T7 */
 	NR_INTERVALS,
 };
@@ -65,7 +65,7 @@ struct class_stats {
 enum task_role {
 	R_OTHER, /* any other program */
 	R_SERVER,
-	R_SUBMITTER, /* submitted a request, is COMMAND, or descends from such a program */
+	R_SUBMITTER, /* submitted a request, is COMMAND, or descends from such a process */
 	R_KERNEL, /* kworkers, ksoftirqd, ... */
 	R_SOFTIRQ, /* a softirq, whatever task it interrupted */
 	R_IDLE,
