@@ -45,6 +45,11 @@ int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_i
 		kfree(target_info);
 		return -EINVAL;
 	}
+	/* Not during a START, which may have swapped the descriptions and may swap them back. */
+	if (mutex_lock_killable(&dev->lock)) {
+		kfree(target_info);
+		return -EINTR;
+	}
 	spin_lock(&dev->state_lock);
 	if (dev->srv && dev->srv->mm == current->mm) {
 		ret = dev->state == UBDX_S_LIVE ? -EBUSY : 0;
@@ -52,6 +57,7 @@ int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_i
 			swap(dev->srv->target_info, target_info);
 	}
 	spin_unlock(&dev->state_lock);
+	mutex_unlock(&dev->lock);
 	kfree(target_info);
 	return ret;
 }

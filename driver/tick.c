@@ -123,7 +123,8 @@ static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long l
 static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slot *slot,
 			   unsigned long limit)
 {
-	u32 age, served = jiffies - srvq->started;
+	unsigned long served = jiffies - srvq->started;
+	u32 age;
 
 	/* Acquire pairs with ubdx_slot_begin(): the start isn't older than the state. */
 	if ((atomic64_read_acquire(&slot->word) & UBDX_SLOT_STATE) == UBDX_SLOT_IDLE)

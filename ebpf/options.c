@@ -4,6 +4,7 @@
  */
 #include <argp.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,18 +99,21 @@ static const struct argp_option option_list[] = {
 static int parse_bytes(const char *text, char **end, uint32_t *bytes)
 {
 	unsigned long long value;
+	unsigned int shift = 0;
 
 	errno = 0;
 	value = strtoull(text, end, 10);
 	if (*end == text || errno || *text == '-')
 		return -EINVAL;
 	if (**end == 'K' || **end == 'k')
-		value <<= 10, (*end)++;
+		shift = 10;
 	else if (**end == 'M' || **end == 'm')
-		value <<= 20, (*end)++;
-	if (value > UINT32_MAX)
+		shift = 20;
+	if (shift)
+		(*end)++;
+	if (value > UINT32_MAX >> shift)
 		return -EINVAL;
-	*bytes = value;
+	*bytes = value << shift;
 	return 0;
 }
 
@@ -171,15 +175,17 @@ static void parse_list(struct argp_state *state, const char *what, char *list,
 static void parse_device(struct argp_state *state, const char *text, int *dev)
 {
 	const char *digits = text;
+	long value;
 	char *end;
 
 	if (!strncmp(digits, "/dev/", 5))
 		digits += 5;
 	if (!strncmp(digits, "ubdxb", 5))
 		digits += 5;
-	*dev = strtol(digits, &end, 10);
-	if (end == digits || *end || *dev < 0)
+	value = strtol(digits, &end, 10);
+	if (end == digits || *end || value < 0 || value > INT_MAX)
 		argp_error(state, "%s is not a device name, such as ubdxb0", text);
+	*dev = value;
 }
 
 static uint64_t parse_count(struct argp_state *state, const char *text, uint64_t most)
@@ -244,6 +250,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		o->cost = true;
 		break;
 	case OPT_CLOCK:
+		if (strcmp(arg, "ns") && strcmp(arg, "instructions"))
+			argp_error(state, "--clock is ns or instructions, not %s", arg);
 		o->clock = arg;
 		break;
 	case ARGP_KEY_ARG:

@@ -326,8 +326,8 @@ static int open_views(struct tracer *t)
 	if (o->timeline) {
 		t->timeline = timeline_open(o);
 		if (!t->timeline)
-			return trace_fail("%s can't be written: %s", o->trace_file,
-					  strerror(errno));
+			return trace_fail("%s can't be written: %s",
+					  o->trace_file ?: "the timeline", strerror(errno));
 		t->ring =
 			ring_buffer__new(bpf_map__fd(t->skel->maps.timeline), on_request, t, NULL);
 		if (!t->ring)

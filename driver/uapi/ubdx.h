@@ -674,7 +674,7 @@ struct ubdx_target_info {
  * SET_TARGET_INFO: called by the server before START. At START the description becomes that of the
  * device. The device keeps it until the START of another server that has set one.
  * Errors: -ENODEV; -EINVAL a string has a wrong form, or @reserved isn't zero, or there is no
- * @target; -EPERM the caller is not the server; -EBUSY the device is LIVE; -ENOMEM.
+ * @target; -EPERM the caller is not the server; -EBUSY the device is LIVE; -ENOMEM; -EINTR.
  */
 #define UBDX_IOC_SET_TARGET_INFO _IOW(0xBD, 0x08, struct ubdx_target_info)
 /* GET_TARGET_INFO: in: @id; out: the rest. Errors: -ENODEV. */

@@ -69,7 +69,7 @@ struct record {
 	uint64_t draw;
 	uint32_t actor;
 	uint32_t step;
-	bool worked;
+	atomic_bool worked;
 	char action[24]; /* ROLE/ACTION */
 	char args[96];
 };
@@ -135,10 +135,8 @@ void args(struct actor *a, const char *fmt, ...)
 
 void worked(struct actor *a)
 {
-	if (a->record->worked)
-		return;
-	a->record->worked = true;
-	atomic_fetch_add(&the_log->count[role_index(a->role)][a->action].worked, 1);
+	if (!atomic_exchange(&a->record->worked, true))
+		atomic_fetch_add(&the_log->count[role_index(a->role)][a->action].worked, 1);
 }
 
 void fuzz_note(const struct role *role, const char *name, bool good)
@@ -241,9 +239,11 @@ bool fuzz_log_worked(bool floors, bool say)
 
 void fuzz_log_tail(unsigned int records)
 {
-	unsigned long end = the_log->next, i = end > records ? end - records : 0;
+	unsigned long end = the_log->next, i;
 
-	for (; i < end; i++) {
+	if (records > RECORDS)
+		records = RECORDS; /* older ones are gone */
+	for (i = end > records ? end - records : 0; i < end; i++) {
 		char line[256];
 
 		format(line, sizeof(line), &the_log->records[i % RECORDS]);

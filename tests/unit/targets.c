@@ -140,6 +140,8 @@ static void filters(void)
 	fails(config.name, &config, &none, -EINVAL, "loop needs a file", config.name);
 	config.name = "touch,all:touch,header:null";
 	fails(config.name, &config, &none, -EINVAL, "another touch", config.name);
+	config.name = "touch,all:touch,none:null";
+	fails(config.name, &config, &none, -EINVAL, "another touch", config.name);
 	config.name = "touch,all,/nonexistent/file:null";
 	fails(config.name, &config, &none, -ENOENT, "/nonexistent/file", config.name);
 	config.flags = UBDX_TARGET_LOOK;

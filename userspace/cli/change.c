@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -131,11 +132,14 @@ static void del_failed(struct deletion *d, int status)
 static int del_patiently(const struct deletion *d, int id)
 {
 	int64_t until = d->timeout_ms ? now_ms() + (int64_t)d->timeout_ms : d->patience_until;
+	unsigned int left = d->timeout_ms; /* 0: no limit */
 	int ret;
 
-	while ((ret = ubdx_ctl_del(d->ctl, id, d->flags, d->timeout_ms)) == -EBUSY &&
-	       now_ms() < until)
+	while ((ret = ubdx_ctl_del(d->ctl, id, d->flags, left)) == -EBUSY && now_ms() < until) {
 		poll(NULL, 0, IN_USE_POLL_MS);
+		if (left)
+			left = MAX(until - now_ms(), 1);
+	}
 	/* -EBUSY with --in-use: the device has no server that could write dirty data back. */
 	if (ret == -EBUSY && d->timeout_ms)
 		ret = ubdx_ctl_del(d->ctl, id, UBDX_CTL_FORCE, 0);

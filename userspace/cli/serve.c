@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -22,15 +23,16 @@ static int print_added(const struct command *self, bool json, int id)
 	return show_device(self, id, true);
 }
 
-/* Delete a new device whose name could not be printed: the user doesn't know of it. */
-static void take_back(int id)
+/*
+ * Delete a new device whose name could not be printed: the user doesn't know of it. Its server does
+ * it, by force at the second signal. Here only the number is known, which another device can have
+ * by now.
+ */
+static void take_back(pid_t server)
 {
-	int ctl = ubdx_ctl_open();
-
-	if (ctl < 0)
-		return;
-	ubdx_ctl_del(ctl, id, UBDX_CTL_FORCE, 0);
-	close(ctl);
+	kill(server, SIGTERM);
+	kill(server, SIGINT);
+	waitpid(server, NULL, 0);
 }
 
 static int await_server(const struct serving *s, pid_t child, int fd)
@@ -42,7 +44,7 @@ static int await_server(const struct serving *s, pid_t child, int fd)
 		return cli_fail(s->self, "%s", report.text);
 	ret = print_added(s->self, s->json, report.id);
 	if (ret && s->is_new)
-		take_back(report.id);
+		take_back(child);
 	return ret;
 }
 

@@ -60,7 +60,7 @@ static void ubdx_cgroup_memory(const char *folder, struct ubdx_memory *m)
 	used = current > active + inactive ? current - active - inactive : 0;
 	if (limit < m->limit) {
 		m->limit = limit;
-		m->owner = "memory cgroup";
+		m->limit_owner = "memory cgroup";
 	}
 	if (MAX(limit, used) - used < m->available) {
 		m->available = MAX(limit, used) - used;
@@ -92,7 +92,8 @@ void ubdx_memory_read(struct ubdx_memory *m)
 {
 	*m = (struct ubdx_memory){ .limit = UINT64_MAX,
 				   .available = UINT64_MAX,
-				   .owner = "machine" };
+				   .owner = "machine",
+				   .limit_owner = "machine" };
 	if (ubdx_read_number("/proc/meminfo", "MemTotal:", &m->limit))
 		m->limit <<= 10;
 	if (ubdx_read_number("/proc/meminfo", "MemAvailable:", &m->available))
@@ -122,7 +123,7 @@ int ubdx_memory_check(const struct ubdx_params *params, size_t prefault,
 		ubdx_log(logger, LOG_WARNING,
 			 "the buffers can grow to %llu MiB, more than the %s has (%llu MiB): under "
 			 "load requests wait, or fail; --depth or --max-io makes them smaller",
-			 (unsigned long long)buffers >> 20, m.owner,
+			 (unsigned long long)buffers >> 20, m.limit_owner,
 			 (unsigned long long)m.limit >> 20);
 	return 0;
 }

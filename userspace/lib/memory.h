@@ -14,12 +14,14 @@
  * struct ubdx_memory - memory of the machine, or of the cgroup that limits this process most.
  * @limit:	all of it.
  * @available:	what is free, or could be reclaimed.
- * @owner:	"machine" or "memory cgroup", for messages.
+ * @owner:	what @available is of, for messages: "machine" or "memory cgroup".
+ * @limit_owner: the same for @limit.
  */
 struct ubdx_memory {
 	uint64_t limit;
 	uint64_t available;
 	const char *owner;
+	const char *limit_owner;
 };
 
 void ubdx_memory_read(struct ubdx_memory *m);

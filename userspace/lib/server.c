@@ -735,7 +735,8 @@ static void ubdx_server_let_go(struct ubdx_server *s)
 	if (serving)
 		ubdx_server_stop(s, UBDX_CTL_FORCE); /* parked commands come back */
 	else if (s->added && !s->live)
-		ubdx_ctl_del(s->ctl, s->id, UBDX_CTL_FORCE, 0);
+		/* on the channel: meanwhile another device can have the number */
+		ubdx_ctl_del(s->channel < 0 ? s->ctl : s->channel, s->id, UBDX_CTL_FORCE, 0);
 	ubdx_workers_tell(s, UBDX_LEAVE);
 }
 

@@ -153,16 +153,13 @@ static int ubdx_touch_open_behind(const char *name, const struct ubdx_target_con
 {
 	const struct ubdx_target_ops *ops = ubdx_target_find(name);
 	struct ubdx_target_config inner = *config;
-	int ret;
 
 	if (!ops)
 		return ubdx_fail(-EINVAL, "target touch: there is no target %s", name);
+	if (ops == &ubdx_target_touch)
+		return ubdx_fail(-EINVAL, "target touch can't stand in front of another touch");
 	inner.name = name;
-	ret = ubdx_target_open(ops, &inner, params, behind);
-	if (ret || !(*behind)->inspect_bytes)
-		return ret;
-	ubdx_target_close(*behind);
-	return ubdx_fail(-EINVAL, "target touch can't stand in front of another touch");
+	return ubdx_target_open(ops, &inner, params, behind);
 }
 
 static int ubdx_touch_open_report(struct ubdx_touch *touch, const char *path)
