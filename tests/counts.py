@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Counts what tests found, and writes that into docs/reliability.md.
 
-    counts.py --record TAP KIND SUFFIX REVISION
-        count the whole run of KIND's tests whose output is in the folder TAP, and keep that in
-        build/test-counts.json (tests/run)
+    counts.py --record TAP KIND SUFFIX REVISION EXTENT
+        count the run of KIND's tests whose output is in the folder TAP, and keep that in
+        build/test-counts.json (tests/run). EXTENT is "whole" or "part".
     counts.py
         add what was recorded since, and the counts of make fuzz and make test-mutants, to
         tests/counts.json; then write docs/reliability.md (make counts)
     counts.py --check
         exit status 1 if docs/reliability.md isn't what tests/counts.json says
 
-A run of only some of a kind's tests is not recorded.
+A run of only some of a kind's tests replaces the results of these tests, if a whole run has been
+recorded before. The table then names the commits of both.
 """
 
 from __future__ import annotations
@@ -39,10 +40,9 @@ NAMES = {
 }
 
 
-def count(tap: Path, kind: str) -> dict:
-    """What a folder of TAP says of one kind of tests."""
-    found = {"tests": 0, "failed_tests": [], "passed": 0, "failed": 0, "skipped": 0, "seconds": 0}
-    times = {}
+def count(tap: Path, kind: str, revision: str) -> dict[str, dict]:
+    """What a folder of TAP says of each test of one kind."""
+    results = {}
     for end in sorted(tap.glob(f"{kind}-*.end")):
         name = end.stem.removeprefix(f"{kind}-")
         if kind in ("stable", "backports") and name.startswith("debug-"):
@@ -51,16 +51,14 @@ def count(tap: Path, kind: str) -> dict:
         lines = (tap / end.stem).read_text().splitlines() if (tap / end.stem).exists() else []
         wrong = sum(line.startswith("not ok") for line in lines)
         skipped = sum(line.startswith("ok ") and "# SKIP" in line for line in lines)
-        found["tests"] += 1
-        found["passed"] += sum(re.match(r"ok\b", line) is not None for line in lines) - skipped
-        found["failed"] += wrong
-        found["skipped"] += skipped
-        found["seconds"] += seconds
-        times[name] = seconds
-        if status or wrong:
-            found["failed_tests"].append(name)
-    found["longest"] = sorted(times.items(), key=lambda item: (-item[1], item[0]))[:LONGEST]
-    return found
+        results[name] = {
+            "passed": sum(re.match(r"ok\b", line) is not None for line in lines) - skipped,
+            "failed": max(wrong, status != 0),
+            "skipped": skipped,
+            "seconds": seconds,
+            "revision": revision,
+        }
+    return results
 
 
 def kernel(kind: str) -> str:
@@ -119,19 +117,23 @@ def runs_table(runs: dict) -> str:
         "|---|--:|--:|--:|--:|--:|---|",
     ]
     for key in order:
-        r = runs[key]
+        results = runs[key]["results"]
+        sums = [sum(r[what] for r in results.values()) for what in ("passed", "failed", "skipped")]
         lines.append(
-            f"| {run_name(key, r)} | {r['tests']} | {r['passed']} | {r['failed']} | {r['skipped']} | "
-            f"{minutes(r['seconds'])} | {r['revision']} |"
+            f"| {run_name(key, runs[key])} | {len(results)} | {' | '.join(map(str, sums))} | "
+            f"{minutes(sum(r['seconds'] for r in results.values()))} | "
+            f"{', '.join(sorted({r['revision'] for r in results.values()}))} |"
         )
     text = "\n".join(lines) + "\n"
     for key in order:
-        if runs[key]["failed_tests"]:
-            failed = ", ".join(f"`{name}`" for name in runs[key]["failed_tests"])
-            text += "\n" + wrapped(f"Failed, {run_name(key, runs[key])}: {failed}.")
-    slow = [key for key in order if key.endswith("-debug")]
-    for key in slow:
-        longest = ", ".join(f"`{name}` ({seconds} s)" for name, seconds in runs[key]["longest"])
+        failed = [name for name, r in runs[key]["results"].items() if r["failed"]]
+        if failed:
+            names = ", ".join(f"`{name}`" for name in failed)
+            text += "\n" + wrapped(f"Failed, {run_name(key, runs[key])}: {names}.")
+    for key in (key for key in order if key.endswith("-debug")):
+        times = [(name, r["seconds"]) for name, r in runs[key]["results"].items()]
+        times.sort(key=lambda item: (-item[1], item[0]))
+        longest = ", ".join(f"`{name}` ({seconds} s)" for name, seconds in times[:LONGEST])
         text += "\n" + wrapped(f"The longest tests, {run_name(key, runs[key])}: {longest}.")
     return text
 
@@ -153,12 +155,17 @@ def parts(counts: dict) -> dict[str, str]:
     return {"counts": text}
 
 
-def record(tap: str, kind: str, suffix: str, revision: str) -> None:
+def record(tap: str, kind: str, suffix: str, revision: str, extent: str) -> None:
     counts = read(RECORDED)
-    found = count(TOP / tap, kind) | {"revision": revision}
+    before = counts.setdefault("runs", {}).get(kind + suffix)
+    if extent != "whole" and not before:
+        return
+    found = {"results": count(TOP / tap, kind, revision)}
+    if extent != "whole":
+        found["results"] = before["results"] | found["results"]
     if kind not in ("unit", "host"):
         found["kernel"] = kernel(kind)
-    counts.setdefault("runs", {})[kind + suffix] = found
+    counts["runs"][kind + suffix] = found
     write(RECORDED, counts)
 
 
@@ -175,7 +182,7 @@ def gather() -> dict:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["--record"] and len(arguments) == 5:
+    if arguments[:1] == ["--record"] and len(arguments) == 6:
         record(*arguments[1:])
     elif arguments in ([], ["--check"]):
         checking = bool(arguments)

@@ -601,7 +601,9 @@ static void unmap_gone(void)
 
 static int read_attributes(void)
 {
-	static const char *const names[] = { "mode", "state", "counters", "errors", "server_pid" };
+	static const char *const names[] = { "xfer",	   "xfer_wanted", "state", "counters",
+					     "errors",	   "fallbacks",	  "moved", "queues",
+					     "server_pid", "target" };
 	char path[96], text[4096];
 	unsigned int i;
 	int fd, ret = 0;
@@ -609,8 +611,6 @@ static int read_attributes(void)
 	for (i = 0; i < sizeof(names) / sizeof(*names) && ret >= 0; i++) {
 		snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/%s", raw.add.id, names[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd < 0 && errno == ENOENT)
-			continue;
 		ret = fd < 0 ? -errno : neg(read(fd, text, sizeof(text)));
 		close(fd);
 	}

@@ -26,8 +26,6 @@ fi
 dmesg -n 2
 insmod ubdx_fail.ko
 run_tap faults bin/faults ubdx.ko /tmp/seen
-rmmod ubdx_fail
-dmesg -n 7
 
 # seen SITE CALLEE: was this call made to fail? After a tail call the caller is not in the trace,
 # but the callee is.
@@ -38,6 +36,16 @@ seen() {
 		grep -q "^$1 " /tmp/seen
 	fi
 }
+all_seen() {
+	while read -r site callee; do seen "$site" "$callee" || return; done <sites
+}
+# A call is left out if a cache was refilled before it in one attempt and not in the next.
+if ! all_seen; then
+	run_tap "faults, once more" bin/faults ubdx.ko /tmp/more
+	cat /tmp/more >>/tmp/seen
+fi
+rmmod ubdx_fail
+dmesg -n 7
 
 while read -r site callee; do
 	ok "$callee, called by $site, was made to fail" seen "$site" "$callee"

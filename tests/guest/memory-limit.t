@@ -39,7 +39,7 @@ mkdir $group
 for mode in copy user; do
 	# A server that exits gives its memory back a moment later.
 	echo max >$group/memory.max
-	dev=$(in_group ubdx add --target loop --file /dev/ram0 --direct --depth 64 --max-io 512K --prefault 0 --xfer $mode)
+	dev=$(in_group ubdx add --target loop --file /dev/ram0 --direct --depth 64 --max-io 512K --prefault 0 --timeout $((30 * SLOW)) --xfer $mode)
 	use "$dev"
 	echo $(($(<$group/memory.current) + 8 * MIB)) >$group/memory.max
 	kill -STOP "$server"

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_fail.c - makes an allocation fail in a module's init function.
+ * ubdx_fail.c - makes an allocation fail in a module's init function, and reports failures.
  *
  * The kernel's fail-nth counts a task's allocations from the moment when it is set. Loading a
  * module makes a thousand allocations before the module's own code runs, and those are not under
  * test. So this module sets fail-nth when that code begins: write N to the parameter nth, and the
  * N-th allocation in the next module's init function fails.
+ *
+ * The kernel reports each failure that it injects, but not that of an allocation of pages with
+ * __GFP_NOWARN. This module reports those.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
@@ -28,13 +31,43 @@ static struct kprobe ubdx_fail_probe = {
 	.pre_handler = ubdx_fail_begins,
 };
 
+static int ubdx_fail_asked(struct kretprobe_instance *call, struct pt_regs *regs)
+{
+	*(gfp_t *)call->data = regs_get_kernel_argument(regs, 0);
+	return 0;
+}
+
+static int ubdx_fail_answered(struct kretprobe_instance *call, struct pt_regs *regs)
+{
+	if ((u8)regs_return_value(regs) && *(gfp_t *)call->data & __GFP_NOWARN) {
+		pr_info("FAULT_INJECTION: forcing a failure with __GFP_NOWARN\n");
+		dump_stack();
+	}
+	return 0;
+}
+
+static struct kretprobe ubdx_fail_pages = {
+	.kp.symbol_name = "should_fail_alloc_page",
+	.entry_handler = ubdx_fail_asked,
+	.handler = ubdx_fail_answered,
+	.data_size = sizeof(gfp_t),
+};
+
 static int __init ubdx_fail_init(void)
 {
-	return register_kprobe(&ubdx_fail_probe);
+	int ret = register_kprobe(&ubdx_fail_probe);
+
+	if (ret)
+		return ret;
+	ret = register_kretprobe(&ubdx_fail_pages);
+	if (ret)
+		unregister_kprobe(&ubdx_fail_probe);
+	return ret;
 }
 
 static void __exit ubdx_fail_exit(void)
 {
+	unregister_kretprobe(&ubdx_fail_pages);
 	unregister_kprobe(&ubdx_fail_probe);
 }
 #else
