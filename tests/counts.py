@@ -53,7 +53,7 @@ def count(tap: Path, kind: str, revision: str) -> dict[str, dict]:
         skipped = sum(line.startswith("ok ") and "# SKIP" in line for line in lines)
         results[name] = {
             "passed": sum(re.match(r"ok\b", line) is not None for line in lines) - skipped,
-            "failed": max(wrong, status != 0),
+            "failed": max(wrong, 1 if status else 0),
             "skipped": skipped,
             "seconds": seconds,
             "revision": revision,

@@ -358,46 +358,68 @@ def test_before():
 # ---- counts ----
 
 
+def leave_tap(tap: Path, *results: tuple[str, int, int, str]):
+    """as tests/exec leaves it: a test's name, exit status, seconds and output"""
+    for name, status, seconds, output in results:
+        (tap / name).write_text(output)
+        (tap / f"{name}.end").write_text(f"{status} {seconds}\n")
+
+
 def test_counts():
-    """results of tests are counted by kind, and a test that dies or fails is named"""
+    """results of tests are counted by kind, and a test that dies or fails has failed"""
     with tempfile.TemporaryDirectory() as folder:
         tap = Path(folder)
-        for name, status, seconds, output in (
+        leave_tap(
+            tap,
             ("stable-a", 0, 5, "1..2\nok 1 - x\nok 2 # SKIP no reason\n"),
-            ("stable-b", 1, 9, "1..2\nok 1 - x\nnot ok 2 - y\nokay\n"),
+            ("stable-b", 1, 9, "1..3\nok 1 - x\nnot ok 2 - y\nnot ok 3 - z\nokay\n"),
             ("stable-c", 126, 7, "1..1\nok 1 - the log isn't clean\n"),
             ("stable-debug-d", 1, 70, "not ok 1\n"),
-        ):
-            (tap / name).write_text(output)
-            (tap / f"{name}.end").write_text(f"{status} {seconds}\n")
-        found = counts.count(tap, "stable")
-        assert [found[key] for key in ("tests", "passed", "failed", "skipped", "seconds")] == [
-            3,
-            3,
-            1,
-            1,
-            21,
-        ], found
-        assert found["failed_tests"] == ["b", "c"] and found["longest"][0] == ("b", 9)
-        assert counts.count(tap, "stable-debug")["failed_tests"] == ["d"]
+        )
+        found = counts.count(tap, "stable", "abc")
+        assert {name: (r["passed"], r["failed"], r["skipped"]) for name, r in found.items()} == {
+            "a": (1, 0, 1),
+            "b": (1, 2, 0),
+            "c": (1, 1, 0),
+        }, found
+        assert found["b"]["seconds"] == 9 and found["b"]["revision"] == "abc"
+        assert counts.count(tap, "stable-debug", "abc")["d"]["failed"] == 1
+
+
+def test_counts_of_a_part():
+    """a run of some tests replaces their results in those of a whole run"""
+    with tempfile.TemporaryDirectory() as folder:
+        counts.RECORDED = Path(folder, "recorded.json")
+        tap = Path(folder, "tap")
+        tap.mkdir()
+        leave_tap(tap, ("unit-a", 1, 5, "1..1\nnot ok 1\n"))
+        counts.record(str(tap), "unit", "", "abc", "part")
+        assert not counts.RECORDED.exists()
+        leave_tap(tap, ("unit-b", 0, 5, "1..1\nok 1\n"))
+        counts.record(str(tap), "unit", "", "abc", "whole")
+        (tap / "unit-b.end").unlink()
+        leave_tap(tap, ("unit-a", 0, 6, "1..1\nok 1\n"))
+        counts.record(str(tap), "unit", "", "def", "part")
+        results = counts.read(counts.RECORDED)["runs"]["unit"]["results"]
+        assert [(r["passed"], r["failed"], r["revision"]) for r in results.values()] == [
+            (1, 0, "def"),
+            (1, 0, "abc"),
+        ], results
 
 
 def test_counts_text():
     """a run's text names its failures and the kernel; output of fuzz and mutants is counted, too"""
+    result = {"passed": 4, "failed": 0, "skipped": 0, "seconds": 10, "revision": "abc"}
     run = {
-        "tests": 2,
-        "passed": 5,
-        "failed": 1,
-        "skipped": 0,
-        "seconds": 90,
-        "failed_tests": ["uapi"],
-        "longest": [["uapi", 80]],
+        "results": {
+            "rings": result,
+            "uapi": result | {"passed": 1, "failed": 1, "seconds": 80, "revision": "abd"},
+        },
         "kernel": "6.12.1-1",
-        "revision": "abc",
     }
     text = counts.parts({"runs": {"stable-debug": run}})["counts"]
     assert (
-        "| debug kernel of 6.12 (6.12.1-1) | 2 | 5 | 1 | 0 | 2 | abc |" in text
+        "| debug kernel of 6.12 (6.12.1-1) | 2 | 5 | 1 | 0 | 2 | abc, abd |" in text
         and "`uapi` (80 s)" in text
     )
     assert "Failed, debug kernel of 6.12 (6.12.1-1): `uapi`." in text
