@@ -205,7 +205,7 @@ export UBDX_TRACE_WITHOUT=sched_switch
 ok "without switches" bash -c "ubdx-trace --json $dev -- bash -c mixed >/tmp/json 2>/tmp/err"
 says "no role has the CPUs" '.cpu | [.server, .submitter, .softirq, .idle] == [null, null, null, null] and .not_attributed == .all'
 export UBDX_TRACE_WITHOUT=ubdx_done
-ok "a module without the event that matters: one line" refused_with "no event ubdx_done" ubdx-trace --duration 1 "$dev"
+ok "a module without the event that matters: one line" refused_with "event ubdx_done is missing" ubdx-trace --duration 1 "$dev"
 unset UBDX_TRACE_WITHOUT
 
 # The kernel shows BTF in a folder. A file system that is mounted there hides it.
@@ -299,7 +299,7 @@ for how in q INT; do
 	wait $tracer || status=$?
 	is $status 0 "$how ends it"
 	ok "each view has what came since the last" adds_up "requests in"
-	ok "of what was dropped, too" adds_up "programs"
+	ok "of what was dropped, too" adds_up "processes"
 done
 
 # ---- coming and going ----
