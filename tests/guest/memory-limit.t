@@ -14,6 +14,8 @@
 . tests/guest/lib/guest.sh
 
 readonly MIB=1048576 group=/sys/fs/cgroup/limited
+# Each attempt without memory takes a debug kernel a second: it reports that it kills nothing.
+readonly DEPTH=$((64 / LESS)) STEP=$((MIB / LESS)) SIZE=$((32 * MIB / LESS))
 
 in_group() { (echo "$BASHPID" >$group/cgroup.procs && exec "$@"); }
 # A count of $sys/ubdx/errors.
@@ -22,7 +24,7 @@ retried_since() { (($(count retried) > $1)); }
 retried() { retried_since 0; }
 some_written() { local n; n=$(counted write); ((${n% *} > 0)); }
 # So many WRITEs wait for the server that it needs twice the memory that it may use.
-many_wait() { (($(sed 's/^ *[0-9]* *//' "$sys/inflight") >= 32)); }
+many_wait() { (($(sed 's/^ *[0-9]* *//' "$sys/inflight") >= DEPTH / 2)); }
 still_there() { kill -0 "$server"; }
 
 log_clean() {
@@ -39,11 +41,11 @@ mkdir $group
 for mode in copy user; do
 	# A server that exits gives its memory back a moment later.
 	echo max >$group/memory.max
-	dev=$(in_group ubdx add --target loop --file /dev/ram0 --direct --depth 64 --max-io 512K --prefault 0 --timeout $((30 * SLOW)) --xfer $mode)
+	dev=$(in_group ubdx add --target loop --file /dev/ram0 --direct --depth $DEPTH --max-io 512K --prefault 0 --timeout $((30 * SLOW)) --xfer $mode)
 	use "$dev"
-	echo $(($(<$group/memory.current) + 8 * MIB)) >$group/memory.max
+	echo $(($(<$group/memory.current) + 8 * STEP)) >$group/memory.max
 	kill -STOP "$server"
-	run_fio --name=write --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=64 --bs=512k --size=32m --rw=randwrite \
+	run_fio --name=write --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=$DEPTH --bs=512k --size=$SIZE --rw=randwrite \
 		--verify=crc32c --do_verify=0 &
 	writer=$!
 	until_ok 20 many_wait
@@ -53,15 +55,15 @@ for mode in copy user; do
 	# in small steps, so that memory becomes free in the middle of some attempts
 	for ((i = 0; i < 12; i++)); do
 		before=$(count retried)
-		echo $(($(<$group/memory.max) + MIB)) >$group/memory.max
+		echo $(($(<$group/memory.max) + STEP)) >$group/memory.max
 		until_ok 2 retried_since "$before" || break
 	done
 	echo max >$group/memory.max
 	status=0
 	wait $writer || status=$?
 	is $status 0 "$mode:    and all of them once there is memory"
-	ok "$mode:    with the right bytes" run_fio --name=read --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=64 \
-		--bs=512k --size=32m --rw=randread --verify=crc32c
+	ok "$mode:    with the right bytes" run_fio --name=read --filename="$dev" --direct=1 --ioengine=io_uring --iodepth=$DEPTH \
+		--bs=512k --size=$SIZE --rw=randread --verify=crc32c
 	is "$(count failed) $(count aborted)" "0 0" "$mode:    none has failed"
 	ok "$mode:    its server lives" still_there
 	del "$dev"
