@@ -157,12 +157,13 @@ def parts(counts: dict) -> dict[str, str]:
 
 def record(tap: str, kind: str, suffix: str, revision: str, extent: str) -> None:
     counts = read(RECORDED)
-    before = counts.setdefault("runs", {}).get(kind + suffix)
+    # Of an older version a record has no results.
+    before = counts.setdefault("runs", {}).get(kind + suffix, {}).get("results")
     if extent != "whole" and not before:
         return
     found = {"results": count(TOP / tap, kind, revision)}
     if extent != "whole":
-        found["results"] = before["results"] | found["results"]
+        found["results"] = before | found["results"]
     if kind not in ("unit", "host"):
         found["kernel"] = kernel(kind)
     counts["runs"][kind + suffix] = found
@@ -172,7 +173,8 @@ def record(tap: str, kind: str, suffix: str, revision: str, extent: str) -> None
 def gather() -> dict:
     """The committed counts, with what came since."""
     counts, recorded = read(COMMITTED), read(RECORDED)
-    counts.setdefault("runs", {}).update(recorded.get("runs", {}))
+    runs = {key: run for key, run in recorded.get("runs", {}).items() if "results" in run}
+    counts.setdefault("runs", {}).update(runs)
     for tap in sorted((TOP / "build").glob("fuzz-*.tap")):
         counts.setdefault("fuzz", {})[tap.stem.removeprefix("fuzz-")] = count_fuzz(tap)
     mutants = TOP / "build" / "mutants.tap"

@@ -395,6 +395,9 @@ def test_counts_of_a_part():
         leave_tap(tap, ("unit-a", 1, 5, "1..1\nnot ok 1\n"))
         counts.record(str(tap), "unit", "", "abc", "part")
         assert not counts.RECORDED.exists()
+        counts.write(counts.RECORDED, {"runs": {"unit": {"tests": 4, "passed": 9}}})
+        counts.record(str(tap), "unit", "", "abc", "part")
+        assert "results" not in counts.read(counts.RECORDED)["runs"]["unit"]
         leave_tap(tap, ("unit-b", 0, 5, "1..1\nok 1\n"))
         counts.record(str(tap), "unit", "", "abc", "whole")
         (tap / "unit-b.end").unlink()
