@@ -157,7 +157,7 @@ def parts(counts: dict) -> dict[str, str]:
 
 def record(tap: str, kind: str, suffix: str, revision: str, extent: str) -> None:
     counts = read(RECORDED)
-    # Of an older version a record has no results.
+    # A record that an older version has written has no results.
     before = counts.setdefault("runs", {}).get(kind + suffix, {}).get("results")
     if extent != "whole" and not before:
         return

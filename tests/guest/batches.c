@@ -293,17 +293,10 @@ static void many_at_once(void)
 #define WRITES 8
 #define DELIVER_BYTES 65536U /* of payload may be copied before the server sees a request */
 
-/* Is the partition scan, which has requests of its own, still under way? */
-static bool is_scanning(const struct raw *raw)
-{
-	struct ubdx_info info;
-
-	return raw_info(raw, &info) || info.status & UBDX_INFO_SCANNING;
-}
-
+/* Wait for the end of the partition scan, which has requests of its own. */
 static void scanned(const struct raw *raw)
 {
-	if (!within(10, !is_scanning(raw)))
+	if (!within(10, !raw_scanning(raw)))
 		bail("the partition scan doesn't end");
 }
 

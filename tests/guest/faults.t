@@ -39,7 +39,8 @@ seen() {
 all_seen() {
 	while read -r site callee; do seen "$site" "$callee" || return; done <sites
 }
-# A call is left out if a cache was refilled before it in one attempt and not in the next.
+# The kernel counts allocations. If a cache is refilled in one attempt and not in the next, later calls
+# get other numbers, and one of them may be missed. So try all of them again.
 if ! all_seen; then
 	run_tap "faults, once more" bin/faults ubdx.ko /tmp/more
 	cat /tmp/more >>/tmp/seen

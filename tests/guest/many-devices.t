@@ -91,8 +91,8 @@ fill() {
 		head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file
 	done
 }
-# The kernel may find more memory when it is short: KASAN, for example, gives back what it had kept
-# after it was freed. So a second attempt may be needed.
+# When memory is short the kernel may find some more: KASAN, for example, gives back freed memory that
+# it has kept. So more than one attempt may be needed.
 is_refused() {
 	local i
 	for ((i = 0; i < 3; i++)); do

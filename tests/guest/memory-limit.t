@@ -14,7 +14,8 @@
 . tests/guest/lib/guest.sh
 
 readonly MIB=1048576 group=/sys/fs/cgroup/limited
-# Each attempt without memory takes a debug kernel a second: it reports that it kills nothing.
+# On a debug kernel each attempt without memory takes a second, because the kernel logs that it has
+# found no process to kill. So there is less to do there.
 readonly DEPTH=$((64 / LESS)) STEP=$((MIB / LESS)) SIZE=$((32 * MIB / LESS))
 
 in_group() { (echo "$BASHPID" >$group/cgroup.procs && exec "$@"); }

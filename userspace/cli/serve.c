@@ -24,9 +24,9 @@ static int print_added(const struct command *self, bool json, int id)
 }
 
 /*
- * Delete a new device whose name could not be printed: the user doesn't know of it. Its server does
- * it, by force at the second signal. Here only the number is known, which another device can have
- * by now.
+ * Delete a new device whose name could not be printed: the user doesn't know of it. The device's
+ * server deletes it, and the second signal means by force. An ioctl would name the device by its
+ * number, which another device can have by now.
  */
 static void take_back(pid_t server)
 {

@@ -732,10 +732,11 @@ static void ubdx_server_let_go(struct ubdx_server *s)
 	pthread_mutex_lock(&s->lock);
 	serving = s->live && s->nr_running;
 	pthread_mutex_unlock(&s->lock);
-	if (serving)
-		ubdx_server_stop(s, UBDX_CTL_FORCE); /* parked commands come back */
-	else if (s->added && !s->live)
-		/* on the channel: meanwhile another device can have the number */
+	/*
+	 * Parked commands come back. DEL goes to the channel if it is open, as in
+	 * ubdx_server_stop().
+	 */
+	if (serving || (s->added && !s->live))
 		ubdx_ctl_del(s->channel < 0 ? s->ctl : s->channel, s->id, UBDX_CTL_FORCE, 0);
 	ubdx_workers_tell(s, UBDX_LEAVE);
 }
