@@ -294,7 +294,7 @@ static const struct argp parser = {
 	.args_doc = "[DEVICE] [-- COMMAND...]",
 	.doc = "Show the cost of requests on ubdx devices, stage by stage. With COMMAND: run it, trace until it ends, and "
 	       "exit with its status. If --duration, --count or --timeline is reached first, COMMAND gets SIGTERM and the "
-	       "exit status is 0.\v"
+	       "exit status is 0. If the device is gone, it is 1.\v"
 	       "Stages: publish (T0-T1: until the channel has the request), deliver (T1-T2: until the server's task has it), "
 	       "move (T2-T4: payload copied or mapped), serve (T4-T5: the server), release (T5-T6: payload copied back or "
 	       "unmapped), end (T6-T7). docs/tracing.md has an example.",

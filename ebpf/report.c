@@ -2,8 +2,8 @@
 /*
  * report.c - prints a snapshot as text, JSON or CSV.
  *
- * A percentile is the middle of a histogram bucket, which is at most 1/8 of its value wide. Means
- * are exact.
+ * A percentile is the middle of its histogram bucket. A bucket holds one value, or is at most 1/8
+ * as wide as the values in it. Means are exact.
  */
 #include <string.h>
 
@@ -30,6 +30,7 @@ static const struct {
 	const char *name;
 	const char *event; /* the tracepoint that counts it */
 	unsigned int set; /* enum probe_set that includes the tracepoint */
+	const char *second; /* another tracepoint that counts it, or NULL */
 } counted[NR_EVENTS] = {
 	[E_SWITCH] = { "switches", "sched_switch", SET_CPU },
 	[E_SWITCH_SERVER] = { "switches_server", "sched_switch", SET_CPU },
@@ -41,13 +42,15 @@ static const struct {
 	[E_SQE_SERVER] = { "sqes_server", "io_uring_submit_req", SET_URING },
 	[E_CQE_SERVER] = { "cqes_server", "io_uring_complete", SET_URING },
 	[E_IOWQ_SERVER] = { "io_wq_server", "io_uring_queue_async_work", SET_URING },
-	[E_FAULT_SERVER] = { "page_faults_server", "page_fault_user", SET_MEMORY },
+	[E_FAULT_SERVER] = { "page_faults_server", "page_fault_user", SET_MEMORY,
+			     "page_fault_kernel" },
 	[E_TLB_LOCAL] = { "tlb_flushes_local", "tlb_flush", SET_MEMORY },
 	[E_TLB_SENT] = { "tlb_shootdowns_sent", "tlb_flush", SET_MEMORY },
 	[E_TLB_RECEIVED] = { "tlb_shootdowns_received", "tlb_flush", SET_MEMORY },
 	[E_BLOCK_BIO] = { "block_bios", "block_bio_queue", SET_BLOCK },
 	[E_BLOCK_SPLIT] = { "block_splits", "block_split", SET_BLOCK },
-	[E_BLOCK_BIO_MERGE] = { "block_bio_merges", "block_bio_backmerge", SET_BLOCK },
+	[E_BLOCK_BIO_MERGE] = { "block_bio_merges", "block_bio_backmerge", SET_BLOCK,
+				"block_bio_frontmerge" },
 	[E_BLOCK_RQ_MERGE] = { "block_rq_merges", "block_rq_merge", SET_BLOCK },
 	[E_BLOCK_INSERT] = { "block_inserts", "block_rq_insert", SET_BLOCK },
 	[E_BLOCK_ISSUE] = { "block_issues", "block_rq_issue", SET_BLOCK },
@@ -136,6 +139,13 @@ static bool is_here(const struct snapshot *s, const char *event)
 	return false;
 }
 
+/* Does every tracepoint that counts this exist? A part of the number would look like all of it. */
+static bool has_count(const struct snapshot *s, enum counted event)
+{
+	return is_here(s, counted[event].event) &&
+	       (!counted[event].second || is_here(s, counted[event].second));
+}
+
 static bool has_role(const struct snapshot *s, enum task_role role)
 {
 	return is_here(s, role == R_SOFTIRQ ? "softirq_entry" : "sched_switch");
@@ -146,7 +156,7 @@ static double batch(const struct snapshot *s, const struct options *o, unsigned 
 {
 	enum counted event = batches[i].event;
 
-	if (!is_here(s, counted[event].event) || !s->events[event])
+	if (!has_count(s, event) || !s->events[event])
 		return 0;
 	return (double)snapshot_all(s, o) / s->events[event];
 }
@@ -220,7 +230,7 @@ static void text_histogram(FILE *out, const struct class_stats *stats, enum trac
 	}
 }
 
-/* The total of one kind of movement in a class. */
+/* A payload counter of a class; @what is as in moves[]. */
 static uint64_t moved(const struct class *c, unsigned int what)
 {
 	/* In mode copy the driver copies every payload, once. */
@@ -263,7 +273,7 @@ static void text_class(FILE *out, const struct class *c, const struct options *o
 	if (stats->errors)
 		fprintf(out, ", %llu failed", (unsigned long long)stats->errors);
 	if (stats->incomplete || stats->disordered)
-		fprintf(out, "; left out: %llu lack a stamp, %llu have them out of order",
+		fprintf(out, "; left out: %llu lack a stamp, %llu have stamps out of order",
 			(unsigned long long)stats->incomplete,
 			(unsigned long long)stats->disordered);
 	fprintf(out, "\n    %-8s %-6s %12s %10s %10s %10s %10s %7s\n", "stage", "", "mean", "p50",
@@ -293,7 +303,7 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 	for (i = 0; i < NR_EVENTS; i++) {
 		if (!(o->sets & counted[i].set))
 			continue;
-		if (is_here(s, counted[i].event))
+		if (has_count(s, i))
 			fprintf(out, "    %-26s %10.3f\n", counted[i].name,
 				requests ? (double)s->events[i] / requests : 0);
 		else
@@ -302,7 +312,7 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 	for (i = 0; i < ARRAY_SIZE(batches); i++) {
 		if (!(o->sets & counted[batches[i].event].set))
 			continue;
-		if (!is_here(s, counted[batches[i].event].event))
+		if (!has_count(s, batches[i].event))
 			fprintf(out, "    %-26s %10s\n", batches[i].name, "n/a");
 		else if (s->events[batches[i].event])
 			fprintf(out, "    %-26s %10.3f\n", batches[i].name, batch(s, o, i));
@@ -311,7 +321,10 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 	}
 }
 
-/* Time without a role: that of a CPU whose first role is unknown, until its first switch. */
+/*
+ * Time without a role: that of a CPU whose first role is unknown, until its first switch. It is
+ * meaningless without roles, see has_role().
+ */
 static int64_t remainder_of(const struct snapshot *s)
 {
 	int64_t rest = s->wall;
@@ -322,23 +335,27 @@ static int64_t remainder_of(const struct snapshot *s)
 	return rest;
 }
 
-static void text_cpu(FILE *out, const struct snapshot *s, const struct options *o)
+static void text_time(FILE *out, const struct snapshot *s, const struct options *o,
+		      const char *name, int64_t time, bool here)
 {
 	uint64_t requests = snapshot_all(s, o);
+
+	if (here)
+		fprintf(out, "    %-26s %12.1f %6.1f%%\n", name,
+			requests ? (double)time / requests : 0,
+			s->wall ? 100.0 * time / s->wall : 0);
+	else
+		fprintf(out, "    %-26s %12s\n", name, "n/a");
+}
+
+static void text_cpu(FILE *out, const struct snapshot *s, const struct options *o)
+{
 	unsigned int i;
 
 	fprintf(out, "\nCPU (%u)%19s %14s %7s\n", s->nr_cpus, "", "per request", "share");
-	for (i = 0; i < NR_ROLES; i++) {
-		if (has_role(s, i))
-			fprintf(out, "    %-26s %12.1f %6.1f%%\n", role_names[i],
-				requests ? (double)s->time[i] / requests : 0,
-				s->wall ? 100.0 * s->time[i] / s->wall : 0);
-		else
-			fprintf(out, "    %-26s %12s\n", role_names[i], "n/a");
-	}
-	fprintf(out, "    %-26s %12.1f %6.1f%%\n", "not attributed",
-		requests ? (double)remainder_of(s) / requests : 0,
-		s->wall ? 100.0 * remainder_of(s) / s->wall : 0);
+	for (i = 0; i < NR_ROLES; i++)
+		text_time(out, s, o, role_names[i], s->time[i], has_role(s, i));
+	text_time(out, s, o, "not attributed", remainder_of(s), has_role(s, R_OTHER));
 }
 
 static void text_probes(FILE *out, const struct snapshot *s, const struct options *o)
@@ -373,7 +390,7 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		o->clock);
 	if (is_filtered(o))
 		fprintf(out,
-			"of %llu in all, by which the \"per request\" figures below are divided\n",
+			"of %llu in all, by which the events, CPU times and costs below are divided\n",
 			(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fputc('\n', out);
@@ -446,10 +463,10 @@ static void json_class(FILE *out, const struct class *c, const struct options *o
 	fprintf(out, "}}");
 }
 
-static void json_number(FILE *out, bool here, uint64_t number)
+static void json_number(FILE *out, bool here, int64_t number)
 {
 	if (here)
-		fprintf(out, "%llu", (unsigned long long)number);
+		fprintf(out, "%lld", (long long)number);
 	else
 		fprintf(out, "null");
 }
@@ -464,7 +481,7 @@ static void json_counts(FILE *out, const struct snapshot *s, const struct option
 		if (!(o->sets & counted[i].set))
 			continue;
 		fprintf(out, "%s\n    \"%s\": ", comma, counted[i].name);
-		json_number(out, is_here(s, counted[i].event), s->events[i]);
+		json_number(out, has_count(s, i), s->events[i]);
 		comma = ",";
 	}
 	fprintf(out, "\n  },\n  \"batch\": {");
@@ -486,7 +503,9 @@ static void json_counts(FILE *out, const struct snapshot *s, const struct option
 			fprintf(out, ",\n    \"%s\": ", role_names[i]);
 			json_number(out, has_role(s, i), s->time[i]);
 		}
-		fprintf(out, ",\n    \"not_attributed\": %lld\n  },\n", (long long)remainder_of(s));
+		fprintf(out, ",\n    \"not_attributed\": ");
+		json_number(out, has_role(s, R_OTHER), remainder_of(s));
+		fprintf(out, "\n  },\n");
 	}
 }
 
@@ -531,8 +550,8 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 }
 
 /*
- * ---- CSV: a line is a stage of a class, a movement of a class, or a figure of the whole trace
- * ----
+ * ---- CSV: a line is a stage of a class, a payload counter of a class, or a figure of the whole
+ * trace ----
  */
 
 static void csv_class(FILE *out, const char *record, const struct class *c)
@@ -598,7 +617,8 @@ static void csv_cpu(FILE *out, const struct snapshot *s, const struct options *o
 
 	for (i = 0; i < NR_ROLES; i++)
 		csv_whole(out, "cpu", role_names[i], o->clock, all, s->time[i], has_role(s, i));
-	csv_whole(out, "cpu", "not_attributed", o->clock, all, remainder_of(s), true);
+	csv_whole(out, "cpu", "not_attributed", o->clock, all, remainder_of(s),
+		  has_role(s, R_OTHER));
 }
 
 void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
@@ -622,7 +642,7 @@ void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
 	for (k = 0; k < NR_EVENTS; k++)
 		if (o->sets & counted[k].set)
 			csv_whole(out, "event", counted[k].name, "events", all, s->events[k],
-				  is_here(s, counted[k].event));
+				  has_count(s, k));
 	csv_batches(out, s, o);
 	if (o->sets & SET_CPU)
 		csv_cpu(out, s, o);

@@ -52,7 +52,7 @@ static int read_classes(struct tracer *t, struct snapshot *s)
 	int fd = bpf_map__fd(t->skel->maps.classes), stats = bpf_map__fd(t->skel->maps.stats), cpu;
 	struct class_stats *parts = calloc(t->nr_cpus, sizeof(*parts));
 	struct class_key key, *last = NULL;
-	uint32_t place;
+	uint32_t index;
 
 	s->classes = calloc(MAX_CLASSES, sizeof(*s->classes));
 	if (!parts || !s->classes) {
@@ -63,8 +63,8 @@ static int read_classes(struct tracer *t, struct snapshot *s)
 		struct class *c = &s->classes[s->nr_classes];
 
 		last = &key;
-		if (bpf_map_lookup_elem(fd, &key, &place) ||
-		    bpf_map_lookup_elem(stats, &place, parts))
+		if (bpf_map_lookup_elem(fd, &key, &index) ||
+		    bpf_map_lookup_elem(stats, &index, parts))
 			continue;
 		c->key = key;
 		for (cpu = 0; cpu < t->nr_cpus; cpu++)

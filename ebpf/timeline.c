@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * timeline.c - the stages of single requests, as text and as a trace file in the JSON format that
- * Perfetto and chrome://tracing read: one track per tag, one slice per stage.
+ * Perfetto and chrome://tracing read: one track per tag, with a slice for each request and one for
+ * each stretch between two of its stages.
  *
  * Requests arrive in the order in which they end. They are kept until tracing stops, and then
  * printed in the order in which they began.
@@ -26,7 +27,7 @@ static const struct {
 } slices[] = {
 	{ "publish", UBDX_T_QUEUE, UBDX_T_PUBLISH }, { "deliver", UBDX_T_PUBLISH, UBDX_T_DELIVER },
 	{ "move", UBDX_T_DELIVER, UBDX_T_MOVE },     { "wake", UBDX_T_MOVE, UBDX_T_READ },
-	{ "serve", UBDX_T_READ, UBDX_T_COMMIT },     { "release", UBDX_T_COMMIT, UBDX_T_RELEASE },
+	{ "work", UBDX_T_READ, UBDX_T_COMMIT },	     { "release", UBDX_T_COMMIT, UBDX_T_RELEASE },
 	{ "end", UBDX_T_RELEASE, UBDX_T_DONE },
 };
 
@@ -48,7 +49,10 @@ struct timeline *timeline_open(const struct options *o)
 	return NULL;
 }
 
-/* The kernel half sends complete requests only, and no more than options->timeline. */
+/*
+ * The kernel half sends complete requests only, and no more than options->timeline. The check just
+ * guards the array.
+ */
 void timeline_add(struct timeline *t, const struct ubdx_trace_done *a)
 {
 	if (t->nr < t->options->timeline)
@@ -140,9 +144,12 @@ int timeline_close(struct timeline *t)
 	for (i = 0; i < t->nr; i++)
 		print_text(t, i, &t->list[i]);
 	if (t->trace) {
+		bool failed;
+
 		write_trace(t);
+		failed = ferror(t->trace);
 		errno = 0;
-		if (ferror(t->trace) | fclose(t->trace))
+		if (fclose(t->trace) || failed)
 			ret = errno ? -errno : -EIO;
 	}
 	free(t->list);

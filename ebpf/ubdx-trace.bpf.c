@@ -4,6 +4,7 @@
  * histograms per CPU, which the user half polls. Only --timeline sends records of single requests.
  *
  * Each request runs one program, on_done: the driver's event ubdx_done carries all of its stamps.
+ * While submitters are looked for, each stage of a request also runs on_stage.
  */
 #include "vmlinux.h"
 
@@ -20,7 +21,6 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define ENOMEM 12
 #define EEXIST 17
 #define PF_KTHREAD 0x00200000
 
@@ -64,8 +64,8 @@ struct {
 
 /* Cache of the last lookup: most requests are of the same class as the one before. */
 struct latest {
-	u64 what;
-	u32 place;
+	u64 packed;
+	u32 index;
 };
 
 struct {
@@ -216,47 +216,50 @@ static __always_inline void send_to_timeline(const struct ubdx_trace_done *done)
 	bpf_ringbuf_submit(a, 0);
 }
 
-/* The index of a class, or MAX_CLASSES if none is free. Not inlined: few requests need it. */
-static __noinline u32 place_of(u64 what)
+/*
+ * The index of a class, or MAX_CLASSES if none is free. @packed: the class's key and the bytes
+ * served, as packed by class_of(). Not inlined: few requests need it.
+ */
+static __noinline u32 index_of(u64 packed)
 {
-	u32 bytes = what, left, *place, next;
+	u32 bytes = packed, left, *index, next;
 	struct class_key key = {
-		.xfer = what >> 32,
-		.op = what >> 40,
-		.fallback = what >> 48,
-		.page_class = what >> 56,
+		.xfer = packed >> 32,
+		.op = packed >> 40,
+		.fallback = packed >> 48,
+		.page_class = packed >> 56,
 	};
 
 	/* rounded up; 1 for one byte */
 	for (left = bytes > 1 ? bytes - 1 : bytes; left; left >>= 1)
 		key.size_log2++;
-	place = bpf_map_lookup_elem(&classes, &key);
-	if (place)
-		return *place;
+	index = bpf_map_lookup_elem(&classes, &key);
+	if (index)
+		return *index;
 	next = __sync_fetch_and_add(&nr_classes, 1);
 	if (next >= MAX_CLASSES)
 		return MAX_CLASSES;
 	bpf_map_update_elem(&classes, &key, &next, BPF_NOEXIST);
-	/* another CPU may have added it first */
-	place = bpf_map_lookup_elem(&classes, &key);
-	return place ? *place : MAX_CLASSES;
+	/* if another CPU has added the class first, this index stays unused */
+	index = bpf_map_lookup_elem(&classes, &key);
+	return index ? *index : MAX_CLASSES;
 }
 
 static __always_inline struct class_stats *class_of(const struct ubdx_trace_done *done)
 {
-	u64 what = (u64)done->page_class << 56 | (u64)done->fallback << 48 | (u64)done->op << 40 |
-		   (u64)done->xfer << 32 | done->bytes;
+	u64 packed = (u64)done->page_class << 56 | (u64)done->fallback << 48 | (u64)done->op << 40 |
+		     (u64)done->xfer << 32 | done->bytes;
 	u32 zero = 0;
 	struct latest *last = bpf_map_lookup_elem(&latest, &zero);
 
 	if (!last)
 		return NULL;
-	/* an empty cache has what == 0, so the place of a request with 0 is always looked up */
-	if (last->what != what || !what) {
-		last->what = what;
-		last->place = place_of(what);
+	/* the cache starts as zeroes, so a request that packs to 0 is always looked up */
+	if (last->packed != packed || !packed) {
+		last->packed = packed;
+		last->index = index_of(packed);
 	}
-	return bpf_map_lookup_elem(&stats, &last->place);
+	return bpf_map_lookup_elem(&stats, &last->index);
 }
 
 SEC("tp_btf/ubdx_done")
@@ -360,7 +363,10 @@ int BPF_PROG(on_stage, const struct ubdx_trace_stage *at)
 		return 0;
 	if (!cpu || !tgid || (bpf_get_current_task_btf()->flags & PF_KTHREAD))
 		return 0;
-	/* current is the interrupted task, not the submitter */
+	/*
+	 * current is the interrupted task, not the submitter. Without the set `cpu` this can't be
+	 * known, and the interrupted task becomes a submitter.
+	 */
 	if (want_cpu && cpu->role == R_SOFTIRQ)
 		return 0;
 	if (!add_submitter(tgid) && want_cpu && cpu->role == R_OTHER)
@@ -398,7 +404,10 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 	if (!cpu)
 		return 0;
 	cpu->events[E_SWITCH]++;
-	/* a softirq can't switch tasks: the event for its end was missed */
+	/*
+	 * cpu->role saves looking up @prev. But a softirq can't switch tasks: if the role is
+	 * R_SOFTIRQ, the event for its end was missed.
+	 */
 	role = want_cpu && cpu->since && cpu->role != R_SOFTIRQ ? cpu->role : role_of(prev);
 	if (role == R_SERVER)
 		cpu->events[E_SWITCH_SERVER]++;
@@ -500,7 +509,10 @@ int BPF_PROG(on_fault)
 	return count_server(E_FAULT_SERVER);
 }
 
-/* A fault in kernel mode on a user address: a copy to or from memory that isn't mapped yet. */
+/*
+ * A fault in kernel mode, almost always on a user address: a copy to or from memory that isn't
+ * mapped yet.
+ */
 SEC("tp_btf/page_fault_kernel")
 int BPF_PROG(on_kernel_fault)
 {

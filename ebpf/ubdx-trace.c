@@ -249,7 +249,7 @@ static void stop_command(struct tracer *t)
 
 /*
  * End the command if it still runs. Returns its exit status as a shell reports it, or 0 if it was
- * ended only because --duration, --count or --timeline was reached.
+ * ended only because --duration, --count or --timeline was reached, or the device was gone.
  */
 static int end_command(struct tracer *t)
 {
@@ -264,11 +264,13 @@ static int end_command(struct tracer *t)
 					      128 + WTERMSIG(t->command_status);
 }
 
-static void watch(struct tracer *t)
+/* Returns 0, or 1 if the traced device was gone before tracing was to end. */
+static int watch(struct tracer *t)
 {
 	const struct options *o = t->options;
 	struct snapshot last = { 0 };
 	uint64_t requests = 0, now, next = t->base.at + SECOND_NS;
+	int ret = 0;
 
 	while (!enough(t, requests)) {
 		wait_tick(t);
@@ -280,14 +282,16 @@ static void watch(struct tracer *t)
 		if (now < next)
 			continue;
 		next = now + SECOND_NS;
-		if (!find_servers(t)) {
-			trace_fail("ubdxb%d is gone", o->dev);
+		/* COMMAND may delete the device as its last step */
+		if (!find_servers(t) && !command_ended(t)) {
+			ret = trace_fail("ubdxb%d is gone", o->dev);
 			break;
 		}
 		if (o->live)
 			show_live(t, &last);
 	}
 	free(last.classes);
+	return ret;
 }
 
 static int finish(struct tracer *t)
@@ -343,7 +347,7 @@ static int open_views(struct tracer *t)
 
 static int run(struct tracer *t)
 {
-	int ret = check_kernel();
+	int ret = check_kernel(), gone;
 
 	if (ret)
 		return ret;
@@ -372,8 +376,8 @@ static int run(struct tracer *t)
 	ret = start_command(t);
 	if (ret)
 		return ret;
-	watch(t);
-	ret = finish(t);
+	gone = watch(t);
+	ret = finish(t) ?: gone;
 	return end_command(t) ?: ret;
 }
 

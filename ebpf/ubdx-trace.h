@@ -85,7 +85,7 @@ enum counted {
 	E_SQE_SERVER,
 	E_CQE_SERVER,
 	E_IOWQ_SERVER, /* SQEs handed to io_uring's workers */
-	E_FAULT_SERVER, /* page faults in user mode, or on user addresses */
+	E_FAULT_SERVER, /* page faults, in user and kernel mode */
 	E_TLB_LOCAL, /* flushes of the CPU's own TLB, without task switches */
 	E_TLB_SENT, /* shootdowns sent to other CPUs */
 	E_TLB_RECEIVED,

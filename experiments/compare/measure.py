@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """Computes the cost of a request from raw data: reads and checks what guest.sh left of each boot.
 
+Stamps are read from the counting clock, on which 1 ns is 1 instruction. So a difference of stamps is a
+number of instructions.
+
+A cell is a row of the comparison with a direction, a size and a queue depth. guest.sh runs it as
+three jobs: two equal short ones and a long one. The floor is null_blk, the first row of each boot.
+
 A cost is accepted only if each request of the job reached the device as fio sent it. fio counts the
 requests that it sent. The device's statistics count the requests that it served and merged, and
 their sectors.
 
-Two numbers say how precise a cost is. The resolution is the jitter of the measurement itself: how
-much two equal jobs differ on the floor, where only one task runs and the scheduler has no choice.
-The spread is how much two equal jobs of the cell itself differ.
+Two numbers say how precise a cost is. The resolution is the jitter of the measurement itself: the
+largest difference between the two equal jobs of a cell of the floor, where only one task runs and the
+scheduler has no choice. The spread is how much the two equal jobs of the cell itself differ.
 
 A job's bracket is the difference between the stamps taken before and after it.
 """
@@ -43,7 +49,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Stamp:
-    """The counters of one line, or the difference of two lines."""
+    """The counters of one line of the file `stamps` (stamp.c), or the difference of two lines."""
 
     ns: int
     idles: int
@@ -64,7 +70,7 @@ class Cell:
     """What one request of a cell costs, and how precise that is."""
 
     cost: float  # instructions per request
-    spent: float  # instructions of all the requests that the cost is the mean of
+    spent: float  # instructions of all measured requests together: cost * requests
     spread: float  # instructions by which the two short jobs differed
     idle: float  # share of the cost in which the CPU may have been idle
     switches: float  # per request
@@ -146,7 +152,7 @@ def check_job(row: str, job: dict, bracket: Stamp) -> int:
         raise BadData(f"{row}: {name}: {sent} requests sent, {wanted} wanted")
     if served != expected:
         raise BadData(
-            f"{row}: {name}: the device served {served}, expected {expected}: requests were split or merged"
+            f"{row}: {name}: the device served {served}, expected {expected}: requests were split or merged, or another program used it"
         )
     return sent
 

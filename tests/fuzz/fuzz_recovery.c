@@ -8,9 +8,10 @@
  * next server has what the last one wrote. Heirs also hand devices over, compete for one, and end
  * one now and then. The other roles disturb them.
  *
- * When a server of a device has started, the driver has ended all earlier ones. An earlier server
- * that still runs reports an error. Two devices that have the same number one after the other are
- * different: the second device's first server waits until the first device's servers have ended.
+ * When a server of a device has started, no earlier one has a request any more. An earlier server
+ * that still serves one reports an error (check_era()). Two devices that have the same number one
+ * after the other are different: the second device's first server waits until the first device's
+ * servers have ended.
  *
  * fuzz_witness.c checks what the devices hold.
  */
@@ -62,15 +63,19 @@ enum fate {
 	NR_FATES
 };
 
+/*
+ * A *reign* is one server's attempt to get a device, and its time as the device's server. Its *era*
+ * is its number among the reigns of this device number that have got the device.
+ */
 struct reign {
 	unsigned int nr; /* the device is FUZZ_IDS + nr */
 	enum fate fate;
 	unsigned int when; /* before, in the middle of, or after a request's transfer */
-	unsigned int limit_ms; /* in case no request comes */
+	unsigned int limit_ms; /* the server leaves then if too few requests have come */
 	bool hand_over; /* take the device over even if it has a server */
 	uint64_t offer;
 	uint32_t xfer;
-	unsigned int era; /* its number: store->opened */
+	unsigned int era; /* from store->opened */
 	int report; /* pipe to the heir: the result of start(), and then 1 when the fate strikes */
 	struct actor *a;
 	struct raw raw;
@@ -268,8 +273,9 @@ static int add(struct reign *r)
 }
 
 /*
- * A new device can have the number of one whose servers still run and write to the same store. So
- * its first server, which need not be of the process that added it, waits until they are gone.
+ * A new device can have the number of an earlier device whose servers still run and write to the
+ * same store. So the new device's first server waits until these servers are gone. This server need
+ * not be the process that added the device.
  */
 static int await_former_servers(const struct reign *r)
 {
@@ -304,7 +310,10 @@ static int vacate(struct reign *r)
 	return ret == -ENXIO ? 0 : ret;
 }
 
-/* Become its server. The last one may be about to leave. */
+/*
+ * Become the device's server. The last server may be about to leave. Returns 0 if the device is
+ * new, 1 if it recovers, or -errno.
+ */
 static int open_channel(struct reign *r)
 {
 	double end = raw_now() + 0.5;
@@ -383,10 +392,10 @@ static void __attribute__((noreturn)) reign(struct reign *r)
 	if (ret)
 		_exit(0);
 	poll(NULL, 0, r->limit_ms * raw_slow());
-	/* no request came in time: leave without the fate */
+	/* too few requests came in time: leave without the fate */
 	if (r->left > 0 || r->fate == STAY)
 		_exit(0);
-	/* the fate has struck: wait until the driver or the heir kills this process, or exit */
+	/* the fate has struck: the driver or the supervisor may kill this process, else it exits */
 	poll(NULL, 0, 3 * TIMEOUT_MS * raw_slow());
 	_exit(0);
 }
@@ -453,8 +462,8 @@ static int listen_to(int report, unsigned int ms)
 }
 
 /*
- * Run one server until it has met its fate, or until no request has come in time. The next server
- * may start before this one is gone.
+ * Run one server until it has met its fate, or until too few requests have come in time. The next
+ * server may start before this one is gone.
  */
 static void act_reign(struct actor *a)
 {
@@ -467,7 +476,7 @@ static void act_reign(struct actor *a)
 	     r.hand_over ? " hand over" : "");
 	report = fork_reign(&r);
 	if (report < 0)
-		return;
+		goto out;
 	ret = listen_to(report, 3000);
 	args(a, ": %d", ret);
 	if (!ret)
@@ -478,6 +487,7 @@ static void act_reign(struct actor *a)
 	if (!fuzz_rehearses && chance(a, 50)) /* wait for the server's end */
 		listen_to(report, 4000);
 	close(report);
+out:
 	close(r.raw.ctl);
 }
 
@@ -546,6 +556,7 @@ static void act_race(struct actor *a)
 					      UBDX_IOC_DEL, UBDX_IOC_START };
 	struct ubdx_ctl ctl = { .id = some_device(a) };
 	int fd = open_control(), n = 2 + below(a, 3), status, i;
+	pid_t callers[4];
 
 	reap_children();
 	for (i = 0; i < n; i++) {
@@ -554,18 +565,23 @@ static void act_race(struct actor *a)
 		bool sets = chance(a, 20);
 
 		args(a, "%lx ", sets ? UBDX_IOC_SET : cmd);
-		if (fork())
+		callers[i] = fork();
+		if (callers[i])
 			continue;
 		if (!(sets ? ioctl(fd, UBDX_IOC_SET, &set) : ioctl(fd, cmd, &ctl)))
 			worked(a);
 		_exit(0);
 	}
-	while (n && wait(&status) > 0)
-		n--;
+	for (i = 0; i < n; i++)
+		if (callers[i] > 0 && waitpid(callers[i], &status, 0) == callers[i])
+			fuzz_judge(callers[i], status);
 	close(fd);
 }
 
-/* End a device, whatever state it has. Its next server starts anew, with what the last one had. */
+/*
+ * Stop or delete a device by force, in any state. The next server adds the device again, with the
+ * content in the store.
+ */
 static void act_end(struct actor *a)
 {
 	struct ubdx_ctl ctl = { .id = some_device(a), .flags = UBDX_CTL_FORCE };

@@ -95,7 +95,7 @@ fill() {
 # it has kept. So more than one attempt may be needed.
 is_refused() {
 	local i
-	for ((i = 0; i < 3; i++)); do
+	for ((i = 0; i < 10; i++)); do
 		fill
 		! refuses "memory is short: the device needs" ubdx add --target null --size 1M || return 0
 		del --all

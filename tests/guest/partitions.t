@@ -64,6 +64,8 @@ add_slowly() {
 	rm -f /tmp/added
 	kill -STOP "$storage"
 	ubdx add --id 7 --target loop --file "$below" --direct --timeout $((100 * SLOW)) >/tmp/added 2>/tmp/err &
+	# udev may read the storage, too
+	until_ok 20 test -e /sys/block/ubdxb7/ubdx/server_pid
 	until_ok 20 reads_from "${below#/dev/}"
 }
 reads_from() { (($(sed -n 's/ *\([0-9]*\) *[0-9]*/\1/p' "/sys/block/$1/inflight") > 0)); }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# shellcheck disable=SC2034 # it is for others
+# shellcheck disable=SC2034 # tests use the variables
 # SPDX-License-Identifier: GPL-2.0
 #
 # guest.sh: shared by the guest's tests: TAP, waiting, the module, devices and their counters, fio.
@@ -20,8 +20,8 @@ finish() {
 
 # ---- waiting ----
 
-# SLOW: how many times longer things take on this machine, see lab/vm. LESS: by how much a test on a
-# debug kernel reduces its work.
+# SLOW: how many times longer things take on this machine, see lab/vm. LESS: a test does its
+# work divided by this, for debug kernels.
 LESS=1
 [[ $UBDX_KERNEL != *-debug ]] || LESS=4
 readonly SLOW=${SLOW:-1} LESS
@@ -88,11 +88,13 @@ run_program() {
 # ---- devices ----
 
 # add OPTION...: add a device. $dev is then its node, $name its name, $sys its folder in sysfs,
-# $server its server's process. The partition scan is over, so only the test reads or writes the
-# device.
+# $server its server's process. Nobody but the test reads or writes the device: the
+# partition scan is over, and it can be repeated, which fails while another program has the device
+# open.
 add() {
 	local path
-	# Not `local dev=$(...)`, nor in a condition: a failure must end the test.
+	# Not `local path=$(...)`, which hides a failure. For the same reason don't call add in a
+	# condition.
 	path=$(ubdx add "$@")
 	use "$path"
 	until_ok 10 blockdev --rereadpt "$dev"
@@ -194,7 +196,7 @@ stop_load() {
 
 # ---- file systems ----
 
-# many_files FOLDER: make a tree of files of the guest's system and two thousand small files.
+# many_files FOLDER: make a tree of files of the guest's system and some two thousand small files.
 many_files() {
 	mkdir -p "$1/small" "$1/usr"
 	head -qc 16K /usr/bin/* | (cd "$1/small" && split -a 4 -b 2099)
@@ -202,7 +204,7 @@ many_files() {
 }
 
 # filesystem_works WHAT TREE MOUNT_OPTIONS MKFS CHECK...: make a file system on $dev. It keeps the
-# files of the folder TREE and many changes to them, and CHECK finds no error in the end.
+# files of the folder TREE, and many changes to them, when it is mounted again. CHECK finds no error.
 filesystem_works() {
 	local what=$1 tree=$2 options=$3 mkfs=$4 mnt=/tmp/mnt
 	shift 4
@@ -217,10 +219,18 @@ filesystem_works() {
 	ok "$what: every file is on the device" diff -r --no-dereference "$tree" $mnt/tree
 	ok "$what: change" change_tree $mnt
 	ok "$what: trim" fstrim $mnt
-	ok "$what: what was not changed is as before" diff -r --no-dereference "$tree/usr" $mnt/tree/moved
+	content $mnt >/tmp/content
 	ok "$what: umount once more" umount $mnt
 	ok "$what: check once more" "$@" "$dev"
+	ok "$what: mount once more" mount -o "$options" "$dev" $mnt
+	ok "$what: what was not changed is as before" diff -r --no-dereference "$tree/usr" $mnt/tree/moved
+	is "$(content $mnt)" "$(</tmp/content)" "$what: and the changes are on the device"
+	ok "$what: umount at last" umount $mnt
+	rm /tmp/content
 }
+
+# content FOLDER: the folder's files, and a checksum of them and of their content.
+content() { (cd "$1" && find . -type f -printf '%p %s\n' -exec cksum {} + | sort | cksum); }
 
 copy_tree() {
 	mkdir "$2/tree"
