@@ -35,8 +35,8 @@ static_assert(UBDX_POS_SEQ_SHIFT + UBDX_POS_SEQ_BITS < 63);
  * @pos:	position.
  * @use:	out. The request can end at any time before ubdx_use_begin().
  *
- * Returns 0, -EPERM if the caller isn't the server, -EINVAL if there is no such tag, -ESTALE if the
- * tag holds another request.
+ * Returns 0, -EPERM if the caller isn't the server, -EINVAL if there is no such queue or tag,
+ * -ESTALE if the tag holds another request.
  */
 int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
 {
@@ -68,9 +68,9 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  *
  * A request in state SERVER belongs to this server, unless this server is dead: then the request
  * may be a later server's. A dead server must never be a user of such a request, not even for a
- * moment: it could be the last user, and would then have to end the request, although the later
- * server may be freed already. So this function checks srvq->dead and becomes a user inside one RCU
- * read-side section, as ubdx_slot_pass() does.
+ * moment: it could be the last user, and would then end the request. That unmaps the windows of
+ * slot->mapped_by, the later server, which may be freed already. So this function checks srvq->dead
+ * and becomes a user inside one RCU read-side section, as ubdx_slot_pass() does.
  *
  * Returns 0, -ENODEV, -ESTALE, -EINVAL for another operation, -EOPNOTSUPP if the mode doesn't allow
  * it.
@@ -89,7 +89,7 @@ int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 acce
 		return READ_ONCE(srvq->dead) ? -ENODEV : -ESTALE;
 	if (unlikely(slot->op != op))
 		ret = -EINVAL;
-	else if (unlikely(!(slot->xfer->access & access)))
+	else if (unlikely(!(READ_ONCE(slot->xfer)->access & access)))
 		ret = -EOPNOTSUPP;
 	else
 		return 0;
@@ -112,7 +112,10 @@ void ubdx_use_end(struct ubdx_use *use)
 
 /* ---- read and write ---- */
 
-/* Copy as much as possible without a page fault. @left: out: the request's bytes behind that. */
+/*
+ * Copy as much as possible without a page fault. @left: out: how many bytes of the request follow
+ * those.
+ */
 static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u8 op, size_t offset,
 				struct iov_iter *iter, size_t *left)
 {
@@ -139,7 +142,7 @@ static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
 {
 	struct ubdx_server *srv = iocb->ki_filp->private_data;
 	size_t done = 0, left = 0;
-	unsigned int idle = 0;
+	unsigned int in_vain = 0;
 	struct ubdx_use use;
 	ssize_t ret;
 
@@ -149,13 +152,13 @@ static ssize_t ubdx_access(struct kiocb *iocb, struct iov_iter *iter, u8 op)
 		if (unlikely(ret < 0))
 			break;
 		if (ret)
-			idle = 0;
+			in_vain = 0;
 		done += ret;
 		ret = 0;
 		if (likely(!left || !iov_iter_count(iter)))
 			break;
 		ret = ubdx_fault_in(op == UBDX_OP_WRITE, iter, min(left, iov_iter_count(iter)),
-				    idle++);
+				    in_vain++);
 	}
 	iocb->ki_pos += done;
 	return done ?: ret;

@@ -144,6 +144,7 @@ static const struct blk_mq_ops ubdx_mq_ops = {
 	.queue_rqs = ubdx_queue_rqs,
 	.init_hctx = ubdx_init_hctx,
 	.timeout = ubdx_timeout,
+	.complete = ubdx_complete,
 };
 
 int ubdx_tag_set_init(struct ubdx_dev *dev)

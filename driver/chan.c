@@ -2,8 +2,9 @@
 /*
  * chan.c - what all channels have in common: the table of channels, and ATTACH.
  *
- * ATTACH binds a queue to one (mm, ring, task). ATTACH's command stays parked in srvq->attached.
- * Only this command is marked cancelable: the mark would cost each request about 35 instructions.
+ * ATTACH binds a queue to one (mm, ring, task). ATTACH's command stays parked in srvq->attach_cmd.
+ * Only this command is marked cancelable: marking the tags' commands, too, would cost each request
+ * about 35 instructions.
  * io_uring cancels the command when the ring goes away. Then the driver declares the server dead,
  * and the abort completes all other commands. So the driver notices the end of a ring even if every
  * tag's request is at the server and no other command is parked.
@@ -115,7 +116,10 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 	} else {
 		srvq->buf_base = buf_base;
 		srvq->ring = ubdx_cmd_ctx(cmd);
-		/* pairs with ubdx_is_attached(), which reads srvq->task first */
+		/*
+		 * ubdx_is_attached() needs no acquire: it reads ring only in the task that has
+		 * stored both.
+		 */
 		smp_store_release(&srvq->task, get_task_struct(current));
 	}
 	spin_unlock(&srvq->lock);
@@ -124,8 +128,8 @@ static noinline int ubdx_chan_attach(struct ubdx_server *srv, struct io_uring_cm
 
 	io_uring_cmd_to_pdu(cmd, struct ubdx_attach_pdu)->srvq = srvq;
 	io_uring_cmd_mark_cancelable(cmd, issue_flags);
-	ubdx_park(&srvq->attached, cmd);
-	ubdx_unpark_if_dead(srvq, &srvq->attached, issue_flags);
+	ubdx_park(&srvq->attach_cmd, cmd);
+	ubdx_unpark_if_dead(srvq, &srvq->attach_cmd, issue_flags);
 	return -EIOCBQUEUED;
 }
 
@@ -148,35 +152,36 @@ static noinline void ubdx_chan_cancel(struct io_uring_cmd *cmd, unsigned int iss
 	struct ubdx_server_queue *srvq = ubdx_attached_to(cmd);
 
 	ubdx_server_fail(srvq->srv);
-	/* if no command is parked, the abort has taken it and completes it */
-	if (ubdx_unpark(&srvq->attached))
+	/* If the command isn't parked any more, the abort has taken it and will complete it. */
+	if (ubdx_unpark(&srvq->attach_cmd))
 		ubdx_chan_detach(srvq, cmd, issue_flags);
 }
 
 /*
- * Completing ATTACH's command takes the ring's uring_lock, because the command is cancelable. The
- * ring's task can hold the lock for any time, in a page fault that nobody serves. So a separate
- * worker (ubdx_detach_wq) waits for the lock. A ring that exits meanwhile can still cancel the
- * command: ubdx_chan_cancel() then finds no parked command, and leaves it to this worker.
+ * ubdx_xfer_detach() takes the ring's uring_lock to unregister buffers. Completing ATTACH's command
+ * takes it, too, because the command is cancelable. The ring's task can hold the lock for any time,
+ * for example in a page fault that userfaultfd doesn't resolve. So a separate worker
+ * (ubdx_detach_wq) waits for the lock. A ring that exits meanwhile can still cancel the command:
+ * ubdx_chan_cancel() then finds no parked command, and leaves it to this worker.
  *
  * Until it completes, the command holds a reference to the channel's file, which keeps srvq alive.
  * The server may be freed as soon as the command has completed, before this function returns.
  */
-static void ubdx_attach_done(struct work_struct *work)
+static void ubdx_detach_work(struct work_struct *work)
 {
 	struct ubdx_server_queue *srvq = container_of(work, struct ubdx_server_queue, detach_work);
 
-	ubdx_chan_detach(srvq, srvq->detached, IO_URING_F_UNLOCKED);
+	ubdx_chan_detach(srvq, srvq->attach_taken, IO_URING_F_UNLOCKED);
 }
 
 /* Step 3 of an abort, for one queue: complete every command that the server has parked. */
 void ubdx_chan_wake(struct ubdx_server_queue *srvq)
 {
 	srvq->srv->chan->wake(srvq);
-	srvq->detached = ubdx_unpark(&srvq->attached);
-	if (!srvq->detached)
+	srvq->attach_taken = ubdx_unpark(&srvq->attach_cmd);
+	if (!srvq->attach_taken)
 		return;
-	INIT_WORK(&srvq->detach_work, ubdx_attach_done);
+	INIT_WORK(&srvq->detach_work, ubdx_detach_work);
 	queue_work(ubdx_detach_wq, &srvq->detach_work);
 }
 

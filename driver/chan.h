@@ -93,7 +93,7 @@ static inline void ubdx_unpark_if_dead(struct ubdx_server_queue *srvq, struct io
 /* Was the queue bound (ATTACH) to the current task and to the ring of this command? */
 static inline bool ubdx_is_attached(struct ubdx_server_queue *srvq, struct io_uring_cmd *cmd)
 {
-	/* pairs with ubdx_chan_attach(), which stores ring before task */
+	/* if srvq->task is this task, then this task has stored both, see ubdx_chan_attach() */
 	return READ_ONCE(srvq->task) == current && srvq->ring == ubdx_cmd_ctx(cmd);
 }
 

@@ -360,6 +360,31 @@ static noinline int ubdx_uring_stale(struct ubdx_server_queue *srvq)
 	return -ESTALE;
 }
 
+/*
+ * Read the rest of an answer that forwards the request. The array is read before the request is
+ * claimed, as that can wait for a page fault.
+ */
+static noinline int ubdx_uring_forward(struct io_uring_cmd *cmd, struct ubdx_answer *answer)
+{
+	u32 flags = answer->flags & ((1U << UBDX_COMMIT_FILE_SHIFT) - 1);
+	void *extents;
+
+	if (flags & ~(UBDX_COMMIT_MORE | UBDX_COMMIT_FORWARD | UBDX_COMMIT_EXTENTS) ||
+	    !(flags & UBDX_COMMIT_FORWARD))
+		return -EINVAL;
+	answer->addr = READ_ONCE(cmd->sqe->addr);
+	if (!(flags & UBDX_COMMIT_EXTENTS))
+		return 0;
+	if (flags != answer->flags || answer->res <= 0 || answer->res > UBDX_MAX_EXTENTS)
+		return -EINVAL;
+	extents = memdup_array_user(u64_to_user_ptr(answer->addr), answer->res,
+				    sizeof(struct ubdx_extent));
+	if (IS_ERR(extents))
+		return PTR_ERR(extents);
+	answer->extents = extents;
+	return 0;
+}
+
 static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 			     unsigned int issue_flags)
 {
@@ -368,7 +393,7 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	u32 seq = READ_ONCE(arg->seq);
 	u16 qid = READ_ONCE(arg->qid);
 	u16 tag = READ_ONCE(arg->tag);
-	const struct ubdx_answer answer = {
+	struct ubdx_answer answer = {
 		.res = READ_ONCE(arg->res),
 		.flags = READ_ONCE(cmd->sqe->len),
 	};
@@ -376,11 +401,17 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	const struct ubdx_ctx ctx = { .srvq = srvq, .cmd = cmd, .issue_flags = issue_flags };
 	struct ubdx_slot *slot;
 	bool claimed;
+	int ret;
 
-	if (unlikely(!srvq || tag >= srvq->q->depth || answer.flags & ~UBDX_COMMIT_MORE))
+	if (unlikely(!srvq || tag >= srvq->q->depth))
 		return -EINVAL;
 	if (unlikely(!ubdx_is_attached(srvq, cmd)))
 		return -EPERM;
+	if (unlikely(answer.flags & ~UBDX_COMMIT_MORE)) {
+		ret = ubdx_uring_forward(cmd, &answer);
+		if (ret)
+			return ret;
+	}
 	tag = array_index_nospec(tag, srvq->q->depth);
 	slot = &srvq->q->slots[tag];
 
@@ -392,13 +423,18 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	rcu_read_lock();
 	claimed = !READ_ONCE(srvq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);
 	rcu_read_unlock();
-	if (unlikely(!claimed))
+	if (unlikely(!claimed)) {
+		kfree(answer.extents);
 		return ubdx_uring_stale(srvq);
+	}
 	/* This task owns the request, and so the tag: no command of the tag is parked. */
 	if (static_branch_unlikely(&ubdx_traced))
 		ubdx_stage_commit(srvq->q, slot, READ_ONCE(arg->read_ns));
 
-	return ubdx_commit(&ctx, slot, &answer, &ubdx_uring_tags(srvq)[tag].cmd);
+	ret = ubdx_commit(&ctx, slot, &answer, &ubdx_uring_tags(srvq)[tag].cmd);
+	if (unlikely(answer.extents))
+		kfree(answer.extents);
+	return ret;
 }
 
 static int ubdx_uring_cmd(struct ubdx_server *srv, struct io_uring_cmd *cmd,

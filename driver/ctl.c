@@ -17,6 +17,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "backing.h"
 #include "chan.h"
 #include "xfer.h"
 
@@ -113,7 +114,16 @@ static long ubdx_ctl_dev(unsigned int cmd, void __user *arg)
 	return ret;
 }
 
-/* STOP and DEL on the channel: the device is the caller's own by construction. */
+static int ubdx_chan_set_file(struct ubdx_server *srv, const void __user *argp)
+{
+	struct ubdx_file arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	return ubdx_backing_set(srv, &arg);
+}
+
+/* On the channel: the device is the caller's own by construction. */
 long ubdx_chan_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
 {
 	struct ubdx_server *srv = file->private_data;
@@ -121,10 +131,12 @@ long ubdx_chan_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
 	struct ubdx_ctl ctl;
 	int ret;
 
-	if (!ubdx_is_stop(cmd))
+	if (!ubdx_is_stop(cmd) && cmd != UBDX_IOC_SET_FILE)
 		return -ENOTTY;
 	if (current->mm != srv->mm)
 		return -EPERM;
+	if (cmd == UBDX_IOC_SET_FILE)
+		return ubdx_chan_set_file(srv, (void __user *)argp);
 	if (copy_from_user(&ctl, (void __user *)argp, sizeof(ctl)))
 		return -EFAULT;
 	ret = ubdx_stop_parse(cmd, &ctl, &how);

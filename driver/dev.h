@@ -19,8 +19,9 @@
  *   1. srvq->dead is set, and the abort waits for every queue_rq under way. After that each
  *	queue_rq sees that the server is dead, so nothing is published any more.
  *   2. The abort claims every QUEUED or SERVER request of every queue, and ends it. If a request
- *	has users, the last user ends it; the abort revokes users that could stay for long. The
- *	abort takes no lock that is held for long.
+ *	has users, the last user ends it; the abort revokes users that could stay for long. A
+ *	request in state IO is left alone: the driver's own I/O ends it (forward.c). The abort
+ *	takes no lock that is held for long.
  *   3. The abort completes parked commands. It doesn't take the rings' uring_lock, which the server
  *	can hold for any time.
  *
@@ -45,7 +46,8 @@
  * START, STOP and DEL hold dev->lock while they wait for I/O, so no path that ends I/O takes it.
  * open() of the channel can run under uring_lock. It takes only mmap_lock and state_lock. A request
  * ends in process context, with or without uring_lock, a pipe's mutex and mmap_lock held; unmapping
- * its pages takes i_mmap_rwsem.
+ * its pages takes i_mmap_rwsem. A request that was forwarded can end in any context; its pages were
+ * unmapped before.
  */
 #ifndef UBDX_DEV_H
 #define UBDX_DEV_H
@@ -66,8 +68,10 @@
 #include "xfer_list.h"
 
 struct ubdx_answer;
+struct ubdx_backing;
 struct ubdx_chan_ops;
 struct ubdx_ctx;
+struct ubdx_single;
 
 /* Sizes of tables that are indexed by enums of the UAPI. */
 #define UBDX_NR_OPS (UBDX_OP_WRITE_ZEROES + 1)
@@ -113,6 +117,7 @@ struct ubdx_queue {
 	unsigned int block_mask; /* logical block size - 1 */
 	const u8 *ops; /* the operations that the device serves, see ubdx_ops */
 	struct ubdx_stamps *stamps; /* one a tag */
+	struct ubdx_single *singles; /* one a tag, see forward.c; or NULL */
 	struct ubdx_counts __percpu *counts; /* the device's */
 	struct ubdx_slot slots[];
 };
@@ -136,8 +141,8 @@ struct ubdx_server_queue {
 	void *chan; /* the channel's state, see struct ubdx_chan_ops.init */
 	struct task_struct *task; /* bound by ATTACH; holds a reference */
 	void *ring; /* the task's io_uring, for comparison only */
-	struct io_uring_cmd *attached; /* ATTACH's command while it is parked, see chan.c */
-	struct io_uring_cmd *detached; /* ATTACH's command after the abort has taken it */
+	struct io_uring_cmd *attach_cmd; /* ATTACH's command while it is parked, see chan.c */
+	struct io_uring_cmd *attach_taken; /* ATTACH's command after the abort has taken it */
 	struct work_struct detach_work;
 	bool dead; /* the server has failed; the abort follows */
 	unsigned long started; /* jiffies at START; older requests are an earlier server's */
@@ -168,6 +173,9 @@ struct ubdx_server {
 	struct page *blank[2]; /* by direction, see xfer_map.c */
 	spinlock_t span_lock; /* a leaf */
 	struct list_head spans; /* xfer_splice.c */
+	struct ubdx_backing __rcu **files; /* backing.c */
+	spinlock_t files_lock; /* a leaf */
+	bool files_closed;
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
@@ -264,7 +272,7 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_sl
 /* Aborts and ticks. They must not wait behind work that waits for a server's I/O (ubdx_io_wq). */
 extern struct workqueue_struct *ubdx_wq;
 /*
- * Work that waits for I/O: partition scans, deletions at the last close.
+ * Work that waits for I/O: partition scans, deletions at the last close, closing registered files.
  */
 extern struct workqueue_struct *ubdx_io_wq;
 /*
@@ -311,6 +319,7 @@ void ubdx_close_work(struct work_struct *work);
 void ubdx_dev_detach(struct ubdx_dev *dev);
 void ubdx_dev_oust(struct ubdx_dev *dev);
 bool ubdx_dev_has_former(struct ubdx_dev *dev);
+bool ubdx_dev_forwards(const struct ubdx_dev *dev);
 void ubdx_dev_forget_former(struct ubdx_dev *dev);
 int ubdx_dev_resume(struct ubdx_dev *dev);
 int ubdx_dev_quiesce(struct ubdx_dev *dev);
@@ -367,6 +376,9 @@ void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result);
 struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res);
 void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_slot *slot, bool delivered);
+struct ubdx_result ubdx_served(struct ubdx_slot *slot, unsigned int bytes);
+void ubdx_end_io(struct ubdx_slot *slot, struct ubdx_result result);
+void ubdx_complete(struct request *rq);
 void ubdx_abort_queue(struct ubdx_queue *q);
 
 /* ---- access.c: users of a request ---- */

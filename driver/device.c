@@ -20,6 +20,7 @@
 #include <linux/wait_bit.h>
 
 #include "chan.h"
+#include "forward.h"
 #include "xfer.h"
 
 #define UBDX_MINORS (1U << MINORBITS)
@@ -224,6 +225,7 @@ static void ubdx_queue_free(struct ubdx_queue *q)
 	if (!q)
 		return;
 	kvfree(q->stamps);
+	ubdx_forward_exit_queue(q);
 	kvfree(q);
 }
 
@@ -481,7 +483,11 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	return 0;
 }
 
-/* May the caller START? -ETIME: not yet, because a failed server hasn't exited. */
+/*
+ * May the caller START? -ETIME: not yet, because a failed server hasn't exited, or requests that it
+ * has forwarded haven't ended. The order of these two matters: until it has exited, the failed
+ * server's task can still forward a request that it has claimed.
+ */
 static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
 	int ret;
@@ -499,7 +505,7 @@ static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 	if (xfer_modes && dev->state != UBDX_S_QUIESCED)
 		return -EINVAL;
 	WRITE_ONCE(dev->srv->busy, jiffies);
-	return ubdx_dev_has_former(dev) ? -ETIME : 0;
+	return ubdx_dev_has_former(dev) || ubdx_dev_forwards(dev) ? -ETIME : 0;
 }
 
 static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * end.c - how requests end: by the server's commit, alone or in a batch; by an abort.
+ * end.c - how requests end: by the server's commit, alone or in a batch; with the driver's own I/O;
+ * by an abort.
  *
  * The caller of ubdx_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot
  * (slot.h). When these return, the tag may belong to another request already.
  *
- * Requests end in process context, because unmapping a window can sleep. Bottom halves are disabled
+ * Requests end in process context, because unmapping a window can sleep. Those that were forwarded
+ * can end in any context; they are unmapped before. In process context bottom halves are disabled
  * while blk-mq ends requests: the end of a bio may drop the last reference to a file, and with
  * bottom halves disabled a worker does the final fput. The server's task must not do that: if the
  * file is our own block device, closing it waits for the server.
@@ -15,12 +17,13 @@
 #include <linux/sched/signal.h>
 
 #include "chan.h"
+#include "forward.h"
 #include "stage.h"
 #include "xfer.h"
 
 /*
  * The committed requests of one submission end together, as a batch, which is cheaper. A batch ends
- *	- with a commit that lacks UBDX_COMMIT_MORE;
+ *	- with a commit that lacks UBDX_COMMIT_MORE, unless its request has users;
  *	- after UBDX_BATCH_REQUESTS or UBDX_BATCH_BYTES, which bounds the time without bottom
  *	  halves;
  *	- after UBDX_BATCH_COPIED, which bounds how long the batch's first request waits for
@@ -125,10 +128,13 @@ static __always_inline void ubdx_end_request(struct request *rq, struct ubdx_res
 static void ubdx_end_alone(struct ubdx_slot *slot, struct ubdx_result result)
 {
 	struct request *rq = ubdx_slot_vacate(slot);
+	bool may_disable = !in_hardirq() && !irqs_disabled();
 
-	local_bh_disable();
+	if (likely(may_disable))
+		local_bh_disable();
 	ubdx_end_request(rq, result);
-	local_bh_enable();
+	if (likely(may_disable))
+		local_bh_enable();
 }
 
 /* As ubdx_batch_add(), but a request that doesn't join the batch ends at once. */
@@ -194,7 +200,7 @@ static void ubdx_requeue(struct ubdx_slot *slot, bool retry)
 
 /**
  * ubdx_end - end a request, or the part of it that was served.
- * @slot:	slot, claimed by the caller and without users. The caller loses the slot.
+ * @slot:	slot without users, claimed by the caller or in state IO. The caller loses the slot.
  * @result:	outcome.
  */
 void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
@@ -218,7 +224,7 @@ void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result)
 void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result)
 {
 	slot->result = result;
-	if (!ubdx_slot_leave(slot))
+	if (!ubdx_slot_leave(slot, UBDX_SLOT_CLAIMED))
 		ubdx_end(slot, result);
 }
 
@@ -242,8 +248,8 @@ void ubdx_abort(struct ubdx_slot *slot, bool delivered)
 }
 
 /*
- * Abort every request of the queue that is not claimed. The caller makes sure that none is
- * published any more.
+ * Abort every QUEUED or SERVER request of the queue. The caller makes sure that none is published
+ * any more.
  */
 void ubdx_abort_queue(struct ubdx_queue *q)
 {
@@ -262,7 +268,7 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 }
 
 /*
- * Only these errors of a server pass. Others mean something inside the block layer, and become EIO.
+ * Only these errors, of a server or of the driver's own I/O, pass. Others mean something inside the block layer, and become EIO.
  */
 static blk_status_t ubdx_status(s32 res)
 {
@@ -305,7 +311,7 @@ struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res)
 }
 
 /* The first @bytes of the request have been served. */
-static __always_inline struct ubdx_result ubdx_served(struct ubdx_slot *slot, unsigned int bytes)
+struct ubdx_result ubdx_served(struct ubdx_slot *slot, unsigned int bytes)
 {
 	struct ubdx_counter __percpu *counter = &slot->q->counts->done[slot->xfer->mode][slot->op];
 
@@ -315,13 +321,13 @@ static __always_inline struct ubdx_result ubdx_served(struct ubdx_slot *slot, un
 }
 
 /*
- * The server's answer is an error, or isn't valid. If the server is being killed, that may have
- * caused the error. Then the answer is ignored, and the request is aborted.
+ * The server's answer is an error, or isn't valid. If the server is being killed or is dead, that
+ * may have caused the error. Then the answer is ignored, and the request is aborted.
  */
 static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srvq,
 						   struct ubdx_slot *slot, s32 error)
 {
-	if (!fatal_signal_pending(current))
+	if (!fatal_signal_pending(current) && !READ_ONCE(srvq->dead))
 		return ubdx_failed(slot, error);
 	ubdx_server_fail(srvq->srv);
 	ubdx_abort(slot, true);
@@ -381,6 +387,73 @@ static __always_inline void ubdx_end_commit(struct ubdx_server_queue *srvq, stru
 }
 
 /**
+ * ubdx_end_io - the driver's own I/O for a request has ended.
+ * @slot:	slot, in state IO.
+ * @result:	outcome.
+ *
+ * Any context. In a hard interrupt, or with interrupts disabled, bottom halves can't be disabled, so
+ * blk-mq chooses where the request ends.
+ */
+void ubdx_end_io(struct ubdx_slot *slot, struct ubdx_result result)
+{
+	slot->result = result;
+	if (unlikely(ubdx_slot_used(slot))) {
+		/* the request's age doesn't include the I/O, see ubdx_tick_slot() */
+		WRITE_ONCE(slot->start, jiffies);
+		if (ubdx_slot_leave(slot, UBDX_SLOT_IO))
+			return;
+	}
+	if (likely(!in_hardirq() && !irqs_disabled()))
+		ubdx_end(slot, result);
+	else
+		blk_mq_complete_request(slot->rq);
+}
+
+/* ->complete() of blk-mq: the rest of ubdx_end_io(). Any context. */
+void ubdx_complete(struct request *rq)
+{
+	struct ubdx_queue *q = rq->mq_hctx->driver_data;
+	struct ubdx_slot *slot = &q->slots[rq->tag];
+
+	ubdx_end(slot, slot->result);
+}
+
+/* As ubdx_commit(), for an answer with UBDX_COMMIT_FORWARD. */
+static noinline int ubdx_commit_forward(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
+					const struct ubdx_answer *answer,
+					struct io_uring_cmd **place)
+{
+	struct ubdx_forward *forward;
+	struct ubdx_result result;
+	int error = ubdx_forward_prepare(ctx, slot, answer, &forward);
+
+	if (unlikely(error == -EBUSY)) {
+		if (ubdx_slot_pass(ctx->srvq, slot, UBDX_SLOT_SERVER))
+			return -EBUSY;
+		ubdx_abort(slot, true);
+		return -ENODEV;
+	}
+	ubdx_xfer_recall(ctx, slot);
+	if (unlikely(error)) {
+		result = ubdx_not_served(ctx->srvq, slot, error);
+		if (result.gone)
+			return -ENODEV;
+		ubdx_park(place, ctx->cmd);
+		ubdx_end_commit(ctx->srvq, slot, result, answer->flags & UBDX_COMMIT_MORE);
+	} else {
+		ubdx_unmap(slot);
+		WRITE_ONCE(slot->xfer, &ubdx_xfer_forward);
+		ubdx_park(place, ctx->cmd);
+		ubdx_slot_move(slot, UBDX_SLOT_IO);
+		ubdx_forward_submit(slot, forward);
+		if (!(answer->flags & UBDX_COMMIT_MORE))
+			ubdx_batch_end(&ctx->srvq->batch);
+	}
+	ubdx_unpark_if_dead(ctx->srvq, place, ctx->issue_flags);
+	return -EIOCBQUEUED;
+}
+
+/**
  * ubdx_commit - the server has answered a request: end it.
  * @ctx:	the commit; this is the queue's task.
  * @slot:	slot, claimed by the caller. The caller loses the slot.
@@ -388,13 +461,17 @@ static __always_inline void ubdx_end_commit(struct ubdx_server_queue *srvq, stru
  * @place:	where to park ctx->cmd for the tag's next request. The command is parked before the
  *		request ends, because the tag can be reused at once.
  *
- * Returns -EIOCBQUEUED; -ENODEV if the server was aborted meanwhile: the command isn't parked.
+ * Returns -EIOCBQUEUED; -ENODEV if the server was aborted meanwhile; -EBUSY if the request is still
+ * at the server, see UBDX_COMMIT_FORWARD. With an error the command isn't parked.
  */
 int ubdx_commit(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
 		const struct ubdx_answer *answer, struct io_uring_cmd **place)
 {
-	struct ubdx_result result = ubdx_settle(ctx, slot, answer);
+	struct ubdx_result result;
 
+	if (unlikely(answer->flags & UBDX_COMMIT_FORWARD))
+		return ubdx_commit_forward(ctx, slot, answer, place);
+	result = ubdx_settle(ctx, slot, answer);
 	if (unlikely(result.gone))
 		return -ENODEV;
 	ubdx_park(place, ctx->cmd);

@@ -37,7 +37,7 @@ static const struct kernel_param_ops ubdx_param_ops_xfer = {
 module_param_cb(xfer, &ubdx_param_ops_xfer, NULL, 0644);
 MODULE_PARM_DESC(
 	xfer,
-	"transfer mode of devices that aren't pinned to one, may be changed at any time: copy, user, map, splice, regbuf (default copy)");
+	"transfer mode of devices that aren't pinned to one, may be changed at any time: copy, user, map, splice, regbuf, forward (default copy)");
 
 /* ---- parameters of single modes ---- */
 

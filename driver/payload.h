@@ -85,34 +85,35 @@ static inline int ubdx_fault_in_page(bool dest, struct iov_iter *iter)
 	return !ret || ret == -ENOMEM ? ret : -EFAULT;
 }
 
-#define UBDX_MAX_IDLE 16
+#define UBDX_MAX_IN_VAIN 16
 
 /**
  * ubdx_fault_in - fault in user memory. The pages can be reclaimed before the caller uses them.
  * @dest:	the copy will write to the memory.
  * @iter:	memory.
  * @bytes:	length.
- * @idle:	how many calls before this one, in a row, did not help the copy. Their number is
+ * @in_vain:	how many calls before this one, in a row, did not help the copy. Their number is
  *		bounded: some memory can be faulted in but not copied to (a shadow stack), and when
  *		memory is short the last page that is faulted in can evict the first.
  *
  * Returns 0, -EFAULT if no page can be faulted in, -ENOMEM if none can be at present, -EINTR if the
  * caller is being killed.
  */
-static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes, unsigned int idle)
+static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes,
+				unsigned int in_vain)
 {
 	size_t missing;
 	int ret = 0;
 
 	cond_resched();
-	if (idle)
+	if (in_vain)
 		bytes = min(bytes, PAGE_SIZE);
 	missing = dest ? fault_in_iov_iter_writeable(iter, bytes) :
 			 fault_in_iov_iter_readable(iter, bytes);
 	/* try one page, to learn the error; this can also succeed by now */
-	if (missing == bytes || idle > UBDX_MAX_IDLE)
+	if (missing == bytes || in_vain > UBDX_MAX_IN_VAIN)
 		ret = ubdx_fault_in_page(dest, iter);
-	if (!ret && idle > UBDX_MAX_IDLE)
+	if (!ret && in_vain > UBDX_MAX_IN_VAIN)
 		ret = -EFAULT;
 	if (!ret && fatal_signal_pending(current))
 		ret = -EINTR;

@@ -4,7 +4,7 @@
  * users of the device see.
  *
  * Unless params.recovery is UBDX_RECOVERY_FAIL, dev->recovers is set from the device's first START
- * until the device is stopped. While it is set, requests without a server wait in blk-mq: queue_rq
+ * until the device is stopped, or is to be deleted at the last close. While it is set, requests without a server wait in blk-mq: queue_rq
  * returns BLK_STS_RESOURCE, and an abort requeues requests. That alone would be correct, but blk-mq
  * would dispatch them again and again. So the queue is quiesced, too, under dev->lock. STOP clears
  * dev->recovers before del_gendisk(): from then on requests without a server fail, so that
@@ -21,7 +21,7 @@
 
 #include "xfer.h"
 
-static void ubdx_quiesce(struct ubdx_dev *dev)
+static void ubdx_quiesce_queue(struct ubdx_dev *dev)
 {
 	if (dev->quiesced)
 		return;
@@ -29,7 +29,7 @@ static void ubdx_quiesce(struct ubdx_dev *dev)
 	dev->quiesced = true;
 }
 
-static void ubdx_unquiesce(struct ubdx_dev *dev)
+static void ubdx_unquiesce_queue(struct ubdx_dev *dev)
 {
 	if (!dev->quiesced)
 		return;
@@ -41,7 +41,8 @@ static void ubdx_unquiesce(struct ubdx_dev *dev)
  * ubdx_dev_oust - keep a failed server from writing to its storage while the next server serves.
  * @dev:	device that recovers, and whose server has started. dev->lock is held.
  *
- * Kills the server if it still lives. The next START succeeds only after its memory is gone.
+ * Kills the server if it still lives. The next server's START succeeds only after the failed server's
+ * memory is gone.
  */
 void ubdx_dev_oust(struct ubdx_dev *dev)
 {
@@ -87,7 +88,7 @@ void ubdx_dev_detach(struct ubdx_dev *dev)
 
 	lockdep_assert_held(&dev->lock);
 
-	ubdx_quiesce(dev);
+	ubdx_quiesce_queue(dev);
 	ubdx_tick_stop(dev);
 	ubdx_set_srvq(dev, NULL);
 	synchronize_rcu();
@@ -113,9 +114,24 @@ int ubdx_dev_resume(struct ubdx_dev *dev)
 	ubdx_set_srvq(dev, dev->srv);
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, dev->disk);
 	ubdx_tick_start(dev);
-	ubdx_unquiesce(dev);
+	ubdx_unquiesce_queue(dev);
 	ubdx_scan_start(dev);
 	return 0;
+}
+
+/* Is the driver doing a request's I/O itself? */
+bool ubdx_dev_forwards(const struct ubdx_dev *dev)
+{
+	unsigned int i;
+	u16 tag;
+
+	for (i = 0; i < dev->params.nr_queues; i++) {
+		cond_resched();
+		for (tag = 0; tag < dev->params.depth; tag++)
+			if (ubdx_slot_state(&dev->queues[i]->slots[tag]) == UBDX_SLOT_IO)
+				return true;
+	}
+	return false;
 }
 
 /* Is every slot idle? */
@@ -173,10 +189,10 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 		ret = -EOPNOTSUPP;
 	if (ret)
 		goto unlock;
-	ubdx_quiesce(dev);
+	ubdx_quiesce_queue(dev);
 	ret = ubdx_wait_idle(dev);
 	if (ret) {
-		ubdx_unquiesce(dev);
+		ubdx_unquiesce_queue(dev);
 		goto unlock;
 	}
 	/* The server has failed, and requests may have been aborted: that is no hand-over. */
@@ -188,7 +204,7 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 		 * device until then, so that no other server can open the channel.
 		 */
 		if (READ_ONCE(dev->srv->quits) || !READ_ONCE(dev->recovers)) {
-			ubdx_unquiesce(dev);
+			ubdx_unquiesce_queue(dev);
 			goto unlock;
 		}
 		ubdx_dev_oust(dev);
@@ -211,5 +227,5 @@ void ubdx_dev_stop_recovering(struct ubdx_dev *dev)
 	WRITE_ONCE(dev->recovers, false);
 	if (dev->srv)
 		ubdx_server_abort(dev->srv);
-	ubdx_unquiesce(dev);
+	ubdx_unquiesce_queue(dev);
 }

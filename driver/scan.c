@@ -8,8 +8,8 @@
  * set from the disk's creation until the first scan, and again when an untrusted server takes over.
  * This bit also makes BLKRRPART fail.
  *
- * Every scan holds disk->open_mutex. The bit changes only under that mutex, so no scan is under way
- * when an untrusted server starts to serve.
+ * Every scan holds disk->open_mutex. Once the disk is visible, the bit changes only under that mutex.
+ * So no scan is under way when an untrusted server starts to serve.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -19,7 +19,7 @@
 #define UBDX_SCAN_TRIES 100
 #define UBDX_SCAN_WAIT_MS 10
 
-static bool ubdx_dev_is_trusted(struct ubdx_dev *dev)
+static bool ubdx_dev_trusts_server(struct ubdx_dev *dev)
 {
 	bool trusted;
 
@@ -29,14 +29,16 @@ static bool ubdx_dev_is_trusted(struct ubdx_dev *dev)
 	return trusted;
 }
 
-/* If the server has left by now, don't scan: the next server's START schedules a scan. */
+/*
+ * If the server has left by now, don't scan: START of the next trusted server schedules a scan.
+ */
 static void ubdx_scan_work(struct work_struct *work)
 {
 	struct ubdx_dev *dev = container_of(work, struct ubdx_dev, scan_work);
 	struct gendisk *disk = dev->disk; /* STOP cancels this work before it puts the disk */
 
 	mutex_lock(&disk->open_mutex);
-	if (ubdx_dev_is_trusted(dev)) {
+	if (ubdx_dev_trusts_server(dev)) {
 		clear_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
 		bdev_disk_changed(disk, false);
 	}
@@ -67,7 +69,8 @@ void ubdx_scan_start(struct ubdx_dev *dev)
  * ubdx_scan_forbid - forbid scans if an untrusted server is about to serve the device.
  * @dev:	device, QUIESCED. dev->lock is held.
  *
- * Returns 0, or -EAGAIN: a scan that began under another server waits for this server.
+ * Returns 0, or -EAGAIN: open_mutex is held, probably by a scan that began under another server and
+ * waits for this one.
  */
 int ubdx_scan_forbid(struct ubdx_dev *dev)
 {
@@ -77,7 +80,10 @@ int ubdx_scan_forbid(struct ubdx_dev *dev)
 
 	if (dev->srv->trusted)
 		return 0;
-	/* An open holds open_mutex for a moment; a scan holds the mutex until it has read. */
+	/*
+	 * An open holds open_mutex for a moment only. A scan holds it until its reads have ended, a
+	 * last close until dirty pages are written; either may wait for this server.
+	 */
 	for (tries = 0; tries < UBDX_SCAN_TRIES; tries++) {
 		if (mutex_trylock(&dev->disk->open_mutex)) {
 			set_bit(GD_SUPPRESS_PART_SCAN, &dev->disk->state);

@@ -21,8 +21,10 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "backing.h"
 #include "chan.h"
 #include "xfer.h"
 
@@ -79,6 +81,7 @@ static void ubdx_server_free(struct kref *ref)
 	for (i = 0; i < ARRAY_SIZE(srv->blank); i++)
 		if (srv->blank[i])
 			__free_page(srv->blank[i]);
+	kfree(srv->files);
 	kfree(srv->target_info);
 	put_pid(srv->tgid);
 	mmdrop(srv->mm);
@@ -107,8 +110,8 @@ static void ubdx_server_declare_dead(struct ubdx_server *srv)
  * ubdx_server_abort - end every request of this server, and complete every parked command.
  * @srv:	server.
  *
- * When this returns, each request has ended or been requeued, or the server's own task or the
- * request's last user is about to do that. New requests fail, or wait for another server. A second
+ * When this returns, each request has ended or been requeued, or will be: by the server's own task or
+ * the request's last user, soon; by the driver's own I/O (state IO), at any time. New requests fail, or wait for another server. A second
  * call does nothing. Process context; needs no I/O to make progress.
  */
 void ubdx_server_abort(struct ubdx_server *srv)
@@ -121,9 +124,9 @@ void ubdx_server_abort(struct ubdx_server *srv)
 
 	ubdx_server_declare_dead(srv);
 	/*
-	 * Wait for every queue_rq and every commit that may have seen the server alive. New calls
-	 * of queue_rq see that it is dead, so the queues need not be quiesced, which would need
-	 * dev->lock.
+	 * Wait for every queue_rq, and every RCU section of the server's task, that may have seen
+	 * the server alive. New calls of queue_rq see that it is dead, so the queues need not be
+	 * quiesced, which would need dev->lock.
 	 */
 	synchronize_rcu(); /* without BLK_MQ_F_BLOCKING queue_rq is an RCU reader */
 	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */
@@ -132,6 +135,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 		if (rcu_access_pointer(srv->queues[i]->q->srvq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
 	ubdx_xfer_revoke(srv);
+	ubdx_backings_close(srv);
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_chan_wake(srv->queues[i]);
 	srv->aborted = true;
@@ -229,6 +233,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 	srv->mapping.a_ops = &empty_aops;
 	spin_lock_init(&srv->span_lock);
 	INIT_LIST_HEAD(&srv->spans);
+	spin_lock_init(&srv->files_lock);
 	INIT_WORK(&srv->abort_work, ubdx_server_abort_work);
 	srv->notifier.ops = &ubdx_mm_ops;
 	srv->mm = current->mm;
@@ -251,7 +256,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_dev *dev)
 
 /*
  * io_uring can open files under uring_lock. So this function doesn't take dev->lock: the holder of
- * dev->lock may wait for I/O, or for uring_lock.
+ * dev->lock may wait for I/O, which a task that holds uring_lock may have to serve.
  */
 static int ubdx_server_open(struct inode *inode, struct file *file)
 {
@@ -336,6 +341,18 @@ static int ubdx_server_mmap(struct file *file, struct vm_area_struct *vma)
 	return srv->chan->mmap(srvq, vma, offset % UBDX_MMAP_QUEUE_STRIDE);
 }
 
+static void ubdx_server_show_fdinfo(struct seq_file *seq, struct file *file)
+{
+	struct ubdx_server *srv = file->private_data;
+	char line[UBDX_BACKING_LINE];
+	u32 i;
+
+	seq_printf(seq, "ubdx-device:\t%d\n", srv->dev->id);
+	for (i = 0; i < UBDX_MAX_FILES; i++)
+		if (ubdx_backing_describe(srv, i, line, sizeof(line)))
+			seq_printf(seq, "ubdx-file:\t%s\n", line);
+}
+
 const struct file_operations ubdx_server_fops = {
 	.owner = THIS_MODULE,
 	.open = ubdx_server_open,
@@ -349,4 +366,5 @@ const struct file_operations ubdx_server_fops = {
 	.unlocked_ioctl = ubdx_chan_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
 	.llseek = noop_llseek,
+	.show_fdinfo = ubdx_server_show_fdinfo,
 };

@@ -11,8 +11,10 @@
  *
  * Users access the request's payload concurrently (access.c): a pread, a page fault that fills a
  * window, buffers in a pipe, a fixed buffer of io_uring. A thread can become a user only in state
- * SERVER; besides, the request's owner can add one. A request that has users doesn't end: its pages
- * stay as they are, and so do the slot's rq, op and xfer. Users drop their reference in bounded
+ * SERVER; besides, the request's owner can add one. A request that has users doesn't end: it keeps
+ * its pages, and the slot keeps rq and op. Its mode can change once while it has users: a commit that
+ * forwards sets xfer before CLAIMED becomes IO. Then the request isn't mapped, and no user maps it.
+ * Users drop their reference in bounded
  * time: they never wait for a fault on the server's memory, nor for memory that only the end of a
  * request would free. Pipe buffers and fixed buffers can stay longer. @revoke drops the pipe
  * buffers' users, and @detach unregisters fixed buffers (xfer.h); xfer_regbuf.c tells which fixed
@@ -32,6 +34,9 @@
  *	CLAIMED	 ENDING	  the owner, who finds users; the result is stored	process
  *	ENDING	 CLAIMED  the last user, who then ends the request		process
  *	CLAIMED	 IDLE	  the owner, who ends the request or requeues it	process
+ *	CLAIMED	 IO	  the server's task, at a commit that forwards		process
+ *	IO	 ENDING	  the last part of the I/O, which finds users		any
+ *	IO	 IDLE	  the last part of the I/O				any
  *
  * "RCU" is a read-side section in which the caller has seen that the server isn't dead, see
  * ubdx_server_abort().
@@ -71,6 +76,11 @@ enum ubdx_slot_state {
 	UBDX_SLOT_CLAIMED,
 	/* The claimant found users and has stored the result. The last user ends the request. */
 	UBDX_SLOT_ENDING,
+	/*
+	 * The driver's own I/O for the request is under way (forward.c). Nobody can claim the
+	 * request. The last part of the I/O ends it, or else the last user.
+	 */
+	UBDX_SLOT_IO,
 };
 
 /*
@@ -89,10 +99,11 @@ struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct ubdx_queue *q; /* never changes */
 	struct request *rq;
-	const struct ubdx_xfer_ops *xfer; /* chosen at T0; delivery may fall back */
+	const struct ubdx_xfer_ops
+		*xfer; /* chosen at T0; delivery may fall back, a forward sets it */
 	struct ubdx_result result; /* while ENDING */
 	struct ubdx_server *mapped_by; /* the server whose windows map rq's pages, or NULL */
-	u32 start; /* jiffies at T0 */
+	u32 start; /* jiffies at T0, or at the end of the driver's own I/O (ubdx_end_io()) */
 	u16 page_offset; /* for the descriptor; set when the mode is chosen */
 	u8 op; /* enum ubdx_op */
 	u8 fallback; /* enum ubdx_fallback */
@@ -107,7 +118,7 @@ static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
 }
 
 /*
- * The jiffies since the request came (T0). start is read before jiffies: else a new start could be
+ * The jiffies since the request came (T0), or since the driver's own I/O ended. start is read before jiffies: else a new start could be
  * later than jiffies, and the age would be huge.
  */
 static inline u32 ubdx_slot_age(const struct ubdx_slot *slot)
@@ -166,13 +177,13 @@ static inline bool ubdx_slot_claim(struct ubdx_slot *slot, u32 seq, enum ubdx_sl
 	return true;
 }
 
-/* CLAIMED to QUEUED or SERVER; users stay. A full barrier. See ubdx_slot_pass(). */
+/* CLAIMED to QUEUED, SERVER or IO; users stay. A full barrier. See ubdx_slot_pass(). */
 static inline void ubdx_slot_move(struct ubdx_slot *slot, enum ubdx_slot_state to)
 {
 	atomic64_fetch_add((s64)to - UBDX_SLOT_CLAIMED, &slot->word);
 }
 
-/* CLAIMED to IDLE. The caller still owns the request that is returned, and must end it. */
+/* CLAIMED or IO to IDLE. The caller still owns the request that is returned, and must end it. */
 static __always_inline struct request *ubdx_slot_vacate(struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
@@ -181,8 +192,11 @@ static __always_inline struct request *ubdx_slot_vacate(struct ubdx_slot *slot)
 	return rq;
 }
 
-/* CLAIMED to ENDING. Returns false if no user is left: the caller still owns the request. */
-static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
+/*
+ * CLAIMED or IO, as @from says, to ENDING. Returns false if no user is left: the caller still owns
+ * the request.
+ */
+static inline bool ubdx_slot_leave(struct ubdx_slot *slot, enum ubdx_slot_state from)
 {
 	s64 old = atomic64_read(&slot->word);
 
@@ -192,8 +206,7 @@ static inline bool ubdx_slot_leave(struct ubdx_slot *slot)
 			smp_acquire__after_ctrl_dep();
 			return false;
 		}
-	} while (!atomic64_try_cmpxchg(&slot->word, &old,
-				       old - UBDX_SLOT_CLAIMED + UBDX_SLOT_ENDING));
+	} while (!atomic64_try_cmpxchg(&slot->word, &old, old - from + UBDX_SLOT_ENDING));
 	return true;
 }
 

@@ -76,6 +76,9 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 	spin_unlock(&dev->state_lock);
 
 	if (disk) {
+		if (dev->state == UBDX_S_DEAD && ubdx_dev_forwards(dev))
+			pr_warn("ubdx: ubdxb%d: its removal waits for I/O that its server has forwarded\n",
+				dev->id);
 		ubdx_disk_del(disk, srv, timeout_ms);
 		cancel_work_sync(&dev->scan_work);
 	}
@@ -177,7 +180,7 @@ static int ubdx_dev_lock(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	if (!(how->flags & UBDX_CTL_FORCE))
 		return mutex_lock_killable(&dev->lock);
-	/* The server has been aborted, so no holder of the lock waits for long. */
+	/* The server has been aborted, so a holder of the lock waits for forwarded I/O at most. */
 	mutex_lock(&dev->lock);
 	return 0;
 }

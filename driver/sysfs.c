@@ -7,7 +7,7 @@
 #include <linux/device.h>
 #include <linux/pid.h>
 
-#include "xfer.h"
+#include "backing.h"
 
 static struct ubdx_dev *to_ubdx(struct device *device)
 {
@@ -209,6 +209,24 @@ static ssize_t moved_show(struct device *device, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(moved);
 
+/* The files to which the present server can have the driver forward, see ubdx_backing_describe(). */
+static ssize_t files_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_server_queue *srvq;
+	char line[UBDX_BACKING_LINE];
+	ssize_t len = 0;
+	u32 i;
+
+	rcu_read_lock();
+	srvq = rcu_dereference(to_ubdx(device)->queues[0]->srvq);
+	for (i = 0; srvq && i < UBDX_MAX_FILES; i++)
+		if (ubdx_backing_describe(srvq->srv, i, line, sizeof(line)))
+			len += sysfs_emit_at(buf, len, "%s\n", line);
+	rcu_read_unlock();
+	return len;
+}
+static DEVICE_ATTR_RO(files);
+
 static ssize_t serial_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_target_info target_info;
@@ -266,17 +284,12 @@ static BIN_ATTR_RO(queues, 0);
 
 /* ---- groups ---- */
 
-static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,
-					       &dev_attr_stopping.attr,
-					       &dev_attr_server_pid.attr,
-					       &dev_attr_xfer.attr,
-					       &dev_attr_xfer_wanted.attr,
-					       &dev_attr_counters.attr,
-					       &dev_attr_errors.attr,
-					       &dev_attr_fallbacks.attr,
-					       &dev_attr_moved.attr,
-					       &dev_attr_target.attr,
-					       NULL };
+static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	   &dev_attr_stopping.attr,
+					       &dev_attr_server_pid.attr,  &dev_attr_xfer.attr,
+					       &dev_attr_xfer_wanted.attr, &dev_attr_counters.attr,
+					       &dev_attr_errors.attr,	   &dev_attr_fallbacks.attr,
+					       &dev_attr_moved.attr,	   &dev_attr_target.attr,
+					       &dev_attr_files.attr,	   NULL };
 
 static ubdx_bin_attribute *ubdx_disk_bin_attrs[] = { &bin_attr_queues, NULL };
 

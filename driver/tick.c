@@ -4,8 +4,9 @@
  * time.
  *
  * The tick only reads the slots and the queues' tasks, and takes no lock. If the server has failed,
- * the tick calls ubdx_server_fail(), and the abort ends all requests. It kills a server whose task
- * doesn't let go of a request after that.
+ * the tick calls ubdx_server_fail(), and the abort ends or requeues the requests. If a task of the
+ * dead server doesn't let go of a request, the tick kills the server.
+ *
  * blk-mq's own timer of a request expires after queue/io_timeout, as for any disk, but
  * ubdx_timeout() just restarts it.
  *
@@ -124,10 +125,13 @@ static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slo
 			   unsigned long limit)
 {
 	unsigned long served = jiffies - srvq->started;
+	enum ubdx_slot_state state;
 	u32 age;
 
 	/* Acquire pairs with ubdx_slot_begin(): the start isn't older than the state. */
-	if ((atomic64_read_acquire(&slot->word) & UBDX_SLOT_STATE) == UBDX_SLOT_IDLE)
+	state = atomic64_read_acquire(&slot->word) & UBDX_SLOT_STATE;
+	/* IO: the server has answered */
+	if (state == UBDX_SLOT_IDLE || state == UBDX_SLOT_IO)
 		return false;
 	age = ubdx_slot_age(slot);
 	/* an earlier server's request that still has users */

@@ -85,6 +85,36 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 	return names[reason];
 }
 
+/* Does a segment not begin and end at logical blocks? */
+static noinline enum ubdx_fallback ubdx_xfer_look_for_odd(const struct ubdx_slot *slot)
+{
+	struct req_iterator iter;
+	struct bio_vec bv;
+
+	rq_for_each_bvec(bv, slot->rq, iter)
+		if ((bv.bv_offset | bv.bv_len) & slot->q->block_mask)
+			return UBDX_FALLBACK_UNALIGNED;
+	return UBDX_FALLBACK_NONE;
+}
+
+/**
+ * ubdx_xfer_refuse_odd - for modes in which a file or block device below gets the request's own
+ * segments: refuse a request unless all of them are whole logical blocks.
+ * @dev:	device.
+ * @slot:	slot.
+ *
+ * Some block devices transfer wrong bytes otherwise, and nothing below us checks that. If the first
+ * segment begins at a logical block and there are no gaps, all segments are whole logical blocks.
+ */
+enum ubdx_fallback ubdx_xfer_refuse_odd(struct ubdx_dev *dev, struct ubdx_slot *slot)
+{
+	struct request *rq = slot->rq;
+
+	if (likely(!(req_bvec(rq).bv_offset & slot->q->block_mask) && !ubdx_rq_may_have_gaps(rq)))
+		return UBDX_FALLBACK_NONE;
+	return ubdx_xfer_look_for_odd(slot);
+}
+
 /* The device's mode can't carry this request. Returns the mode that the request takes instead. */
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_slot *slot, enum ubdx_fallback reason)
 {

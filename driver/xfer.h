@@ -64,6 +64,8 @@ struct ubdx_ctx {
 struct ubdx_answer {
 	s32 res; /* bytes or -errno, see struct ubdx_commit */
 	u32 flags; /* UBDX_COMMIT_* */
+	u64 addr; /* with UBDX_COMMIT_FORWARD */
+	const struct ubdx_extent *extents; /* with UBDX_COMMIT_EXTENTS; @res of them */
 };
 
 typedef int (*ubdx_deliver_fn)(const struct ubdx_ctx *ctx, struct ubdx_slot *slot);
@@ -125,6 +127,7 @@ void ubdx_xfer_detach(const struct ubdx_ctx *ctx);
 unsigned int ubdx_xfer_default(void);
 void ubdx_xfer_set_default(unsigned int mode);
 
+enum ubdx_fallback ubdx_xfer_refuse_odd(struct ubdx_dev *dev, struct ubdx_slot *slot);
 const struct ubdx_xfer_ops *ubdx_xfer_fall_back(struct ubdx_slot *slot, enum ubdx_fallback reason);
 
 /* If delivery has lent something to the server's ring, take it back. */

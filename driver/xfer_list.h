@@ -13,10 +13,11 @@
 	X(USER, user)		\
 	X(MAP, map)		\
 	X(SPLICE, splice)	\
-	X(REGBUF, regbuf)
+	X(REGBUF, regbuf)	\
+	X(FORWARD, forward)
 
 /* clang-format on */
 
-#define UBDX_NR_XFER (UBDX_XFER_REGBUF + 1)
+#define UBDX_NR_XFER (UBDX_XFER_FORWARD + 1)
 
 #endif /* UBDX_XFER_LIST_H */

@@ -8,9 +8,9 @@
  *
  * The rule: the page table entries are gone, in every process, before the request ends. A thread
  * that maps pages is a user of the request or owns it (slot.h), and sets slot->mapped_by first. The
- * thread that ends the request sees mapped_by and unmaps the tag's place through srv->mapping,
- * which has every copy of the window, also a forked child's. Unmapping takes i_mmap_rwsem and can
- * sleep, so requests end in process context. If the pages were never mapped, nothing is unmapped.
+ * thread that ends the request, or the commit that forwards it, sees mapped_by and unmaps the tag's
+ * place through srv->mapping, which has every copy of the window, also a forked child's. Unmapping
+ * takes i_mmap_rwsem and can sleep, so a mapped request ends in process context. If the pages were never mapped, nothing is unmapped.
  *
  * The first page fault maps all pages of a request (map_when=fault), or delivery does
  * (map_when=eager). A fault in a place without a request raises SIGBUS. When the server is declared
@@ -78,19 +78,19 @@ static bool ubdx_is_linear(const struct request *rq)
 	return true;
 }
 
-/* As ubdx_map_refuse(), for a request that doesn't consist of whole pages. */
+/* As ubdx_map_refuse(), for a request that may not consist of whole pages. */
 static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
 	u32 offset = ubdx_page_offset(rq), bytes = blk_rq_bytes(rq);
-	bool whole = READ_ONCE(ubdx_allow_partial_pages);
+	bool allow_partial = READ_ONCE(ubdx_allow_partial_pages);
 
-	if ((offset || offset_in_page(bytes)) && !whole)
+	if ((offset || offset_in_page(bytes)) && !allow_partial)
 		return UBDX_FALLBACK_PARTIAL;
 	if (PAGE_ALIGN(offset + bytes) > dev->params.max_io_bytes)
 		return UBDX_FALLBACK_LONG;
 	if (ubdx_rq_may_have_gaps(rq) && !ubdx_is_linear(rq))
-		return whole ? UBDX_FALLBACK_GAP : UBDX_FALLBACK_PARTIAL;
+		return allow_partial ? UBDX_FALLBACK_GAP : UBDX_FALLBACK_PARTIAL;
 	slot->page_offset = offset;
 	return UBDX_FALLBACK_NONE;
 }

@@ -38,33 +38,6 @@ static void ubdx_regbuf_release(void *priv)
 	ubdx_use_end(&use);
 }
 
-/* Does a segment not begin and end at logical blocks? */
-static noinline enum ubdx_fallback ubdx_regbuf_refuse_odd(const struct ubdx_slot *slot)
-{
-	struct req_iterator iter;
-	struct bio_vec bv;
-
-	rq_for_each_bvec(bv, slot->rq, iter)
-		if ((bv.bv_offset | bv.bv_len) & slot->q->block_mask)
-			return UBDX_FALLBACK_UNALIGNED;
-	return UBDX_FALLBACK_NONE;
-}
-
-/*
- * Direct I/O on the server's file uses the segments as they are. Some block devices transfer wrong
- * bytes if a segment is not whole logical blocks, and nothing below us checks that for a fixed
- * buffer. If the first segment begins at a logical block and there are no gaps, all segments are
- * whole logical blocks.
- */
-static enum ubdx_fallback ubdx_regbuf_refuse(struct ubdx_dev *dev, struct ubdx_slot *slot)
-{
-	struct request *rq = slot->rq;
-
-	if (likely(!(req_bvec(rq).bv_offset & slot->q->block_mask) && !ubdx_rq_may_have_gaps(rq)))
-		return UBDX_FALLBACK_NONE;
-	return ubdx_regbuf_refuse_odd(slot);
-}
-
 static int ubdx_regbuf_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
 	int ret;
@@ -103,7 +76,7 @@ const struct ubdx_xfer_ops ubdx_xfer_regbuf = {
 	.trusts = true,
 	.falls_back = true,
 	.access = UBDX_ACCESS_BYTES,
-	.refuse = ubdx_regbuf_refuse,
+	.refuse = ubdx_xfer_refuse_odd,
 	.recall = ubdx_regbuf_recall,
 	.detach = ubdx_regbuf_detach,
 };

@@ -18,7 +18,8 @@
  * buffer is gone, as with sendfile(2). That is safe for memory, but the data may have changed by
  * then. So a server should wait for the peer's answer before it commits.
  *
- * Pages without a reference count of their own, such as a journal's, can't be in a pipe.
+ * A slab's page has no reference count that a pipe could use: jbd2 writes copies of some blocks from
+ * such pages. A request with one falls back to mode `user`.
  */
 #include <linux/bio.h>
 #include <linux/blk-mq.h>
@@ -63,9 +64,9 @@ static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct ubdx_s
 /* ---- spans ---- */
 
 /*
- * Initialise @span for the request of which the caller is a user. The span becomes another user. So
- * it can be revoked at any time, while the caller still walks the request's pages. Returns 0,
- * -ESTALE or -ENODEV.
+ * Initialise @span for the request of which the caller is a user. The span becomes a user
+ * beside the caller. So the request stays while the caller walks its pages, even if the span is
+ * revoked meanwhile. Returns 0, -ESTALE or -ENODEV.
  */
 static int ubdx_span_open(struct ubdx_span *span, struct ubdx_server *srv, struct file *file,
 			  const struct ubdx_use *use)
@@ -107,7 +108,10 @@ static void ubdx_span_put(struct ubdx_span *span)
 	if (mine)
 		ubdx_use_end(&span->use);
 	kfree(span);
-	/* Last: this may drop the last reference on the module. */
+	/*
+	 * Last: the file may hold the last reference to the module. Task work or a worker closes it,
+	 * after this code has returned.
+	 */
 	fput(file);
 }
 
@@ -197,7 +201,10 @@ end:
 	return done ?: ret;
 }
 
-/* splice(2) from the channel to a pipe, whose lock the caller holds. */
+/*
+ * splice(2) or sendfile(2) from the channel to @pipe. The caller holds the pipe's lock, or is the
+ * only one who knows the pipe.
+ */
 ssize_t ubdx_splice_read(struct file *file, loff_t *ppos, struct pipe_inode_info *pipe, size_t len,
 			 unsigned int flags)
 {

@@ -2,10 +2,11 @@
 /*
  * map.c - transfer mode `map`: the payload is at the tag's place in one of two windows, mappings of
  * the channel, and is used in place. The driver maps the payload's pages when the server, or a
- * system call of the server, first accesses them.
+ * system call of the server, first accesses them; or before it delivers the request, with the module
+ * parameter map_when=eager.
  *
- * Direct I/O from a window fails with EFAULT. After the first such failure of a file, the payload
- * of that file's steps takes the path of mode `user`.
+ * Direct I/O to or from a window fails with EFAULT. The strategy then repeats the step as mode
+ * `user` does, and from then on does all steps of that file so.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ enum {
 
 struct ubdx_windows {
 	char *window[2]; /* by direction */
-	bool direct[UBDX_TARGET_FILES]; /* by file: direct I/O, which fails with a window */
+	bool no_window[UBDX_TARGET_FILES]; /* by file: I/O with a window has failed */
 };
 
 static size_t ubdx_window_bytes(const struct ubdx_queue *q)
@@ -81,7 +82,8 @@ static int64_t ubdx_map_move(struct ubdx_io *io)
 	bool write = io->desc->op == UBDX_OP_WRITE;
 
 	if (step->kind == UBDX_STEP_FILE) {
-		io->path = ubdx_windows(io)->direct[step->file] ? UBDX_PATH_USER : UBDX_PATH_WINDOW;
+		io->path = ubdx_windows(io)->no_window[step->file] ? UBDX_PATH_USER :
+								     UBDX_PATH_WINDOW;
 		if (io->path == UBDX_PATH_USER)
 			return ubdx_user_move(io);
 		ubdx_io_rw(io, ubdx_map_payload(io), step->length, write);
@@ -101,7 +103,7 @@ static int64_t ubdx_map_resume(struct ubdx_io *io, int res)
 	if (io->path == UBDX_PATH_USER)
 		return ubdx_user_resume(io, res);
 	if (unlikely(res == -EFAULT)) {
-		ubdx_windows(io)->direct[io->step.file] = true;
+		ubdx_windows(io)->no_window[io->step.file] = true;
 		io->path = UBDX_PATH_USER;
 		return ubdx_user_move(io);
 	}

@@ -34,6 +34,9 @@
 /* In place of a result: one SQE from ubdx_io_sqe() is under way; resume() gets its CQE. */
 #define UBDX_ASYNC INT64_MIN
 
+/* Result of move(): the step can't be a part of this answer. Commit io->done bytes. */
+#define UBDX_ENOUGH (INT64_MIN + 1)
+
 /* cqe->user_data: the tag, and whether it is a step's I/O or the channel's command. */
 #define UBDX_DATA_TAG 0xffffU
 #define UBDX_DATA_STEP 0x10000U
@@ -56,6 +59,9 @@
  * @tag:	number of the tag.
  * @zero_method: how UBDX_STEP_ZERO is being done, see step.c.
  * @path:	the strategy's own, from move() to resume().
+ * @nr_extents:	number of @extents; if it isn't 0, the answer is UBDX_COMMIT_FORWARD.
+ * @refused:	the driver could not do that for the request with the number @refused_seq.
+ * @extents:	for mode `forward`: where the request's first @done bytes are.
  */
 struct ubdx_io {
 	struct ubdx_queue *q;
@@ -70,6 +76,10 @@ struct ubdx_io {
 	uint16_t tag;
 	uint8_t zero_method;
 	uint8_t path;
+	uint8_t nr_extents;
+	bool refused;
+	uint32_t refused_seq;
+	struct ubdx_extent *extents;
 } __attribute__((aligned(128)));
 
 /**
@@ -89,6 +99,7 @@ struct ubdx_io {
  * @live:	commands and requests that are out; at 0 the thread leaves.
  * @may_register: buffers can be registered with the ring. The ring's table has the tags' buffers
  *		first; the requests' pages, which the driver registers in mode `regbuf`, follow.
+ * @may_forward: all files of the target are registered (UBDX_IOC_SET_FILE).
  * @descs:	the driver's descriptors, mapped read-only.
  * @ios:	indexed by tag.
  * @bufs:	all buffers, @stride apart.
@@ -110,6 +121,7 @@ struct ubdx_queue {
 	uint64_t read_at;
 	unsigned int live;
 	bool may_register;
+	bool may_forward;
 	const struct ubdx_desc *descs;
 	struct ubdx_io *ios;
 	char *bufs;
@@ -137,7 +149,8 @@ struct ubdx_queue {
  * moved.
  *
  * move() and resume() return how many bytes were moved; or UBDX_ASYNC; or a negative errno, with
- * which the request fails. They may move less than the step's length: the target is then asked for
+ * which the request fails; move() also UBDX_ENOUGH, if at least one byte has been dealt with before.
+ * They may move less than the step's length: the target is then asked for
  * the rest. A result of 0 fails the request, because it would not get any further.
  */
 struct ubdx_strategy {

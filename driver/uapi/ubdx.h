@@ -27,8 +27,9 @@
  *   7. When a command completes with res == -ENODEV, the device is gone.
  *
  * The server fails if it dies, closes its ring, lets a queue's task exit, or keeps a request for
- * longer than the I/O timeout. The driver then ends all requests with an error and removes the
- * block device, unless the device recovers (enum ubdx_recovery). The driver notices
+ * longer than the I/O timeout. The driver then ends all requests with an error, except those whose
+ * I/O it does itself, and removes the block device, unless the device recovers (enum ubdx_recovery).
+ * The driver notices
  *
  *	- at once: that the process or the ring is gone;
  *	- within about two seconds: that a queue's task exits or is being killed, even if the
@@ -137,6 +138,12 @@ enum ubdx_xfer_mode {
 	 * can also use the calls of UBDX_XFER_USER.
 	 */
 	UBDX_XFER_REGBUF = 4,
+	/*
+	 * The server answers with extents instead of a result (UBDX_COMMIT_FORWARD), and the driver
+	 * moves the payload between the request's own pages and these extents. The server can also use
+	 * the calls of UBDX_XFER_USER, and answer with a result.
+	 */
+	UBDX_XFER_FORWARD = 5,
 };
 
 #define UBDX_XFER_NAME_LEN 16
@@ -154,7 +161,7 @@ enum ubdx_fallback {
 	UBDX_FALLBACK_SLAB = 4, /* SPLICE: a page of a slab (a journal's) can't be in a pipe */
 	UBDX_FALLBACK_TABLE =
 		5, /* REGBUF: the ring's table has no free entry for the tag, or memory is short */
-	UBDX_FALLBACK_UNALIGNED = 6, /* REGBUF: a segment is not whole logical blocks */
+	UBDX_FALLBACK_UNALIGNED = 6, /* REGBUF, FORWARD: a segment is not whole logical blocks */
 };
 
 /*
@@ -294,7 +301,7 @@ struct ubdx_desc {
 /*
  * UBDX_CMD_COMMIT_AND_FETCH, struct ubdx_commit: answer one request and park for the next.
  *
- * res: as for FETCH except -EBUSY, and
+ * res: as for FETCH except -EBUSY; with UBDX_COMMIT_FORWARD those listed there; and
  *	-ESTALE		no request with this (tag, seq) is at the server: it was committed before,
  *			or aborted. The command is not parked.
  */
@@ -308,6 +315,51 @@ struct ubdx_desc {
  * task leaves the submission, or sleeps in it.
  */
 #define UBDX_COMMIT_MORE (1U << 0)
+
+/*
+ * UBDX_COMMIT_FORWARD, for a READ or WRITE of any mode: the server asks the driver to do the
+ * request's I/O. sqe->addr is the byte offset in a registered file (UBDX_IOC_SET_FILE), whose index
+ * is in sqe->len, from bit UBDX_COMMIT_FILE_SHIFT on. ubdx_commit.res is the number of bytes, from
+ * the start of the request.
+ *
+ * UBDX_COMMIT_EXTENTS, with UBDX_COMMIT_FORWARD: the request has several extents. sqe->addr is the
+ * address of an array of struct ubdx_extent, and ubdx_commit.res the number of its elements, at most
+ * UBDX_MAX_EXTENTS. The first extent takes the first bytes of the request, and so on.
+ *
+ * The tag's command is parked at once, and the server need not keep anything of the request. The I/O
+ * continues if the server dies. The I/O timeout doesn't include the I/O.
+ *
+ * If the answer covers fewer bytes than the request, or if a file ends early, the rest becomes a new
+ * request. The request fails if the I/O fails, and if
+ * - a file isn't registered, or isn't open for this direction, or can't be written;
+ * - an extent has no bytes, or the extents have more than the request;
+ * - on a block device with O_DIRECT, an extent's offset or length is no multiple of its logical block;
+ * - an extent other than the last is no multiple of this device's logical block;
+ * - a WRITE to a regular file would exceed the server's RLIMIT_FSIZE;
+ * - the request would fall back from mode FORWARD (UBDX_FALLBACK_UNALIGNED).
+ * If memory is short, the block layer issues it again a moment later.
+ *
+ * Further results of the command, after which the request is still at the server: -EBUSY the file
+ * system below is frozen, or, in mode MAP, another thread is accessing the payload; -EFAULT, -ENOMEM
+ * reading the array; -EINVAL the array has no or too many elements, or sqe->len has an index, too.
+ */
+#define UBDX_COMMIT_FORWARD (1U << 1)
+#define UBDX_COMMIT_EXTENTS (1U << 2)
+#define UBDX_COMMIT_FILE_SHIFT 16
+
+#define UBDX_MAX_EXTENTS 64
+
+/**
+ * struct ubdx_extent - where some bytes of a request are, for UBDX_COMMIT_EXTENTS.
+ * @offset:	byte offset in the file.
+ * @bytes:	length; not 0.
+ * @file:	index of the file.
+ */
+struct ubdx_extent {
+	__u64 offset;
+	__u32 bytes;
+	__u32 file;
+};
 
 /**
  * struct ubdx_attach - payload of UBDX_CMD_ATTACH.
@@ -383,7 +435,8 @@ struct ubdx_commit {
  * fetched every tag and called START, or until the device is stopped by force. If the process of
  * the failed server still lives, the driver kills it and every process that shares its memory: none
  * of them may write to the storage while the next server serves. START of the next server waits
- * until no process has that memory any more.
+ * until no process has that memory any more, and until the I/O that the failed server has forwarded
+ * has ended.
  */
 enum ubdx_recovery {
 	UBDX_RECOVERY_FAIL = 0,
@@ -524,7 +577,7 @@ struct ubdx_ctl {
  *
  * UBDX_CTL_FORCE: stop the device at once, even if it is open. Requests that the server has not
  * answered fail with EIO, and dirty pages are lost. Another STOP or DEL that is waiting goes on at
- * once.
+ * once. The call waits for I/O that the server has forwarded, which can't be taken back.
  *
  * UBDX_CTL_IN_USE: stop the device in good order, even if it is open. New opens fail. The kernel
  * writes dirty pages back through the server, and shuts down the file systems on the device. Then
@@ -639,8 +692,8 @@ struct ubdx_target_info {
  * caller is not the server; -EBUSY the device was started already; -EAGAIN not every tag is
  * fetched, or the server opened the channel without CAP_SYS_ADMIN and a partition scan that began
  * under another server isn't over; -ENXIO the server has failed; -ETIME a failed server was killed
- * and has not exited after ten seconds: try again; -EINTR; -EOPNOTSUPP the server offers no mode
- * that it can use on this kernel.
+ * and has not exited after ten seconds, or I/O that it has forwarded has not ended: try again;
+ * -EINTR; -EOPNOTSUPP the server offers no mode that it can use on this kernel.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
@@ -660,12 +713,12 @@ struct ubdx_target_info {
 #define UBDX_IOC_INFO _IOWR(0xBD, 0x05, struct ubdx_info)
 #define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
 /*
- * QUIESCE: the first half of a hand-over to another server. New requests wait. The server has the
- * I/O timeout to answer the requests in flight. Then its commands complete with -ENODEV, and the
- * device is QUIESCED. No request fails, and none is served twice.
+ * QUIESCE: the first half of a hand-over to another server. New requests wait. Those in flight must
+ * end within the I/O timeout. When they have ended, the server's commands complete with -ENODEV, and
+ * the device is QUIESCED. No request fails, and none is served twice.
  * Errors: -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery
- * is UBDX_RECOVERY_FAIL; -ETIME the server hasn't answered, and keeps the device; -ENXIO the server
- * failed meanwhile: requests may have been aborted (enum ubdx_recovery), and the device is
+ * is UBDX_RECOVERY_FAIL; -ETIME requests are still in flight, at the server or forwarded, and the
+ * server keeps the device; -ENXIO the server failed meanwhile: requests may have been aborted (enum ubdx_recovery), and the device is
  * QUIESCED, or about to be removed if a forced STOP or DEL waits; -EINTR.
  */
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
@@ -680,6 +733,37 @@ struct ubdx_target_info {
 /* GET_TARGET_INFO: in: @id; out: the rest. Errors: -ENODEV. */
 #define UBDX_IOC_GET_TARGET_INFO _IOWR(0xBD, 0x09, struct ubdx_target_info)
 
+#define UBDX_MAX_FILES 64
+
+/**
+ * struct ubdx_file - a file to which the driver can forward requests.
+ * @index:	below UBDX_MAX_FILES.
+ * @fd:		descriptor of a regular file or block device; -1: remove the file.
+ * @reserved:	zero.
+ */
+struct ubdx_file {
+	__u32 index;
+	__s32 fd;
+	__u64 reserved;
+};
+
+/*
+ * SET_FILE, on the channel: register a file, replace it, or remove it, for UBDX_COMMIT_FORWARD. It
+ * can be called at any time before the device is stopped. I/O in flight continues on the old file. The driver closes
+ * a file when it has been removed, or the server is gone, and no I/O on the file is in flight.
+ *
+ * If a block device was opened with O_DIRECT, the I/O bypasses its page cache. The server should open
+ * it with O_EXCL. With O_DSYNC each WRITE is stable when it ends.
+ *
+ * Errors: -EPERM the caller is not the server, or had no CAP_SYS_ADMIN when it opened the channel;
+ * -EINVAL no such index; or a file of another type, or one that is appended to; or a block device
+ * that is zoned or has integrity data, or whose logical block, or the alignment that it needs of
+ * memory, is larger than this device's logical block; -EBADF; -ELOOP the file is the device itself,
+ * or on it; -ENOENT there is nothing to remove; -ENODEV the device was stopped, deleted, or failed;
+ * -ENOMEM.
+ */
+#define UBDX_IOC_SET_FILE _IOW(0xBD, 0x0a, struct ubdx_file)
+
 #ifndef UBDX_ASSERT_SIZE
 #ifdef __cplusplus
 #define UBDX_ASSERT_SIZE(t, n) static_assert(sizeof(t) == (n), #t)
@@ -692,6 +776,8 @@ UBDX_ASSERT_SIZE(struct ubdx_desc, 32);
 UBDX_ASSERT_SIZE(struct ubdx_attach, 16);
 UBDX_ASSERT_SIZE(struct ubdx_fetch, 16);
 UBDX_ASSERT_SIZE(struct ubdx_commit, 16);
+UBDX_ASSERT_SIZE(struct ubdx_extent, 16);
+UBDX_ASSERT_SIZE(struct ubdx_file, 16);
 UBDX_ASSERT_SIZE(struct ubdx_params, 96);
 UBDX_ASSERT_SIZE(struct ubdx_features, 64);
 UBDX_ASSERT_SIZE(struct ubdx_add, 128);

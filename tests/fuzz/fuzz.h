@@ -26,7 +26,7 @@
 
 #include "ubdx.h"
 
-#define FUZZ_NR_XFER (UBDX_XFER_REGBUF + 1)
+#define FUZZ_NR_XFER (UBDX_XFER_FORWARD + 1)
 
 #define FUZZ_IDS 8 /* devices have numbers below this, so that actors meet */
 #define FUZZ_HONEST 2 /* the next 2 numbers have honest servers: fuzz_recovery.c */

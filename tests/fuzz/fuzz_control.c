@@ -145,9 +145,10 @@ static void act_ioctl(struct actor *a)
 	unsigned int size = chance(a, 50) ? below(a, 1 << 14) : below(a, 256);
 	unsigned int dir = below(a, 4);
 	unsigned long cmd = _IOC(dir, 0xBD, nr, size);
-	static const unsigned long known[] = { UBDX_IOC_FEATURES, UBDX_IOC_ADD,	   UBDX_IOC_START,
-					       UBDX_IOC_STOP,	  UBDX_IOC_DEL,	   UBDX_IOC_INFO,
-					       UBDX_IOC_SET,	  UBDX_IOC_QUIESCE };
+	static const unsigned long known[] = {
+		UBDX_IOC_FEATURES, UBDX_IOC_ADD, UBDX_IOC_START,   UBDX_IOC_STOP,    UBDX_IOC_DEL,
+		UBDX_IOC_INFO,	   UBDX_IOC_SET, UBDX_IOC_QUIESCE, UBDX_IOC_SET_FILE
+	};
 	uint64_t arg;
 
 	if (chance(a, 50))

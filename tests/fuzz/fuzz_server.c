@@ -2,7 +2,7 @@
 /*
  * fuzz_server.c - the fuzzer's servers, and how they come and go. Each has up to two devices, on
  * which it does what a server does, in any order, and all that one must not do. What it puts on its
- * rings is in fuzz_command.c, what it does to its memory in fuzz_memory.c.
+ * rings is in fuzz_command.c and fuzz_file.c, what it does to its memory in fuzz_memory.c.
  *
  * A queue may be served by a thread of its own (queue_thread()); then nobody else touches its
  * struct queue.
@@ -177,7 +177,7 @@ static int start(struct actor *a, struct server *s, uint64_t xfer_modes)
 	unsigned int i, tries;
 	int ret = -EAGAIN;
 
-	s->leave = s->gone = false;
+	s->leave = s->gone = s->has_file = false;
 	s->nr_queues = s->add.params.nr_queues;
 	for (i = 0; i < s->nr_queues; i++) {
 		struct queue *q = &s->q[i];
@@ -490,6 +490,8 @@ static const struct action actions[] = {
 	{ "access", 12, act_access, 1 },
 	{ "splice", 12, act_splice, 1 },
 	{ "window", 8, act_window, 60 },
+	{ "file", 3, act_file, 50 },
+	{ "forward", 15, act_forward, 2 },
 	{},
 };
 

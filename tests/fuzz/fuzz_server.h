@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fuzz_server.h - what fuzz_server.c, fuzz_command.c, fuzz_payload.c and fuzz_memory.c share: a
- * server's devices and queues.
+ * fuzz_server.h - what fuzz_server.c, fuzz_command.c, fuzz_payload.c, fuzz_file.c and
+ * fuzz_memory.c share: a server's devices and queues.
  */
 #ifndef UBDX_FUZZ_SERVER_H
 #define UBDX_FUZZ_SERVER_H
@@ -39,6 +39,7 @@ struct server {
 	struct ubdx_add add;
 	unsigned int nr_queues;
 	struct queue q[MAX_QUEUES];
+	bool has_file; /* has registered one, and perhaps removed it */
 	atomic_bool leave; /* the threads of its queues must end */
 	atomic_bool gone; /* a command has completed with -ENODEV */
 };
@@ -81,6 +82,11 @@ void fuzz_reach(struct queue *q, unsigned int tag, struct rng *rng);
 void act_access(struct actor *a);
 void act_splice(struct actor *a);
 void act_window(struct actor *a);
+
+/* ---- fuzz_file.c ---- */
+
+void act_file(struct actor *a);
+void act_forward(struct actor *a);
 
 /* ---- fuzz_memory.c ---- */
 

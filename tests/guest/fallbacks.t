@@ -15,7 +15,7 @@ readonly BYTES=$((64 << 10))
 # ---- ubdx_done, whose numbers are those of driver/uapi/ubdx.h ----
 
 readonly TRACE=/sys/kernel/tracing
-readonly -A XFER=([copy]=0 [user]=1 [map]=2 [splice]=3 [regbuf]=4)
+readonly -A XFER=([copy]=0 [user]=1 [map]=2 [splice]=3 [regbuf]=4 [forward]=5)
 readonly -A FALLBACK=([none]=0 [partial]=1 [gap]=2 [long]=3 [slab]=4 [table]=5 [unaligned]=6)
 
 # traced CMD...: run CMD. /tmp/trace then has the ubdx_done events of its READs and WRITEs.

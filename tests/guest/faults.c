@@ -488,7 +488,7 @@ static int map_payload(const struct ubdx_desc *d, char *buf)
 static int (*const payload[RAW_NR_XFER])(const struct ubdx_desc *d, char *buf) = {
 	[UBDX_XFER_COPY] = copy_payload,   [UBDX_XFER_USER] = user_payload,
 	[UBDX_XFER_MAP] = map_payload,	   [UBDX_XFER_SPLICE] = splice_payload,
-	[UBDX_XFER_REGBUF] = user_payload,
+	[UBDX_XFER_REGBUF] = user_payload, [UBDX_XFER_FORWARD] = user_payload,
 };
 
 static void note_fault(void)
@@ -690,7 +690,8 @@ static void client_faults(const char *mode, bool write)
 
 static void requests(void)
 {
-	static const char *const names[RAW_NR_XFER] = { "copy", "user", "map", "splice", "regbuf" };
+	static const char *const names[RAW_NR_XFER] = { "copy",	  "user",   "map",
+							"splice", "regbuf", "forward" };
 	unsigned int mode, write;
 
 	if (prepare_live())

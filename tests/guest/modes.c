@@ -682,7 +682,7 @@ static void offers(void)
 int main(int argc, char **argv)
 {
 	static const unsigned int modes[] = { UBDX_XFER_USER, UBDX_XFER_MAP, UBDX_XFER_SPLICE,
-					      UBDX_XFER_REGBUF };
+					      UBDX_XFER_REGBUF, UBDX_XFER_FORWARD };
 	unsigned int i;
 
 	if (argc != 2)

@@ -243,18 +243,18 @@ is "$(<"$sys/ubdx/target") $(<"$sys/serial")" "loop /tmp/file tape-7" "so does s
 ok "and list" grep -qE "^$name .* loop /tmp/file$" <(ubdx list)
 kill_server
 ok "without its server, too" test "$(backing)" = '["loop","/tmp/file","tape-7"]'
-ok "another file is refused" says "served loop /tmp/file, which is not loop /tmp/other; --other-target" \
+ok "another file is refused" says "served loop /tmp/file, not loop /tmp/other; use --other-target" \
 	ubdx recover --target loop --file /tmp/other "$dev"
-ok "another target is refused" says "served loop /tmp/file, which is not null; --other-target" ubdx recover --target null "$dev"
+ok "another target is refused" says "served loop /tmp/file, not null; use --other-target" ubdx recover --target null "$dev"
 ok "and the device waits on" is_state quiesced
 ok "the same file by another name isn't refused" ubdx recover --target loop --file /tmp/alias "$dev"
 server=$(<"$sys/ubdx/server_pid")
-ok "another file isn't handed over to" says "which is not loop /tmp/other" ubdx recover --live --target loop --file /tmp/other "$dev"
+ok "another file isn't handed over to" says "served loop /tmp/alias, not loop /tmp/other" ubdx recover --live --target loop --file /tmp/other "$dev"
 ok "the server is left where it is" left_alone
 ok "--other-target takes it" ubdx recover --live --other-target --target loop --file /tmp/other "$dev"
 is "$(backing)" '["loop","/tmp/other","tape-7"]' "then that is remembered"
 kill_server
-ok "and what it was before is refused" says "which is not loop /tmp/file" ubdx recover --target loop --file /tmp/file "$dev"
+ok "and what it was before is refused" says "served loop /tmp/other, not loop /tmp/file" ubdx recover --target loop --file /tmp/file "$dev"
 del "$dev"
 
 evil=$'/tmp/e\e[2J\nvil'

@@ -33,13 +33,13 @@ payloads() {
 	echo $((${reads% *} + ${writes% *}))
 }
 
-# by MAP[:REGBUF] ok|counts WHAT ...: run ok or counts. In addition, each request with a payload has
-# the mode $mode; or, if $mode is map and MAP isn't none, each has fallen back for that reason; or, if
-# $mode is regbuf, for REGBUF.
+# by MAP[:ODD] ok|counts WHAT ...: run ok or counts. In addition, each request with a payload has the
+# mode $mode; or, if $mode is map and MAP isn't none, each has fallen back for that reason; or, if
+# $mode is regbuf or forward, for ODD.
 by() {
 	local reason=none before kept all fallen
 	[[ $mode != map ]] || reason=${1%:*}
-	[[ $mode != regbuf || $1 != *:* ]] || reason=${1#*:}
+	[[ $mode != @(regbuf|forward) || $1 != *:* ]] || reason=${1#*:}
 	before=$(payloads) kept=$(counted_in "$mode") all=$(fell_all) fallen=$([[ $reason == none ]] || fell "$reason")
 	"${@:2}"
 	before=$(($(payloads) - before)) kept=$(($(counted_in "$mode") - kept)) all=$(($(fell_all) - all))

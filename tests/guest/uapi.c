@@ -464,6 +464,8 @@ static void answers(void)
 	is(io(fd, false, mem, 4096, 0), 4096, "a READ with a commit for another tag before it");
 	is(foreign_ret, -ESTALE, "the other one is refused");
 	for (i = 1; i < 32; i++) {
+		if (1U << i == UBDX_COMMIT_FORWARD)
+			continue;
 		commit_flags = 1U << i | UBDX_COMMIT_MORE;
 		flags_ret = 0;
 		if (io(fd, false, mem, 4096, 0) != 4096 || flags_ret != -EINVAL)

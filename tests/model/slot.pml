@@ -6,11 +6,13 @@
  * request by a sequence number that it guesses. Server B follows, and must serve what A has left:
  * the device recovers with UBDX_RECOVERY_REISSUE. A user, such as a pread by A, comes at any time. A
  * request's pages may be registered with A's ring, and in use by I/O, when it is answered or aborted.
+ * A may answer that the driver is to do the I/O: then it ends the request, in any context.
  * Each access that another thread can see is a step of its own. Memory is sequentially consistent.
  *
  * These hold, each by the assertion with its name:
  *   ONCE		a request ends once, by its owner, and has no user then
  *   OWN		server A commits and accesses no request of server B
+ *   LATE		server B doesn't start while I/O that A has forwarded is under way
  *   COMMANDS	no command of A is parked or completed twice
  *   LOST		when nothing can move any more, every request has ended, and A has its commands back
  *
@@ -22,10 +24,11 @@
 
 #define ONCE(expr) assert(expr)
 #define OWN(expr) assert(expr)
+#define LATE(expr) assert(expr)
 #define COMMANDS(expr) assert(expr)
 #define LOST(expr) assert(expr)
 
-mtype:state = { IDLE, QUEUED, SERVER, CLAIMED, ENDING };
+mtype:state = { IDLE, QUEUED, SERVER, CLAIMED, ENDING, IO };
 mtype:request = { FREE, OUT, BATCHED, REQUEUED, ENDED };
 mtype:result = { SERVED, AGAIN };
 mtype:server = { NONE, A, B };
@@ -58,6 +61,7 @@ bool regbuf = false; /* a registered buffer is the user, and user() adds none: f
 bool registered = false; /* A's ring has a buffer of the request's pages, which is a user */
 bool io_out = false; /* and I/O with it is under way */
 bool ring_locked = false; /* by A's task */
+bool committing = false; /* A's task may own a request in a commit */
 bool stopped = false; /* A's task waits for its memory, for ever */
 bool stopped_owner = false; /* and owns the request: then the tick kills the process */
 
@@ -123,7 +127,7 @@ inline end(how)
 	d_step {
 		ONCE(request == OUT);
 		ONCE(users == 0);
-		ONCE(state == CLAIMED);
+		ONCE(state == CLAIMED || state == IO);
 		state = IDLE;
 		if
 		:: how == AGAIN -> request = REQUEUED
@@ -298,6 +302,7 @@ inline stop_at(owner)
 		leave_submission();
 		stopped = true;
 		stopped_owner = owner;
+		committing = owner;
 		goto end_stopped
 	fi
 }
@@ -419,6 +424,7 @@ deliver:
 	goto end_idle;
 
 commit:
+	committing = true;
 	rcu_lock(TASK);
 	was_dead = dead;
 #ifdef MUTANT_COMMIT_WITHOUT_DEAD
@@ -469,6 +475,7 @@ commit:
 		parked_a = nr_parked
 	}
 	if
+	:: state = IO /* the driver does the I/O: ubdx_commit_forward() */
 	:: users > 0 -> finish(SERVED, left)
 	:: users == 0 -> end(SERVED)
 	:: users == 0 ->
@@ -490,6 +497,7 @@ commit:
 	:: else
 	fi;
 leave:
+	committing = false;
 #ifndef MUTANT_BATCH_OUTLIVES_SUBMISSION
 	leave_submission();
 #endif
@@ -567,6 +575,34 @@ end_idle:
 	fi
 }
 
+/* ---- the driver's own I/O, which A has asked for ---- */
+
+active proctype forwarded_io()
+{
+	bool left;
+
+end_idle:
+	do
+	:: state == IO ->
+		/* ubdx_end_io() */
+		d_step {
+			result = SERVED;
+			left = (users > 0);
+#ifdef MUTANT_IO_FORGETS_USERS
+			left = false;
+#endif
+			if
+			:: left -> state = ENDING
+			:: else
+			fi
+		}
+		if
+		:: !left -> end(SERVED)
+		:: else
+		fi
+	od
+}
+
 /* ---- ATTACH's command ends: ubdx_chan_detach() ---- */
 
 active proctype detach()
@@ -601,6 +637,12 @@ active proctype abort()
 	:: else
 	fi;
 #endif
+#ifdef MUTANT_ABORT_CLAIMS_IO
+	if
+	:: !ok -> claim_used(number, IO, ok)
+	:: else
+	fi;
+#endif
 	if
 	:: ok -> finish(AGAIN, left)
 	:: else
@@ -614,7 +656,21 @@ active proctype abort()
 	send_back(command);
 	server = NONE;
 	synchronize_rcu(abort_waits);
-	server = B
+	if
+	:: /* A has failed: ubdx_dev_may_start(), in this order */
+#ifndef MUTANT_START_BESIDE_FORMER
+		!committing;
+#endif
+#ifndef MUTANT_START_BESIDE_IO
+		state != IO;
+#endif
+		skip
+	:: state == IDLE /* ubdx_dev_quiesce(): A lives on, without a request */
+	fi;
+	d_step {
+		LATE(state != IO);
+		server = B
+	}
 }
 
 /* ---- server B, which is honest and lives ---- */

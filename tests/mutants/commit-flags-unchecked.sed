@@ -1,3 +1,3 @@
 # test: uapi
 # file: driver/chan_uring.c
-s/ || answer.flags & ~UBDX_COMMIT_MORE//
+s/^\tif (flags & ~(UBDX_COMMIT_MORE | UBDX_COMMIT_FORWARD | UBDX_COMMIT_EXTENTS) ||$/\tif (/

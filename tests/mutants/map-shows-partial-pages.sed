@@ -1,3 +1,3 @@
 # test: poison
 # file: driver/xfer_map.c
-s/if ((offset || offset_in_page(bytes)) && !whole)/if (false)/
+s/if ((offset || offset_in_page(bytes)) && !allow_partial)/if (false)/

@@ -1,3 +1,3 @@
 # test: modes
 # file: driver/access.c
-s/!(slot->xfer->access & access)/false/
+s/!(READ_ONCE(slot->xfer)->access \& access)/false/

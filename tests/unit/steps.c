@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * steps.c - a request goes through its target's steps to the right result: extents, short
- * transfers, errors, zeroing by any method, and steps that do not fit the request. The channel is
- * replaced by one that brings a single request and takes its answer; queue, ring, strategy and
- * files are real.
+ * transfers, errors, answers with extents, zeroing by any method, and steps that do not fit the
+ * request. The channel is replaced by one that brings a single request and takes its answer; queue,
+ * ring, strategy and files are real.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +22,7 @@
 /* ---- a channel ---- */
 
 static struct ubdx_desc desc;
+static uint8_t desc_xfer = UBDX_XFER_COPY;
 static int answer;
 static unsigned int answers;
 
@@ -70,6 +71,7 @@ static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t b
 		.sector = offset >> 9,
 		.nr_sectors = bytes >> 9,
 		.op = op,
+		.xfer = desc_xfer,
 		.flags = flags,
 	};
 	q->live = 1;
@@ -158,7 +160,8 @@ static bool start(struct ubdx_queue *q, struct ubdx_target *target)
 		.max_io_bytes = MAX_IO,
 		.target = target,
 		.channel = STDIN_FILENO,
-		.xfer_modes = 1 << UBDX_XFER_COPY,
+		.xfer_modes = 1 << UBDX_XFER_COPY | 1 << UBDX_XFER_FORWARD,
+		.may_forward = true,
 		.logger = &logger,
 	};
 
@@ -442,6 +445,85 @@ static void touch(void)
 	ok(other == all, "touch: the same bytes, the same checksum");
 }
 
+/* ---- answers with extents ---- */
+
+static struct ubdx_step first; /* for the first bytes of a request */
+static struct ubdx_step then; /* for those that follow */
+
+static int two_resolve(struct ubdx_target *target, const struct ubdx_desc *d, uint64_t done,
+		       struct ubdx_step *step)
+{
+	*step = done ? then : first;
+	step->offset += done;
+	return 0;
+}
+
+/* Serve a request. Returns whether the answer is these extents. */
+static bool is_forwarded(struct ubdx_queue *q, uint8_t op, uint64_t bytes, unsigned int nr,
+			 uint64_t total)
+{
+	const struct ubdx_io *io = &q->ios[0];
+	uint64_t sum = 0;
+	unsigned int i;
+
+	if (request(q, op, 0, bytes, 0) != (int)total || io->nr_extents != nr)
+		return false;
+	for (i = 0; i < nr; i++)
+		sum += io->extents[i].bytes;
+	return sum == total;
+}
+
+static void forwarded(void)
+{
+	struct ubdx_queue q;
+
+	desc_xfer = UBDX_XFER_FORWARD;
+	test_ops.resolve = two_resolve;
+	test_target.nr_files = 2;
+	test_target.files[0] = memory_file(MAX_IO);
+	test_target.files[1] = memory_file(MAX_IO);
+	start(&q, &test_target);
+
+	first = (struct ubdx_step){ .kind = UBDX_STEP_FILE, .length = UINT64_MAX, .offset = 512 };
+	ok(is_forwarded(&q, UBDX_OP_WRITE, 65536, 1, 65536), "forward: one extent");
+	is(q.ios[0].extents[0].offset, 512, "forward: where the target says");
+	first.length = 4096;
+	then = (struct ubdx_step){ .kind = UBDX_STEP_FILE, .length = UINT64_MAX, .file = 1 };
+	ok(is_forwarded(&q, UBDX_OP_READ, 65536, 2, 65536), "forward: two");
+	is(q.ios[0].extents[1].file, 1, "forward: the second in another file");
+	is(q.ios[0].extents[1].offset, 4096, "forward: where the target says");
+	then.length = 512;
+	ok(is_forwarded(&q, UBDX_OP_READ, 65536, UBDX_MAX_EXTENTS,
+			4096 + (UBDX_MAX_EXTENTS - 1) * 512),
+	   "forward: as many as an answer can have");
+	then = (struct ubdx_step){ .kind = UBDX_STEP_DONE, .flags = UBDX_STEP_NO_DATA };
+	ok(is_forwarded(&q, UBDX_OP_WRITE, 65536, 1, 4096),
+	   "forward: an extent, and nothing to do with the rest, which comes again");
+	then = (struct ubdx_step){ .kind = UBDX_STEP_MEM, .addr = data, .length = 4096 };
+	ok(is_forwarded(&q, UBDX_OP_WRITE, 65536, 1, 4096), "forward: an extent, then memory");
+	first = (struct ubdx_step){ .kind = UBDX_STEP_DONE, .flags = UBDX_STEP_NO_DATA };
+	is(request(&q, UBDX_OP_WRITE, 0, 65536, 0), 65536, "forward: nothing to do");
+	is(q.ios[0].nr_extents, 0, "forward: has no extents");
+	first = (struct ubdx_step){ .kind = UBDX_STEP_FILE,
+				    .length = UINT64_MAX,
+				    .flags = UBDX_STEP_DSYNC };
+	request(&q, UBDX_OP_WRITE, 0, 4096, 0);
+	is(q.ios[0].nr_extents, 0, "forward: a stable WRITE has none, unless the request has FUA");
+	request(&q, UBDX_OP_WRITE, 0, 4096, UBDX_DESC_FUA);
+	is(q.ios[0].nr_extents, 1, "forward: then it has one");
+	first.flags = 0;
+	q.ios[0].refused = true;
+	q.ios[0].refused_seq = 0;
+	request(&q, UBDX_OP_WRITE, 0, 4096, 0);
+	is(q.ios[0].nr_extents, 0, "forward: nor does a request that the driver could not forward");
+	q.ios[0].refused_seq = 1;
+	ok(is_forwarded(&q, UBDX_OP_WRITE, 4096, 1, 4096), "forward: but the next one does");
+	ubdx_queue_exit(&q);
+	close(test_target.files[0]);
+	close(test_target.files[1]);
+	desc_xfer = UBDX_XFER_COPY;
+}
+
 /* ---- steps that do not fit ---- */
 
 static struct ubdx_step lie;
@@ -558,15 +640,15 @@ static void misfits(void)
 	every_step(&q);
 
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_FILE, .file = 1, .length = 4096 };
-	ok(refuses(&q, UBDX_OP_WRITE, 0, "no such file"), "a file too many");
+	ok(refuses(&q, UBDX_OP_WRITE, 0, "names a file"), "a file too many");
 	lie.file = UINT32_MAX;
-	ok(refuses(&q, UBDX_OP_READ, 0, "no such file"), "a file out of all range");
+	ok(refuses(&q, UBDX_OP_READ, 0, "names a file"), "a file out of all range");
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_SYNC, .file = 1 };
-	ok(refuses(&q, UBDX_OP_FLUSH, 0, "no such file"), "no such file to sync");
+	ok(refuses(&q, UBDX_OP_FLUSH, 0, "names a file"), "no such file to sync");
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_PUNCH, .file = UBDX_TARGET_FILES, .length = 1 };
-	ok(refuses(&q, UBDX_OP_DISCARD, 0, "no such file"), "no such file to punch");
+	ok(refuses(&q, UBDX_OP_DISCARD, 0, "names a file"), "no such file to punch");
 	lie.kind = UBDX_STEP_ZERO;
-	ok(refuses(&q, UBDX_OP_WRITE_ZEROES, 0, "no such file"), "no such file to zero");
+	ok(refuses(&q, UBDX_OP_WRITE_ZEROES, 0, "names a file"), "no such file to zero");
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_ZERO };
 	ok(refuses(&q, UBDX_OP_WRITE_ZEROES, 0, "covers nothing"), "no bytes to zero");
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_FILE };
@@ -578,9 +660,9 @@ static void misfits(void)
 	lie.offset = UINT64_MAX;
 	ok(refuses(&q, UBDX_OP_READ, 0, "beyond"), "before its start");
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_MEM, .length = 4096 };
-	ok(refuses(&q, UBDX_OP_READ, 0, "no such memory"), "memory at NULL");
+	ok(refuses(&q, UBDX_OP_READ, 0, "invalid address"), "memory at NULL");
 	lie.addr = (void *)(UINTPTR_MAX - 100);
-	ok(refuses(&q, UBDX_OP_WRITE, 0, "no such memory"), "memory that wraps");
+	ok(refuses(&q, UBDX_OP_WRITE, 0, "invalid address"), "memory that wraps");
 	lie = (struct ubdx_step){ .kind = UBDX_STEP_ZERO, .flags = UBDX_STEP_UNMAP, .length = 512 };
 	ok(refuses(&q, UBDX_OP_WRITE_ZEROES, UBDX_DESC_NOUNMAP, "stay allocated"),
 	   "a hole where space is to be kept");
@@ -588,10 +670,10 @@ static void misfits(void)
 	lie_result = 5;
 	ok(refuses(&q, UBDX_OP_READ, 0, "positive"), "a positive result");
 	lie_result = 0;
-	ok(refuses(&q, UBDX_NR_OPS, 0, "unknown"), "an unknown operation");
+	ok(refuses(&q, UBDX_NR_OPS, 0, "unknown operation"), "an unknown operation");
 
 	lie.kind = UBDX_NR_STEPS;
-	refuses(&q, UBDX_OP_READ, 0, "");
+	ok(refuses(&q, UBDX_OP_READ, 0, "unknown kind"), "an unknown kind");
 	for (i = 0; i < 100; i++)
 		request(&q, UBDX_OP_READ, 0, 4096, 0);
 	is(messages, 1, "a hundred such requests at once are logged once");
@@ -624,6 +706,7 @@ int main(void)
 	acknowledged();
 	inspection();
 	touch();
+	forwarded();
 	misfits();
 	return done();
 }

@@ -182,6 +182,28 @@ static bool queues_line(struct output *o, const char *line)
 	return true;
 }
 
+/* files: INDEX KIND NUMBERS DIRECTIONS WAY, see ubdx_backing_describe() of the driver */
+static bool files_line(struct output *o, const char *line)
+{
+	char kind[16], numbers[40], directions[4], way[8];
+	int index;
+
+	if (!o->json) {
+		output_line(o, line);
+		return true;
+	}
+	if (sscanf(line, "%d %15s %39s %3s %7s", &index, kind, numbers, directions, way) != 5)
+		return false;
+	output_begin(o, NULL);
+	output_number(o, "index", index);
+	output_string(o, "kind", kind);
+	output_string(o, "numbers", numbers);
+	output_string(o, "directions", directions);
+	output_string(o, "way", way);
+	output_end(o);
+	return true;
+}
+
 /* A file in the device's sysfs folder, which exists only while the device is live. */
 static void describe_file(struct output *o, int id, const char *key, const char *name,
 			  bool (*describe_line)(struct output *o, const char *line))
@@ -218,4 +240,5 @@ void describe_device(struct output *o, const struct ubdx_info *info,
 	describe_file(o, info->id, "errors", "errors", errors_line);
 	describe_file(o, info->id, "fallbacks", "fallbacks", fallbacks_line);
 	describe_file(o, info->id, "moved", "moved", moved_line);
+	describe_file(o, info->id, "files", "files", files_line);
 }

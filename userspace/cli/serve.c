@@ -24,9 +24,9 @@ static int print_added(const struct command *self, bool json, int id)
 }
 
 /*
- * Delete a new device whose name could not be printed: the user doesn't know of it. The device's
- * server deletes it, and the second signal means by force. An ioctl would name the device by its
- * number, which another device can have by now.
+ * Delete a new device whose name could not be printed: the user doesn't know of it. The server
+ * deletes the device on the first signal, and by force on the second. An ioctl would name the
+ * device by its number, which another device can have by now.
  */
 static void take_back(pid_t server)
 {
@@ -97,7 +97,10 @@ static int start_server(struct serving *s, struct ubdx_server **server)
 {
 	int ret;
 
-	/* The most likely errors are found first, so that no warning is printed before them. */
+	/*
+	 * Check the control node first: opening the target can take seconds (FILE_WAIT_MS), and its
+	 * error would hide that the driver isn't loaded.
+	 */
 	ret = ubdx_ctl_open();
 	if (ret < 0)
 		return ret;
@@ -156,8 +159,8 @@ static int report_failure(struct serving *s, int err)
 
 /*
  * At a shutdown SIGTERM comes before file systems are unmounted. So a device that is in use is
- * served until its last close. The second signal means force, but SIGHUP never does: systemd sends
- * it together with SIGTERM.
+ * served until its last close. The second signal means force. SIGHUP never means force: when a
+ * login session ends, systemd sends it together with SIGTERM.
  */
 static void stop(struct serving *s, struct ubdx_server *server, unsigned int signal)
 {
@@ -183,7 +186,7 @@ static void stop(struct serving *s, struct ubdx_server *server, unsigned int sig
 	s->log(NULL, LOG_WARNING, text);
 }
 
-/* Wait until the device is gone: deleted by a command, or by this process after a signal. */
+/* Wait until the queues have left: the device was deleted, has failed, or has another server. */
 static void wait_for_end(struct serving *s, struct ubdx_server *server, int signals)
 {
 	struct pollfd fds[] = {

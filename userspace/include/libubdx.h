@@ -104,7 +104,9 @@ int ubdx_ctl_open(void);
  * errors.
  * @ctl comes from ubdx_ctl_open() and stays the caller's. A call that a signal interrupts is
  * repeated.
- * Each returns 0 or the ioctl's negative errno, which ubdx_errmsg() explains.
+ * Each returns 0 or the ioctl's negative errno, which ubdx_errmsg() explains. But
+ * ubdx_ctl_target_info() and ubdx_ctl_set_target_info() return 0 if an older driver lacks the
+ * ioctl.
  */
 
 /**
@@ -159,8 +161,8 @@ int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info);
 /**
  * ubdx_ctl_target_info() - get the description that the present or last server of device @id has
  * given of its target.
- * @target_info: out: zeroes if no server has given one. Control characters in the text are replaced
- *	by question marks.
+ * @target_info: out: zeroes if no server has given one, or if the driver keeps none. Control
+ *	characters in the text are replaced by question marks.
  */
 int ubdx_ctl_target_info(int ctl, int id, struct ubdx_target_info *target_info);
 
@@ -223,7 +225,7 @@ enum ubdx_step_kind {
  * @kind:	enum ubdx_step_kind.
  * @flags:	UBDX_STEP_*.
  * @file:	FILE, SYNC, PUNCH, ZERO: index into struct ubdx_target.files, below its nr_files.
- * @reserved:	zero.
+ * @reserved:	leave it zero.
  * @offset:	FILE, PUNCH, ZERO: bytes from the start of the file.
  * @length:	FILE, MEM, PUNCH, ZERO: bytes, not 0. It may exceed the rest of the request, so a
  *		target can return a whole extent.
@@ -252,8 +254,8 @@ struct ubdx_step {
  * @files:	descriptors that its steps name by index. Owned by the target, constant between open
  *		and close: each queue registers them with its io_uring.
  * @token:	set by open: identifies the storage, for example by device and inode number of a
- *		file; zero if the kind has only one storage. A device that has lost its server
- *		refuses a server whose target has another kind or token (see
+ *		file; zero if the kind has only one storage. ubdx_server_recover() refuses a target
+ *		whose kind or token differs from that of the device's last server (see
  *		UBDX_SERVER_OTHER_TARGET).
  * @where:	set by open: name of the storage for people, such as a path; "" for none.
  */
@@ -284,7 +286,8 @@ struct ubdx_target {
  * @flags:	UBDX_TARGET_*.
  * @write_cache: 1: advertise a volatile write cache, so that the block layer sends FLUSHes; 0:
  *		advertise none: each write is stable before it ends; -1: the target's default.
- * @fua:	1: advertise FUA; 0: the block layer sends write + flush; -1: the target's default.
+ * @fua:	1: advertise FUA, if a write cache is advertised; 0: the block layer sends write +
+ *		flush; -1: the target's default.
  * @wait_ms:	how long to wait until another server has closed the file.
  * @name:	for a filter: the name given to ubdx_target_find(), which contains the filter's
  *		options and the target behind it; borrowed during open.
@@ -344,8 +347,8 @@ struct ubdx_target_ops {
 	 *
 	 * Called first with @done == 0, then while @done is less than the request's length. So a
 	 * request that covers several extents takes one step for each, and a short transfer is
-	 * continued. In @step, kind, flags and file are zero and the rest is undefined. The request
-	 * lies inside the device.
+	 * continued. In @step, kind, flags, file and reserved are zero and the rest is undefined.
+	 * The request lies inside the device.
 	 *
 	 * The queues' threads call it, several at a time. It must not block for long.
 	 *
@@ -410,8 +413,11 @@ struct ubdx_server;
  * struct ubdx_server_opts - how to serve.
  * @size:	sizeof(struct ubdx_server_opts), so that the struct can grow.
  * @id:		number of the device, -1 for the lowest free one.
- * @xfer:	pin the device to this mode before it starts; -1: it follows the module parameter.
- * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve.
+ * @xfer:	start: pin the device to this mode before it starts; -1: it follows the module
+ *		parameter. Recover: pin the device after its start; a failure is only logged; -1: the
+ *		device keeps its pin, if it has one.
+ * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve. Modes that the
+ *		library can't serve are ignored.
  * @params:	of the device, as ubdx_target_open() left them.
  * @prefault:	bytes of each tag's buffer to allocate before the device starts. The rest is
  *		allocated when a request first uses it. No part of a buffer is freed before the
@@ -425,8 +431,8 @@ struct ubdx_server;
  * @serial:	serial number of a new device, at most 31 printable ASCII characters, none of them a
  *		space, / or \; NULL: none. Borrowed during start.
  *
- * If params.numa_node is not negative, the queues' memory is on that node, and so are their
- * threads, unless @cpus is given.
+ * If params.numa_node is not negative, the queues' memory is on that node. Their threads run there,
+ * too, unless @cpus is given.
  */
 struct ubdx_server_opts {
 	size_t size;
@@ -466,6 +472,8 @@ static inline void ubdx_server_opts_init(struct ubdx_server_opts *opts)
  *	- its memory isn't swapped out: mlockall(2), after raising RLIMIT_MEMLOCK;
  *	- the OOM killer spares the server from the time it serves a device: oom_score_adj.
  *
+ * It also limits malloc(3) to one arena, for all threads of the process (M_ARENA_MAX).
+ *
  * Call this before the process has further threads: they inherit the first setting only when they
  * are created.
  */
@@ -493,8 +501,10 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
  *
  * When it returns 0, the requests that waited are being served. When it fails, they still wait.
  *
- * Return: 0; -EBUSY the device has a server; -EINVAL the target can't do what the device promises;
- * -EXDEV the last server served another target, and @flags don't allow that.
+ * Return: 0; -EBUSY the device has a server; -EINVAL the target can't do what the device promises,
+ * or an option is wrong; -EXDEV the last server served another target, and @flags don't allow that;
+ * -EOPNOTSUPP the driver lacks the mode @xfer; -ENODEV there is no such device, or it is dead or
+ * was never started; another negative errno.
  */
 int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 			struct ubdx_server **server);
@@ -505,8 +515,8 @@ int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opt
  * @target:	opened with UBDX_TARGET_LOOK; borrowed during the call.
  * @opts:	as for ubdx_server_recover().
  *
- * Return: 0; -EINVAL, -EXDEV as for ubdx_server_recover(); -EOPNOTSUPP the driver lacks a mode;
- * -ENODEV there is no such device.
+ * Return: 0; -EINVAL, -EXDEV, -EOPNOTSUPP as for ubdx_server_recover(); -ENODEV there is no such
+ * device; another negative errno.
  */
 int ubdx_server_may_recover(const struct ubdx_target *target, const struct ubdx_server_opts *opts);
 
@@ -521,8 +531,8 @@ int ubdx_server_id(const struct ubdx_server *server);
 const struct ubdx_params *ubdx_server_params(const struct ubdx_server *server);
 
 /**
- * ubdx_server_fd() - a descriptor that becomes readable, for poll(2), when the server has ended:
- * its device is gone, or has another server, and the threads of all queues have left. The server
+ * ubdx_server_fd() - a descriptor that becomes readable, for poll(2), when the threads of all
+ * queues have left: the device was deleted, has failed, or was taken from this server. The server
  * owns it.
  */
 int ubdx_server_fd(const struct ubdx_server *server);

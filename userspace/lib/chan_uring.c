@@ -70,6 +70,23 @@ void ubdx_chan_fetch_all(struct ubdx_queue *q)
 	q->live += q->depth;
 }
 
+/* The driver is to move the payload. One extent is a part of the command itself. */
+static void ubdx_chan_forward(const struct ubdx_io *io, struct io_uring_sqe *sqe)
+{
+	struct ubdx_commit *commit = (void *)sqe->cmd;
+
+	sqe->len |= UBDX_COMMIT_FORWARD;
+	if (io->nr_extents == 1) {
+		sqe->addr = io->extents->offset;
+		commit->res = io->extents->bytes;
+		sqe->len |= io->extents->file << UBDX_COMMIT_FILE_SHIFT;
+		return;
+	}
+	sqe->len |= UBDX_COMMIT_EXTENTS;
+	sqe->addr = (uintptr_t)io->extents;
+	commit->res = io->nr_extents;
+}
+
 /**
  * ubdx_chan_commit() - answer the request of @io, and fetch the tag's next one.
  * @res: as in struct ubdx_commit.
@@ -91,6 +108,8 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 		.res = res,
 		.read_ns = io->read_ns,
 	};
+	if (io->nr_extents && res > 0)
+		ubdx_chan_forward(io, sqe);
 }
 
 /**
@@ -101,7 +120,7 @@ void ubdx_chan_flush(struct ubdx_queue *q)
 {
 	if (!q->last_commit)
 		return;
-	q->last_commit->len = 0;
+	q->last_commit->len &= ~UBDX_COMMIT_MORE;
 	q->last_commit = NULL;
 }
 
@@ -124,13 +143,26 @@ static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *
 	return ns ? ns : 1;
 }
 
-/* The driver has returned the tag's command with an error, so the tag gets no more requests. */
-static cold void ubdx_chan_retire(struct ubdx_queue *q, uint16_t tag, int res)
+/*
+ * The driver has returned the tag's command with an error. If the command was to forward a request,
+ * the request can still be here. Otherwise the tag gets no more requests. Returns whether the tag
+ * carries a request.
+ */
+static cold bool ubdx_chan_failed(struct ubdx_queue *q, uint16_t tag, int res)
 {
+	/* ATTACH's command has no tag */
+	struct ubdx_io *io = tag < q->depth ? &q->ios[tag] : NULL;
+
+	if (io && io->nr_extents && (res == -EBUSY || res == -ENOMEM || res == -EFAULT)) {
+		io->refused = true;
+		io->refused_seq = io->desc->seq;
+		return true;
+	}
 	q->live--;
 	if (res != -ENODEV)
 		ubdx_log(q->logger, LOG_ERR, "queue %u, tag %u: the driver refused its command: %s",
 			 q->id, tag, strerror(-res));
+	return false;
 }
 
 /**
@@ -142,10 +174,8 @@ bool ubdx_chan_event(struct ubdx_queue *q, uint16_t tag, int res)
 {
 	struct ubdx_io *io = &q->ios[tag];
 
-	if (unlikely(res)) {
-		ubdx_chan_retire(q, tag, res);
-		return false;
-	}
+	if (unlikely(res))
+		return ubdx_chan_failed(q, tag, res);
 	io->read_ns = unlikely(io->desc->flags & UBDX_DESC_STAMP) ? ubdx_read_ns(q, io->desc) : 0;
 	return true;
 }

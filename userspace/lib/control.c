@@ -186,10 +186,11 @@ int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes)
 	if (ret == -EBUSY)
 		return ubdx_fail(ret, "ubdxb%d was started already", id);
 	if (ret == -ETIME)
-		return ubdx_fail(ret,
-				 "the failed server of ubdxb%d was killed, but has not exited yet; "
-				 "its storage may hold it up",
-				 id);
+		return ubdx_fail(
+			ret,
+			"the failed server of ubdxb%d was killed, but it has not exited yet, or "
+			"I/O that it has forwarded has not ended; its storage may hold it up",
+			id);
 	return ret;
 }
 
@@ -289,6 +290,14 @@ int ubdx_ctl_set_target_info(int ctl, const struct ubdx_target_info *target_info
 	if (!ret || ret == -ENOTTY)
 		return 0;
 	return ubdx_fail(ret, "setting what ubdxb%d serves: %m", target_info->id);
+}
+
+/* Register a file for mode `forward`, at @index. Returns 0 or a negative errno. */
+int ubdx_chan_set_file(int channel, unsigned int index, int fd)
+{
+	const struct ubdx_file arg = { .index = index, .fd = fd };
+
+	return ubdx_ioctl(channel, UBDX_IOC_SET_FILE, (void *)&arg);
 }
 
 /* The name of a mode, or the number of one that the library does not know. */

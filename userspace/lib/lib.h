@@ -66,6 +66,10 @@ static inline size_t ubdx_round_up(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
+/* ---- control.c ---- */
+
+int ubdx_chan_set_file(int channel, unsigned int index, int fd);
+
 /* ---- process.c ---- */
 
 void ubdx_spare_from_oom(const struct ubdx_logger *logger);

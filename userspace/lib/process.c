@@ -36,8 +36,9 @@ static int ubdx_write_oom_score(const char *text)
 }
 
 /*
- * The OOM killer spares a process that serves a device. Before that the process can be killed like
- * any other: it may be the one that takes the last memory.
+ * Called when the device is live: from now on the OOM killer spares the process, if
+ * ubdx_process_prepare() was called. Before, the process can be killed like any other, because it
+ * may be the one that takes the last memory.
  */
 void ubdx_spare_from_oom(const struct ubdx_logger *logger)
 {
@@ -67,7 +68,8 @@ void ubdx_process_prepare(ubdx_log_fn log, void *arg)
 	 */
 	if (setrlimit(RLIMIT_MEMLOCK, &unlimited) ||
 	    mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT))
-		ubdx_log(&logger, LOG_WARNING,
-			 "mlockall: %s; the server may be swapped out when memory is short",
-			 strerror(errno));
+		ubdx_log(
+			&logger, LOG_WARNING,
+			"locking its memory: %s; the server may be swapped out when memory is short",
+			strerror(errno));
 }

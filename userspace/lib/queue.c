@@ -211,6 +211,7 @@ int ubdx_queue_init(struct ubdx_queue *q, const struct ubdx_queue_config *config
 		.target = config->target,
 		.channel = config->channel,
 		.inspect_bytes = config->target->inspect_bytes,
+		.may_forward = config->may_forward,
 		.logger = config->logger,
 		.ring.ring_fd = -1,
 	};

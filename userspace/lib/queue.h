@@ -28,6 +28,7 @@ struct ubdx_queue_config {
 	uint16_t depth;
 	uint32_t max_io_bytes;
 	uint64_t xfer_modes;
+	bool may_forward;
 	size_t prefault;
 	const unsigned int *cpus;
 	size_t nr_cpus;

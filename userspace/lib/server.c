@@ -25,7 +25,10 @@
 #include "memory.h"
 #include "queue.h"
 
-/* How long udev, or its substitute, may take to make a node in /dev and to set its group. */
+/*
+ * How long to wait for a node in /dev, and for udev to set its group. Without udevd an EACCES is
+ * probably final, so fewer tries are made (UBDX_DENIED_TRIES).
+ */
 #define UBDX_NODE_TRIES 500
 #define UBDX_DENIED_TRIES 100
 #define UBDX_NODE_WAIT_NS 10000000
@@ -33,8 +36,9 @@
 struct ubdx_server;
 
 /*
- * The thread of one queue. @ret and @error are the result of its set-up, later that of its service.
- * The thread writes them. The starter reads them when the thread is ready, or has been joined.
+ * The thread of one queue. @ret is the result of the set-up, later that of the service. @error is
+ * the message if the set-up failed. The thread writes them. The starter reads them when the thread
+ * is ready, or has been joined.
  */
 struct ubdx_worker {
 	struct ubdx_server *server;
@@ -61,6 +65,7 @@ struct ubdx_server {
 	struct ubdx_logger logger;
 	struct ubdx_params params;
 	uint64_t xfer_modes; /* modes that requests can have */
+	bool may_forward; /* all files of the target are registered (UBDX_IOC_SET_FILE) */
 	struct ubdx_target_info target_info;
 	int id;
 	int ctl;
@@ -176,6 +181,7 @@ static int ubdx_worker_start(struct ubdx_server *s, uint16_t id, size_t prefault
 			.depth		= s->params.depth,
 			.max_io_bytes	= s->params.max_io_bytes,
 			.xfer_modes	= s->xfer_modes,
+			.may_forward	= s->may_forward,
 			.prefault	= prefault,
 			.cpus		= s->opts.cpus,
 			.nr_cpus	= s->opts.nr_cpus,
@@ -337,9 +343,12 @@ static int ubdx_check_cpus(const struct ubdx_server_opts *opts)
 	return ret;
 }
 
+/* The driver may know modes that this library can't serve. */
 static uint64_t ubdx_offer(const struct ubdx_server_opts *opts)
 {
-	return opts->xfer_modes ? opts->xfer_modes : ubdx_xfer_modes();
+	uint64_t modes = ubdx_xfer_modes();
+
+	return opts->xfer_modes ? opts->xfer_modes & modes : modes;
 }
 
 static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
@@ -358,11 +367,14 @@ static int ubdx_check_xfer(const struct ubdx_server_opts *opts,
 }
 
 /* Describe the target for the driver. A long path is cut off. */
-static void ubdx_target_info_fill(struct ubdx_target_info *b, const struct ubdx_target *target)
+static void ubdx_target_info_fill(struct ubdx_target_info *target_info,
+				  const struct ubdx_target *target)
 {
-	*b = (struct ubdx_target_info){ .token = { target->token[0], target->token[1] } };
-	snprintf(b->target, sizeof(b->target), "%s", target->kind);
-	snprintf(b->text, sizeof(b->text), "%s", target->where);
+	*target_info = (struct ubdx_target_info){
+		.token = { target->token[0], target->token[1] },
+	};
+	snprintf(target_info->target, sizeof(target_info->target), "%s", target->kind);
+	snprintf(target_info->text, sizeof(target_info->text), "%s", target->where);
 }
 
 static int ubdx_check_serial(const struct ubdx_server_opts *opts)
@@ -427,7 +439,7 @@ static int ubdx_server_add(struct ubdx_server *s)
 /* Can the target, opened with the device's parameters, do what the device promises? */
 static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx_params *target)
 {
-	uint32_t missing = (device->attrs ^ target->attrs) & (UBDX_ATTR_READ_ONLY | UBDX_ATTR_FUA);
+	uint32_t differ = (device->attrs ^ target->attrs) & (UBDX_ATTR_READ_ONLY | UBDX_ATTR_FUA);
 
 	if (target->dev_sectors != device->dev_sectors)
 		return ubdx_fail(-EINVAL, "the target has %llu sectors, the device %llu",
@@ -441,7 +453,7 @@ static int ubdx_check_target(const struct ubdx_params *device, const struct ubdx
 	if (device->max_write_zeroes_sectors && !target->max_write_zeroes_sectors)
 		return ubdx_fail(-EINVAL,
 				 "the target can't write zeroes, which the device promises");
-	if (missing || (target->attrs & ~device->attrs & UBDX_ATTR_WRITE_CACHE))
+	if (differ || (target->attrs & ~device->attrs & UBDX_ATTR_WRITE_CACHE))
 		return ubdx_fail(-EINVAL,
 				 "target and device differ in read-only, FUA or write cache");
 	return 0;
@@ -459,13 +471,16 @@ static int ubdx_check_same(const struct ubdx_target_info *device,
 	     !memcmp(device->token, target->token, sizeof(device->token))))
 		return 0;
 	return ubdx_fail(-EXDEV,
-			 "ubdxb%d served %s%s%.80s, which is not %s%s%.80s; "
-			 "--other-target accepts it",
+			 "ubdxb%d served %s%s%.72s, not %s%s%.72s; "
+			 "use --other-target to serve it with another target",
 			 opts->id, device->target, device->text[0] ? " " : "", device->text,
 			 target->target, target->text[0] ? " " : "", target->text);
 }
 
-/* Could a server with these options serve this device? @target_info: out: its description. */
+/*
+ * Could a server with these options serve this device? @target_info: out: the description for
+ * SET_TARGET_INFO: that of @target, with the device's present serial number.
+ */
 static int ubdx_check_recover(int ctl, const struct ubdx_target *target,
 			      const struct ubdx_server_opts *opts, struct ubdx_info *info,
 			      struct ubdx_features *features, struct ubdx_target_info *target_info)
@@ -533,8 +548,8 @@ static void ubdx_node_wait(void)
 }
 
 /*
- * A devtmpfs has the node at once, another /dev may have it later. In both, udev may take time to
- * set the node's group.
+ * On devtmpfs the node exists at once, on another /dev it may appear later (ENOENT). In either case
+ * udev may set the node's group later (EACCES).
  */
 static int ubdx_channel_open(struct ubdx_server *s)
 {
@@ -610,6 +625,31 @@ static void ubdx_wait_for_scan(struct ubdx_server *s)
 		ubdx_node_wait();
 }
 
+/*
+ * Tell the driver the target's files, for mode `forward`. Without them requests of this mode are
+ * served as in mode `user`.
+ */
+static bool ubdx_register_files(struct ubdx_server *s)
+{
+	unsigned int i;
+
+	if (!(s->xfer_modes >> UBDX_XFER_FORWARD & 1))
+		return false;
+	for (i = 0; i < s->target->nr_files; i++) {
+		int ret = ubdx_chan_set_file(s->channel, i, s->target->files[i]);
+
+		if (ret == -EPERM) /* then the driver doesn't use the mode either */
+			return false;
+		if (ret) {
+			ubdx_log(&s->logger, LOG_INFO,
+				 "the driver can't forward to file %u of target %s: %s", i,
+				 s->target->ops->name, strerror(-ret));
+			return false;
+		}
+	}
+	return true;
+}
+
 /* @prepare: add a device, or adopt one. @xfer_modes: argument of START. */
 static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubdx_server *s),
 				uint64_t xfer_modes)
@@ -622,8 +662,10 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 	ret = prepare(s);
 	if (!ret)
 		ret = ubdx_channel_open(s);
-	if (!ret)
+	if (!ret) {
+		s->may_forward = ubdx_register_files(s);
 		ret = ubdx_workers_start(s);
+	}
 	s->target_info.id = s->id;
 	if (!ret)
 		ret = ubdx_ctl_set_target_info(s->ctl, &s->target_info);
@@ -711,7 +753,7 @@ int ubdx_server_fd(const struct ubdx_server *s)
 	return s->gone;
 }
 
-/* DEL goes to the channel: its number may be the number of another device by now. */
+/* DEL goes to the channel, because another device may have this device's number by now. */
 int ubdx_server_stop(struct ubdx_server *s, unsigned int flags)
 {
 	int ret = ubdx_ctl_del(s->channel, s->id, flags, 0);
@@ -733,8 +775,8 @@ static void ubdx_server_let_go(struct ubdx_server *s)
 	serving = s->live && s->nr_running;
 	pthread_mutex_unlock(&s->lock);
 	/*
-	 * Parked commands come back. DEL goes to the channel if it is open, as in
-	 * ubdx_server_stop().
+	 * DEL completes the parked commands with -ENODEV, so the threads leave. It goes to the
+	 * channel if that is open, as in ubdx_server_stop().
 	 */
 	if (serving || (s->added && !s->live))
 		ubdx_ctl_del(s->channel < 0 ? s->ctl : s->channel, s->id, UBDX_CTL_FORCE, 0);

@@ -250,14 +250,14 @@ static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint8_t fits)
 	const struct ubdx_step *step = &io->step;
 
 	if (fits & UBDX_NAMES_FILE && step->file >= io->q->target->nr_files)
-		return "has no such file";
+		return "names a file that the target doesn't have";
 	if (fits & (UBDX_NAMES_RANGE | UBDX_NAMES_MEMORY) && !step->length)
 		return "covers nothing";
 	if (fits & UBDX_NAMES_RANGE && step->offset > INT64_MAX - step->length)
 		return "goes beyond what a file can hold";
 	if (fits & UBDX_NAMES_MEMORY &&
 	    (!step->addr || (uintptr_t)step->addr > UINTPTR_MAX - step->length))
-		return "has no such memory";
+		return "has an invalid address";
 	return NULL;
 }
 
@@ -274,7 +274,9 @@ static inline const char *ubdx_step_misfit(const struct ubdx_io *io)
 	const struct ubdx_step *step = &io->step;
 	uint8_t fits;
 
-	if (unlikely(desc->op >= UBDX_NR_OPS || step->kind >= UBDX_NR_STEPS))
+	if (unlikely(desc->op >= UBDX_NR_OPS))
+		return "is for an unknown operation";
+	if (unlikely(step->kind >= UBDX_NR_STEPS))
 		return "is of an unknown kind";
 	fits = ubdx_step_fits[desc->op][step->kind];
 	if (unlikely(!fits))
@@ -334,9 +336,14 @@ static inline int64_t ubdx_io_step(struct ubdx_io *io)
 	step->kind = UBDX_STEP_DONE;
 	step->flags = 0;
 	step->file = 0;
+	step->reserved = 0;
 	ret = target->ops->resolve(target, io->desc, io->done, step);
-	if (unlikely(ret))
-		return ret < 0 ? ret : ubdx_step_refuse(io, "comes with a positive result");
+	if (unlikely(ret)) {
+		if (ret > 0)
+			ret = ubdx_step_refuse(io,
+					       "is invalid: resolve() returned a positive number");
+		return ret;
+	}
 	if (ubdx_step_is_no_data(step))
 		return 0;
 	left = ubdx_desc_bytes(io->desc) - io->done;
@@ -355,10 +362,16 @@ static int64_t ubdx_io_go_on(struct ubdx_io *io, int64_t result)
 {
 	while (result != UBDX_ASYNC) {
 		if (unlikely(result < 0))
-			return result;
+			return result == UBDX_ENOUGH ? (int64_t)io->done : result;
 		io->done += result;
-		if (io->step.kind == UBDX_STEP_DONE || io->done >= ubdx_desc_bytes(io->desc))
+		if (io->done >= ubdx_desc_bytes(io->desc))
 			return ubdx_io_served(io);
+		/*
+		 * DONE after extents: the answer covers only the extents; the rest comes again as a
+		 * new request.
+		 */
+		if (io->step.kind == UBDX_STEP_DONE)
+			return unlikely(io->nr_extents) ? (int64_t)io->done : ubdx_io_served(io);
 		/* The step made no progress, and another attempt would make none. */
 		if (unlikely(!result))
 			return -EIO;
@@ -376,6 +389,7 @@ int64_t ubdx_io_begin(struct ubdx_io *io)
 {
 	io->done = 0;
 	io->zero_method = 0;
+	io->nr_extents = 0;
 	if (unlikely(io->q->inspect_bytes))
 		ubdx_inspect_begin(io);
 	return ubdx_io_go_on(io, ubdx_io_step(io));

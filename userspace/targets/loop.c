@@ -3,9 +3,9 @@
  * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there,
  * so each request is one extent.
  *
- * The file stays open as long as the target. Its size should not change meanwhile: I/O beyond a new
- * end fails with EIO, and a WRITE doesn't extend the file. A block device is opened exclusively, so
- * nobody can mount it.
+ * The file stays open as long as the target. Its size should not change meanwhile: READs, WRITEs
+ * and WRITE_ZEROES beyond a new end fail with EIO, and none extends the file. A block device is
+ * opened exclusively, so nobody can mount it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,8 @@
 
 /*
  * @path:	borrowed; valid only while the target is being opened.
- * @node:	path in /proc of the inode that was checked; @path may name another inode by now.
+ * @node:	path in /proc of the inode that was checked; @path may name another inode by then.
+ *		Valid only in ubdx_loop_open_file().
  * @bytes:	length of the file.
  * @block:	smallest unit of I/O to it.
  * @looks:	UBDX_TARGET_LOOK: another process may have locked the file.
@@ -91,7 +92,10 @@ static bool ubdx_loop_is_cached(const struct ubdx_loop *loop)
 	char text[32];
 	const char *cache;
 
-	/* The page cache, or file system metadata that is written later. */
+	/*
+	 * Without O_DIRECT the page cache is a volatile cache. A file system writes metadata later,
+	 * even with O_DIRECT.
+	 */
 	if (!loop->direct || !loop->is_block)
 		return true;
 	cache = ubdx_loop_queue_attr(loop, "write_cache", text, sizeof(text));
@@ -153,9 +157,11 @@ static int ubdx_loop_open_failed(const struct ubdx_loop *loop, int err)
 }
 
 /*
- * Open the file, and keep other servers out: by O_EXCL for a block device, by a lock for a file,
- * unless its file system has no locks. Both last until the last I/O to the open file has ended,
- * also if the server was killed. So a server that follows doesn't meet late writes.
+ * Open the file, and keep other servers out: by O_EXCL for a block device, by a lock for a file.
+ * Read-only servers share a file. If locking fails for another reason than a lock, for example
+ * because the file system has none, the file is served without a lock. O_EXCL and the lock last
+ * until the last I/O to the open file has ended, even if the server was killed. So a server that
+ * follows doesn't meet late writes.
  */
 static int ubdx_loop_try(struct ubdx_loop *loop, int flags)
 {

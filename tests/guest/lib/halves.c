@@ -118,6 +118,7 @@ static int reach(struct raw_queue *q, const struct ubdx_desc *desc, char *buf, s
 	switch (desc->xfer) {
 	case UBDX_XFER_USER:
 	case UBDX_XFER_REGBUF:
+	case UBDX_XFER_FORWARD:
 		return user(q, desc, buf, bytes);
 	case UBDX_XFER_MAP:
 		return map(q, desc, buf, bytes);
@@ -129,9 +130,12 @@ static int reach(struct raw_queue *q, const struct ubdx_desc *desc, char *buf, s
 }
 
 const struct mode modes[] = {
-	{ UBDX_XFER_COPY, "copy", NULL, NULL },	      { UBDX_XFER_USER, "user", reach, reach },
-	{ UBDX_XFER_MAP, "map", reach, reach },	      { UBDX_XFER_SPLICE, "splice", reach, reach },
+	{ UBDX_XFER_COPY, "copy", NULL, NULL },
+	{ UBDX_XFER_USER, "user", reach, reach },
+	{ UBDX_XFER_MAP, "map", reach, reach },
+	{ UBDX_XFER_SPLICE, "splice", reach, reach },
 	{ UBDX_XFER_REGBUF, "regbuf", reach, reach },
+	{ UBDX_XFER_FORWARD, "forward", reach, reach },
 };
 const unsigned int nr_modes = sizeof(modes) / sizeof(modes[0]);
 

@@ -229,11 +229,18 @@ int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *add
 int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
 	       unsigned int flags)
 {
+	return raw_forward(q, qid, tag, seq, res, flags, 0);
+}
+
+int raw_forward(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
+		unsigned int flags, uint64_t addr)
+{
 	struct io_uring_sqe *sqe = raw_sqe(q, UBDX_CMD_COMMIT_AND_FETCH, tag);
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 
 	*commit = (struct ubdx_commit){ .seq = seq, .qid = qid, .tag = tag, .res = res };
 	sqe->len = flags;
+	sqe->addr = addr;
 	sqe->user_data |= (uint64_t)++q->nr_now << 32;
 	return raw_submit_now(q);
 }

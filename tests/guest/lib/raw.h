@@ -18,7 +18,7 @@
 #include "ubdx.h"
 
 #define RAW_BUF_BYTES (256U << 10) /* also max_io_bytes of raw_add()'s devices */
-#define RAW_NR_XFER (UBDX_XFER_REGBUF + 1)
+#define RAW_NR_XFER (UBDX_XFER_FORWARD + 1)
 
 struct raw {
 	int ctl;
@@ -67,6 +67,8 @@ int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *add
 	      unsigned int reserved, unsigned int sqe_flags);
 int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
 	       unsigned int flags);
+int raw_forward(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
+		unsigned int flags, uint64_t addr); /* with UBDX_COMMIT_FORWARD */
 
 /*
  * A commit that is submitted together with the next command. Its command completes when the tag's

@@ -182,7 +182,7 @@ off_t pos(const struct ubdx_desc *d, unsigned int offset)
 
 char *window[2];
 size_t window_bytes;
-static sigjmp_buf bus;
+static __thread sigjmp_buf bus; /* any thread can look */
 
 static void on_bus(int sig)
 {

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * backing.h - the files that a server has registered, and I/O on them by the driver itself.
+ */
+#ifndef UBDX_BACKING_H
+#define UBDX_BACKING_H
+
+#include <linux/nospec.h>
+#include <linux/percpu-refcount.h>
+
+#include "xfer.h"
+
+/**
+ * struct ubdx_backing - a file to which the driver forwards requests.
+ * @ref:	held by its place in the server's table, and by each I/O. Killed when the file leaves the
+ *		table.
+ * @file:	the server's; holds a reference.
+ * @bdev:	I/O goes to this block device by bios; NULL: I/O goes to @file.
+ * @cred:	the credentials of the process that registered the file.
+ * @block_mask:	places and lengths are multiples of @block_mask + 1.
+ * @wq:	I/O on @file runs in this workqueue; NULL with @bdev.
+ * @dev:	the device; holds a reference.
+ * @free_work:	closes the file.
+ */
+struct ubdx_backing {
+	struct percpu_ref ref;
+	struct file *file;
+	struct block_device *bdev;
+	const struct cred *cred;
+	unsigned int block_mask;
+	struct workqueue_struct *wq;
+	struct ubdx_dev *dev;
+	struct work_struct free_work;
+};
+
+/* ---- backing.c ---- */
+
+int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg);
+/* UBDX_MAX_FILES such lines fit in a page of sysfs */
+#define UBDX_BACKING_LINE 64
+
+int ubdx_backing_describe(struct ubdx_server *srv, u32 index, char *line, size_t size);
+void ubdx_backings_close(struct ubdx_server *srv);
+
+/**
+ * ubdx_backing_get - use a registered file.
+ * @srv:	server.
+ * @index:	its number, from the server.
+ *
+ * Returns NULL if there is none. The caller drops the reference by ubdx_backing_put().
+ */
+static __always_inline struct ubdx_backing *ubdx_backing_get(struct ubdx_server *srv, u32 index)
+{
+	/* pairs with ubdx_backings_alloc() */
+	struct ubdx_backing __rcu **files = smp_load_acquire(&srv->files);
+	struct ubdx_backing *backing;
+
+	if (unlikely(index >= UBDX_MAX_FILES || !files))
+		return NULL;
+	rcu_read_lock();
+	backing = rcu_dereference(files[array_index_nospec(index, UBDX_MAX_FILES)]);
+	if (likely(backing) && unlikely(!percpu_ref_tryget_live_rcu(&backing->ref)))
+		backing = NULL;
+	rcu_read_unlock();
+	return backing;
+}
+
+/* Any context. */
+static inline void ubdx_backing_put(struct ubdx_backing *backing)
+{
+	percpu_ref_put(&backing->ref);
+}
+
+#endif /* UBDX_BACKING_H */

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT OR LGPL-2.1
+/*
+ * forward.c - transfer mode `forward`: the server answers with extents, and the driver moves the
+ * payload. Each step that names a file becomes an extent of the answer; nothing is moved here.
+ * Everything else is done as in mode `user`.
+ *
+ * An answer has extents or is a byte count, never both. If the server has moved the bytes of a
+ * request's first step, it moves all of them. If the first steps have become extents and a step
+ * can't become one, the answer stops there: the rest comes again as a new request.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "strategy.h"
+
+static size_t ubdx_extents_bytes(const struct ubdx_queue *q)
+{
+	return (size_t)q->depth * UBDX_MAX_EXTENTS * sizeof(struct ubdx_extent);
+}
+
+static int ubdx_forward_init(struct ubdx_queue *q)
+{
+	/* most of it is never used, so it must not be a part of the heap, which is cleared */
+	struct ubdx_extent *extents = mmap(NULL, ubdx_extents_bytes(q), PROT_READ | PROT_WRITE,
+					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint16_t tag;
+
+	if (extents == MAP_FAILED)
+		return ubdx_fail(-errno, "queue %u: memory for extents: %m", q->id);
+	q->priv[UBDX_XFER_FORWARD] = extents;
+	for (tag = 0; tag < q->depth; tag++)
+		q->ios[tag].extents = extents + (size_t)tag * UBDX_MAX_EXTENTS;
+	return 0;
+}
+
+static void ubdx_forward_exit(struct ubdx_queue *q)
+{
+	if (q->priv[UBDX_XFER_FORWARD])
+		munmap(q->priv[UBDX_XFER_FORWARD], ubdx_extents_bytes(q));
+}
+
+/* Can the driver do this step? */
+static bool ubdx_forward_fits(const struct ubdx_io *io)
+{
+	const struct ubdx_step *step = &io->step;
+	bool write = io->desc->op == UBDX_OP_WRITE;
+
+	if (!io->q->may_forward || step->kind != UBDX_STEP_FILE)
+		return false;
+	if (unlikely(io->refused && io->refused_seq == io->desc->seq))
+		return false;
+	/* The driver makes a WRITE stable if the request has FUA, or if the file has O_DSYNC. */
+	if (step->flags & UBDX_STEP_DSYNC && !(io->desc->flags & UBDX_DESC_FUA))
+		return false;
+	return write || io->done >= io->inspect_bytes;
+}
+
+static int64_t ubdx_forward_move(struct ubdx_io *io)
+{
+	struct ubdx_step *step = &io->step;
+
+	if (unlikely((io->done && !io->nr_extents) || !ubdx_forward_fits(io)))
+		return io->nr_extents ? UBDX_ENOUGH : ubdx_user_move(io);
+	if (unlikely(io->nr_extents == UBDX_MAX_EXTENTS))
+		return UBDX_ENOUGH;
+	io->extents[io->nr_extents++] = (struct ubdx_extent){
+		.offset = step->offset,
+		.bytes = step->length,
+		.file = step->file,
+	};
+	return step->length;
+}
+
+const struct ubdx_strategy ubdx_strategy_forward = {
+	.name = "forward",
+	.queue_init = ubdx_forward_init,
+	.queue_exit = ubdx_forward_exit,
+	.move = ubdx_forward_move,
+	.resume = ubdx_user_resume,
+	.peek_write = ubdx_user_peek_write,
+};

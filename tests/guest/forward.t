@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Mode forward: what the driver does with an answer that has extents, and that I/O which it has begun
+# outlives the server. See tests/guest/forward.c.
+
+# shellcheck disable=SC2317 # functions are called by ok
+
+. tests/guest/lib/guest.sh
+
+# make_disk NAME NSEC [CACHE]: a disk with memory, whose I/O ends in a timer's interrupt after that
+# time, and with a write cache of that many MiB. Prints its node.
+make_disk() {
+	local config=/sys/kernel/config/nullb/$1
+	mkdir "$config"
+	echo 64 >"$config/size"
+	echo 1 >"$config/memory_backed"
+	echo 512 >"$config/blocksize"
+	echo 2 >"$config/irqmode"
+	echo "$2" >"$config/completion_nsec"
+	echo "${3:-0}" >"$config/cache_size"
+	echo 1 >"$config/power"
+	echo "/dev/$1"
+}
+
+modprobe null_blk nr_devices=0
+mount -t configfs configfs /sys/kernel/config
+fast=$(make_disk fast 10000)
+slow=$(make_disk slow 4000000000) # null_blk gives up after five seconds
+cached=$(make_disk cached 10000 1)
+until_ok 10 test -b "$cached"
+load
+run_tap forward bin/forward "$fast" "$slow"
+
+# ---- libubdx's server, which claims the disk ----
+
+is_writing_to() { local writes; read -r _ writes <"/sys/block/$1/inflight"; ((writes)); }
+fails_to_end_well() { ! wait "$1"; }
+for recovery in queue reissue; do
+	add --target loop --file "$slow" --direct --xfer forward --recovery $recovery
+	dd if=/dev/urandom of=/tmp/data bs=64k count=1 status=none
+	dd if=/tmp/data of="$dev" bs=64k count=1 oflag=direct status=none &
+	writer=$!
+	until_ok 20 is_writing_to slow
+	kill -KILL "$server"
+	until_ok 20 is_state quiesced
+	ok "$recovery: a server is killed while the disk writes: another one recovers the device" \
+		ubdx recover --target loop --file "$slow" --direct "$dev"
+	status=0
+	wait $writer || status=$?
+	is $status 0 "$recovery:    the WRITE has ended well"
+	is "$(sed -n 's/^forward write \([0-9]*\) .*/\1/p' "$sys/ubdx/counters")" 1 "$recovery:    and was served once"
+	ok "$recovery:    its bytes are there" cmp -n 65536 /tmp/data "$dev"
+	del "$dev"
+done
+
+# ---- what is registered is shown ----
+
+add --target loop --file "$fast" --direct --xfer forward
+numbers=$(stat -c '%Hr:%Lr' "$fast")
+is "$(<"$sys/ubdx/files")" "0 block $numbers rw bio" "the registered file is shown"
+is "$(ubdx info --json "$dev" | jq -c .files)" \
+	"[{\"index\":0,\"kind\":\"block\",\"numbers\":\"$numbers\",\"directions\":\"rw\",\"way\":\"bio\"}]" "   by ubdx info, too"
+is "$(cat /proc/"$server"/fdinfo/* | grep -h ^ubdx-file)" "ubdx-file:	0 block $numbers rw bio" "   and by the channel's fdinfo"
+del "$dev"
+
+# ---- a disk with a cache, and a device that promises to have none ----
+
+readonly EVENT=/sys/kernel/tracing/events/block/block_bio_queue
+is_stable() {
+	: >/sys/kernel/tracing/trace
+	echo 1 >"$EVENT/enable"
+	dd if=/tmp/data of="$dev" bs=64k count=1 oflag=direct status=none
+	echo 0 >"$EVENT/enable"
+	grep " block_bio_queue: $numbers WFS " /sys/kernel/tracing/trace
+}
+add --target loop --file "$cached" --direct --no-write-cache --xfer forward
+numbers=$(stat -c '%Hr,%Lr' "$cached")
+ok "a device without a write cache, on a disk that has one: each WRITE is stable" is_stable
+: >/sys/kernel/tracing/trace
+del "$dev"
+
+# ---- a file system that is frozen ----
+
+# The server serves such a WRITE as in mode user, so that its request can be aborted.
+mkfs.ext4 -q "$fast"
+mkdir -p /tmp/mnt
+mount "$fast" /tmp/mnt
+truncate -s 16M /tmp/mnt/file
+writes() { dd if=/tmp/data of="$dev" bs=64k count=1 oflag=direct conv=notrunc status=none; }
+add --target loop --file /tmp/mnt/file --xfer forward
+ok "a file of a file system: a WRITE" writes
+fsfreeze -f /tmp/mnt
+writes &
+writer=$!
+until_ok 10 is_writing_to "$name"
+ok "a WRITE while it is frozen waits" kill -0 $writer
+fsfreeze -u /tmp/mnt
+status=0
+wait $writer || status=$?
+is $status 0 "   until it is thawed, and ends well"
+fsfreeze -f /tmp/mnt
+writes &>/dev/null &
+writer=$!
+until_ok 10 is_writing_to "$name"
+ok "a device on a frozen file system can be deleted by force" within 10 ubdx del --force "$dev"
+ok "   which ends the WRITE" fails_to_end_well $writer
+fsfreeze -u /tmp/mnt
+until_ok 20 no_process "$server"
+umount /tmp/mnt
+rmdir /sys/kernel/config/nullb/{fast,slow,cached}
+umount /sys/kernel/config
+finish

@@ -1,0 +1,3 @@
+# test: forward
+# file: driver/server.c
+/ubdx_backings_close(srv);/d
