@@ -87,6 +87,12 @@ mkfs.ext4 -q "$fast"
 mkdir -p /tmp/mnt
 mount "$fast" /tmp/mnt
 truncate -s 16M /tmp/mnt/file
+# the server's CPU time, in hundredths of a second
+server_ticks() {
+	local stat
+	read -r -a stat <"/proc/$server/stat"
+	echo $((stat[13] + stat[14]))
+}
 writes() { dd if=/tmp/data of="$dev" bs=64k count=1 oflag=direct conv=notrunc status=none; }
 add --target loop --file /tmp/mnt/file --xfer forward
 ok "a file of a file system: a WRITE" writes
@@ -95,6 +101,9 @@ writes &
 writer=$!
 until_ok 10 is_writing_to "$name"
 ok "a WRITE while it is frozen waits" kill -0 $writer
+before=$(server_ticks)
+sleep 1
+ok "   and its server does nothing meanwhile" test $(($(server_ticks) - before)) -lt 30
 fsfreeze -u /tmp/mnt
 status=0
 wait $writer || status=$?
