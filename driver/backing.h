@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * backing.h - the files that a server has registered, and I/O on them by the driver itself.
+ * backing.h - the files that a server has registered for I/O by the driver, see backing.c.
  */
 #ifndef UBDX_BACKING_H
 #define UBDX_BACKING_H
@@ -12,12 +12,11 @@
 
 /**
  * struct ubdx_backing - a file to which the driver forwards requests.
- * @ref:	held by its place in the server's table, and by each I/O. Killed when the file leaves the
- *		table.
+ * @ref:	held by the server's table, and by each I/O. Killed when the file leaves the table.
  * @file:	the server's; holds a reference.
  * @bdev:	I/O goes to this block device by bios; NULL: I/O goes to @file.
  * @cred:	the credentials of the process that registered the file.
- * @block_mask:	places and lengths are multiples of @block_mask + 1.
+ * @block_mask:	offsets and lengths are multiples of @block_mask + 1.
  * @wq:	I/O on @file runs in this workqueue; NULL with @bdev.
  * @dev:	the device; holds a reference.
  * @free_work:	closes the file.
@@ -35,10 +34,10 @@ struct ubdx_backing {
 
 /* ---- backing.c ---- */
 
-int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg);
 /* UBDX_MAX_FILES such lines fit in a page of sysfs */
 #define UBDX_BACKING_LINE 64
 
+int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg);
 int ubdx_backing_describe(struct ubdx_server *srv, u32 index, char *line, size_t size);
 void ubdx_backings_close(struct ubdx_server *srv);
 

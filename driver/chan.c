@@ -4,10 +4,9 @@
  *
  * ATTACH binds a queue to one (mm, ring, task). ATTACH's command stays parked in srvq->attach_cmd.
  * Only this command is marked cancelable: marking the tags' commands, too, would cost each request
- * about 35 instructions.
- * io_uring cancels the command when the ring goes away. Then the driver declares the server dead,
- * and the abort completes all other commands. So the driver notices the end of a ring even if every
- * tag's request is at the server and no other command is parked.
+ * about 35 instructions. io_uring cancels the command when the ring goes away. Then the driver
+ * declares the server dead, and the abort completes all other commands. So the driver notices the end
+ * of a ring even if every tag's request is at the server and no other command is parked.
  *
  * A command holds a reference to the open channel file, so the server and the queue outlive it.
  */

@@ -268,7 +268,8 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 }
 
 /*
- * Only these errors, of a server or of the driver's own I/O, pass. Others mean something inside the block layer, and become EIO.
+ * Only these errors, of a server or of the driver's own I/O, pass. Others mean something inside the
+ * block layer, and become EIO.
  */
 static blk_status_t ubdx_status(s32 res)
 {

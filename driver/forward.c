@@ -28,7 +28,6 @@
 
 #include "chan.h"
 #include "forward.h"
-#include "stage.h"
 
 /* Flags of a request that the bios below inherit. */
 #define UBDX_PASSED_FLAGS (REQ_META | REQ_PRIO | REQ_FUA)

@@ -14,9 +14,8 @@
  * SERVER; besides, the request's owner can add one. A request that has users doesn't end: it keeps
  * its pages, and the slot keeps rq and op. Its mode can change once while it has users: a commit that
  * forwards sets xfer before CLAIMED becomes IO. Then the request isn't mapped, and no user maps it.
- * Users drop their reference in bounded
- * time: they never wait for a fault on the server's memory, nor for memory that only the end of a
- * request would free. Pipe buffers and fixed buffers can stay longer. @revoke drops the pipe
+ * Users drop their reference in bounded time: they never wait for a fault on the server's memory, nor
+ * for memory that only the end of a request would free. Pipe buffers and fixed buffers can stay longer. @revoke drops the pipe
  * buffers' users, and @detach unregisters fixed buffers (xfer.h); xfer_regbuf.c tells which fixed
  * buffers stay even then. An abort waits for no user.
  *
@@ -99,8 +98,7 @@ struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct ubdx_queue *q; /* never changes */
 	struct request *rq;
-	const struct ubdx_xfer_ops
-		*xfer; /* chosen at T0; delivery may fall back, a forward sets it */
+	const struct ubdx_xfer_ops *xfer; /* set at T0, by a fall-back, and by a forward */
 	struct ubdx_result result; /* while ENDING */
 	struct ubdx_server *mapped_by; /* the server whose windows map rq's pages, or NULL */
 	u32 start; /* jiffies at T0, or at the end of the driver's own I/O (ubdx_end_io()) */
@@ -118,8 +116,8 @@ static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
 }
 
 /*
- * The jiffies since the request came (T0), or since the driver's own I/O ended. start is read before jiffies: else a new start could be
- * later than jiffies, and the age would be huge.
+ * The jiffies since the request came (T0), or since the driver's own I/O ended. start is read before
+ * jiffies: else a new start could be later than jiffies, and the age would be huge.
  */
 static inline u32 ubdx_slot_age(const struct ubdx_slot *slot)
 {

@@ -209,7 +209,7 @@ static ssize_t moved_show(struct device *device, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(moved);
 
-/* The files to which the present server can have the driver forward, see ubdx_backing_describe(). */
+/* The present server's registered files, a line each, see ubdx_backing_describe(). */
 static ssize_t files_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_server_queue *srvq;

@@ -337,7 +337,7 @@ struct ubdx_desc {
  * - an extent other than the last is no multiple of this device's logical block;
  * - a WRITE to a regular file would exceed the server's RLIMIT_FSIZE;
  * - the request would fall back from mode FORWARD (UBDX_FALLBACK_UNALIGNED).
- * If memory is short, the block layer issues it again a moment later.
+ * If memory is short, the block layer issues the request again a moment later.
  *
  * Further results of the command, after which the request is still at the server: -EBUSY the file
  * system below is frozen, or, in mode MAP, another thread is accessing the payload; -EFAULT, -ENOMEM

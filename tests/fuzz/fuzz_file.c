@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_file.c - the fuzzer's servers register files with the driver, and have it forward requests to
- * these files. Places, lengths and files may be wrong. Among the files are disks that other servers
- * of the fuzzer serve, and that may forward to ours.
+ * fuzz_file.c - the fuzzer's servers register files with the driver, and forward requests to these
+ * files. Offsets, lengths and files may be wrong. Some files are disks of the fuzzer's other servers,
+ * which may forward to ours.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * forward.c - an answer with UBDX_COMMIT_FORWARD: which bytes go where, which answers fail, and what
- * becomes of the request when its server dies.
+ * forward.c - answers with UBDX_COMMIT_FORWARD: each byte goes to its place, wrong answers fail, and
+ * the request ends well though its server dies.
  *
  *	forward FAST SLOW
  *

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Mode forward: what the driver does with an answer that has extents, and that I/O which it has begun
-# outlives the server. See tests/guest/forward.c.
+# Mode forward: the driver does the I/O of a request that is answered with extents, and I/O that the
+# driver has begun outlives the server. See tests/guest/forward.c.
 
 # shellcheck disable=SC2317 # functions are called by ok
 
