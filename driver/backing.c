@@ -20,6 +20,7 @@
 #include <linux/nospec.h>
 #include <linux/slab.h>
 
+#include "extents.h"
 #include "forward.h"
 
 static void ubdx_backing_free(struct work_struct *work)
@@ -208,7 +209,10 @@ int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg)
 			return PTR_ERR(backing);
 		}
 	}
+	ubdx_map_forget_file(srv, index);
 	ret = ubdx_backing_swap(srv, index, backing);
+	/* an extent that was set meanwhile */
+	ubdx_map_forget_file(srv, index);
 	if (ret && backing)
 		percpu_ref_kill(&backing->ref);
 	return ret;

@@ -64,6 +64,12 @@ static __always_inline struct ubdx_backing *ubdx_backing_get(struct ubdx_server 
 	return backing;
 }
 
+/* With @bdev: what a write through the file would check, too. */
+static inline bool ubdx_bdev_refuses_writes(const struct ubdx_backing *backing)
+{
+	return bdev_read_only(backing->bdev) || IS_SWAPFILE(backing->file->f_mapping->host);
+}
+
 /* Any context. */
 static inline void ubdx_backing_put(struct ubdx_backing *backing)
 {

@@ -5,6 +5,7 @@
 #include <linux/blkdev.h>
 
 #include "chan.h"
+#include "extents.h"
 #include "stage.h"
 #include "xfer.h"
 
@@ -56,6 +57,8 @@ static __always_inline bool ubdx_prepare(struct ubdx_queue *q, struct request *r
 	slot->op = op - 1;
 	slot->xfer = ubdx_xfer_select(slot);
 	WRITE_ONCE(slot->start, jiffies);
+	if (unlikely(q->front))
+		ubdx_front_start(slot);
 	ubdx_slot_begin(slot);
 	ubdx_stage_then(q, slot, UBDX_T_QUEUE, now);
 	return true;
@@ -167,13 +170,13 @@ int ubdx_tag_set_init(struct ubdx_dev *dev)
 	return blk_mq_alloc_tag_set(set);
 }
 
-static void ubdx_free_disk(struct gendisk *disk)
+void ubdx_disk_free(struct gendisk *disk)
 {
 	ubdx_dev_put(disk->private_data);
 }
 
 /* BLKROSET can't make a read-only device writable. 0: the block layer sets the disk's flag. */
-static int ubdx_disk_set_read_only(struct block_device *bdev, bool ro)
+int ubdx_disk_set_read_only(struct block_device *bdev, bool ro)
 {
 	struct ubdx_dev *dev = bdev->bd_disk->private_data;
 
@@ -185,11 +188,11 @@ static const struct block_device_operations ubdx_disk_fops = {
 	.open = ubdx_disk_open,
 	.release = ubdx_disk_release,
 	.set_read_only = ubdx_disk_set_read_only,
-	.free_disk = ubdx_free_disk,
+	.free_disk = ubdx_disk_free,
 };
 
 /**
- * ubdx_disk_alloc - make the disk of a device from its parameters.
+ * ubdx_disk_alloc - make the disk whose requests the server answers, from the device's parameters.
  * @dev:	device.
  *
  * The caller takes a reference to the device before it adds the disk. The last put of the disk
@@ -226,18 +229,7 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 		lim.features |= BLK_FEAT_ROTATIONAL;
 
 	disk = blk_mq_alloc_disk(&dev->tag_set, &lim, NULL);
-	if (IS_ERR(disk))
-		return disk;
-
-	snprintf(disk->disk_name, DISK_NAME_LEN, "ubdxb%d", dev->id);
-	disk->fops = &ubdx_disk_fops;
-	disk->private_data = dev;
-	set_capacity(disk, p->dev_sectors);
-	set_disk_ro(disk, p->attrs & UBDX_ATTR_READ_ONLY);
-	/*
-	 * The partition scan reads through the server, so START must not wait for it: scan.c scans
-	 * after START.
-	 */
-	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
+	if (!IS_ERR(disk))
+		disk->fops = &ubdx_disk_fops;
 	return disk;
 }

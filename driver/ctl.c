@@ -17,7 +17,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "backing.h"
+#include "extents.h"
 #include "chan.h"
 #include "xfer.h"
 
@@ -31,7 +31,7 @@ static long ubdx_ctl_features(void __user *arg)
 		.max_devices = READ_ONCE(ubdx_max_devices),
 		.nr_devices = ubdx_dev_count(),
 		.xfer_modes = ubdx_xfer_supported(),
-		.features = ubdx_chan_features(),
+		.features = ubdx_chan_features() | UBDX_F_EXTENTS,
 	};
 
 	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
@@ -123,6 +123,24 @@ static int ubdx_chan_set_file(struct ubdx_server *srv, const void __user *argp)
 	return ubdx_backing_set(srv, &arg);
 }
 
+static int ubdx_chan_map(struct ubdx_server *srv, const void __user *argp)
+{
+	struct ubdx_map_args arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	return ubdx_map_set(srv, &arg);
+}
+
+static int ubdx_chan_revoke(struct ubdx_server *srv, const void __user *argp)
+{
+	struct ubdx_revoke arg;
+
+	if (copy_from_user(&arg, argp, sizeof(arg)))
+		return -EFAULT;
+	return ubdx_map_revoke(srv, &arg);
+}
+
 /* On the channel: the device is the caller's own by construction. */
 long ubdx_chan_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
 {
@@ -131,12 +149,18 @@ long ubdx_chan_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
 	struct ubdx_ctl ctl;
 	int ret;
 
-	if (!ubdx_is_stop(cmd) && cmd != UBDX_IOC_SET_FILE)
-		return -ENOTTY;
 	if (current->mm != srv->mm)
 		return -EPERM;
-	if (cmd == UBDX_IOC_SET_FILE)
+	switch (cmd) {
+	case UBDX_IOC_SET_FILE:
 		return ubdx_chan_set_file(srv, (void __user *)argp);
+	case UBDX_IOC_MAP:
+		return ubdx_chan_map(srv, (void __user *)argp);
+	case UBDX_IOC_REVOKE:
+		return ubdx_chan_revoke(srv, (void __user *)argp);
+	}
+	if (!ubdx_is_stop(cmd))
+		return -ENOTTY;
 	if (copy_from_user(&ctl, (void __user *)argp, sizeof(ctl)))
 		return -EFAULT;
 	ret = ubdx_stop_parse(cmd, &ctl, &how);

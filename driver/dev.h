@@ -71,6 +71,7 @@ struct ubdx_answer;
 struct ubdx_backing;
 struct ubdx_chan_ops;
 struct ubdx_ctx;
+struct ubdx_map;
 struct ubdx_single;
 
 /* Sizes of tables that are indexed by enums of the UAPI. */
@@ -105,6 +106,8 @@ struct ubdx_counts {
 	u64 retried; /* requeued because memory was short */
 	u64 moved[UBDX_NR_MOVED];
 	u64 fallbacks[UBDX_NR_FALLBACKS]; /* requests that the device's mode couldn't carry */
+	u64 hits[2]; /* bios that used an extent, by direction; front.c */
+	u64 misses[2]; /* other READs and WRITEs of the front disk */
 };
 
 struct ubdx_queue {
@@ -118,6 +121,7 @@ struct ubdx_queue {
 	const u8 *ops; /* the operations that the device serves, see ubdx_ops */
 	struct ubdx_stamps *stamps; /* one a tag */
 	struct ubdx_single *singles; /* one a tag, see forward.c; or NULL */
+	struct gendisk *front; /* whose statistics have the queue's requests, see front.c; or NULL */
 	struct ubdx_counts __percpu *counts; /* the device's */
 	struct ubdx_slot slots[];
 };
@@ -176,6 +180,7 @@ struct ubdx_server {
 	struct ubdx_backing __rcu **files; /* backing.c */
 	spinlock_t files_lock; /* a leaf */
 	bool files_closed;
+	bool map_closed; /* its extents are revoked; under map->lock, extents.c */
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
@@ -210,7 +215,7 @@ struct ubdx_dev {
 	spinlock_t state_lock; /* protects the next four */
 	enum ubdx_state state;
 	struct ubdx_server *srv;
-	struct gendisk *disk; /* while LIVE or QUIESCED */
+	struct gendisk *disk; /* the visible one, while LIVE or QUIESCED */
 	struct ubdx_target_info *target_info; /* its last server's description, or NULL */
 	bool closing; /* opens are refused; written under the disk's open_mutex, see stop.c */
 	bool stopping; /* to be deleted at the last close; written under open_mutex, too */
@@ -219,7 +224,9 @@ struct ubdx_dev {
 	bool quiesced; /* the driver has quiesced the disk's queue; under dev->lock */
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
-	struct request_queue *queue; /* the disk's; set before the first request, never cleared */
+	struct request_queue *queue; /* of the requests; set before the first, never cleared */
+	struct gendisk *back; /* with UBDX_F_EXTENTS: the hidden disk, see front.c; else NULL */
+	struct ubdx_map *map; /* with UBDX_F_EXTENTS: extents.c; else NULL */
 	/* A failed server's mm, until no process uses it. Holds a reference (mmgrab). */
 	struct mm_struct *former;
 	struct work_struct close_work; /* holds a reference to the device while it is pending */
@@ -289,6 +296,7 @@ struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add);
 int ubdx_dev_start(struct ubdx_dev *dev, u64 xfer_modes);
 bool ubdx_dev_unlist(struct ubdx_dev *dev);
 void ubdx_dev_forget(struct ubdx_dev *dev);
+void ubdx_dev_del_back(struct ubdx_dev *dev);
 unsigned int ubdx_dev_count(void);
 void ubdx_dev_for_each(void (*fn)(struct ubdx_dev *dev));
 int ubdx_dev_init(void);
@@ -366,6 +374,8 @@ void ubdx_tick_exit(void);
 /* ---- blk.c: the block device ---- */
 
 struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev);
+void ubdx_disk_free(struct gendisk *disk);
+int ubdx_disk_set_read_only(struct block_device *bdev, bool ro);
 int ubdx_tag_set_init(struct ubdx_dev *dev);
 
 /* ---- end.c: how requests end ---- */

@@ -20,6 +20,7 @@
 #include <linux/wait_bit.h>
 
 #include "chan.h"
+#include "extents.h"
 #include "forward.h"
 #include "xfer.h"
 
@@ -292,6 +293,7 @@ static void ubdx_dev_release(struct device *device)
 		blk_mq_free_tag_set(&dev->tag_set);
 	ubdx_queues_free(dev);
 	ubdx_dev_forget_former(dev);
+	ubdx_map_free(dev->map);
 	kfree(dev->target_info);
 	mutex_destroy(&dev->lock);
 	kfree(dev);
@@ -340,7 +342,7 @@ static struct ubdx_dev *ubdx_dev_alloc(int id, const struct ubdx_add *add)
 	ubdx_tick_init_dev(dev);
 	INIT_WORK(&dev->close_work, ubdx_close_work);
 	dev->id = id;
-	dev->chan = ubdx_chan_find(add->features);
+	dev->chan = ubdx_chan_find(add->features & ~UBDX_F_EXTENTS);
 	dev->params = add->params;
 	return dev;
 }
@@ -358,7 +360,7 @@ struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add)
 
 	if (add->version != UBDX_VERSION)
 		return ERR_PTR(-EPROTO);
-	if (!ubdx_chan_find(add->features))
+	if (!ubdx_chan_find(add->features & ~UBDX_F_EXTENTS))
 		return ERR_PTR(-EOPNOTSUPP);
 	if (add->reserved)
 		return ERR_PTR(-EINVAL);
@@ -377,6 +379,12 @@ struct ubdx_dev *ubdx_dev_add(struct ubdx_add *add)
 	ret = ubdx_xfer_init_dev(dev, add->xfer_modes);
 	if (ret)
 		goto put;
+	ret = -ENOMEM;
+	if (add->features & UBDX_F_EXTENTS) {
+		dev->map = ubdx_map_alloc(dev);
+		if (!dev->map)
+			goto put;
+	}
 	ret = ubdx_tag_set_init(dev);
 	if (ret)
 		goto put;
@@ -446,6 +454,93 @@ static bool ubdx_dev_may_recover(const struct ubdx_dev *dev)
 	return dev->params.recovery != UBDX_RECOVERY_FAIL;
 }
 
+static int ubdx_disk_add(struct ubdx_dev *dev, struct gendisk *disk,
+			 const struct attribute_group **groups)
+{
+	int ret;
+
+	disk->private_data = dev;
+	set_capacity(disk, dev->params.dev_sectors);
+	set_disk_ro(disk, dev->params.attrs & UBDX_ATTR_READ_ONLY);
+	/*
+	 * The partition scan reads through the server, so START must not wait for it: scan.c scans
+	 * after START.
+	 */
+	set_bit(GD_SUPPRESS_PART_SCAN, &disk->state);
+	/* the disk's reference; if adding the disk fails, put_disk() doesn't drop it */
+	get_device(&dev->device);
+	ret = device_add_disk(&dev->device, disk, groups);
+	if (ret) {
+		put_disk(disk);
+		ubdx_dev_put(dev);
+	}
+	return ret;
+}
+
+/* Before the disk gets requests, and after its last one. */
+static void ubdx_set_front(struct ubdx_dev *dev, struct gendisk *front)
+{
+	unsigned int i;
+
+	for (i = 0; i < dev->params.nr_queues; i++)
+		dev->queues[i]->front = front;
+}
+
+/* With UBDX_F_EXTENTS: hide the disk of the requests, and make a visible one in front of it. */
+static int ubdx_dev_add_front(struct ubdx_dev *dev, struct gendisk *back, struct gendisk **out)
+{
+	int ret;
+
+	snprintf(back->disk_name, DISK_NAME_LEN, "ubdxh%d", dev->id);
+	back->flags |= GENHD_FL_HIDDEN;
+	ret = ubdx_disk_add(dev, back, NULL);
+	if (ret)
+		return ret;
+	dev->back = back;
+	*out = ubdx_front_alloc(dev);
+	ret = PTR_ERR_OR_ZERO(*out);
+	if (ret) {
+		ubdx_dev_del_back(dev);
+		put_disk(back);
+		dev->back = NULL;
+	} else {
+		ubdx_set_front(dev, *out);
+	}
+	return ret;
+}
+
+/* Remove the hidden disk, if there is one. Waits for its requests. The visible disk's end frees it. */
+void ubdx_dev_del_back(struct ubdx_dev *dev)
+{
+	if (!dev->back)
+		return;
+	del_gendisk(dev->back);
+	ubdx_set_front(dev, NULL);
+}
+
+static int ubdx_dev_add_disks(struct ubdx_dev *dev, struct gendisk **out)
+{
+	struct gendisk *disk = ubdx_disk_alloc(dev);
+	int ret = 0;
+
+	if (IS_ERR(disk))
+		return PTR_ERR(disk);
+	dev->queue = disk->queue;
+	if (dev->map)
+		ret = ubdx_dev_add_front(dev, disk, &disk);
+	if (ret)
+		return ret;
+	snprintf(disk->disk_name, DISK_NAME_LEN, "ubdxb%d", dev->id);
+	ret = ubdx_disk_add(dev, disk, ubdx_disk_groups);
+	if (ret && dev->back) {
+		ubdx_dev_del_back(dev);
+		put_disk(dev->back);
+		dev->back = NULL;
+	}
+	*out = disk;
+	return ret;
+}
+
 /**
  * ubdx_dev_create_disk - make the block device.
  * @dev:	device.
@@ -459,25 +554,17 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 	struct gendisk *disk;
 	int ret;
 
-	disk = ubdx_disk_alloc(dev);
-	if (IS_ERR(disk))
-		return PTR_ERR(disk);
-	/* the disk's reference; if adding the disk fails, put_disk() doesn't drop it */
-	get_device(&dev->device);
-	dev->queue = disk->queue;
-	ubdx_set_srvq(dev, dev->srv);
-	ubdx_tick_start(dev);
 	/* before the disk is visible and gets requests */
+	ubdx_set_srvq(dev, dev->srv);
 	WRITE_ONCE(dev->recovers, ubdx_dev_may_recover(dev));
-	ret = device_add_disk(&dev->device, disk, ubdx_disk_groups);
+	ret = ubdx_dev_add_disks(dev, &disk);
 	if (ret) {
 		WRITE_ONCE(dev->recovers, false);
-		ubdx_tick_stop(dev);
 		ubdx_set_srvq(dev, NULL);
-		put_disk(disk);
-		ubdx_dev_put(dev);
 		return ret;
 	}
+	/* the tick uses dev->queue, which a failure would have freed */
+	ubdx_tick_start(dev);
 	ubdx_set_state(dev, UBDX_S_LIVE, dev->srv, disk);
 	ubdx_scan_start(dev);
 	return 0;
@@ -485,8 +572,8 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 
 /*
  * May the caller START? -ETIME: not yet, because a failed server hasn't exited, or requests that it
- * has forwarded haven't ended. The order of these two matters: until it has exited, the failed
- * server's task can still forward a request that it has claimed.
+ * has forwarded, or bios in its extents, haven't ended. ubdx_dev_has_former() is asked first: until it
+ * has exited, the failed server's task can still forward a request that it has claimed.
  */
 static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
@@ -505,7 +592,9 @@ static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 	if (xfer_modes && dev->state != UBDX_S_QUIESCED)
 		return -EINVAL;
 	WRITE_ONCE(dev->srv->busy, jiffies);
-	return ubdx_dev_has_former(dev) || ubdx_dev_forwards(dev) ? -ETIME : 0;
+	return ubdx_dev_has_former(dev) || ubdx_dev_forwards(dev) || ubdx_map_is_busy(dev->map) ?
+		       -ETIME :
+		       0;
 }
 
 static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)

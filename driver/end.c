@@ -17,6 +17,7 @@
 #include <linux/sched/signal.h>
 
 #include "chan.h"
+#include "extents.h"
 #include "forward.h"
 #include "stage.h"
 #include "xfer.h"
@@ -125,9 +126,17 @@ static __always_inline void ubdx_end_request(struct request *rq, struct ubdx_res
 	}
 }
 
+/* The request leaves its slot. The caller still owns the request, and must end it. */
+static __always_inline struct request *ubdx_take_out(struct ubdx_slot *slot, unsigned int bytes)
+{
+	if (unlikely(slot->q->front))
+		ubdx_front_end(slot, bytes);
+	return ubdx_slot_vacate(slot);
+}
+
 static void ubdx_end_alone(struct ubdx_slot *slot, struct ubdx_result result)
 {
-	struct request *rq = ubdx_slot_vacate(slot);
+	struct request *rq = ubdx_take_out(slot, result.bytes);
 	bool may_disable = !in_hardirq() && !irqs_disabled();
 
 	if (likely(may_disable))
@@ -142,7 +151,7 @@ static __always_inline bool ubdx_end_in_batch(struct ubdx_server_queue *srvq,
 					      struct ubdx_slot *slot, struct ubdx_result result,
 					      bool more, const struct ubdx_trace_done *done)
 {
-	struct request *rq = ubdx_slot_vacate(slot);
+	struct request *rq = ubdx_take_out(slot, result.bytes);
 	bool joined = likely(ubdx_is_whole(rq, result)) && (more || srvq->batch.nr) &&
 		      ubdx_batch_add(srvq, rq, done);
 
@@ -187,7 +196,7 @@ static noinline void ubdx_end_traced(struct ubdx_server_queue *srvq, struct ubdx
 static void ubdx_requeue(struct ubdx_slot *slot, bool retry)
 {
 	struct ubdx_queue *q = slot->q;
-	struct request *rq = ubdx_slot_vacate(slot);
+	struct request *rq = ubdx_take_out(slot, 0);
 	struct request_queue *queue = rq->q;
 
 	if (retry)
@@ -302,9 +311,13 @@ struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res)
 		return (struct ubdx_result){ .retry = true };
 	if (res == -EOPNOTSUPP && req_op(rq) == REQ_OP_DISCARD) {
 		blk_queue_disable_discard(rq->q);
+		if (slot->q->front)
+			blk_queue_disable_discard(slot->q->front->queue);
 		rq->rq_flags |= RQF_QUIET;
 	} else if (res == -EOPNOTSUPP && req_op(rq) == REQ_OP_WRITE_ZEROES) {
 		blk_queue_disable_write_zeroes(rq->q);
+		if (slot->q->front)
+			blk_queue_disable_write_zeroes(slot->q->front->queue);
 		rq->rq_flags |= RQF_QUIET;
 	}
 	this_cpu_inc(slot->q->counts->failed);

@@ -169,12 +169,6 @@ static void ubdx_part_submit_bio(struct ubdx_part *part)
 
 /* ---- the answer ---- */
 
-/* What a write through the file would check, too. */
-static bool ubdx_bdev_refuses_writes(const struct ubdx_backing *backing)
-{
-	return bdev_read_only(backing->bdev) || IS_SWAPFILE(backing->file->f_mapping->host);
-}
-
 /* Returns 0 if the request's operation on @bytes at @pos is allowed, or an errno. */
 static __always_inline int ubdx_extent_check(const struct ubdx_slot *slot,
 					     const struct ubdx_backing *backing, u64 pos,

@@ -19,13 +19,14 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
+#include "extents.h"
 #include "xfer.h"
 
 static void ubdx_quiesce_queue(struct ubdx_dev *dev)
 {
 	if (dev->quiesced)
 		return;
-	blk_mq_quiesce_queue(dev->disk->queue);
+	blk_mq_quiesce_queue(dev->queue);
 	dev->quiesced = true;
 }
 
@@ -34,7 +35,7 @@ static void ubdx_unquiesce_queue(struct ubdx_dev *dev)
 	if (!dev->quiesced)
 		return;
 	dev->quiesced = false;
-	blk_mq_unquiesce_queue(dev->disk->queue);
+	blk_mq_unquiesce_queue(dev->queue);
 }
 
 /**
@@ -134,7 +135,7 @@ bool ubdx_dev_forwards(const struct ubdx_dev *dev)
 	return false;
 }
 
-/* Is every slot idle? */
+/* Has all I/O ended? */
 static bool ubdx_dev_idle(const struct ubdx_dev *dev)
 {
 	unsigned int i;
@@ -144,7 +145,7 @@ static bool ubdx_dev_idle(const struct ubdx_dev *dev)
 		for (tag = 0; tag < dev->params.depth; tag++)
 			if (ubdx_slot_state(&dev->queues[i]->slots[tag]) != UBDX_SLOT_IDLE)
 				return false;
-	return true;
+	return !ubdx_map_is_busy(dev->map);
 }
 
 /*
@@ -190,8 +191,10 @@ int ubdx_dev_quiesce(struct ubdx_dev *dev)
 	if (ret)
 		goto unlock;
 	ubdx_quiesce_queue(dev);
+	ubdx_map_suspend(dev->srv, true);
 	ret = ubdx_wait_idle(dev);
 	if (ret) {
+		ubdx_map_suspend(dev->srv, false);
 		ubdx_unquiesce_queue(dev);
 		goto unlock;
 	}

@@ -24,7 +24,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
-#include "backing.h"
+#include "extents.h"
 #include "chan.h"
 #include "xfer.h"
 
@@ -111,7 +111,8 @@ static void ubdx_server_declare_dead(struct ubdx_server *srv)
  * @srv:	server.
  *
  * When this returns, each request has ended or been requeued, or will be: by the server's own task or
- * the request's last user, soon; by the driver's own I/O (state IO), at any time. New requests fail, or wait for another server. A second
+ * the request's last user, soon; by the driver's own I/O (state IO), at any time. Its extents are
+ * revoked; bios that have used them end as their I/O does. New requests fail, or wait for another server. A second
  * call does nothing. Process context; needs no I/O to make progress.
  */
 void ubdx_server_abort(struct ubdx_server *srv)
@@ -135,6 +136,7 @@ void ubdx_server_abort(struct ubdx_server *srv)
 		if (rcu_access_pointer(srv->queues[i]->q->srvq) == srv->queues[i])
 			ubdx_abort_queue(srv->queues[i]->q);
 	ubdx_xfer_revoke(srv);
+	ubdx_map_close(srv);
 	ubdx_backings_close(srv);
 	for (i = 0; i < srv->nr_queues; i++)
 		ubdx_chan_wake(srv->queues[i]);

@@ -21,7 +21,7 @@
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
 
-#include "dev.h"
+#include "extents.h"
 
 /* ---- removing the disk ---- */
 
@@ -38,18 +38,25 @@ static void ubdx_limit_work(struct work_struct *work)
 	ubdx_server_abort(limit->srv);
 }
 
+/* The visible disk first: what is dirty is written through the one behind it. */
+static void ubdx_dev_del_disks(struct ubdx_dev *dev)
+{
+	del_gendisk(dev->disk);
+	ubdx_dev_del_back(dev);
+}
+
 /* Remove the disk. Its file systems write back, through @srv if it is alive, and shut down. */
-static void ubdx_disk_del(struct gendisk *disk, struct ubdx_server *srv, u32 timeout_ms)
+static void ubdx_disk_del(struct ubdx_dev *dev, struct ubdx_server *srv, u32 timeout_ms)
 {
 	struct ubdx_limit limit = { .srv = srv };
 
 	if (!srv || !timeout_ms) {
-		del_gendisk(disk);
+		ubdx_dev_del_disks(dev);
 		return;
 	}
 	INIT_DELAYED_WORK_ONSTACK(&limit.work, ubdx_limit_work);
 	queue_delayed_work(ubdx_wq, &limit.work, msecs_to_jiffies(timeout_ms));
-	del_gendisk(disk);
+	ubdx_dev_del_disks(dev);
 	cancel_delayed_work_sync(&limit.work);
 	destroy_delayed_work_on_stack(&limit.work);
 }
@@ -79,12 +86,13 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 		if (dev->state == UBDX_S_DEAD && ubdx_dev_forwards(dev))
 			pr_warn("ubdx: ubdxb%d: its removal waits for I/O that its server has forwarded\n",
 				dev->id);
-		ubdx_disk_del(disk, srv, timeout_ms);
+		ubdx_disk_del(dev, srv, timeout_ms);
 		cancel_work_sync(&dev->scan_work);
 	}
 	if (srv)
 		ubdx_server_abort(srv);
 	if (disk) {
+		ubdx_map_wait(dev->map);
 		ubdx_tick_stop(dev);
 		ubdx_set_srvq(dev, NULL);
 	}
@@ -93,6 +101,14 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 		put_disk(disk);
 	if (srv)
 		ubdx_server_put(srv);
+}
+
+/* New I/O fails from now on. What is under way in extents ends as its I/O does. */
+static void ubdx_dev_mark_dead(struct ubdx_dev *dev)
+{
+	blk_mark_disk_dead(dev->disk);
+	if (dev->back)
+		blk_mark_disk_dead(dev->back);
 }
 
 /* ---- opens and closes ---- */
@@ -180,7 +196,7 @@ static int ubdx_dev_lock(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	if (!(how->flags & UBDX_CTL_FORCE))
 		return mutex_lock_killable(&dev->lock);
-	/* The server has been aborted, so a holder of the lock waits for forwarded I/O at most. */
+	/* The server has been aborted, so its holder waits for the driver's own I/O at most. */
 	mutex_lock(&dev->lock);
 	return 0;
 }
@@ -201,7 +217,7 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 		return ret;
 	if (disk && (force || dev->quiesced)) {
 		ubdx_dev_stop_recovering(dev);
-		blk_mark_disk_dead(disk);
+		ubdx_dev_mark_dead(dev);
 	}
 	/* If the server dies from now on, requests must fail, because del_gendisk() must finish. */
 	WRITE_ONCE(dev->recovers, false);
@@ -305,7 +321,7 @@ void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)
 		if (dev->disk) {
 			/* a forced STOP may have cleared recovers of a quiesced device */
 			ubdx_dev_stop_recovering(dev);
-			blk_mark_disk_dead(dev->disk);
+			ubdx_dev_mark_dead(dev);
 		}
 		ubdx_dev_take_down(dev, dev->disk ? UBDX_S_DEAD : dev->state, 0);
 	}

@@ -7,7 +7,7 @@
 #include <linux/device.h>
 #include <linux/pid.h>
 
-#include "backing.h"
+#include "extents.h"
 
 static struct ubdx_dev *to_ubdx(struct device *device)
 {
@@ -236,6 +236,21 @@ static ssize_t serial_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(serial);
 
+/* What the front disk has done with bios, by direction; see front.c */
+static ssize_t extents_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	struct ubdx_dev *dev = to_ubdx(device);
+	struct ubdx_counts sum;
+
+	ubdx_counts_sum(dev, &sum);
+	return sysfs_emit(buf,
+			  "extents %u\nread_hits %llu\nread_misses %llu\nwrite_hits %llu\n"
+			  "write_misses %llu\n",
+			  ubdx_map_count(dev->map), sum.hits[0], sum.misses[0], sum.hits[1],
+			  sum.misses[1]);
+}
+static DEVICE_ATTR_RO(extents);
+
 /* ---- queues ---- */
 
 /*
@@ -284,17 +299,30 @@ static BIN_ATTR_RO(queues, 0);
 
 /* ---- groups ---- */
 
-static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	   &dev_attr_stopping.attr,
-					       &dev_attr_server_pid.attr,  &dev_attr_xfer.attr,
-					       &dev_attr_xfer_wanted.attr, &dev_attr_counters.attr,
-					       &dev_attr_errors.attr,	   &dev_attr_fallbacks.attr,
-					       &dev_attr_moved.attr,	   &dev_attr_target.attr,
-					       &dev_attr_files.attr,	   NULL };
+static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,
+					       &dev_attr_stopping.attr,
+					       &dev_attr_server_pid.attr,
+					       &dev_attr_xfer.attr,
+					       &dev_attr_xfer_wanted.attr,
+					       &dev_attr_counters.attr,
+					       &dev_attr_errors.attr,
+					       &dev_attr_fallbacks.attr,
+					       &dev_attr_moved.attr,
+					       &dev_attr_target.attr,
+					       &dev_attr_files.attr,
+					       &dev_attr_extents.attr,
+					       NULL };
 
 static ubdx_bin_attribute *ubdx_disk_bin_attrs[] = { &bin_attr_queues, NULL };
 
+static umode_t ubdx_disk_is_visible(struct kobject *kobj, struct attribute *attr, int index)
+{
+	return attr != &dev_attr_extents.attr || to_ubdx(kobj_to_dev(kobj))->map ? attr->mode : 0;
+}
+
 static const struct attribute_group ubdx_disk_group = {
 	.name = "ubdx",
+	.is_visible = ubdx_disk_is_visible,
 	.attrs = ubdx_disk_attrs,
 	.bin_attrs = ubdx_disk_bin_attrs,
 };

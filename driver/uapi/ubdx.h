@@ -435,8 +435,8 @@ struct ubdx_commit {
  * fetched every tag and called START, or until the device is stopped by force. If the process of
  * the failed server still lives, the driver kills it and every process that shares its memory: none
  * of them may write to the storage while the next server serves. START of the next server waits
- * until no process has that memory any more, and until the I/O that the failed server has forwarded
- * has ended.
+ * until no process has that memory any more, and until the I/O that the failed server has forwarded,
+ * and that in its extents, has ended.
  */
 enum ubdx_recovery {
 	UBDX_RECOVERY_FAIL = 0,
@@ -513,7 +513,7 @@ struct ubdx_params {
  * @max_devices:	module parameter.
  * @nr_devices:		present number of devices.
  * @xfer_modes:		bit 1 << enum ubdx_xfer_mode for each mode that works on this kernel.
- * @features:		UBDX_F_* that ADD may ask for; none so far.
+ * @features:		UBDX_F_* that ADD may ask for.
  * @reserved:		zero.
  */
 struct ubdx_features {
@@ -692,7 +692,8 @@ struct ubdx_target_info {
  * caller is not the server; -EBUSY the device was started already; -EAGAIN not every tag is
  * fetched, or the server opened the channel without CAP_SYS_ADMIN and a partition scan that began
  * under another server isn't over; -ENXIO the server has failed; -ETIME a failed server was killed
- * and has not exited after ten seconds, or I/O that it has forwarded has not ended: try again;
+ * and has not exited after ten seconds, or I/O that it has forwarded, or in its extents, has not ended: try
+ * again;
  * -EINTR; -EOPNOTSUPP the server offers no mode that it can use on this kernel.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
@@ -764,6 +765,105 @@ struct ubdx_file {
  */
 #define UBDX_IOC_SET_FILE _IOW(0xBD, 0x0a, struct ubdx_file)
 
+/* ---- extents ---- */
+
+/*
+ * A feature of ADD: the server can leave extents of the device with the driver (UBDX_IOC_MAP). A READ
+ * or WRITE that lies in one extent then normally goes to the extent's file, in the submitter's
+ * context, and doesn't come to the server. Only block devices that the server has opened with
+ * O_DIRECT can have extents. Everything else comes to the server, which must still be able to serve
+ * each READ and WRITE.
+ *
+ * The requests' queue is that of a hidden disk, ubdxhN. So are queue/io_timeout and queue/scheduler.
+ */
+#define UBDX_F_EXTENTS (1ULL << 0)
+
+#define UBDX_EXTENT_READ (1U << 0)
+#define UBDX_EXTENT_WRITE (1U << 1)
+/* With READ: reads are zeroes. @file and @offset are 0. */
+#define UBDX_EXTENT_HOLE (1U << 2)
+#define UBDX_EXTENT_FLAGS (UBDX_EXTENT_READ | UBDX_EXTENT_WRITE | UBDX_EXTENT_HOLE)
+
+#define UBDX_MAX_MAP_EXTENTS (1U << 20)
+
+/**
+ * struct ubdx_map_extent - sectors of the device, and where they are.
+ * @sector:	first sector; a multiple of the logical block.
+ * @nr_sectors:	number; a multiple of the logical block.
+ * @offset:	byte offset in the file.
+ * @file:	index of the file (UBDX_IOC_SET_FILE).
+ * @flags:	UBDX_EXTENT_*: the directions in which the extent can be used.
+ * @reserved:	zero.
+ */
+struct ubdx_map_extent {
+	__u64 sector;
+	__u64 nr_sectors;
+	__u64 offset;
+	__u16 file;
+	__u16 flags;
+	__u32 reserved;
+};
+
+/**
+ * struct ubdx_map_args - payload of UBDX_IOC_MAP.
+ * @addr:	address of an array of struct ubdx_map_extent, in any order.
+ * @nr:		number of elements.
+ * @reserved:	zero.
+ */
+struct ubdx_map_args {
+	__u64 addr;
+	__u32 nr;
+	__u32 reserved;
+};
+
+/*
+ * MAP, on the channel, after START: leave extents with the driver. They take the place of what was left
+ * for the same sectors before. All extents of the device are revoked when a file that has some is
+ * replaced or removed, by QUIESCE, and when the server ends; also those of a MAP that runs at the same
+ * time.
+ *
+ * Before the server changes what an extent says, or moves its data, it must REVOKE it with
+ * UBDX_REVOKE_DRAIN. It doesn't see the requests that use an extent, FUA WRITEs among them. So an
+ * extent for WRITEs must be durable before MAP: the server has stored where it is. If the file's
+ * device has a volatile write cache, this device must have UBDX_ATTR_WRITE_CACHE, and a FLUSH must
+ * flush the file; or the file was opened with O_DSYNC. A file must be flushed before it is removed.
+ * I/O errors of the file go to the submitter. The I/O timeout doesn't apply.
+ *
+ * Errors: -EAGAIN the server has not started; -EOPNOTSUPP the device has no UBDX_F_EXTENTS, or a file
+ * is no block device that was opened with O_DIRECT; -EPERM; -EINVAL, also beyond the file's end;
+ * -EFAULT; -EBADF no such file, or it isn't open for this direction; -ELOOP the file is a disk with
+ * extents itself; -ENOSPC the device would have more than UBDX_MAX_MAP_EXTENTS; -ENODEV the server is
+ * dead, or being replaced; -ENOMEM. Nothing has changed then.
+ */
+#define UBDX_IOC_MAP _IOW(0xBD, 0x0b, struct ubdx_map_args)
+
+/* Also wait until all I/O has ended that uses extents, these or others, and began before. */
+#define UBDX_REVOKE_DRAIN (1U << 0)
+
+/**
+ * struct ubdx_revoke - payload of UBDX_IOC_REVOKE.
+ * @sector:	first sector.
+ * @nr_sectors:	number of sectors, at least 1.
+ * @flags:	UBDX_REVOKE_*.
+ * @reserved:	zero.
+ */
+struct ubdx_revoke {
+	__u64 sector;
+	__u64 nr_sectors;
+	__u32 flags;
+	__u32 reserved;
+};
+
+/*
+ * REVOKE, on the channel: take back what extents say of these sectors. When it returns, no new I/O
+ * uses that. Without UBDX_REVOKE_DRAIN, I/O that began before can still be under way: a WRITE can
+ * still reach the old place. If memory is short, all extents are taken back.
+ *
+ * Errors: -EOPNOTSUPP; -EINVAL; -ENODEV the server is dead, or being replaced: all its extents are
+ * revoked; -EINTR revoked, but not waited for.
+ */
+#define UBDX_IOC_REVOKE _IOW(0xBD, 0x0c, struct ubdx_revoke)
+
 #ifndef UBDX_ASSERT_SIZE
 #ifdef __cplusplus
 #define UBDX_ASSERT_SIZE(t, n) static_assert(sizeof(t) == (n), #t)
@@ -778,6 +878,9 @@ UBDX_ASSERT_SIZE(struct ubdx_fetch, 16);
 UBDX_ASSERT_SIZE(struct ubdx_commit, 16);
 UBDX_ASSERT_SIZE(struct ubdx_extent, 16);
 UBDX_ASSERT_SIZE(struct ubdx_file, 16);
+UBDX_ASSERT_SIZE(struct ubdx_map_extent, 32);
+UBDX_ASSERT_SIZE(struct ubdx_map_args, 16);
+UBDX_ASSERT_SIZE(struct ubdx_revoke, 24);
 UBDX_ASSERT_SIZE(struct ubdx_params, 96);
 UBDX_ASSERT_SIZE(struct ubdx_features, 64);
 UBDX_ASSERT_SIZE(struct ubdx_add, 128);

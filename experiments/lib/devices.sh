@@ -103,3 +103,6 @@ down_ubdx() { ubdx del 0 >/dev/null && rmmod ubdx; }
 up_ubdx_over() { up_backing "$1" && ubdx_add --target loop --file "/dev/$DEV" --direct "${@:2}"; }
 
 down_ubdx_over() { down_ubdx && down_backing; }
+
+up_ubdx_extents() { up_ubdx_over "$@" --extents; }
+down_ubdx_extents() { down_ubdx_over; }

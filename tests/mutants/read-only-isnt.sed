@@ -1,3 +1,3 @@
 # test: limits
-# file: driver/blk.c
+# file: driver/device.c
 s/set_disk_ro(disk, .*/set_disk_ro(disk, false);/

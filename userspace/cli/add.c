@@ -15,7 +15,7 @@ struct add_args {
 	const char *recovery, *serial;
 	uint64_t id, size, queues, depth, max_io, timeout, block_size, physical_block_size, io_opt;
 	uint64_t max_segments, max_segment_size, dma_align, numa_node;
-	int read_only, write_cache, fua, force_size;
+	int read_only, write_cache, fua, force_size, extents;
 };
 
 /* ---- command line ---- */
@@ -34,6 +34,9 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 		OPTION_TEXT("serial", &a->serial, "TEXT",
 			    "serial number, for /dev/disk/by-id (none)"),
 		OPTION_SET("read-only", &a->read_only, 1, "refuse writes"),
+		OPTION_SET(
+			"extents", &a->extents, 1,
+			"loop with --direct, on a block device: the driver sends\nreads and writes there without asking the server"),
 		OPTION_SET("write-cache", &a->write_cache, 1,
 			   "advertise a volatile write cache\n(loop: default if the file has one)"),
 		OPTION_SET("no-write-cache", &a->write_cache, 0,
@@ -214,6 +217,8 @@ int cmd_add(const struct command *self, int argc, char **argv)
 		if (args.id != OPTION_UNSET)
 			s.opts.id = args.id;
 		s.opts.serial = args.serial;
+		if (args.extents)
+			s.opts.flags |= UBDX_SERVER_EXTENTS;
 		s.json = args.server.json;
 		ret = serve_device(&s, args.server.foreground);
 	}

@@ -241,4 +241,5 @@ void describe_device(struct output *o, const struct ubdx_info *info,
 	describe_file(o, info->id, "fallbacks", "fallbacks", fallbacks_line);
 	describe_file(o, info->id, "moved", "moved", moved_line);
 	describe_file(o, info->id, "files", "files", files_line);
+	describe_file(o, info->id, "extents", "extents", moved_line);
 }

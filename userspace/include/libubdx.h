@@ -268,6 +268,8 @@ struct ubdx_target {
 	int files[UBDX_TARGET_FILES];
 	uint64_t token[2];
 	char where[256];
+	uint64_t dev_sectors;
+	int channel;
 };
 
 /* struct ubdx_target_config.flags */
@@ -343,6 +345,14 @@ struct ubdx_target_ops {
 	void (*close)(struct ubdx_target *target);
 
 	/**
+	 * @extents: leave extents with the driver by ubdx_extents_set(); NULL: the target has none
+	 * that hold. Called once, when the device has started.
+	 *
+	 * Return: 0 or a negative errno. With an error the device has no extents.
+	 */
+	int (*extents)(struct ubdx_target *target);
+
+	/**
 	 * @resolve: return the next step of a request. Its first @done bytes are done.
 	 *
 	 * Called first with @done == 0, then while @done is less than the request's length. So a
@@ -402,12 +412,34 @@ int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target
  */
 void ubdx_target_close(struct ubdx_target *target);
 
+/**
+ * ubdx_extents_set() - leave extents of the device with the driver, see UBDX_IOC_MAP.
+ * @target:	target of a server that has started.
+ * @extents:	file is an index of target->files.
+ * @nr:		number of them.
+ *
+ * READs and WRITEs in these extents normally don't come to the target any more. From any thread.
+ *
+ * Return: 0 or a negative errno; -EOPNOTSUPP the device can't have extents.
+ */
+int ubdx_extents_set(struct ubdx_target *target, const struct ubdx_map_extent *extents,
+		     unsigned int nr);
+
+/**
+ * ubdx_extents_revoke() - take extents back, see UBDX_IOC_REVOKE.
+ * @drain: wait until all I/O in extents that is under way has ended. Not from a queue's thread: a
+ *	queue that waits for longer than the I/O timeout makes the server late.
+ */
+int ubdx_extents_revoke(struct ubdx_target *target, uint64_t sector, uint64_t nr_sectors,
+			int drain);
+
 /* ---- server ---- */
 
 struct ubdx_server;
 
 /* struct ubdx_server_opts.flags */
 #define UBDX_SERVER_OTHER_TARGET (1U << 0) /* recover: accept another target than the last one */
+#define UBDX_SERVER_EXTENTS (1U << 1) /* add: the driver can have extents (UBDX_F_EXTENTS) */
 
 /**
  * struct ubdx_server_opts - how to serve.

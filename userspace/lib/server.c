@@ -402,6 +402,7 @@ static int ubdx_server_add(struct ubdx_server *s)
 		.version = UBDX_VERSION,
 		.id = opts->id,
 		.xfer_modes = ubdx_offer(opts),
+		.features = opts->flags & UBDX_SERVER_EXTENTS ? UBDX_F_EXTENTS : 0,
 		.params = opts->params,
 	};
 	int ret;
@@ -626,14 +627,14 @@ static void ubdx_wait_for_scan(struct ubdx_server *s)
 }
 
 /*
- * Tell the driver the target's files, for mode `forward`. Without them requests of this mode are
- * served as in mode `user`.
+ * Tell the driver the target's files, for mode `forward` and for extents. Without them requests of
+ * this mode are served as in mode `user`.
  */
 static bool ubdx_register_files(struct ubdx_server *s)
 {
 	unsigned int i;
 
-	if (!(s->xfer_modes >> UBDX_XFER_FORWARD & 1))
+	if (!(s->xfer_modes >> UBDX_XFER_FORWARD & 1 || s->opts.flags & UBDX_SERVER_EXTENTS))
 		return false;
 	for (i = 0; i < s->target->nr_files; i++) {
 		int ret = ubdx_chan_set_file(s->channel, i, s->target->files[i]);
@@ -648,6 +649,21 @@ static bool ubdx_register_files(struct ubdx_server *s)
 		}
 	}
 	return true;
+}
+
+/* Let the target leave its extents with the driver, if the device can have some. */
+static void ubdx_hand_out_extents(struct ubdx_server *s)
+{
+	int ret;
+
+	if (!s->may_forward || !s->target->ops->extents)
+		return;
+	s->target->channel = s->channel;
+	s->target->dev_sectors = s->params.dev_sectors;
+	ret = s->target->ops->extents(s->target);
+	if (ret && ret != -EOPNOTSUPP)
+		ubdx_log(&s->logger, LOG_WARNING, "target %s: handing out its extents: %s",
+			 s->target->ops->name, strerror(-ret));
 }
 
 /* @prepare: add a device, or adopt one. @xfer_modes: argument of START. */
@@ -676,6 +692,7 @@ static int ubdx_server_bring_up(struct ubdx_server *s, int (*prepare)(struct ubd
 	s->live = true;
 	ubdx_spare_from_oom(&s->logger);
 	ubdx_workers_tell(s, UBDX_SERVE);
+	ubdx_hand_out_extents(s);
 	/* A recovered device is in use, so a missing node must not end it. */
 	if (!s->added)
 		return 0;

@@ -471,10 +471,23 @@ static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc 
 	}
 }
 
+/* All of the device is one extent, if the kernel can reach it past the page cache. */
+static int ubdx_loop_extents(struct ubdx_target *target)
+{
+	const struct ubdx_loop *loop = target->priv;
+	const struct ubdx_map_extent all = {
+		.nr_sectors = target->dev_sectors,
+		.flags = UBDX_EXTENT_READ | (loop->read_only ? 0 : UBDX_EXTENT_WRITE),
+	};
+
+	return loop->is_block && loop->direct ? ubdx_extents_set(target, &all, 1) : 0;
+}
+
 const struct ubdx_target_ops ubdx_target_loop = {
 	.name = "loop",
 	.summary = "a file or block device, --file PATH; --direct bypasses the page cache",
 	.open = ubdx_loop_open,
 	.close = ubdx_loop_close,
+	.extents = ubdx_loop_extents,
 	.resolve = ubdx_loop_resolve,
 };

@@ -56,6 +56,7 @@ int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target
 		return ubdx_fail(-ENOMEM, "opening target %s: %m", ops->name);
 	t->ops = ops;
 	t->kind = ops->name;
+	t->channel = -1;
 	ret = ops->open(t, &full, params);
 	if (ret) {
 		free(t);

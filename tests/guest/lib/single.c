@@ -18,6 +18,8 @@
 struct raw raw;
 struct raw_queue q;
 int bdev;
+uint64_t features;
+
 int neg(long ret)
 {
 	return ret < 0 ? -errno : (int)ret;
@@ -64,6 +66,7 @@ void begin(unsigned int mode, unsigned int timeout_ms, unsigned int recovery)
 	raw.add.xfer_modes = (1 << RAW_NR_XFER) - 1;
 	raw.add.params.timeout_ms = timeout_ms;
 	raw.add.params.recovery = recovery;
+	raw.add.features = features;
 	ret = raw_add(&raw) ?: raw_open(&raw) ?: raw_queue_init(&raw, &q, 0) ?: raw_fetch_all(&q);
 	if (ret)
 		bail("a device: %s", strerror(ret < 0 ? -ret : ret));

@@ -19,6 +19,7 @@
 extern struct raw raw;
 extern struct raw_queue q;
 extern int bdev;
+extern uint64_t features; /* UBDX_F_* for begin() */
 
 int neg(long ret); /* the result of a system call, or -errno */
 

@@ -1,0 +1,519 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * extents.c - a server leaves extents of its device with the driver, so that bios in them need not
+ * come to the server (front.c), and takes them back.
+ *
+ * The extents are a sorted array, struct ubdx_table, which never changes. Each update makes a new
+ * one. A bio holds a reference to the table in which it was found, from its look-up to its end. So a
+ * table is freed when nobody can find anything in it any more, and when all bios that have used it
+ * have ended. That is what a revocation with UBDX_REVOKE_DRAIN waits for, and the START of the next
+ * server.
+ *
+ * A table holds references to the backings (backing.c) of its extents. All extents are revoked when a
+ * file that has some is replaced or removed, when the device is handed over, and when its server is
+ * aborted.
+ *
+ * Updates run in process context, under map->lock. They must not wait for I/O on the device, so they
+ * allocate with noio.
+ */
+#include <linux/blkdev.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/uaccess.h>
+
+#include "extents.h"
+
+/* ---- tables ---- */
+
+static void ubdx_table_destroy(struct ubdx_table *table)
+{
+	unsigned int i;
+
+	for (i = 0; i < UBDX_MAX_FILES; i++)
+		if (table->backings[i])
+			ubdx_backing_put(table->backings[i]);
+	percpu_ref_exit(&table->ref);
+	kvfree(table);
+}
+
+static void ubdx_table_free(struct work_struct *work)
+{
+	struct ubdx_table *table = container_of(work, struct ubdx_table, free_work);
+	struct ubdx_dev *dev = table->map->dev;
+
+	ubdx_table_destroy(table);
+	ubdx_dev_put(dev);
+}
+
+/*
+ * The last reference is gone, and a grace period has passed since the table was replaced. Any context.
+ * Those who wait for that must not depend on a worker, so only the memory is left to one.
+ */
+static void ubdx_table_unused(struct percpu_ref *ref)
+{
+	struct ubdx_table *table = container_of(ref, struct ubdx_table, ref);
+	struct ubdx_map *map = table->map;
+	unsigned long flags;
+
+	spin_lock_irqsave(&map->tables_lock, flags);
+	list_del(&table->list);
+	spin_unlock_irqrestore(&map->tables_lock, flags);
+	wake_up_all(&map->changed);
+	queue_work(ubdx_io_wq, &table->free_work);
+}
+
+static struct ubdx_table *ubdx_table_alloc(struct ubdx_map *map, unsigned int nr)
+{
+	struct ubdx_table *table = kvzalloc(struct_size(table, ranges, nr), GFP_KERNEL_ACCOUNT);
+
+	if (!table)
+		return NULL;
+	if (percpu_ref_init(&table->ref, ubdx_table_unused, 0, GFP_KERNEL_ACCOUNT)) {
+		kvfree(table);
+		return NULL;
+	}
+	table->map = map;
+	table->nr = nr;
+	INIT_WORK(&table->free_work, ubdx_table_free);
+	return table;
+}
+
+/* Make @table the present one; NULL: there are no extents any more. */
+static void ubdx_table_publish(struct ubdx_map *map, struct ubdx_table *table)
+{
+	struct ubdx_table *old;
+
+	lockdep_assert_held(&map->lock);
+
+	WRITE_ONCE(map->generation, map->generation + 1);
+	if (table) {
+		get_device(&map->dev->device);
+		table->generation = map->generation;
+		spin_lock_irq(&map->tables_lock);
+		list_add_tail(&table->list, &map->tables);
+		spin_unlock_irq(&map->tables_lock);
+	}
+	old = rcu_replace_pointer(map->table, table, lockdep_is_held(&map->lock));
+	if (old)
+		percpu_ref_kill(&old->ref);
+}
+
+/* ---- edits ---- */
+
+/* @to begins where @range ends, on the device and on the backing. */
+static bool ubdx_range_goes_on(const struct ubdx_range *range, const struct ubdx_range *to)
+{
+	return range->end == to->start && range->flags == to->flags &&
+	       (range->flags & UBDX_EXTENT_HOLE ||
+		(range->file == to->file && range->to + (range->end - range->start) == to->to));
+}
+
+static void ubdx_range_cut(struct ubdx_range *range, sector_t start)
+{
+	range->to += start - range->start;
+	range->start = start;
+}
+
+static unsigned int ubdx_range_emit(struct ubdx_range *out, unsigned int nr,
+				    const struct ubdx_range *range)
+{
+	if (nr && ubdx_range_goes_on(&out[nr - 1], range)) {
+		out[nr - 1].end = range->end;
+		return nr;
+	}
+	out[nr] = *range;
+	return nr + 1;
+}
+
+/*
+ * Apply @edits to @old: each takes the place of what was there. Both are sorted and don't overlap.
+ * @out has room for nr_old + 2 * nr_edits. Returns how many ranges it has then.
+ */
+static unsigned int ubdx_ranges_edit(struct ubdx_range *out, const struct ubdx_range *old,
+				     unsigned int nr_old, const struct ubdx_range *edits,
+				     unsigned int nr_edits)
+{
+	unsigned int i = 0, j = 0, nr = 0;
+	struct ubdx_range range = {};
+	bool have = false;
+
+	for (;;) {
+		const struct ubdx_range *edit = j < nr_edits ? &edits[j] : NULL;
+
+		if (!have && i < nr_old) {
+			range = old[i++];
+			have = true;
+		}
+		if (!have && !edit)
+			return nr;
+		if (have && (!edit || range.end <= edit->start)) {
+			nr = ubdx_range_emit(out, nr, &range);
+			have = false;
+		} else if (have && range.start < edit->start) {
+			struct ubdx_range left = range;
+
+			left.end = edit->start;
+			nr = ubdx_range_emit(out, nr, &left);
+			ubdx_range_cut(&range, edit->start);
+		} else if (have && range.end <= edit->end) {
+			have = false;
+		} else {
+			if (have && range.start < edit->end)
+				ubdx_range_cut(&range, edit->end);
+			if (edit->flags)
+				nr = ubdx_range_emit(out, nr, edit);
+			j++;
+		}
+	}
+}
+
+/* Take references to the backings of the table's ranges. They are in @old, or @srv has them. */
+static int ubdx_table_hold(struct ubdx_table *table, const struct ubdx_table *old,
+			   struct ubdx_server *srv)
+{
+	struct ubdx_backing *backing;
+	unsigned int i;
+
+	for (i = 0; i < table->nr; i++) {
+		const struct ubdx_range *range = &table->ranges[i];
+
+		if (range->flags & UBDX_EXTENT_HOLE || table->backings[range->file])
+			continue;
+		backing = old ? old->backings[range->file] : NULL;
+		if (backing)
+			percpu_ref_get(&backing->ref);
+		else
+			backing = ubdx_backing_get(srv, range->file);
+		if (!backing)
+			return -EBADF;
+		table->backings[range->file] = backing;
+	}
+	return 0;
+}
+
+/*
+ * Can each edit be used as it says, with the backing that the table has for it? The caller holds
+ * map->lock, so these are the backings that will be used.
+ */
+static int ubdx_edits_check(const struct ubdx_table *table, const struct ubdx_range *edits,
+			    unsigned int nr_edits)
+{
+	const struct ubdx_backing *backing;
+	unsigned int i;
+
+	for (i = 0; i < nr_edits; i++) {
+		const struct ubdx_range *edit = &edits[i];
+
+		if (!edit->flags || edit->flags & UBDX_EXTENT_HOLE)
+			continue;
+		backing = table->backings[edit->file];
+		if (!backing->bdev)
+			return -EOPNOTSUPP;
+		if (ubdx_is_front(backing->bdev->bd_disk))
+			return -ELOOP;
+		if ((edit->flags & UBDX_EXTENT_READ && !(backing->file->f_mode & FMODE_READ)) ||
+		    (edit->flags & UBDX_EXTENT_WRITE && !(backing->file->f_mode & FMODE_WRITE)))
+			return -EBADF;
+		if (edit->to + (edit->end - edit->start) > bdev_nr_sectors(backing->bdev))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+/* Make a new version with these edits. @limit: how many ranges it may have. */
+static int ubdx_map_edit(struct ubdx_map *map, struct ubdx_server *srv,
+			 const struct ubdx_range *edits, unsigned int nr_edits, unsigned int limit)
+{
+	struct ubdx_table *old, *table;
+	unsigned int nr_old, nr;
+	int ret;
+
+	old = rcu_dereference_protected(map->table, lockdep_is_held(&map->lock));
+	nr_old = old ? old->nr : 0;
+	table = ubdx_table_alloc(map, nr_old + 2 * nr_edits);
+	if (!table)
+		return -ENOMEM;
+	nr = ubdx_ranges_edit(table->ranges, old ? old->ranges : NULL, nr_old, edits, nr_edits);
+	table->nr = nr;
+	ret = nr > limit ? -ENOSPC : ubdx_table_hold(table, old, srv);
+	if (!ret)
+		ret = ubdx_edits_check(table, edits, nr_edits);
+	if (ret || !nr) {
+		ubdx_table_destroy(table);
+		table = NULL;
+	}
+	if (!ret)
+		ubdx_table_publish(map, table);
+	return ret;
+}
+
+/*
+ * Edit the server's extents. @generation: out: when all versions before it have gone, nothing uses
+ * what was replaced.
+ */
+static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *edits,
+			    unsigned int nr_edits, unsigned int limit, u64 *generation)
+{
+	struct ubdx_map *map = srv->dev->map;
+	unsigned int noio;
+	int ret;
+
+	mutex_lock(&map->lock);
+	noio = memalloc_noio_save();
+	ret = srv->map_closed ? -ENODEV : ubdx_map_edit(map, srv, edits, nr_edits, limit);
+	/* A revocation must not fail. Without extents everything comes to the server. */
+	if (ret == -ENOMEM && limit == UINT_MAX) {
+		ubdx_table_publish(map, NULL);
+		ret = 0;
+	}
+	memalloc_noio_restore(noio);
+	*generation = map->generation;
+	mutex_unlock(&map->lock);
+	return ret;
+}
+
+/* ---- what the server asks for ---- */
+
+static int ubdx_range_compare(const void *a, const void *b)
+{
+	const struct ubdx_range *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* Check an extent of the server's against the device. */
+static int ubdx_range_parse(struct ubdx_server *srv, const struct ubdx_map_extent *extent,
+			    struct ubdx_range *range)
+{
+	u64 block = srv->dev->params.logical_block_size, sectors = srv->dev->params.dev_sectors;
+
+	if (extent->flags & ~UBDX_EXTENT_FLAGS || extent->reserved || !extent->flags ||
+	    !extent->nr_sectors || extent->nr_sectors > sectors ||
+	    extent->sector > sectors - extent->nr_sectors ||
+	    (extent->sector | extent->nr_sectors) & ((block >> SECTOR_SHIFT) - 1))
+		return -EINVAL;
+	*range = (struct ubdx_range){
+		.start = extent->sector,
+		.end = extent->sector + extent->nr_sectors,
+		.to = extent->offset >> SECTOR_SHIFT,
+		.file = extent->file,
+		.flags = extent->flags,
+	};
+	if (extent->flags & UBDX_EXTENT_WRITE && srv->dev->params.attrs & UBDX_ATTR_READ_ONLY)
+		return -EINVAL;
+	if (extent->flags & UBDX_EXTENT_HOLE)
+		return extent->flags != (UBDX_EXTENT_READ | UBDX_EXTENT_HOLE) || extent->file ||
+				       extent->offset ?
+			       -EINVAL :
+			       0;
+	if (extent->offset & (block - 1) ||
+	    extent->offset > LLONG_MAX - (extent->nr_sectors << SECTOR_SHIFT))
+		return -EINVAL;
+	return extent->file < UBDX_MAX_FILES ? 0 : -EBADF;
+}
+
+static int ubdx_ranges_parse(struct ubdx_server *srv, const struct ubdx_map_extent *extents,
+			     struct ubdx_range *ranges, unsigned int nr)
+{
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < nr; i++) {
+		ret = ubdx_range_parse(srv, &extents[i], &ranges[i]);
+		if (ret)
+			return ret;
+	}
+	sort(ranges, nr, sizeof(*ranges), ubdx_range_compare, NULL);
+	for (i = 1; i < nr; i++)
+		if (ranges[i].start < ranges[i - 1].end)
+			return -EINVAL;
+	return 0;
+}
+
+/**
+ * ubdx_map_set - UBDX_IOC_MAP: leave extents with the driver.
+ * @srv:	server; the caller is one of its tasks.
+ * @arg:	see struct ubdx_map_args.
+ *
+ * Returns 0 or an error, see UBDX_IOC_MAP.
+ */
+int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg)
+{
+	struct ubdx_map_extent *extents;
+	struct ubdx_range *ranges;
+	u64 generation;
+	int ret;
+
+	if (!srv->dev->map)
+		return -EOPNOTSUPP;
+	if (!srv->trusted)
+		return -EPERM;
+	/* Extents of a server that hasn't started would be used beside those of the last one. */
+	if (rcu_access_pointer(srv->dev->queues[0]->srvq) != srv->queues[0])
+		return -EAGAIN;
+	if (!arg->nr || arg->nr > UBDX_MAX_MAP_EXTENTS || arg->reserved)
+		return -EINVAL;
+	extents = vmemdup_array_user(u64_to_user_ptr(arg->addr), arg->nr, sizeof(*extents));
+	if (IS_ERR(extents))
+		return PTR_ERR(extents);
+	ret = -ENOMEM;
+	ranges = kvmalloc_array(arg->nr, sizeof(*ranges), GFP_KERNEL_ACCOUNT);
+	if (ranges)
+		ret = ubdx_ranges_parse(srv, extents, ranges, arg->nr);
+	if (!ret)
+		ret = ubdx_map_edit_as(srv, ranges, arg->nr, UBDX_MAX_MAP_EXTENTS, &generation);
+	kvfree(ranges);
+	kvfree(extents);
+	return ret;
+}
+
+/* Has each table before @generation gone? */
+static bool ubdx_map_is_drained(struct ubdx_map *map, u64 generation)
+{
+	struct ubdx_table *oldest;
+	bool drained;
+
+	spin_lock_irq(&map->tables_lock);
+	oldest = list_first_entry_or_null(&map->tables, struct ubdx_table, list);
+	drained = !oldest || oldest->generation >= generation;
+	spin_unlock_irq(&map->tables_lock);
+	return drained;
+}
+
+/**
+ * ubdx_map_revoke - UBDX_IOC_REVOKE: take extents back.
+ * @srv:	server; the caller is one of its tasks.
+ * @arg:	see struct ubdx_revoke.
+ *
+ * Returns 0 or an error, see UBDX_IOC_REVOKE.
+ */
+int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg)
+{
+	const struct ubdx_range edit = {
+		.start = arg->sector,
+		.end = arg->sector + arg->nr_sectors,
+	};
+	struct ubdx_map *map = srv->dev->map;
+	u64 generation;
+	int ret;
+
+	if (!map)
+		return -EOPNOTSUPP;
+	if (arg->flags & ~UBDX_REVOKE_DRAIN || arg->reserved || edit.end <= edit.start)
+		return -EINVAL;
+	ret = ubdx_map_edit_as(srv, &edit, 1, UINT_MAX, &generation);
+	if (ret || !(arg->flags & UBDX_REVOKE_DRAIN))
+		return ret;
+	ret = wait_event_killable(map->changed, ubdx_map_is_drained(map, generation));
+	return ret ? -EINTR : 0;
+}
+
+/* ---- ends ---- */
+
+/* The file is about to leave the server's table: so do its extents. Needs no memory. */
+void ubdx_map_forget_file(struct ubdx_server *srv, u32 index)
+{
+	struct ubdx_map *map = srv->dev->map;
+	struct ubdx_table *table;
+
+	if (!map)
+		return;
+	mutex_lock(&map->lock);
+	table = rcu_dereference_protected(map->table, lockdep_is_held(&map->lock));
+	if (!srv->map_closed && table && table->backings[index])
+		ubdx_table_publish(map, NULL);
+	mutex_unlock(&map->lock);
+}
+
+/**
+ * ubdx_map_suspend - the device is handed over: revoke all extents, and take no new ones.
+ * @srv:	server.
+ * @suspend:	false: the hand-over has failed, so the server can leave extents again.
+ */
+void ubdx_map_suspend(struct ubdx_server *srv, bool suspend)
+{
+	struct ubdx_map *map = srv->dev->map;
+
+	if (!map)
+		return;
+	mutex_lock(&map->lock);
+	srv->map_closed = suspend;
+	if (suspend && rcu_access_pointer(map->table))
+		ubdx_table_publish(map, NULL);
+	mutex_unlock(&map->lock);
+}
+
+/**
+ * ubdx_map_close - the server is aborted: revoke all of its extents, and accept no more.
+ * @srv:	server.
+ */
+void ubdx_map_close(struct ubdx_server *srv)
+{
+	struct ubdx_map *map = srv->dev->map;
+
+	if (!map)
+		return;
+	mutex_lock(&map->lock);
+	if (!srv->map_closed) {
+		srv->map_closed = true;
+		if (rcu_access_pointer(map->table))
+			ubdx_table_publish(map, NULL);
+	}
+	mutex_unlock(&map->lock);
+}
+
+/* Is I/O under way that has used extents of earlier versions? */
+bool ubdx_map_is_busy(struct ubdx_map *map)
+{
+	return map && !ubdx_map_is_drained(map, READ_ONCE(map->generation));
+}
+
+/* Wait for the end of all I/O that has used extents. The caller has closed the map. */
+void ubdx_map_wait(struct ubdx_map *map)
+{
+	if (!map || wait_event_timeout(map->changed, ubdx_map_is_drained(map, U64_MAX), HZ))
+		return;
+	pr_warn("ubdx: ubdxb%d: its removal waits for I/O in its extents\n", map->dev->id);
+	wait_event(map->changed, ubdx_map_is_drained(map, U64_MAX));
+}
+
+/* The number of extents. */
+unsigned int ubdx_map_count(struct ubdx_map *map)
+{
+	struct ubdx_table *table;
+	unsigned int nr;
+
+	rcu_read_lock();
+	table = rcu_dereference(map->table);
+	nr = table ? table->nr : 0;
+	rcu_read_unlock();
+	return nr;
+}
+
+struct ubdx_map *ubdx_map_alloc(struct ubdx_dev *dev)
+{
+	struct ubdx_map *map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+
+	if (!map)
+		return NULL;
+	map->dev = dev;
+	mutex_init(&map->lock);
+	spin_lock_init(&map->tables_lock);
+	INIT_LIST_HEAD(&map->tables);
+	init_waitqueue_head(&map->changed);
+	if (ubdx_front_init_map(map)) {
+		kfree(map);
+		return NULL;
+	}
+	return map;
+}
+
+void ubdx_map_free(struct ubdx_map *map)
+{
+	if (!map)
+		return;
+	bioset_exit(&map->hits);
+	kfree(map);
+}

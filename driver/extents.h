@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * extents.h - the extents that a server has left with the driver (extents.c), and the front disk
+ * that looks bios up in them (front.c).
+ */
+#ifndef UBDX_EXTENTS_H
+#define UBDX_EXTENTS_H
+
+#include <linux/bio.h>
+#include <linux/percpu-refcount.h>
+#include <linux/rcupdate.h>
+
+#include "backing.h"
+
+/* Sectors of the device, and where they are. */
+struct ubdx_range {
+	sector_t start;
+	sector_t end; /* the first sector behind */
+	sector_t to; /* of @start, on the backing */
+	u16 file; /* index */
+	u16 flags; /* UBDX_EXTENT_*; 0, only in an edit: remove what was there */
+};
+
+/**
+ * struct ubdx_table - one version of a device's extents. It never changes.
+ * @ref:	held by the map while this is the present version, and by each bio that uses it.
+ * @map:	the map.
+ * @generation:	of the map when the table was made.
+ * @list:	in map->tables.
+ * @free_work:	frees the table.
+ * @backings:	by file index; each holds a reference, or is NULL.
+ * @nr:		number of @ranges.
+ * @ranges:	sorted; they don't overlap.
+ */
+struct ubdx_table {
+	struct percpu_ref ref;
+	struct ubdx_map *map;
+	u64 generation;
+	struct list_head list;
+	struct work_struct free_work;
+	struct ubdx_backing *backings[UBDX_MAX_FILES];
+	unsigned int nr;
+	struct ubdx_range ranges[] __counted_by(nr);
+};
+
+/**
+ * struct ubdx_map - the extents of a device.
+ * @dev:	device; a table holds a reference.
+ * @table:	the present version, or NULL: no extents.
+ * @lock:	serialises new versions.
+ * @tables_lock: protects @tables; a leaf.
+ * @tables:	all versions that are in use, the oldest first.
+ * @generation:	counts versions.
+ * @changed:	woken when a version goes.
+ * @hits:	memory for bios, see front.c. Not shared: devices can be stacked.
+ */
+struct ubdx_map {
+	struct ubdx_dev *dev;
+	struct ubdx_table __rcu *table;
+	struct mutex lock;
+	spinlock_t tables_lock;
+	struct list_head tables;
+	u64 generation;
+	wait_queue_head_t changed;
+	struct bio_set hits;
+};
+
+/* ---- extents.c ---- */
+
+struct ubdx_map *ubdx_map_alloc(struct ubdx_dev *dev);
+void ubdx_map_free(struct ubdx_map *map);
+void ubdx_map_suspend(struct ubdx_server *srv, bool suspend);
+int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg);
+int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg);
+void ubdx_map_close(struct ubdx_server *srv);
+void ubdx_map_forget_file(struct ubdx_server *srv, u32 index);
+bool ubdx_map_is_busy(struct ubdx_map *map);
+void ubdx_map_wait(struct ubdx_map *map);
+unsigned int ubdx_map_count(struct ubdx_map *map);
+
+/*
+ * Find the extent that has all of these sectors. The caller is in an RCU read-side section. Returns
+ * NULL if there is none.
+ */
+static __always_inline const struct ubdx_range *ubdx_table_find(const struct ubdx_table *table,
+								sector_t start, sector_t end)
+{
+	unsigned int low = 0, high = table->nr;
+	const struct ubdx_range *range;
+
+	/* the last one that starts at or before @start */
+	while (high - low > 1) {
+		unsigned int middle = (low + high) / 2;
+
+		if (table->ranges[middle].start <= start)
+			low = middle;
+		else
+			high = middle;
+	}
+	range = &table->ranges[low];
+	return start >= range->start && end <= range->end ? range : NULL;
+}
+
+/* ---- front.c ---- */
+
+void ubdx_front_start(struct ubdx_slot *slot);
+void ubdx_front_end(struct ubdx_slot *slot, unsigned int bytes);
+
+struct gendisk *ubdx_front_alloc(struct ubdx_dev *dev);
+int ubdx_front_init_map(struct ubdx_map *map);
+bool ubdx_is_front(const struct gendisk *disk);
+
+#endif /* UBDX_EXTENTS_H */

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * front.c - the disk of a device with UBDX_F_EXTENTS. It works on bios. A READ or WRITE whose sectors
+ * lie in one extent (extents.c) is sent to the extent's backing, in the submitter's context. All
+ * other bios are sent to a second disk, which is hidden: the one that blk.c makes of every device,
+ * whose requests the server answers.
+ *
+ * The block layer's own pass over a request costs more than all that is done here. That is why this
+ * disk doesn't use requests.
+ *
+ * A bio's segments aren't looked at: the disk demands memory that is aligned to the device's logical
+ * block, which is enough for each backing (ubdx_bdev_check()).
+ *
+ * I/O statistics are the visible disk's: of hits by bios, in this file; of what goes to the hidden
+ * disk by requests (ubdx_front_start(), ubdx_front_end()), which don't count for partitions.
+ */
+#include <linux/blk-cgroup.h>
+#include <linux/blkdev.h>
+
+#include "extents.h"
+
+/* A bio on its way to a backing, and the bio whose copy it is. */
+struct ubdx_hit {
+	struct bio *bio;
+	struct ubdx_table *table; /* holds a reference */
+	unsigned long start; /* of the statistics */
+	struct bio clone; /* last: the rest is the bio_set's front pad */
+};
+
+static void ubdx_hit_done(struct bio *clone)
+{
+	struct ubdx_hit *hit = container_of(clone, struct ubdx_hit, clone);
+	struct ubdx_table *table = hit->table;
+	struct bio *bio = hit->bio;
+
+	bio_end_io_acct(bio, hit->start);
+	bio->bi_status = clone->bi_status;
+	bio_put(clone);
+	bio_endio(bio);
+	/* last: only this keeps the backing, the device and the module */
+	percpu_ref_put(&table->ref);
+}
+
+/* Send a copy of @bio to the extent's backing. The caller's reference to @table goes with it. */
+static void ubdx_hit_submit(struct bio *bio, struct ubdx_table *table,
+			    const struct ubdx_range *range)
+{
+	struct ubdx_backing *backing = table->backings[range->file];
+	struct bio *clone = NULL;
+	struct ubdx_hit *hit;
+
+	/* Without a device: the blkg is cloned below, and once is enough. */
+	if (likely(!(bio->bi_opf & REQ_NOWAIT)))
+		clone = bio_alloc_clone(NULL, bio, GFP_NOIO, &table->map->hits);
+	else if (bdev_nowait(backing->bdev))
+		clone = bio_alloc_clone(NULL, bio, GFP_NOWAIT, &table->map->hits);
+	if (unlikely(!clone)) {
+		percpu_ref_put(&table->ref);
+		bio_wouldblock_error(bio);
+		return;
+	}
+	hit = container_of(clone, struct ubdx_hit, clone);
+	hit->bio = bio;
+	hit->table = table;
+	hit->start = bio_start_io_acct(bio);
+	clone->bi_bdev = backing->bdev;
+	bio_clone_blkg_association(clone, bio);
+	clone->bi_iter.bi_sector += range->to - range->start;
+	clone->bi_end_io = ubdx_hit_done;
+	if (unlikely(backing->file->f_iocb_flags & IOCB_DSYNC) && op_is_write(bio_op(bio)))
+		clone->bi_opf |= REQ_FUA;
+	submit_bio_noacct(clone);
+}
+
+static void ubdx_front_zero(struct bio *bio)
+{
+	unsigned long start = bio_start_io_acct(bio);
+
+	zero_fill_bio(bio);
+	bio_end_io_acct(bio, start);
+	bio_endio(bio);
+}
+
+/* The server gets a WRITE that its file would refuse, and so its error. */
+static __always_inline bool ubdx_range_fits(const struct ubdx_table *table,
+					    const struct ubdx_range *range, u16 flag)
+{
+	return flag == UBDX_EXTENT_READ || !ubdx_bdev_refuses_writes(table->backings[range->file]);
+}
+
+/*
+ * Find the extent that has all of the bio's sectors, and that can be used in its direction. Returns a
+ * reference to its table, or NULL.
+ */
+static __always_inline struct ubdx_table *ubdx_front_find(struct ubdx_dev *dev, struct bio *bio,
+							  u16 flag, struct ubdx_range *found)
+{
+	const struct ubdx_range *range;
+	struct ubdx_table *table;
+
+	rcu_read_lock();
+	table = rcu_dereference(dev->map->table);
+	if (likely(table)) {
+		range = ubdx_table_find(table, bio->bi_iter.bi_sector, bio_end_sector(bio));
+		if (likely(range && range->flags & flag) &&
+		    likely(ubdx_range_fits(table, range, flag)) &&
+		    likely(percpu_ref_tryget_live_rcu(&table->ref)))
+			*found = *range;
+		else
+			table = NULL;
+	}
+	rcu_read_unlock();
+	return table;
+}
+
+static void ubdx_front_submit(struct bio *bio)
+{
+	struct ubdx_dev *dev = bio->bi_bdev->bd_disk->private_data;
+	struct ubdx_table *table = NULL;
+	enum req_op op = bio_op(bio);
+	struct ubdx_range range;
+
+	if (likely(op == REQ_OP_READ || op == REQ_OP_WRITE) &&
+	    likely(!(bio->bi_opf & REQ_PREFLUSH)))
+		table = ubdx_front_find(
+			dev, bio, op == REQ_OP_READ ? UBDX_EXTENT_READ : UBDX_EXTENT_WRITE, &range);
+	if (unlikely(!table)) {
+		if (op == REQ_OP_READ || op == REQ_OP_WRITE)
+			this_cpu_inc(dev->counts->misses[op == REQ_OP_WRITE]);
+		bio_set_dev(bio, dev->back->part0);
+		submit_bio_noacct(bio);
+		return;
+	}
+	this_cpu_inc(dev->counts->hits[op == REQ_OP_WRITE]);
+	if (unlikely(range.flags & UBDX_EXTENT_HOLE)) {
+		ubdx_front_zero(bio);
+		percpu_ref_put(&table->ref);
+		return;
+	}
+	ubdx_hit_submit(bio, table, &range);
+}
+
+/*
+ * The block layer counts FLUSHes on the hidden disk. The visible one shows none, because
+ * bdev_start_io_acct() would count them as READs.
+ */
+static bool ubdx_front_counts(const struct ubdx_slot *slot)
+{
+	return slot->op != UBDX_OP_FLUSH;
+}
+
+/* A request of the hidden disk begins: for the visible disk's statistics. */
+void ubdx_front_start(struct ubdx_slot *slot)
+{
+	if (ubdx_front_counts(slot))
+		bdev_start_io_acct(slot->q->front->part0, req_op(slot->rq), jiffies);
+}
+
+/* @bytes of it have been served. */
+void ubdx_front_end(struct ubdx_slot *slot, unsigned int bytes)
+{
+	if (ubdx_front_counts(slot))
+		bdev_end_io_acct(slot->q->front->part0, req_op(slot->rq), bytes >> SECTOR_SHIFT,
+				 jiffies - ubdx_slot_age(slot));
+}
+
+/*
+ * A bio for the hidden disk can still be on the submitter's list of bios after the visible disk was
+ * removed. The submitter has the visible disk open. So the hidden one is freed with it.
+ */
+static void ubdx_front_free(struct gendisk *disk)
+{
+	struct ubdx_dev *dev = disk->private_data;
+
+	put_disk(dev->back);
+	ubdx_dev_put(dev);
+}
+
+static const struct block_device_operations ubdx_front_fops = {
+	.owner = THIS_MODULE,
+	.submit_bio = ubdx_front_submit,
+	.open = ubdx_disk_open,
+	.release = ubdx_disk_release,
+	.set_read_only = ubdx_disk_set_read_only,
+	.free_disk = ubdx_front_free,
+};
+
+/**
+ * ubdx_front_alloc - make the visible disk in front of dev->back.
+ * @dev:	device.
+ *
+ * The caller takes a reference to the device before it adds the disk. The last put of the disk drops
+ * this reference. Returns ERR_PTR on failure.
+ */
+struct gendisk *ubdx_front_alloc(struct ubdx_dev *dev)
+{
+	struct queue_limits lim = dev->back->queue->limits;
+	struct gendisk *disk;
+
+	lim.dma_alignment = max(lim.dma_alignment, lim.logical_block_size - 1);
+	lim.features |= BLK_FEAT_IO_STAT | BLK_FEAT_NOWAIT;
+	lim.features &= ~BLK_FEAT_POLL;
+	disk = blk_alloc_disk(&lim, dev->params.numa_node);
+	if (IS_ERR(disk))
+		return disk;
+	disk->fops = &ubdx_front_fops;
+	return disk;
+}
+
+bool ubdx_is_front(const struct gendisk *disk)
+{
+	return disk->fops == &ubdx_front_fops;
+}
+
+/* Returns 0 or -ENOMEM. */
+int ubdx_front_init_map(struct ubdx_map *map)
+{
+	return bioset_init(&map->hits, BIO_POOL_SIZE, offsetof(struct ubdx_hit, clone),
+			   BIOSET_PERCPU_CACHE);
+}

@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * extents.c - a device with UBDX_F_EXTENTS: which bios use the extents that the server has left, which
+ * come to the server, and what taking extents back means.
+ *
+ *	extents FAST SLOW
+ *
+ * Two block devices of 64 MiB that keep what is written: FAST ends its I/O at once, SLOW after four
+ * seconds.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "single.h"
+#include "tap.h"
+
+enum { FAST, SLOW, READ_ONLY, MEMORY, NR_FILES };
+
+#define AT (1 << 20) /* where client() writes and reads */
+#define RW (UBDX_EXTENT_READ | UBDX_EXTENT_WRITE)
+
+static int files[NR_FILES]; /* our descriptors of what is registered under these numbers */
+static char *mem, *pattern, *scratch; /* BYTES */
+
+static int set_file(unsigned int index, int fd)
+{
+	struct ubdx_file arg = { .index = index, .fd = fd };
+
+	return ioctl(raw.chan, UBDX_IOC_SET_FILE, &arg) ? -errno : 0;
+}
+
+static int map_many(const struct ubdx_map_extent *extents, unsigned int nr)
+{
+	const struct ubdx_map_args arg = { .addr = (uintptr_t)extents, .nr = nr };
+
+	return ioctl(raw.chan, UBDX_IOC_MAP, &arg) ? -errno : 0;
+}
+
+/* @at, @bytes: of the device; @offset: of the file. */
+static int map(off_t at, size_t bytes, unsigned int file, off_t offset, unsigned int flags)
+{
+	const struct ubdx_map_extent extent = {
+		.sector = at >> 9,
+		.nr_sectors = bytes >> 9,
+		.offset = offset,
+		.file = file,
+		.flags = flags,
+	};
+
+	return map_many(&extent, 1);
+}
+
+static int take_back(off_t at, size_t bytes, unsigned int flags)
+{
+	const struct ubdx_revoke arg = { .sector = at >> 9,
+					 .nr_sectors = bytes >> 9,
+					 .flags = flags };
+
+	return ioctl(raw.chan, UBDX_IOC_REVOKE, &arg) ? -errno : 0;
+}
+
+static void start(unsigned int recovery)
+{
+	unsigned int i;
+	int ret;
+
+	features = UBDX_F_EXTENTS;
+	begin(UBDX_XFER_COPY, 30000, recovery);
+	for (i = 0; i < NR_FILES; i++) {
+		ret = set_file(i, files[i]);
+		if (ret)
+			bail("registering file %u: %s", i, strerror(-ret));
+	}
+}
+
+/* ---- clients ---- */
+
+/* Write or read without the server's help. Returns the client's result; -ETIME: it waits for us. */
+static int without_server(bool write, off_t at, size_t bytes)
+{
+	struct client c;
+
+	memcpy(mem, pattern, bytes);
+	if (!write)
+		memset(mem, 0xa5, bytes);
+	client_start(&c, write, mem, bytes, at);
+	if (!within(5, atomic_load(&c.done)))
+		bail("a request at %lld came to the server", (long long)at);
+	return client_end(&c);
+}
+
+/* The request comes to the server, which answers it. */
+static int with_server(bool write, off_t at, size_t bytes)
+{
+	struct client c;
+	const struct ubdx_desc *d;
+	int tag;
+
+	memcpy(mem, pattern, bytes);
+	client_start(&c, write, mem, bytes, at);
+	tag = raw_next(&q);
+	if (tag < 0)
+		bail("no request: %s", strerror(-tag));
+	d = &q.desc[tag];
+	if (d->sector != (uint64_t)at / 512 || d->nr_sectors != bytes / 512)
+		bail("another request came");
+	return finish(&c, d, bytes);
+}
+
+/* The I/O is under way: on the slow disk it takes four seconds. */
+static bool is_slow(struct client *c)
+{
+	poll(NULL, 0, 1000);
+	return !atomic_load(&c->done);
+}
+
+static bool holds(int fd, off_t at, const char *what, size_t bytes)
+{
+	return pread(fd, scratch, bytes, at) == (ssize_t)bytes && !memcmp(scratch, what, bytes);
+}
+
+/* ---- what the driver takes ---- */
+
+static void refuses(void)
+{
+	const uint64_t all = raw.add.params.dev_sectors;
+	struct ubdx_map_extent two[2] = { { .nr_sectors = 16, .flags = RW },
+					  { .sector = 8, .nr_sectors = 16, .flags = RW } };
+	struct ubdx_map_args odd = { .addr = (uintptr_t)two, .nr = 1, .reserved = 1 };
+
+	is(map_many(two, 2), -EINVAL, "extents that overlap");
+	is(map_many(two, 0), -EINVAL, "no extents");
+	is(map_many(two, UBDX_MAX_MAP_EXTENTS + 1), -EINVAL, "too many");
+	is(map_many((void *)4096, 1), -EFAULT, "extents that can't be read");
+	is(ioctl(raw.chan, UBDX_IOC_MAP, &odd) ? -errno : 0, -EINVAL, "a reserved field");
+	two[0].reserved = 1;
+	is(map_many(two, 1), -EINVAL, "a reserved field of an extent");
+	is(map(0, 0, FAST, 0, RW), -EINVAL, "an extent of no sectors");
+	is(map(0, 512, FAST, 0, 0), -EINVAL, "an extent for nothing");
+	is(map(0, 512, FAST, 0, 1 << 3 | RW), -EINVAL, "an unknown flag");
+	is(map(0, (all + 1) * 512, FAST, 0, RW), -EINVAL, "more than the device has");
+	is(map((off_t)all * 512, 512, FAST, 0, RW), -EINVAL, "behind its end");
+	is(map(0, 512, FAST, 100, RW), -EINVAL, "between two blocks of the file");
+	is(map(0, 512, FAST, INT64_MAX - 511, RW), -EINVAL, "beyond what a file can hold");
+	is(map(0, 512, 9, 0, RW), -EBADF, "no such file");
+	is(map(0, 512, UBDX_MAX_FILES, 0, RW), -EBADF, "no such number");
+	is(map(0, 512, READ_ONLY, 0, RW), -EBADF, "writing to a file that is open for reading");
+	is(map(0, 512, MEMORY, 0, RW), -EOPNOTSUPP, "a regular file");
+	is(map(0, 512, FAST, 0, RW | UBDX_EXTENT_HOLE), -EINVAL, "a hole that can be written");
+	is(map(0, 512, FAST, 512, UBDX_EXTENT_READ | UBDX_EXTENT_HOLE), -EINVAL,
+	   "a hole in a file");
+	is(take_back(0, 0, 0), -EINVAL, "taking nothing back");
+	is(take_back(0, 512, 2), -EINVAL, "an unknown flag");
+	is(take_back(0, 512, UBDX_REVOKE_DRAIN), 0, "what isn't there can be taken back");
+}
+
+static void without_the_feature(void)
+{
+	features = 0;
+	begin(UBDX_XFER_COPY, 30000, UBDX_RECOVERY_FAIL);
+	set_file(FAST, files[FAST]);
+	is(map(0, 512, FAST, 0, RW), -EOPNOTSUPP, "a device without the feature has no extents");
+	is(take_back(0, 512, 0), -EOPNOTSUPP, "   none to take back");
+	is(end(), 0, "   it is deleted");
+}
+
+/* ---- hits and misses ---- */
+
+static void hits(void)
+{
+	is(map(AT, BYTES, FAST, 4 << 20, RW), 0, "an extent");
+	is(without_server(true, AT, BYTES), BYTES, "   a WRITE doesn't come to the server");
+	ok(holds(files[FAST], 4 << 20, pattern, BYTES), "   it is in the extent's place");
+	is(without_server(false, AT, BYTES), BYTES, "   nor does a READ");
+	ok(!memcmp(mem, pattern, BYTES), "   it has the bytes");
+	is(without_server(false, AT + BYTES - 512, 512), 512, "   its last block is in it");
+	is(with_server(true, AT - 512, 1024), 1024, "   what begins before it comes to the server");
+	is(with_server(false, AT + BYTES - 512, 1024), 1024, "   so does what ends behind it");
+	is(with_server(false, AT + BYTES, 512), 512, "   and what isn't in it");
+}
+
+static void directions(void)
+{
+	is(map(AT, BYTES, READ_ONLY, 4 << 20, UBDX_EXTENT_READ), 0, "an extent for READs");
+	is(without_server(false, AT, BYTES), BYTES, "   serves a READ");
+	is(with_server(true, AT, BYTES), BYTES, "   a WRITE comes to the server");
+	is(map(AT, BYTES, 0, 0, UBDX_EXTENT_READ | UBDX_EXTENT_HOLE), 0, "a hole");
+	memset(scratch, 0, BYTES);
+	is(without_server(false, AT, BYTES), BYTES, "   serves a READ");
+	ok(!memcmp(mem, scratch, BYTES), "   with zeroes");
+	is(with_server(true, AT, BYTES), BYTES, "   a WRITE comes to the server");
+}
+
+/* An extent is cut in three; the first and the last part still lead to the right place. */
+static void cut(void)
+{
+	const unsigned int third = 16384;
+	unsigned int i;
+
+	is(map(AT, BYTES, FAST, 8 << 20, RW), 0, "an extent");
+	is(without_server(true, AT, BYTES), BYTES, "   is written");
+	is(take_back(AT + third, third, 0), 0, "   a part is taken back");
+	is(with_server(true, AT + third, third), third, "   and comes to the server");
+	is(with_server(true, AT, BYTES), BYTES, "   as does what has that part in it");
+	for (i = 0; i < 4; i++) {
+		if (i == 1)
+			continue;
+		is(without_server(false, AT + i * third, third), third, "   the rest doesn't");
+		ok(!memcmp(mem, pattern + i * third, third), "   it has its bytes");
+	}
+	is(map(AT + third, third, FAST, (8 << 20) + third, RW), 0, "   the part comes back");
+	is(without_server(false, AT, BYTES), BYTES, "   and the extent is whole");
+	ok(!memcmp(mem, pattern, BYTES), "   with all bytes");
+}
+
+/* Each block of the device somewhere else, in any order. */
+static void many(void)
+{
+	enum { NR = 8192 };
+	struct ubdx_map_extent *extents = raw_mem(NR * sizeof(*extents));
+	unsigned int i, wrong = 0;
+	char block[512] __attribute__((aligned(512)));
+
+	for (i = 0; i < NR; i++) {
+		unsigned int from = (i * 4099U) % NR;
+
+		extents[i] = (struct ubdx_map_extent){ .sector = from,
+						       .nr_sectors = 1,
+						       .offset = (uint64_t)(NR - 1 - from) * 512,
+						       .flags = RW };
+		memset(block, 0, sizeof(block));
+		memcpy(block, &from, sizeof(from));
+		if (pwrite(files[FAST], block, 512, extents[i].offset) != 512)
+			bail("writing: %m");
+	}
+	is(map_many(extents, NR), 0, "8192 extents");
+	for (i = 0; i < NR; i++) {
+		unsigned int found;
+
+		if (pread(bdev, block, 512, (off_t)i * 512) != 512)
+			bail("reading: %m");
+		memcpy(&found, block, sizeof(found));
+		wrong += found != i;
+	}
+	is(wrong, 0, "   each block is read from its place");
+	is(take_back(0, NR * 512, UBDX_REVOKE_DRAIN), 0, "   they are taken back");
+	is(with_server(false, 0, 4096), 4096, "   and come to the server");
+	munmap(extents, NR * sizeof(*extents));
+}
+
+/* ---- I/O under way ---- */
+
+static void drains(void)
+{
+	struct client c;
+
+	is(map(AT, BYTES, SLOW, 0, RW), 0, "an extent on a slow disk");
+	memcpy(mem, pattern, BYTES);
+	client_start(&c, true, mem, BYTES, AT);
+	ok(is_slow(&c), "   a WRITE is under way");
+	is(take_back(AT, BYTES, 0), 0, "   the extent is taken back");
+	ok(!atomic_load(&c.done), "   at once");
+	is(take_back(AT, BYTES, UBDX_REVOKE_DRAIN), 0, "   and what has used it is waited for");
+	ok(within(1, atomic_load(&c.done)), "   until it has ended");
+	is(client_end(&c), BYTES, "   well");
+	ok(holds(files[SLOW], 0, pattern, BYTES), "   with its bytes on the disk");
+	is(with_server(true, AT, BYTES), BYTES, "   the next WRITE comes to the server");
+}
+
+static void removes(void)
+{
+	struct client c;
+
+	is(map(AT, BYTES, SLOW, BYTES, RW), 0, "an extent on a slow disk");
+	memcpy(mem, pattern, BYTES);
+	client_start(&c, true, mem, BYTES, AT);
+	ok(is_slow(&c), "   a WRITE is under way");
+	is(set_file(SLOW, -1), 0, "   its file is removed");
+	is(client_end(&c), BYTES, "   the WRITE ends well");
+	ok(holds(files[SLOW], BYTES, pattern, BYTES), "   with its bytes on the disk");
+	is(with_server(true, AT, BYTES), BYTES, "   the next one comes to the server");
+	is(set_file(SLOW, files[SLOW]), 0, "   the file comes back");
+	is(with_server(true, AT, BYTES), BYTES, "   but not the extent");
+}
+
+static void dies_alone(void)
+{
+	struct client c;
+
+	start(UBDX_RECOVERY_FAIL);
+	is(map(AT, BYTES, SLOW, 0, RW), 0, "a server has an extent on a slow disk");
+	memset(mem, 0x3c, BYTES);
+	client_start(&c, true, mem, BYTES, AT);
+	ok(is_slow(&c), "   a WRITE is under way");
+	close(bdev);
+	raw_queue_exit(&q);
+	close(raw.chan);
+	is(client_end(&c), BYTES, "   the server goes: the WRITE ends well");
+	memset(pattern, 0x3c, BYTES);
+	ok(holds(files[SLOW], 0, pattern, BYTES), "   and is on the disk");
+	ok(raw_gone(&raw, 10), "   the device goes");
+	raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
+	close(raw.ctl);
+}
+
+/* A server that leaves an extent on the slow disk, and dies when its parent says so. */
+static void serve_and_die(int tell, int ask)
+{
+	char go;
+
+	start(UBDX_RECOVERY_REISSUE);
+	close(bdev);
+	if (map(AT, BYTES, SLOW, 2 * BYTES, RW) ||
+	    write(tell, &raw.add.id, sizeof(raw.add.id)) < 0 || read(ask, &go, 1) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static void successor_waits(void)
+{
+	struct client c;
+	int tell[2], ask[2], status;
+	pid_t server;
+
+	if (pipe2(tell, O_CLOEXEC) || pipe2(ask, O_CLOEXEC))
+		bail("pipe");
+	server = fork();
+	if (!server)
+		serve_and_die(tell[1], ask[0]);
+	raw_defaults(&raw);
+	if (read(tell[0], &raw.add.id, sizeof(raw.add.id)) < 0)
+		bail("the server");
+	snprintf(raw.path, sizeof(raw.path), "/dev/ubdxb%d", raw.add.id);
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	bdev = raw_bdev(&raw, O_RDWR);
+	memset(mem, 0x5a, BYTES);
+	memset(pattern, 0x5a, BYTES);
+	client_start(&c, true, mem, BYTES, AT);
+	ok(is_slow(&c), "a WRITE in an extent is under way");
+	if (write(ask[1], "", 1) < 0)
+		bail("pipe");
+	waitpid(server, &status, 0);
+	is(status, 0, "   its server dies");
+	if (!within(10, !raw_open(&raw)) || raw_queue_init(&raw, &q, 0) || raw_fetch_all(&q))
+		bail("the next server");
+	is(map(AT, BYTES, FAST, 0, RW), -EAGAIN,
+	   "   its successor has no extents before it starts");
+	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "   it starts");
+	ok(within(1, atomic_load(&c.done)), "   when the WRITE has ended, and not before");
+	is(client_end(&c), BYTES, "   well");
+	ok(holds(files[SLOW], 2 * BYTES, pattern, BYTES), "   it is on the disk");
+	is(with_server(true, AT, BYTES), BYTES, "   the next one comes to the successor");
+	is(end(), 0, "   the device is deleted");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	if (argc != 3)
+		bail("usage: extents FAST SLOW");
+	files[FAST] = open(argv[1], O_RDWR | O_DIRECT | O_CLOEXEC);
+	files[SLOW] = open(argv[2], O_RDWR | O_DIRECT | O_CLOEXEC);
+	files[READ_ONLY] = open(argv[1], O_RDONLY | O_DIRECT | O_CLOEXEC);
+	files[MEMORY] = memfd_create("memory", MFD_CLOEXEC);
+	for (i = 0; i < NR_FILES; i++)
+		if (files[i] < 0)
+			bail("file %u: %m", i);
+	mem = raw_mem(BYTES);
+	scratch = raw_mem(BYTES);
+	pattern = raw_mem(BYTES);
+	for (i = 0; i < BYTES; i++)
+		pattern[i] = (char)(i * 7 + (i >> 9) + 1);
+
+	without_the_feature();
+	start(UBDX_RECOVERY_FAIL);
+	refuses();
+	hits();
+	directions();
+	cut();
+	many();
+	drains();
+	removes();
+	is(end(), 0, "the device is deleted");
+	dies_alone();
+	successor_waits();
+	return done();
+}
