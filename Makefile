@@ -18,7 +18,7 @@ EKERNEL := $(KERNEL:%-debug=%)
 E := build/$(EKERNEL)/ebpf$(SANITIZE:1=-asan)
 GUEST := build/guest-$(KERNEL)$(SANITIZE:1=-asan)
 IN := lab/in
-# runs a command with the kernel KERNEL available, also a debug kernel
+# run a command with the kernel KERNEL available, even if it is a debug kernel
 IN_KERNEL := lab/in --kernel $(KERNEL)
 
 FUZZ_SECONDS ?= 1800
@@ -43,10 +43,10 @@ run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and break its cost
 	@experiments/run.sh --kernel $(KERNEL)
 
 claims: ## check the last run's results against what is claimed of them
-	@$(IN) experiments/compare/check.py $(addprefix experiments/results/,compare/$(KERNEL) untouched/$(KERNEL))
+	@$(IN) experiments/compare/check.py $(wildcard $(foreach part,compare untouched forwarded,experiments/results/$(part)/$(KERNEL)))
 
 figures: ## redraw the figures from each results.json (boots nothing)
-	@$(IN) python3 -B experiments/compare/figure.py $(wildcard experiments/results/compare/* experiments/results/untouched/*)
+	@$(IN) python3 -B experiments/compare/figure.py $(wildcard $(foreach part,compare untouched forwarded,experiments/results/$(part)/*))
 	@$(IN) python3 -B experiments/stages/figure.py $(wildcard experiments/results/stages/*)
 
 reports: ## make results, tables and figures again from the raw data (boots nothing)
@@ -144,7 +144,7 @@ variants: driver
 userspace: host ## build libubdx and the ubdx command
 	@$(IN) make --no-print-directory -s -j2 -C userspace O=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1)
 
-ebpf: userspace ## build ubdx-trace
+ebpf: userspace ## build ubdx-trace and ubdx-resolver
 	@$(IN) bash -c 'make --no-print-directory -s -C ebpf O=/src/$(E) LIB=/src/$(U) WERROR=1 $(if $(SANITIZE),SANITIZE=1) \
 		BTF=$$(sed -n s/^modules=//p /lab/kernels/$(EKERNEL))/build/vmlinux'
 
@@ -153,7 +153,7 @@ guest: driver test-modules userspace ebpf $(if $(VARIANTS),variants) ## build an
 	@rm -rf $(GUEST) && mkdir -p $(GUEST)/bin
 	@cp $(B)/driver/ubdx.ko $(B)/modules/*.ko $(GUEST)
 	@$(if $(VARIANTS),for variant in unstamped lacking; do cp $(B)/$$variant/ubdx.ko $(GUEST)/ubdx-$$variant.ko; done)
-	@cp $(U)/ubdx $(E)/ubdx-trace build/tests/bin/* $(GUEST)/bin
+	@cp $(U)/ubdx $(E)/ubdx-trace $(E)/ubdx-resolver build/tests/bin/* $(GUEST)/bin
 	@cp $(U)/tests/servers.t $(GUEST)/bin/servers
 	@cp -r tests $(GUEST)
 	@install -D lab/scan $(GUEST)/lab/scan
@@ -171,7 +171,8 @@ BTF ?= /sys/kernel/btf/vmlinux
 CLANG ?= clang
 BPFTOOL ?= /usr/sbin/bpftool
 
-# Don't sign without the key, which the distribution keeps: the kernel's build would try and fail.
+# Don't sign the module without the key, which the distribution keeps: the kernel's build would try
+# to, and fail.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 all: module tools ## build module, library and commands for this machine (KDIR=, PREFIX=)
@@ -180,11 +181,11 @@ module: ## build the module for the running kernel (KDIR=)
 	@$(call copy-driver,build/install)
 	$(MAKE) -C $(KDIR) M=$(I)/driver modules
 
-tools: ## build library and commands for this machine; ubdx-trace only where clang, bpftool and BTF are there
+tools: ## build library and commands for this machine; ubdx-trace, ubdx-resolver only with clang, bpftool and BTF
 	$(MAKE) -C userspace products O=$(I)/userspace PREFIX=$(PREFIX)
 	@if command -v $(CLANG) >/dev/null && [ -x $(BPFTOOL) ] && [ -r $(BTF) ]; then \
 		$(MAKE) -C ebpf O=$(I)/ebpf LIB=$(I)/userspace BTF=$(BTF) CLANG=$(CLANG) BPFTOOL=$(BPFTOOL); \
-	else echo "tools: no ubdx-trace: it needs clang, bpftool and $(BTF)"; fi
+	else echo "tools: no ubdx-trace, no ubdx-resolver: they need clang, bpftool and $(BTF)"; fi
 
 install-tools:
 	@$(MAKE) --no-print-directory -C userspace install O=$(I)/userspace PREFIX=$(PREFIX)

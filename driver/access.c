@@ -4,10 +4,12 @@
  * the modes that allow that. A position names queue, tag, request and byte, see ubdx_pos().
  *
  * A request doesn't end while it has users, so a user must be quick: if the caller's memory isn't
- * present (payload.h) the caller stops being a user, faults the memory in, and starts again.
+ * present (payload.h), the caller stops being a user, faults the memory in, and becomes a user
+ * again.
  *
- * Any task of the process that opened the channel may call, not only the queue's, and at any time.
- * Every part of the position is checked, and slot->rq is not read before the caller is a user.
+ * Any task of the process that opened the channel can make these calls at any time, not only the
+ * queue's task. Every part of the position is checked, and slot->rq is not read before the caller
+ * is a user.
  */
 #include <linux/fs.h>
 #include <linux/nospec.h>
@@ -68,12 +70,13 @@ int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)
  *
  * A request in state SERVER belongs to this server, unless this server is dead: then the request
  * may be a later server's. A dead server must never be a user of such a request, not even for a
- * moment: it could be the last user, and would then end the request. That unmaps the windows of
- * slot->mapped_by, the later server, which may be freed already. So this function checks srvq->dead
- * and becomes a user inside one RCU read-side section, as ubdx_slot_pass() does.
+ * moment: it could be the last user, and would then end the request. Ending the request unmaps its
+ * pages from the windows of slot->mapped_by: the later server, which may have been freed by then.
+ * So this function checks srvq->dead and takes the user reference inside one RCU read-side section,
+ * like ubdx_slot_pass().
  *
- * Returns 0, -ENODEV, -ESTALE, -EINVAL for another operation, -EOPNOTSUPP if the mode doesn't allow
- * it.
+ * Returns 0; -ENODEV if the server is dead; -ESTALE if the request isn't at the server; -EINVAL if
+ * it has another operation; -EOPNOTSUPP if its mode doesn't allow @access.
  */
 int ubdx_use_begin(struct ubdx_server *srv, struct ubdx_use *use, u8 op, u8 access)
 {
@@ -114,7 +117,7 @@ void ubdx_use_end(struct ubdx_use *use)
 
 /*
  * Copy as much as possible without a page fault. @left: out: how many bytes of the request follow
- * those.
+ * the copied ones.
  */
 static ssize_t ubdx_access_some(struct ubdx_server *srv, struct ubdx_use *use, u8 op, size_t offset,
 				struct iov_iter *iter, size_t *left)

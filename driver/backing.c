@@ -4,9 +4,9 @@
  * to them (forward.c).
  *
  * A server registers a file that it has open itself, so the driver needs no path and no permission
- * of its own. A struct ubdx_backing holds a reference to the file until its last I/O has ended. So a
- * flock on the file, or O_EXCL on a block device, keeps other servers out until no late write can
- * come.
+ * of its own. A struct ubdx_backing holds a reference to the file until the last I/O on the file
+ * has ended. So a flock on the file, or O_EXCL on a block device, keeps other servers out until no
+ * late write can come.
  *
  * srv->files is an array of UBDX_MAX_FILES pointers, or NULL before the first registration. Readers
  * hold the RCU read lock; writers hold srv->files_lock. When a server is aborted, all files leave
@@ -30,7 +30,7 @@ static void ubdx_backing_free(struct work_struct *work)
 	percpu_ref_exit(&backing->ref);
 	if (backing->wq)
 		destroy_workqueue(backing->wq);
-	__fput_sync(backing->file); /* fput() would be late: a successor may wait for the file */
+	__fput_sync(backing->file); /* fput() closes later, and a successor may wait for the file */
 	put_cred(backing->cred);
 	ubdx_dev_put(backing->dev);
 	kfree(backing);
@@ -47,7 +47,7 @@ static void ubdx_backing_unused(struct percpu_ref *ref)
 	queue_work(ubdx_io_wq, &backing->free_work);
 }
 
-/* Is this our own disk, or a file on it? Devices that are stacked on our disk are not recognised. */
+/* Is this our own disk, or a file on it? Devices stacked on our disk are not recognised. */
 static bool ubdx_is_own(struct ubdx_dev *dev, struct file *file)
 {
 	struct inode *inode = file_inode(file);
@@ -92,9 +92,10 @@ static int ubdx_backing_check(struct ubdx_dev *dev, struct file *file)
 
 /*
  * Bios bypass the page cache, so they are used only if the server's own I/O does, too (O_DIRECT).
- * Other files have a workqueue of their own: if one of them hangs, or is on a device of ours, the
- * others must not wait. It is no WQ_MEM_RECLAIM, as the loop driver's isn't: a file system may flush
- * a workqueue of its own that isn't either (XFS, when its space runs out), and the kernel warns then.
+ * Each other file has its own workqueue: if a file hangs, or is on a device of ours, I/O on other
+ * files must not wait. Like the loop driver's, this workqueue lacks WQ_MEM_RECLAIM: with this flag
+ * the kernel would warn when a file system flushes a workqueue that lacks the flag, as XFS does
+ * when its space runs out.
  */
 static int ubdx_backing_init(struct ubdx_backing *backing, struct ubdx_dev *dev, struct file *file)
 {
@@ -211,8 +212,7 @@ int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg)
 	}
 	ubdx_map_forget_file(srv, index);
 	ret = ubdx_backing_swap(srv, index, backing);
-	/* an extent that was set meanwhile */
-	ubdx_map_forget_file(srv, index);
+	ubdx_map_file_changed(srv, index);
 	if (ret && backing)
 		percpu_ref_kill(&backing->ref);
 	return ret;

@@ -12,7 +12,8 @@
 
 /**
  * struct ubdx_backing - a file to which the driver forwards requests.
- * @ref:	held by the server's table, and by each I/O. Killed when the file leaves the table.
+ * @ref:	held by the server's table, by each forwarded I/O, and by each struct ubdx_table
+ *		that uses the file. Killed when the file leaves the server's table.
  * @file:	the server's; holds a reference.
  * @bdev:	I/O goes to this block device by bios; NULL: I/O goes to @file.
  * @cred:	the credentials of the process that registered the file.
@@ -64,7 +65,7 @@ static __always_inline struct ubdx_backing *ubdx_backing_get(struct ubdx_server 
 	return backing;
 }
 
-/* With @bdev: what a write through the file would check, too. */
+/* Does @backing->bdev refuse writes? A write through the file would check the same. */
 static inline bool ubdx_bdev_refuses_writes(const struct ubdx_backing *backing)
 {
 	return bdev_read_only(backing->bdev) || IS_SWAPFILE(backing->file->f_mapping->host);

@@ -134,8 +134,8 @@ static int ubdx_init_hctx(struct blk_mq_hw_ctx *hctx, void *data, unsigned int i
 }
 
 /*
- * A request's timer has expired, after queue/io_timeout. Only the tick (tick.c) declares a late
- * server dead, after the same limit. So just restart the timer.
+ * A request's timer has expired, after queue/io_timeout. Only the tick declares a late server dead
+ * (tick.c, ubdx_limit()). So just restart the timer.
  */
 static enum blk_eh_timer_return ubdx_timeout(struct request *rq)
 {
@@ -207,7 +207,7 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 		.io_min = p->io_min,
 		.io_opt = p->io_opt,
 		.max_hw_sectors = p->max_io_bytes >> SECTOR_SHIFT,
-		/* else the block layer's default caps it at 1280 KiB */
+		/* else the block layer's default caps the requests, in Linux 6.12 at 1280 KiB */
 		.max_user_sectors = p->max_io_bytes >> SECTOR_SHIFT,
 		.max_segments = p->max_segments,
 		.max_segment_size = p->max_segment_size,
@@ -216,7 +216,7 @@ struct gendisk *ubdx_disk_alloc(struct ubdx_dev *dev)
 		.max_hw_discard_sectors = p->max_discard_sectors,
 		.max_discard_segments = 1,
 		.max_write_zeroes_sectors = p->max_write_zeroes_sectors,
-		/* the payload is read more than once, or later than the block layer thinks */
+		/* the server may read a payload more than once, until it commits */
 		.features = BLK_FEAT_STABLE_WRITES,
 	};
 	struct gendisk *disk;

@@ -4,11 +4,12 @@
  *
  * ATTACH binds a queue to one (mm, ring, task). ATTACH's command stays parked in srvq->attach_cmd.
  * Only this command is marked cancelable: marking the tags' commands, too, would cost each request
- * about 35 instructions. io_uring cancels the command when the ring goes away. Then the driver
- * declares the server dead, and the abort completes all other commands. So the driver notices the end
- * of a ring even if every tag's request is at the server and no other command is parked.
+ * about 35 instructions. io_uring cancels ATTACH's command when the ring goes away. Then the driver
+ * declares the server dead, and the abort completes all other commands. So the driver notices the
+ * end of a ring even if every tag's request is at the server and no other command is parked.
  *
- * A command holds a reference to the open channel file, so the server and the queue outlive it.
+ * A command holds a reference to the open channel file, so the server and the queue outlive the
+ * command.
  */
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -23,7 +24,7 @@ static const struct ubdx_chan_ops *const ubdx_chan_table[] = {
 
 /**
  * ubdx_chan_find - the channel of a new device.
- * @features:	UBDX_F_* of its ADD.
+ * @features:	UBDX_F_* of its ADD, without UBDX_F_EXTENTS.
  *
  * Returns NULL if no channel has these features.
  */
@@ -37,7 +38,7 @@ const struct ubdx_chan_ops *ubdx_chan_find(u64 features)
 	return NULL;
 }
 
-/* All UBDX_F_* that ADD can ask for. */
+/* All UBDX_F_* by which ADD can choose a channel. */
 u64 ubdx_chan_features(void)
 {
 	u64 features = 0;

@@ -32,8 +32,8 @@
  *		for a protection that isn't allowed.
  * @wake:	complete every parked command with -ENODEV. srvq->dead is set, and no @publish is
  *		under way. All requests have ended or been requeued, except those that the server's
- *		task has claimed and those that still have users.
- *		Process context.
+ *		task has claimed, those that still have users, and those in state IO. Process
+ *		context.
  */
 struct ubdx_chan_ops {
 	u64 feature;

@@ -7,7 +7,7 @@
  * and schedules one task work for all of them, through the first one's command. The task work runs
  * in the server's task. It moves payload if the mode does so at delivery, and completes the
  * commands. The server sees these completions together. After UBDX_DELIVER_BYTES of payload the
- * task work returns, so that the server sees the requests that are complete; another task work,
+ * task work returns, so that the server sees the requests delivered so far; another task work,
  * through the next tag's command, delivers the rest.
  *
  * A parked command is in tag->cmd. queue_rq owns the tag, so it takes the command with plain
@@ -30,7 +30,8 @@
 
 /*
  * How often at most the rest of a delivery is put off, see ubdx_notify_later(). One round of task
- * work runs the same task work less often than that.
+ * work runs the same task work fewer times than this, so the round ends before the limit is
+ * reached.
  */
 #define UBDX_DELIVER_TURNS 32
 
@@ -149,8 +150,8 @@ static unsigned int ubdx_deliver_one(struct ubdx_ctx *ctx, struct ubdx_uring_tag
 	}
 	ubdx_stage_then(srvq->q, slot, UBDX_T_MOVE, *now);
 	/*
-	 * The descriptor is written here, because only now the mode is final, and because this CPU
-	 * will read it.
+	 * The descriptor is written here, because only now the mode is final, and because the
+	 * server will read the descriptor on this CPU.
 	 */
 	ubdx_describe(srvq, slot);
 	if (static_branch_unlikely(&ubdx_traced) && likely(begun)) {
@@ -362,7 +363,7 @@ static noinline int ubdx_uring_stale(struct ubdx_server_queue *srvq)
 
 /*
  * Read the rest of an answer that forwards the request. The array is read before the request is
- * claimed, as that can wait for a page fault.
+ * claimed, because reading it can wait for a page fault.
  */
 static noinline int ubdx_uring_forward(struct io_uring_cmd *cmd, struct ubdx_answer *answer)
 {
@@ -416,9 +417,9 @@ static int ubdx_uring_commit(struct ubdx_server *srv, struct io_uring_cmd *cmd,
 	slot = &srvq->q->slots[tag];
 
 	/*
-	 * A dead server's commit must not count. Its access to the payload may have been revoked
-	 * before it was done, so its answer may be wrong. And the slot may hold a request of the
-	 * next server, see dev.h.
+	 * A dead server's commit must not count. The server's access to the payload may have been
+	 * revoked before it had moved the payload, so the answer may be wrong. And the slot may
+	 * hold a request of the next server, see dev.h.
 	 */
 	rcu_read_lock();
 	claimed = !READ_ONCE(srvq->dead) && ubdx_slot_claim(slot, seq, UBDX_SLOT_SERVER);

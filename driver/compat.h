@@ -64,7 +64,7 @@ static inline void *ubdx_cmd_ctx(struct io_uring_cmd *cmd)
 	return cmd_to_io_kiocb(cmd)->ctx;
 }
 
-/* Has moved if io_uring has made completions visible. */
+/* The tail of the ring's completion queue. It moves when io_uring makes completions visible. */
 static inline u32 ubdx_cmd_cq_tail(struct io_uring_cmd *cmd)
 {
 	return READ_ONCE(cmd_to_io_kiocb(cmd)->ctx->cached_cq_tail);

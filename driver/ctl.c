@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ctl.c - the ioctls. /dev/ubdx-control has those that add, start, stop, delete, list and configure
- * devices. A channel has those by which a server stops and deletes its own device. Each ioctl
- * copies its argument in once, checks that reserved fields are zero, and works on the copy. If the
- * control node is open for reading only, just FEATURES, INFO and GET_TARGET_INFO are allowed; the
- * other ioctls need a descriptor that is open for writing. The node's mode is 0600 unless the
- * administrator changes it.
+ * devices. A channel has those by which a server stops and deletes its own device, registers files
+ * (backing.c), and leaves and revokes extents (extents.c). Each ioctl copies its argument in once,
+ * checks that reserved fields are zero, and works on the copy. If the control node is open for
+ * reading only, just FEATURES, INFO and GET_TARGET_INFO are allowed; the other ioctls need a
+ * descriptor that is open for writing. The node's mode is 0600 unless the administrator changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>
@@ -25,7 +25,7 @@ static long ubdx_ctl_features(void __user *arg)
 {
 	struct ubdx_features out = {
 		.version = UBDX_VERSION,
-		.max_queues = nr_cpu_ids,
+		.max_queues = min(nr_cpu_ids, UBDX_MAX_QUEUES),
 		.max_depth = UBDX_MAX_DEPTH,
 		.max_io_bytes = UBDX_MAX_IO_BYTES,
 		.max_devices = READ_ONCE(ubdx_max_devices),
@@ -141,7 +141,7 @@ static int ubdx_chan_revoke(struct ubdx_server *srv, const void __user *argp)
 	return ubdx_map_revoke(srv, &arg);
 }
 
-/* On the channel: the device is the caller's own by construction. */
+/* The ioctls of a channel. They can concern only the channel's own device. */
 long ubdx_chan_ioctl(struct file *file, unsigned int cmd, unsigned long argp)
 {
 	struct ubdx_server *srv = file->private_data;
@@ -178,6 +178,8 @@ static void ubdx_info_fill(struct ubdx_dev *dev, struct ubdx_info *info)
 
 	spin_lock(&dev->state_lock);
 	info->state = dev->state;
+	if (dev->map)
+		info->status |= UBDX_INFO_EXTENTS;
 	if (dev->srv)
 		info->server_pid = pid_vnr(dev->srv->tgid);
 	if (dev->disk) {

@@ -3,7 +3,8 @@
  * dev.h - the driver's objects, who owns them and what protects them.
  *
  *   ubdx_dev		one device. Reference counted by its struct device; held by the device table
- *			until DEL, by the disk until its last put, and by each ubdx_server.
+ *			until DEL, by each disk until its last put, and by each ubdx_server,
+ *			ubdx_backing and ubdx_table.
  *   ubdx_queue		one hardware queue of a device; lives as long as the device.
  *   ubdx_slot		one tag of a queue: the request that holds the tag, and its owner.
  *   ubdx_server	one open of /dev/ubdxcN, that is, the process that serves the device.
@@ -36,18 +37,19 @@
  * server has that number.
  *
  * Locks. Each line is a chain, outermost first:
- *	dev->lock, the disk's open_mutex, srv->abort_lock
+ *	dev->lock, the disk's open_mutex, srv->abort_lock, map->lock
  *	the ring's uring_lock, mmap_lock, the i_mmap_rwsem of srv->mapping
  *	the ring's uring_lock, srvq->lock
  *	a pipe's mutex, srv->span_lock
  *	ubdx_devs_lock, dev->xfer_lock
+ *	ubdx_resolvers_lock, map->lock
  * dev->state_lock is a leaf.
  *
- * START, STOP and DEL hold dev->lock while they wait for I/O, so no path that ends I/O takes it.
- * open() of the channel can run under uring_lock. It takes only mmap_lock and state_lock. A request
- * ends in process context, with or without uring_lock, a pipe's mutex and mmap_lock held; unmapping
- * its pages takes i_mmap_rwsem. A request that was forwarded can end in any context; its pages were
- * unmapped before.
+ * START, QUIESCE, STOP and DEL hold dev->lock while they wait for I/O, so no path that ends I/O
+ * takes this lock. open() of the channel can run under uring_lock. It takes only mmap_lock and
+ * state_lock. A request ends in process context, with or without uring_lock, a pipe's mutex and
+ * mmap_lock held; unmapping its pages takes i_mmap_rwsem. A request that was forwarded can end in
+ * any context; its pages were unmapped before.
  */
 #ifndef UBDX_DEV_H
 #define UBDX_DEV_H
@@ -108,6 +110,7 @@ struct ubdx_counts {
 	u64 fallbacks[UBDX_NR_FALLBACKS]; /* requests that the device's mode couldn't carry */
 	u64 hits[2]; /* bios that used an extent, by direction; front.c */
 	u64 misses[2]; /* other READs and WRITEs of the front disk */
+	u64 invalid; /* answers of the resolver that couldn't be used */
 };
 
 struct ubdx_queue {
@@ -121,7 +124,7 @@ struct ubdx_queue {
 	const u8 *ops; /* the operations that the device serves, see ubdx_ops */
 	struct ubdx_stamps *stamps; /* one a tag */
 	struct ubdx_single *singles; /* one a tag, see forward.c; or NULL */
-	struct gendisk *front; /* whose statistics have the queue's requests, see front.c; or NULL */
+	struct gendisk *front; /* its statistics count the queue's requests, front.c; or NULL */
 	struct ubdx_counts __percpu *counts; /* the device's */
 	struct ubdx_slot slots[];
 };
@@ -162,8 +165,8 @@ struct ubdx_server_queue {
 
 /*
  * After ubdx_server_abort() the server's own calls still use dev, chan, mm, tgid, file and the
- * queues' memory; its page faults use mapping and blank; pipe buffers use spans. Nothing else is
- * used then.
+ * queues' memory, and find files_closed and map_closed set; its page faults use mapping and blank;
+ * pipe buffers use span_lock.
  */
 struct ubdx_server {
 	struct kref ref;
@@ -180,7 +183,7 @@ struct ubdx_server {
 	struct ubdx_backing __rcu **files; /* backing.c */
 	spinlock_t files_lock; /* a leaf */
 	bool files_closed;
-	bool map_closed; /* its extents are revoked; under map->lock, extents.c */
+	bool map_closed; /* extents revoked, none accepted; under map->lock, extents.c */
 	struct work_struct abort_work;
 	struct mutex abort_lock;
 	bool aborted;
@@ -211,7 +214,7 @@ struct ubdx_dev {
 	struct cdev cdev;
 	int id;
 	const struct ubdx_chan_ops *chan;
-	struct mutex lock; /* START, STOP, DEL */
+	struct mutex lock; /* serialises START, QUIESCE, STOP, DEL, and a server's end */
 	spinlock_t state_lock; /* protects the next four */
 	enum ubdx_state state;
 	struct ubdx_server *srv;
@@ -224,7 +227,7 @@ struct ubdx_dev {
 	bool quiesced; /* the driver has quiesced the disk's queue; under dev->lock */
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
-	struct request_queue *queue; /* of the requests; set before the first, never cleared */
+	struct request_queue *queue; /* the requests'; set before the first one, never cleared */
 	struct gendisk *back; /* with UBDX_F_EXTENTS: the hidden disk, see front.c; else NULL */
 	struct ubdx_map *map; /* with UBDX_F_EXTENTS: extents.c; else NULL */
 	/* A failed server's mm, until no process uses it. Holds a reference (mmgrab). */
@@ -243,7 +246,7 @@ struct ubdx_dev {
 	struct ubdx_counts __percpu *counts;
 };
 
-/* The longest of all time limits that user space sets. */
+/* The upper bound of each time limit that user space can set. */
 #define UBDX_MAX_TIMEOUT_MS (24 * 3600 * 1000)
 
 /* First sector; 0 for a FLUSH, for which the block layer has -1. */
@@ -256,8 +259,8 @@ static inline u64 ubdx_sector(const struct request *rq)
  * ubdx_slot_pass - pass a request on, unless its server is dead.
  * @srvq:		queue; the caller is its task.
  * @slot:	slot, claimed by the caller.
- * @to: SERVER after delivery, or while a commit waits for the server's buffer; QUEUED while
- *		delivery waits for that buffer.
+ * @to:		SERVER after delivery, while a commit waits for the server's buffer, and after a
+ *		commit that is refused (-EBUSY); QUEUED while delivery waits for that buffer.
  *
  * Returns false if the server is dead: the caller still owns the request, and must end it.
  */
@@ -280,6 +283,7 @@ static inline bool ubdx_slot_pass(struct ubdx_server_queue *srvq, struct ubdx_sl
 extern struct workqueue_struct *ubdx_wq;
 /*
  * Work that waits for I/O: partition scans, deletions at the last close, closing registered files.
+ * Tables of extents are freed here, too.
  */
 extern struct workqueue_struct *ubdx_io_wq;
 /*

@@ -3,9 +3,9 @@
  * device.c - the table of devices, and a device's life from ADD to its last reference; stop.c has
  * STOP and DEL.
  *
- * Each open channel, the disk and the table hold a reference to the device. The device owns its
- * queues and its tag set. The module's exit deletes every device in the table. Then it waits until
- * the last device is freed, because the release function is in this module.
+ * dev.h lists who holds references to a device. The device owns its queues and its tag set. The
+ * module's exit deletes every device in the table. Then it waits until the last device is freed,
+ * because the release function is in this module.
  *
  * dev->lock serialises START, STOP, DEL, QUIESCE and the end of a server. It is held while
  * del_gendisk() waits for I/O, so ubdx_server_abort(), which ends I/O, never takes the lock. INFO
@@ -477,7 +477,7 @@ static int ubdx_disk_add(struct ubdx_dev *dev, struct gendisk *disk,
 	return ret;
 }
 
-/* Before the disk gets requests, and after its last one. */
+/* Called before the hidden disk gets requests, and after its last request. */
 static void ubdx_set_front(struct ubdx_dev *dev, struct gendisk *front)
 {
 	unsigned int i;
@@ -486,7 +486,7 @@ static void ubdx_set_front(struct ubdx_dev *dev, struct gendisk *front)
 		dev->queues[i]->front = front;
 }
 
-/* With UBDX_F_EXTENTS: hide the disk of the requests, and make a visible one in front of it. */
+/* With UBDX_F_EXTENTS: hide the blk-mq disk, and make a visible disk in front of it. */
 static int ubdx_dev_add_front(struct ubdx_dev *dev, struct gendisk *back, struct gendisk **out)
 {
 	int ret;
@@ -509,7 +509,10 @@ static int ubdx_dev_add_front(struct ubdx_dev *dev, struct gendisk *back, struct
 	return ret;
 }
 
-/* Remove the hidden disk, if there is one. Waits for its requests. The visible disk's end frees it. */
+/*
+ * Remove the hidden disk, if there is one. Waits for its requests. The hidden disk is freed with
+ * the visible one, see ubdx_front_free().
+ */
 void ubdx_dev_del_back(struct ubdx_dev *dev)
 {
 	if (!dev->back)
@@ -572,8 +575,9 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 
 /*
  * May the caller START? -ETIME: not yet, because a failed server hasn't exited, or requests that it
- * has forwarded, or bios in its extents, haven't ended. ubdx_dev_has_former() is asked first: until it
- * has exited, the failed server's task can still forward a request that it has claimed.
+ * has forwarded, or bios in its extents, haven't ended. ubdx_dev_has_former() is called first:
+ * until the failed server has exited, its task can still forward a request that the task has
+ * claimed.
  */
 static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)
 {
@@ -626,7 +630,7 @@ static int ubdx_dev_try_start(struct ubdx_dev *dev, u64 xfer_modes)
 	return ret;
 }
 
-/* How long START waits for the end of a failed server. */
+/* How long START waits for the end of a failed server and of its I/O. */
 #define UBDX_FORMER_WAIT (10 * HZ)
 
 /**

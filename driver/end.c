@@ -9,8 +9,8 @@
  * Requests end in process context, because unmapping a window can sleep. Those that were forwarded
  * can end in any context; they are unmapped before. In process context bottom halves are disabled
  * while blk-mq ends requests: the end of a bio may drop the last reference to a file, and with
- * bottom halves disabled a worker does the final fput. The server's task must not do that: if the
- * file is our own block device, closing it waits for the server.
+ * bottom halves disabled a worker does the final fput. The server's task must not do the final
+ * fput: if the file is our own block device, closing it waits for the server.
  */
 #include <linux/blk-mq.h>
 #include <linux/file.h>
@@ -24,7 +24,7 @@
 
 /*
  * The committed requests of one submission end together, as a batch, which is cheaper. A batch ends
- *	- with a commit that lacks UBDX_COMMIT_MORE, unless its request has users;
+ *	- with a commit that lacks UBDX_COMMIT_MORE, unless its request has users or is retried;
  *	- after UBDX_BATCH_REQUESTS or UBDX_BATCH_BYTES, which bounds the time without bottom
  *	  halves;
  *	- after UBDX_BATCH_COPIED, which bounds how long the batch's first request waits for
@@ -34,7 +34,10 @@
  *	  SQEs. A shorter submission has no batch.
  * So only the server's task handles its batch, and an abort doesn't touch it.
  */
-/* Ending so much takes about 100 us with 4 KiB pages, as each page of a direct I/O is unpinned. */
+/*
+ * Ending requests of this length takes about 100 us with 4 KiB pages, because each page of a direct
+ * I/O is unpinned.
+ */
 #define UBDX_BATCH_BYTES (4 * UBDX_MAX_IO_BYTES)
 #define UBDX_BATCH_COPIED SZ_64K
 
@@ -277,8 +280,8 @@ void ubdx_abort_queue(struct ubdx_queue *q)
 }
 
 /*
- * Only these errors, of a server or of the driver's own I/O, pass. Others mean something inside the
- * block layer, and become EIO.
+ * Only these errors, of a server or of the driver's own I/O, are passed on. All others become EIO,
+ * because some of them have a meaning inside the block layer.
  */
 static blk_status_t ubdx_status(s32 res)
 {
@@ -405,8 +408,8 @@ static __always_inline void ubdx_end_commit(struct ubdx_server_queue *srvq, stru
  * @slot:	slot, in state IO.
  * @result:	outcome.
  *
- * Any context. In a hard interrupt, or with interrupts disabled, bottom halves can't be disabled, so
- * blk-mq chooses where the request ends.
+ * Any context. In a hard interrupt, or with interrupts disabled, bottom halves can't be disabled.
+ * There blk-mq chooses where the request ends.
  */
 void ubdx_end_io(struct ubdx_slot *slot, struct ubdx_result result)
 {

@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * extents.c - a server leaves extents of its device with the driver, so that bios in them need not
- * come to the server (front.c), and takes them back.
+ * extents.c - extents of a device, which its server leaves with the driver and can revoke. A bio in
+ * such an extent goes to the extent's file, and doesn't come to the server (front.c).
  *
  * The extents are a sorted array, struct ubdx_table, which never changes. Each update makes a new
- * one. A bio holds a reference to the table in which it was found, from its look-up to its end. So a
- * table is freed when nobody can find anything in it any more, and when all bios that have used it
- * have ended. That is what a revocation with UBDX_REVOKE_DRAIN waits for, and the START of the next
- * server.
+ * table. A bio holds a reference to the table that has its extent, from the look-up to the bio's
+ * end. So a table is freed after it was replaced and all bios that have used it have ended. A
+ * revocation with UBDX_REVOKE_DRAIN, and the START of the next server, wait until the older tables
+ * are gone.
  *
- * A table holds references to the backings (backing.c) of its extents. All extents are revoked when a
- * file that has some is replaced or removed, when the device is handed over, and when its server is
- * aborted.
+ * A table holds references to the backings (backing.c) of its extents. All extents are revoked when
+ * a file that has some is replaced or removed, when the device is handed over, and when its server
+ * is aborted.
  *
- * Updates run in process context, under map->lock. They must not wait for I/O on the device, so they
- * allocate with noio.
+ * In place of extents a table can have a resolver (resolver.c). It then holds references to all of
+ * the server's backings that a resolver can use.
+ *
+ * Updates run in process context, under map->lock. They must not wait for I/O on the device, so
+ * they allocate with noio.
  */
 #include <linux/blkdev.h>
 #include <linux/sched/mm.h>
@@ -48,8 +51,9 @@ static void ubdx_table_free(struct work_struct *work)
 }
 
 /*
- * The last reference is gone, and a grace period has passed since the table was replaced. Any context.
- * Those who wait for that must not depend on a worker, so only the memory is left to one.
+ * The last reference is gone, and a grace period has passed since the table was replaced. Any
+ * context. Threads that wait until the table is gone must not depend on a worker. So the table is
+ * taken off the list here, and a worker only frees it.
  */
 static void ubdx_table_unused(struct percpu_ref *ref)
 {
@@ -70,7 +74,9 @@ static struct ubdx_table *ubdx_table_alloc(struct ubdx_map *map, unsigned int nr
 
 	if (!table)
 		return NULL;
-	if (percpu_ref_init(&table->ref, ubdx_table_unused, 0, GFP_KERNEL_ACCOUNT)) {
+	/* NOWAIT: the kernel's mutex for percpu memory may be held by a task that waits for our I/O. */
+	if (percpu_ref_init(&table->ref, ubdx_table_unused, 0,
+			    GFP_NOWAIT | __GFP_ACCOUNT | __GFP_NOWARN)) {
 		kvfree(table);
 		return NULL;
 	}
@@ -100,9 +106,40 @@ static void ubdx_table_publish(struct ubdx_map *map, struct ubdx_table *table)
 		percpu_ref_kill(&old->ref);
 }
 
+/* Revoke everything. Needs no memory. */
+static void ubdx_table_clear(struct ubdx_map *map)
+{
+	WRITE_ONCE(map->resolver, NULL);
+	if (rcu_access_pointer(map->table))
+		ubdx_table_publish(map, NULL);
+}
+
+/* Make a new version with the map's resolver and the files that the server has now. */
+static int ubdx_table_resolve(struct ubdx_map *map, struct ubdx_server *srv)
+{
+	struct ubdx_table *table = ubdx_table_alloc(map, 0);
+	struct ubdx_backing *backing;
+	unsigned int i;
+
+	if (!table)
+		return -ENOMEM;
+	table->resolver = map->resolver;
+	for (i = 0; i < UBDX_MAX_FILES; i++) {
+		backing = ubdx_backing_get(srv, i);
+		if (!backing)
+			continue;
+		if (backing->bdev && !ubdx_is_front(backing->bdev->bd_disk))
+			table->backings[i] = backing;
+		else
+			ubdx_backing_put(backing);
+	}
+	ubdx_table_publish(map, table);
+	return 0;
+}
+
 /* ---- edits ---- */
 
-/* @to begins where @range ends, on the device and on the backing. */
+/* Can @to be appended to @range? Then it begins where @range ends, on device and backing. */
 static bool ubdx_range_goes_on(const struct ubdx_range *range, const struct ubdx_range *to)
 {
 	return range->end == to->start && range->flags == to->flags &&
@@ -128,8 +165,9 @@ static unsigned int ubdx_range_emit(struct ubdx_range *out, unsigned int nr,
 }
 
 /*
- * Apply @edits to @old: each takes the place of what was there. Both are sorted and don't overlap.
- * @out has room for nr_old + 2 * nr_edits. Returns how many ranges it has then.
+ * Apply @edits to @old: each edit replaces what @old has for its sectors. Each of these arrays is
+ * sorted, and its elements don't overlap. @out has room for nr_old + 2 * nr_edits ranges. Returns
+ * how many @out has in the end.
  */
 static unsigned int ubdx_ranges_edit(struct ubdx_range *out, const struct ubdx_range *old,
 				     unsigned int nr_old, const struct ubdx_range *edits,
@@ -169,7 +207,10 @@ static unsigned int ubdx_ranges_edit(struct ubdx_range *out, const struct ubdx_r
 	}
 }
 
-/* Take references to the backings of the table's ranges. They are in @old, or @srv has them. */
+/*
+ * Take references to the backings of the table's ranges. A backing is in @old, or else is @srv's
+ * present file with that index. Returns 0 or -EBADF.
+ */
 static int ubdx_table_hold(struct ubdx_table *table, const struct ubdx_table *old,
 			   struct ubdx_server *srv)
 {
@@ -250,8 +291,8 @@ static int ubdx_map_edit(struct ubdx_map *map, struct ubdx_server *srv,
 }
 
 /*
- * Edit the server's extents. @generation: out: when all versions before it have gone, nothing uses
- * what was replaced.
+ * Edit the server's extents. @limit: how many ranges the map may have; UINT_MAX for a revocation.
+ * @generation: out: when all versions older than this are gone, nothing uses what was replaced.
  */
 static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *edits,
 			    unsigned int nr_edits, unsigned int limit, u64 *generation)
@@ -262,10 +303,15 @@ static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *ed
 
 	mutex_lock(&map->lock);
 	noio = memalloc_noio_save();
-	ret = srv->map_closed ? -ENODEV : ubdx_map_edit(map, srv, edits, nr_edits, limit);
+	if (srv->map_closed)
+		ret = -ENODEV;
+	else if (!map->resolver)
+		ret = ubdx_map_edit(map, srv, edits, nr_edits, limit);
+	else
+		ret = limit == UINT_MAX ? ubdx_table_resolve(map, srv) : -EBUSY;
 	/* A revocation must not fail. Without extents everything comes to the server. */
 	if (ret == -ENOMEM && limit == UINT_MAX) {
-		ubdx_table_publish(map, NULL);
+		ubdx_table_clear(map);
 		ret = 0;
 	}
 	memalloc_noio_restore(noio);
@@ -283,7 +329,7 @@ static int ubdx_range_compare(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Check an extent of the server's against the device. */
+/* Check an extent that the server has passed, and convert it. */
 static int ubdx_range_parse(struct ubdx_server *srv, const struct ubdx_map_extent *extent,
 			    struct ubdx_range *range)
 {
@@ -350,7 +396,7 @@ int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg)
 		return -EOPNOTSUPP;
 	if (!srv->trusted)
 		return -EPERM;
-	/* Extents of a server that hasn't started would be used beside those of the last one. */
+	/* Before START, I/O in the extents of the last server may still be under way. */
 	if (rcu_access_pointer(srv->dev->queues[0]->srvq) != srv->queues[0])
 		return -EAGAIN;
 	if (!arg->nr || arg->nr > UBDX_MAX_MAP_EXTENTS || arg->reserved)
@@ -369,7 +415,7 @@ int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg)
 	return ret;
 }
 
-/* Has each table before @generation gone? */
+/* Are all tables older than @generation gone? */
 static bool ubdx_map_is_drained(struct ubdx_map *map, u64 generation)
 {
 	struct ubdx_table *oldest;
@@ -401,18 +447,23 @@ int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg)
 
 	if (!map)
 		return -EOPNOTSUPP;
-	if (arg->flags & ~UBDX_REVOKE_DRAIN || arg->reserved || edit.end <= edit.start)
+	if (arg->flags & ~UBDX_REVOKE_DRAIN || arg->reserved || edit.end <= edit.start ||
+	    (edit.start | edit.end) & (map->block_sectors - 1))
 		return -EINVAL;
 	ret = ubdx_map_edit_as(srv, &edit, 1, UINT_MAX, &generation);
-	if (ret || !(arg->flags & UBDX_REVOKE_DRAIN))
-		return ret;
-	ret = wait_event_killable(map->changed, ubdx_map_is_drained(map, generation));
-	return ret ? -EINTR : 0;
+	/* also when the extents were revoked before: -ENODEV */
+	if (arg->flags & UBDX_REVOKE_DRAIN &&
+	    wait_event_killable(map->changed, ubdx_map_is_drained(map, generation)))
+		return -EINTR;
+	return ret;
 }
 
 /* ---- ends ---- */
 
-/* The file is about to leave the server's table: so do its extents. Needs no memory. */
+/*
+ * The file is about to leave the server's table. If the table of extents refers to the file, revoke
+ * all extents. Needs no memory.
+ */
 void ubdx_map_forget_file(struct ubdx_server *srv, u32 index)
 {
 	struct ubdx_map *map = srv->dev->map;
@@ -424,6 +475,78 @@ void ubdx_map_forget_file(struct ubdx_server *srv, u32 index)
 	table = rcu_dereference_protected(map->table, lockdep_is_held(&map->lock));
 	if (!srv->map_closed && table && table->backings[index])
 		ubdx_table_publish(map, NULL);
+	mutex_unlock(&map->lock);
+}
+
+/*
+ * The server has another file at @index now, or none. Extents of the old file may have been set
+ * meanwhile, and are revoked. A resolver gets a new table.
+ */
+void ubdx_map_file_changed(struct ubdx_server *srv, u32 index)
+{
+	struct ubdx_map *map = srv->dev->map;
+	unsigned int noio;
+
+	ubdx_map_forget_file(srv, index);
+	if (!map)
+		return;
+	mutex_lock(&map->lock);
+	noio = memalloc_noio_save();
+	if (!srv->map_closed && map->resolver && ubdx_table_resolve(map, srv))
+		ubdx_table_clear(map);
+	memalloc_noio_restore(noio);
+	mutex_unlock(&map->lock);
+}
+
+/**
+ * ubdx_map_set_resolver - let a resolver answer for the device, in place of its extents.
+ * @dev:	device with a map.
+ * @resolver:	resolver, or NULL: none, and no extents.
+ *
+ * Returns 0; -ENODEV: no server serves the device, or its server is dead or being replaced; -EPERM:
+ * the server had no CAP_SYS_ADMIN when it opened the channel; -ENOMEM. Nothing has changed after an
+ * error.
+ */
+int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *resolver)
+{
+	const struct ubdx_resolver *old;
+	struct ubdx_map *map = dev->map;
+	struct ubdx_server_queue *srvq;
+	struct ubdx_server *srv;
+	unsigned int noio;
+	int ret = 0;
+
+	mutex_lock(&map->lock);
+	noio = memalloc_noio_save();
+	old = map->resolver;
+	/* While map_closed is false @srv can't be freed: its abort must close the map first. */
+	rcu_read_lock();
+	srvq = rcu_dereference(dev->queues[0]->srvq);
+	srv = srvq && !srvq->srv->map_closed ? srvq->srv : NULL;
+	rcu_read_unlock();
+	if (!srv) {
+		ret = -ENODEV;
+	} else if (!srv->trusted) {
+		ret = -EPERM;
+	} else if (resolver) {
+		WRITE_ONCE(map->resolver, resolver);
+		ret = ubdx_table_resolve(map, srv);
+		if (ret)
+			WRITE_ONCE(map->resolver, old);
+	} else if (old) {
+		ubdx_table_clear(map);
+	}
+	memalloc_noio_restore(noio);
+	mutex_unlock(&map->lock);
+	return ret;
+}
+
+/* @resolver is being unregistered. */
+void ubdx_map_forget_resolver(struct ubdx_map *map, const struct ubdx_resolver *resolver)
+{
+	mutex_lock(&map->lock);
+	if (map->resolver == resolver)
+		ubdx_table_clear(map);
 	mutex_unlock(&map->lock);
 }
 
@@ -439,9 +562,10 @@ void ubdx_map_suspend(struct ubdx_server *srv, bool suspend)
 	if (!map)
 		return;
 	mutex_lock(&map->lock);
-	srv->map_closed = suspend;
-	if (suspend && rcu_access_pointer(map->table))
-		ubdx_table_publish(map, NULL);
+	/* If the server has died meanwhile: ubdx_map_close() has come already, or will come. */
+	srv->map_closed = suspend || READ_ONCE(srv->queues[0]->dead);
+	if (suspend)
+		ubdx_table_clear(map);
 	mutex_unlock(&map->lock);
 }
 
@@ -458,13 +582,12 @@ void ubdx_map_close(struct ubdx_server *srv)
 	mutex_lock(&map->lock);
 	if (!srv->map_closed) {
 		srv->map_closed = true;
-		if (rcu_access_pointer(map->table))
-			ubdx_table_publish(map, NULL);
+		ubdx_table_clear(map);
 	}
 	mutex_unlock(&map->lock);
 }
 
-/* Is I/O under way that has used extents of earlier versions? */
+/* Is I/O under way that uses extents of earlier versions? */
 bool ubdx_map_is_busy(struct ubdx_map *map)
 {
 	return map && !ubdx_map_is_drained(map, READ_ONCE(map->generation));
@@ -499,6 +622,7 @@ struct ubdx_map *ubdx_map_alloc(struct ubdx_dev *dev)
 	if (!map)
 		return NULL;
 	map->dev = dev;
+	map->block_sectors = dev->params.logical_block_size >> SECTOR_SHIFT;
 	mutex_init(&map->lock);
 	spin_lock_init(&map->tables_lock);
 	INIT_LIST_HEAD(&map->tables);
@@ -507,6 +631,7 @@ struct ubdx_map *ubdx_map_alloc(struct ubdx_dev *dev)
 		kfree(map);
 		return NULL;
 	}
+	ubdx_resolver_add_map(map);
 	return map;
 }
 
@@ -514,6 +639,7 @@ void ubdx_map_free(struct ubdx_map *map)
 {
 	if (!map)
 		return;
+	ubdx_resolver_del_map(map);
 	bioset_exit(&map->hits);
 	kfree(map);
 }

@@ -11,13 +11,14 @@
 #include <linux/rcupdate.h>
 
 #include "backing.h"
+#include "uapi/ubdx_resolver.h"
 
 /* Sectors of the device, and where they are. */
 struct ubdx_range {
 	sector_t start;
-	sector_t end; /* the first sector behind */
-	sector_t to; /* of @start, on the backing */
-	u16 file; /* index */
+	sector_t end; /* the first sector after the range */
+	sector_t to; /* where @start is on the backing */
+	u16 file; /* the backing's index */
 	u16 flags; /* UBDX_EXTENT_*; 0, only in an edit: remove what was there */
 };
 
@@ -25,9 +26,10 @@ struct ubdx_range {
  * struct ubdx_table - one version of a device's extents. It never changes.
  * @ref:	held by the map while this is the present version, and by each bio that uses it.
  * @map:	the map.
- * @generation:	of the map when the table was made.
+ * @generation:	of the map when the table was published.
  * @list:	in map->tables.
  * @free_work:	frees the table.
+ * @resolver:	answers instead of @ranges, see resolver.c; or NULL.
  * @backings:	by file index; each holds a reference, or is NULL.
  * @nr:		number of @ranges.
  * @ranges:	sorted; they don't overlap.
@@ -38,6 +40,7 @@ struct ubdx_table {
 	u64 generation;
 	struct list_head list;
 	struct work_struct free_work;
+	const struct ubdx_resolver *resolver;
 	struct ubdx_backing *backings[UBDX_MAX_FILES];
 	unsigned int nr;
 	struct ubdx_range ranges[] __counted_by(nr);
@@ -45,18 +48,25 @@ struct ubdx_table {
 
 /**
  * struct ubdx_map - the extents of a device.
- * @dev:	device; a table holds a reference.
+ * @dev:	device. The map holds no reference to it, but each table does.
  * @table:	the present version, or NULL: no extents.
+ * @resolver:	of the present version and the next ones, or NULL. Written under @lock.
+ * @block_sectors: the device's logical block, in sectors.
+ * @maps:	in the list of all maps, see resolver.c.
  * @lock:	serialises new versions.
  * @tables_lock: protects @tables; a leaf.
  * @tables:	all versions that are in use, the oldest first.
  * @generation:	counts versions.
- * @changed:	woken when a version goes.
- * @hits:	memory for bios, see front.c. Not shared: devices can be stacked.
+ * @changed:	woken when a version is gone.
+ * @hits:	memory for the clones of bios, see front.c. Devices don't share it, because they can
+ *		be stacked.
  */
 struct ubdx_map {
 	struct ubdx_dev *dev;
 	struct ubdx_table __rcu *table;
+	const struct ubdx_resolver *resolver;
+	u32 block_sectors;
+	struct list_head maps;
 	struct mutex lock;
 	spinlock_t tables_lock;
 	struct list_head tables;
@@ -74,16 +84,19 @@ int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg);
 int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg);
 void ubdx_map_close(struct ubdx_server *srv);
 void ubdx_map_forget_file(struct ubdx_server *srv, u32 index);
+void ubdx_map_file_changed(struct ubdx_server *srv, u32 index);
+int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *resolver);
+void ubdx_map_forget_resolver(struct ubdx_map *map, const struct ubdx_resolver *resolver);
 bool ubdx_map_is_busy(struct ubdx_map *map);
 void ubdx_map_wait(struct ubdx_map *map);
 unsigned int ubdx_map_count(struct ubdx_map *map);
 
 /*
- * Find the extent that has all of these sectors. The caller is in an RCU read-side section. Returns
- * NULL if there is none.
+ * Find the extent that has this sector. The caller is in an RCU read-side section. Returns NULL if
+ * no extent has the sector.
  */
 static __always_inline const struct ubdx_range *ubdx_table_find(const struct ubdx_table *table,
-								sector_t start, sector_t end)
+								sector_t start)
 {
 	unsigned int low = 0, high = table->nr;
 	const struct ubdx_range *range;
@@ -98,8 +111,43 @@ static __always_inline const struct ubdx_range *ubdx_table_find(const struct ubd
 			high = middle;
 	}
 	range = &table->ranges[low];
-	return start >= range->start && end <= range->end ? range : NULL;
+	return start >= range->start && start < range->end ? range : NULL;
 }
+
+/* ---- resolver.c ---- */
+
+#ifdef CONFIG_DEBUG_INFO_BTF_MODULES
+bool ubdx_resolver_find(const struct ubdx_table *table, const struct bio *bio, u16 flag,
+			struct ubdx_range *range);
+int ubdx_resolver_attach(struct ubdx_dev *dev, const char *name);
+ssize_t ubdx_resolver_show(struct ubdx_dev *dev, char *buf);
+void ubdx_resolver_add_map(struct ubdx_map *map);
+void ubdx_resolver_del_map(struct ubdx_map *map);
+void ubdx_resolvers_init(void);
+#else
+static inline bool ubdx_resolver_find(const struct ubdx_table *table, const struct bio *bio,
+				      u16 flag, struct ubdx_range *range)
+{
+	return false;
+}
+static inline int ubdx_resolver_attach(struct ubdx_dev *dev, const char *name)
+{
+	return sysfs_streq(name, "none") ? 0 : -EOPNOTSUPP;
+}
+static inline ssize_t ubdx_resolver_show(struct ubdx_dev *dev, char *buf)
+{
+	return sysfs_emit(buf, "[none]\n");
+}
+static inline void ubdx_resolver_add_map(struct ubdx_map *map)
+{
+}
+static inline void ubdx_resolver_del_map(struct ubdx_map *map)
+{
+}
+static inline void ubdx_resolvers_init(void)
+{
+}
+#endif
 
 /* ---- front.c ---- */
 

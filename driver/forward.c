@@ -4,19 +4,19 @@
  * instead of with a result: UBDX_COMMIT_FORWARD.
  *
  * From the commit until the I/O has ended, the request's slot is in state IO (slot.h). Nobody can
- * claim the request then, so no abort can end it, and a WRITE never reaches the storage after it has
- * ended for its submitter. A server's death leaves such requests alone. Its successor can't START
- * before they have ended.
+ * claim the request then, so no abort can end it, and a WRITE never reaches the storage after it
+ * has ended for its submitter. If the server dies, the I/O of such requests continues, and the next
+ * server can't START before they have ended.
  *
  * In state IO nobody can become a user of the request. Its pages were unmapped from the windows
- * before. Users that there are already, such as a pread or a pipe's buffer, stay. If the I/O ends
- * before they leave, the last user ends the request.
+ * before. Existing users, such as a pread or a pipe's buffer, stay. If the I/O ends before they
+ * leave, the last user ends the request.
  *
  * A block device that the server opened with O_DIRECT gets bios that point to the request's own
- * pages, from the server's task, under io_uring's plug. If the device throttles, the server's task
- * waits. A request that is one bio and goes to one extent needs no memory: each tag has a bio (struct
- * ubdx_single). All other files are read and written by a worker (forward_file.c), as by the kernel's
- * loop driver: file systems may block.
+ * pages. The server's task submits them under io_uring's plug. If the device throttles, this task
+ * waits. A request that is one bio and goes to one extent needs no allocation: each tag has a bio
+ * (struct ubdx_single). All other files are read and written by a worker (forward_file.c), as by
+ * the kernel's loop driver: file systems may block.
  *
  * Each extent of an answer is a part (struct ubdx_part). Parts end in any context, hard interrupts
  * included. If a part fails, the request fails, or is retried if memory was short. If a file ends
@@ -29,9 +29,9 @@
 #include "chan.h"
 #include "forward.h"
 
-/* Flags of a request that the bios below inherit. */
+/* Flags that the driver's bios inherit from the request. */
 #define UBDX_PASSED_FLAGS (REQ_META | REQ_PRIO | REQ_FUA)
-/* Flags that each WRITE has, as a server's direct I/O has them. */
+/* Flags of each WRITE bio; a server's own direct I/O has the same. */
 #define UBDX_WRITE_FLAGS (REQ_SYNC | REQ_IDLE)
 
 /* What a tag needs for a request that is one bio and goes to one extent. */
@@ -105,7 +105,7 @@ static void ubdx_single_done(struct bio *bio)
 	int error = blk_status_to_errno(bio->bi_status);
 
 	bio_uninit(bio);
-	/* the tag's next request can use the bio at once */
+	/* after this the tag's next request can use the bio */
 	ubdx_forward_end_request(single->slot, error, single->bytes);
 	ubdx_backing_put(backing);
 }
@@ -137,7 +137,7 @@ static __always_inline int ubdx_single_init(struct ubdx_single *single, struct r
 	struct bio *bio = &single->bio;
 	int ret;
 
-	/* Without a device: with one, this would look up a blkg, which ubdx_bio_set() does. */
+	/* NULL: with a block device this would look up the blkg, which ubdx_bio_set() sets. */
 	ret = bio_init_clone(NULL, bio, rq->bio, GFP_NOIO);
 	if (unlikely(ret))
 		return ret;
@@ -187,7 +187,7 @@ static __always_inline int ubdx_extent_check(const struct ubdx_slot *slot,
 		return unlikely(ubdx_bdev_refuses_writes(backing)) ? -EPERM : 0;
 	if (!S_ISREG(file_inode(backing->file)->i_mode))
 		return 0;
-	/* The limit is the server's, and this is its task. A worker has none. */
+	/* The server's limit is checked here, in the server's task: a worker has no limit. */
 	limit = rlimit(RLIMIT_FSIZE);
 	return limit != RLIM_INFINITY && pos + bytes > limit ? -EFBIG : 0;
 }
@@ -199,7 +199,7 @@ static int ubdx_part_init(struct ubdx_forward *forward, struct ubdx_part *part,
 	struct ubdx_backing *backing;
 	int ret;
 
-	/* Each part but the last is whole logical blocks, see ubdx_xfer_refuse_odd(). */
+	/* Each part but the last must be whole logical blocks, see ubdx_xfer_refuse_odd(). */
 	if (skip & forward->slot->q->block_mask)
 		return -EINVAL;
 	backing = ubdx_backing_get(srv, extent->file);
@@ -294,7 +294,8 @@ static __always_inline int ubdx_forward_single(const struct ubdx_ctx *ctx, struc
 	ret = likely(backing->bdev) ?
 		      ubdx_extent_check(slot, backing, extent->offset, extent->bytes) :
 		      1;
-	smp_rmb(); /* pairs with ubdx_forward_init_queue(): singles was set before the file */
+	/* pairs with ubdx_forward_init_queue(): singles was set before the file was registered */
+	smp_rmb();
 	if (likely(!ret))
 		ret = ubdx_single_init(&slot->q->singles[rq->tag], rq, backing, extent->offset,
 				       extent->bytes);

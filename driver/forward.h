@@ -18,7 +18,7 @@ struct ubdx_part {
 	struct ubdx_forward *forward;
 	struct ubdx_backing *backing; /* holds a reference */
 	u64 pos;
-	unsigned int skip; /* bytes of the request before these */
+	unsigned int skip; /* bytes of the request before this part */
 	unsigned int bytes;
 	bool guarded; /* the file system can't be frozen */
 	union {
@@ -32,7 +32,7 @@ struct ubdx_part {
 	};
 };
 
-/* A request that is more than a bio in struct ubdx_single. */
+/* The I/O of a request for which the tag's struct ubdx_single doesn't suffice. */
 struct ubdx_forward {
 	struct ubdx_slot *slot;
 	atomic_t left; /* parts that have not ended */

@@ -3,10 +3,10 @@
  * forward_file.c - forwarded I/O on files: on regular files, and on block devices that the server
  * has opened without O_DIRECT. A worker reads and writes, with kiocbs.
  *
- * A frozen file system must not make the worker wait: nobody could end the request then. So freezing
- * is held off from the commit on, and a commit that finds the file system frozen leaves the request
- * with the server (ubdx_part_guard()). That is the file's own file system: on overlayfs a worker can
- * still wait for the one below.
+ * A frozen file system must not make the worker wait: nobody could end the request then. So a WRITE
+ * holds off freezing from its commit until its I/O has ended, and a commit that finds the file
+ * system frozen leaves the request with the server (ubdx_part_guard()). This covers only the file's
+ * own file system: on overlayfs a worker can still wait for the file system below.
  *
  * A file system can use the kiocb and the iterator until read_iter() or write_iter() returns, also
  * if the I/O has ended in the meantime. So a part ends when both have happened.
@@ -31,7 +31,7 @@ bool ubdx_part_guard(struct ubdx_part *part)
 		return true;
 	if (!sb_start_write_trylock(inode->i_sb))
 		return false;
-	/* for lockdep: another context ends it */
+	/* for lockdep: another context calls sb_end_write() */
 	__sb_writers_release(inode->i_sb, SB_FREEZE_WRITE);
 	part->guarded = true;
 	return true;

@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * front.c - the disk of a device with UBDX_F_EXTENTS. It works on bios. A READ or WRITE whose sectors
- * lie in one extent (extents.c) is sent to the extent's backing, in the submitter's context. All
- * other bios are sent to a second disk, which is hidden: the one that blk.c makes of every device,
- * whose requests the server answers.
+ * front.c - the visible disk of a device with UBDX_F_EXTENTS. It works on bios. A READ or WRITE
+ * whose sectors lie in one extent (extents.c) is sent to the extent's backing, in the submitter's
+ * context. All other bios are sent to a second, hidden disk: the disk that blk.c makes for every
+ * device, whose requests the server answers. A bio that begins in an extent and goes beyond the
+ * extent's end is split at this end.
  *
- * The block layer's own pass over a request costs more than all that is done here. That is why this
- * disk doesn't use requests.
+ * What the block layer does for a request costs more than all that is done here. That is why the
+ * visible disk doesn't use requests.
  *
- * A bio's segments aren't looked at: the disk demands memory that is aligned to the device's logical
- * block, which is enough for each backing (ubdx_bdev_check()).
+ * A bio's segments aren't looked at: the disk demands memory that is aligned to the device's
+ * logical block, which is enough for each backing (ubdx_bdev_check()).
  *
- * I/O statistics are the visible disk's: of hits by bios, in this file; of what goes to the hidden
- * disk by requests (ubdx_front_start(), ubdx_front_end()), which don't count for partitions.
+ * The visible disk has the I/O statistics. Hits are counted as bios, in this file. What goes to the
+ * hidden disk is counted as requests (ubdx_front_start(), ubdx_front_end()), and only for the whole
+ * disk, not for partitions.
  */
 #include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
 
 #include "extents.h"
 
-/* A bio on its way to a backing, and the bio whose copy it is. */
+/* A bio that uses an extent, and its clone, which goes to the backing. */
 struct ubdx_hit {
 	struct bio *bio;
 	struct ubdx_table *table; /* holds a reference */
-	unsigned long start; /* of the statistics */
-	struct bio clone; /* last: the rest is the bio_set's front pad */
+	unsigned long start; /* jiffies, for the statistics */
+	struct bio clone; /* last: the members before it are the bio_set's front pad */
 };
 
 static void ubdx_hit_done(struct bio *clone)
@@ -34,14 +36,16 @@ static void ubdx_hit_done(struct bio *clone)
 	struct bio *bio = hit->bio;
 
 	bio_end_io_acct(bio, hit->start);
-	bio->bi_status = clone->bi_status;
+	/* another part of @bio may have failed (bio_chain()) */
+	if (unlikely(clone->bi_status) && !bio->bi_status)
+		bio->bi_status = clone->bi_status;
 	bio_put(clone);
 	bio_endio(bio);
 	/* last: only this keeps the backing, the device and the module */
 	percpu_ref_put(&table->ref);
 }
 
-/* Send a copy of @bio to the extent's backing. The caller's reference to @table goes with it. */
+/* Send a clone of @bio to the extent's backing. The clone takes over the reference to @table. */
 static void ubdx_hit_submit(struct bio *bio, struct ubdx_table *table,
 			    const struct ubdx_range *range)
 {
@@ -49,7 +53,7 @@ static void ubdx_hit_submit(struct bio *bio, struct ubdx_table *table,
 	struct bio *clone = NULL;
 	struct ubdx_hit *hit;
 
-	/* Without a device: the blkg is cloned below, and once is enough. */
+	/* NULL: with a block device this would look up the blkg, which is cloned below. */
 	if (likely(!(bio->bi_opf & REQ_NOWAIT)))
 		clone = bio_alloc_clone(NULL, bio, GFP_NOIO, &table->map->hits);
 	else if (bdev_nowait(backing->bdev))
@@ -81,36 +85,79 @@ static void ubdx_front_zero(struct bio *bio)
 	bio_endio(bio);
 }
 
-/* The server gets a WRITE that its file would refuse, and so its error. */
+/*
+ * Does the backing accept I/O in this direction? A WRITE that it would refuse goes to the server,
+ * which answers with the error.
+ */
 static __always_inline bool ubdx_range_fits(const struct ubdx_table *table,
 					    const struct ubdx_range *range, u16 flag)
 {
 	return flag == UBDX_EXTENT_READ || !ubdx_bdev_refuses_writes(table->backings[range->file]);
 }
 
+/* Where are the first sectors of @bio? Returns false for a miss. */
+static __always_inline bool ubdx_front_look_up(const struct ubdx_table *table,
+					       const struct bio *bio, u16 flag,
+					       struct ubdx_range *found)
+{
+	const struct ubdx_range *range;
+
+	if (unlikely(table->resolver))
+		return ubdx_resolver_find(table, bio, flag, found);
+	range = ubdx_table_find(table, bio->bi_iter.bi_sector);
+	if (unlikely(!range || !(range->flags & flag)))
+		return false;
+	*found = *range;
+	return true;
+}
+
 /*
- * Find the extent that has all of the bio's sectors, and that can be used in its direction. Returns a
- * reference to its table, or NULL.
+ * Find the extent in which the bio begins, if the extent can be used in the bio's direction.
+ * Returns the table, with a reference, or NULL.
  */
 static __always_inline struct ubdx_table *ubdx_front_find(struct ubdx_dev *dev, struct bio *bio,
 							  u16 flag, struct ubdx_range *found)
 {
-	const struct ubdx_range *range;
 	struct ubdx_table *table;
 
 	rcu_read_lock();
 	table = rcu_dereference(dev->map->table);
-	if (likely(table)) {
-		range = ubdx_table_find(table, bio->bi_iter.bi_sector, bio_end_sector(bio));
-		if (likely(range && range->flags & flag) &&
-		    likely(ubdx_range_fits(table, range, flag)) &&
-		    likely(percpu_ref_tryget_live_rcu(&table->ref)))
-			*found = *range;
-		else
-			table = NULL;
-	}
+	if (likely(table) && (unlikely(!ubdx_front_look_up(table, bio, flag, found)) ||
+			      unlikely(!ubdx_range_fits(table, found, flag)) ||
+			      unlikely(!percpu_ref_tryget_live_rcu(&table->ref))))
+		table = NULL;
 	rcu_read_unlock();
 	return table;
+}
+
+/*
+ * Split the bio at @sector. The second half comes to ubdx_front_submit() later. Returns the first
+ * half; or NULL: a bio with REQ_NOWAIT isn't split, because one half could end with -EAGAIN after
+ * the other was served.
+ */
+static struct bio *ubdx_front_split(struct bio *bio, sector_t sector)
+{
+	struct bio *first;
+
+	if (bio->bi_opf & REQ_NOWAIT)
+		return NULL;
+	first = bio_split(bio, sector - bio->bi_iter.bi_sector, GFP_NOIO,
+			  &bio->bi_bdev->bd_disk->bio_split);
+	if (WARN_ON_ONCE(IS_ERR_OR_NULL(first)))
+		return NULL;
+	bio_chain(first, bio);
+	submit_bio_noacct(bio);
+	return first;
+}
+
+static void ubdx_front_miss(struct ubdx_dev *dev, struct bio *bio)
+{
+	enum req_op op = bio_op(bio);
+
+	if ((op == REQ_OP_READ || op == REQ_OP_WRITE) && bio_sectors(bio))
+		this_cpu_inc(dev->counts->misses[op == REQ_OP_WRITE]);
+	bio_set_dev(bio, dev->back->part0);
+	submit_bio_noacct(bio);
 }
 
 static void ubdx_front_submit(struct bio *bio)
@@ -119,17 +166,24 @@ static void ubdx_front_submit(struct bio *bio)
 	struct ubdx_table *table = NULL;
 	enum req_op op = bio_op(bio);
 	struct ubdx_range range;
+	struct bio *first;
 
 	if (likely(op == REQ_OP_READ || op == REQ_OP_WRITE) &&
 	    likely(!(bio->bi_opf & REQ_PREFLUSH)))
 		table = ubdx_front_find(
 			dev, bio, op == REQ_OP_READ ? UBDX_EXTENT_READ : UBDX_EXTENT_WRITE, &range);
 	if (unlikely(!table)) {
-		if (op == REQ_OP_READ || op == REQ_OP_WRITE)
-			this_cpu_inc(dev->counts->misses[op == REQ_OP_WRITE]);
-		bio_set_dev(bio, dev->back->part0);
-		submit_bio_noacct(bio);
+		ubdx_front_miss(dev, bio);
 		return;
+	}
+	if (unlikely(bio_end_sector(bio) > range.end)) {
+		first = ubdx_front_split(bio, range.end);
+		if (!first) {
+			percpu_ref_put(&table->ref);
+			ubdx_front_miss(dev, bio);
+			return;
+		}
+		bio = first;
 	}
 	this_cpu_inc(dev->counts->hits[op == REQ_OP_WRITE]);
 	if (unlikely(range.flags & UBDX_EXTENT_HOLE)) {
@@ -149,14 +203,14 @@ static bool ubdx_front_counts(const struct ubdx_slot *slot)
 	return slot->op != UBDX_OP_FLUSH;
 }
 
-/* A request of the hidden disk begins: for the visible disk's statistics. */
+/* A request of the hidden disk begins: count it in the visible disk's statistics. */
 void ubdx_front_start(struct ubdx_slot *slot)
 {
 	if (ubdx_front_counts(slot))
 		bdev_start_io_acct(slot->q->front->part0, req_op(slot->rq), jiffies);
 }
 
-/* @bytes of it have been served. */
+/* A request of the hidden disk ends; @bytes of it have been served. */
 void ubdx_front_end(struct ubdx_slot *slot, unsigned int bytes)
 {
 	if (ubdx_front_counts(slot))
@@ -166,7 +220,8 @@ void ubdx_front_end(struct ubdx_slot *slot, unsigned int bytes)
 
 /*
  * A bio for the hidden disk can still be on the submitter's list of bios after the visible disk was
- * removed. The submitter has the visible disk open. So the hidden one is freed with it.
+ * removed. The submitter has the visible disk open, so the hidden disk is freed with the visible
+ * one.
  */
 static void ubdx_front_free(struct gendisk *disk)
 {
@@ -189,8 +244,8 @@ static const struct block_device_operations ubdx_front_fops = {
  * ubdx_front_alloc - make the visible disk in front of dev->back.
  * @dev:	device.
  *
- * The caller takes a reference to the device before it adds the disk. The last put of the disk drops
- * this reference. Returns ERR_PTR on failure.
+ * The caller takes a reference to the device before it adds the disk. The last put of the disk
+ * drops this reference. Returns ERR_PTR on failure.
  */
 struct gendisk *ubdx_front_alloc(struct ubdx_dev *dev)
 {

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * module.c - module parameters, and bringing the parts up and down.
+ * module.c - the module's parameters, init and exit.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/sysfs.h>
 
+#include "extents.h"
 #include "xfer.h"
 
 unsigned int ubdx_max_devices = 64;
@@ -77,6 +78,7 @@ static int __init ubdx_init(void)
 
 	if (ret)
 		return ret;
+	ubdx_resolvers_init();
 	ret = ubdx_ctl_init();
 	if (ret)
 		ubdx_dev_exit();

@@ -2,10 +2,11 @@
 /*
  * payload.h - copy between a request's pages and user memory.
  *
- * The caller owns the request or is its user, and must not wait for a page fault on user memory. A
- * fault can take any time. If the memory is a mapping of the device itself, the fault can even wait
- * for this request. So a copy stops at the first page that isn't present. The caller then lets go
- * of the request (ubdx_slot_pass(), ubdx_use_end()), calls ubdx_fault_in(), and tries again.
+ * The caller owns the request or is a user of it, and must not wait for a page fault on user
+ * memory. A fault can take any time. If the memory is a mapping of the device itself, the fault can
+ * even wait for this request. So a copy stops at the first page that isn't present. The caller then
+ * lets go of the request (ubdx_slot_pass(), ubdx_use_end()), calls ubdx_fault_in(), and tries
+ * again.
  *
  * The copies are _copy_to_iter() and _copy_from_iter(), not the checked forms: a journal's pages
  * come from slab caches without a usercopy region, and hardened usercopy would refuse them.
@@ -82,7 +83,7 @@ static inline int ubdx_fault_in_page(bool dest, struct iov_iter *iter)
 		return -EINTR;
 	ret = fixup_user_fault(mm, addr, dest ? FAULT_FLAG_WRITE : 0, &unlocked);
 	mmap_read_unlock(mm);
-	return !ret || ret == -ENOMEM ? ret : -EFAULT;
+	return !ret || ret == -ENOMEM || ret == -EINTR ? ret : -EFAULT;
 }
 
 #define UBDX_MAX_IN_VAIN 16
@@ -96,8 +97,8 @@ static inline int ubdx_fault_in_page(bool dest, struct iov_iter *iter)
  *		bounded: some memory can be faulted in but not copied to (a shadow stack), and when
  *		memory is short the last page that is faulted in can evict the first.
  *
- * Returns 0, -EFAULT if no page can be faulted in, -ENOMEM if none can be at present, -EINTR if the
- * caller is being killed.
+ * Returns 0; -EFAULT if no page can be faulted in, or if more than UBDX_MAX_IN_VAIN calls did not
+ * help; -ENOMEM if no page can be faulted in at present; -EINTR if the caller is being killed.
  */
 static inline int ubdx_fault_in(bool dest, struct iov_iter *iter, size_t bytes,
 				unsigned int in_vain)

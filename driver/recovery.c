@@ -4,11 +4,12 @@
  * users of the device see.
  *
  * Unless params.recovery is UBDX_RECOVERY_FAIL, dev->recovers is set from the device's first START
- * until the device is stopped, or is to be deleted at the last close. While it is set, requests without a server wait in blk-mq: queue_rq
- * returns BLK_STS_RESOURCE, and an abort requeues requests. That alone would be correct, but blk-mq
- * would dispatch them again and again. So the queue is quiesced, too, under dev->lock. STOP clears
- * dev->recovers before del_gendisk(): from then on requests without a server fail, so that
- * del_gendisk() can finish.
+ * until the device is stopped or marked for deletion at its last close. While dev->recovers is set,
+ * requests without a server wait in blk-mq: queue_rq returns BLK_STS_RESOURCE, and an abort
+ * requeues the requests that another server may serve. That alone would be correct, but blk-mq
+ * would dispatch the waiting requests again and again. So the queue is quiesced, too, under
+ * dev->lock. STOP clears dev->recovers before del_gendisk(): from then on requests without a server
+ * fail, so that del_gendisk() can finish.
  *
  * q->srvq changes only while no queue_rq and no tick runs. Other readers (sysfs) hold the RCU read
  * lock. The reference to the ubdx_server is dropped a grace period after q->srvq was cleared, or
@@ -42,8 +43,8 @@ static void ubdx_unquiesce_queue(struct ubdx_dev *dev)
  * ubdx_dev_oust - keep a failed server from writing to its storage while the next server serves.
  * @dev:	device that recovers, and whose server has started. dev->lock is held.
  *
- * Kills the server if it still lives. The next server's START succeeds only after the failed server's
- * memory is gone.
+ * Kills the server if it still lives. The next server's START succeeds only after the failed
+ * server's memory is gone.
  */
 void ubdx_dev_oust(struct ubdx_dev *dev)
 {
@@ -149,9 +150,9 @@ static bool ubdx_dev_idle(const struct ubdx_dev *dev)
 }
 
 /*
- * Wait for the requests in flight. This polls, because blk-mq can wait for requests only by
- * freezing the queue, which would also wait for the requests in the quiesced queue. If the server
- * dies, the abort ends or requeues the requests in flight.
+ * Wait for the requests in flight and for I/O in extents. This polls, because blk-mq can wait for
+ * requests only by freezing the queue, which would also wait for the requests in the quiesced
+ * queue. If the server dies, the abort ends or requeues the requests in flight.
  */
 static int ubdx_wait_idle(const struct ubdx_dev *dev)
 {
@@ -167,13 +168,11 @@ static int ubdx_wait_idle(const struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_quiesce - QUIESCE: wait until the server has answered its requests, then take the server
+ * ubdx_dev_quiesce - QUIESCE: wait until the requests in flight have ended, then take the server
  * off the device.
  * @dev:	device.
  *
- * Returns 0; -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP it doesn't
- * recover; -ETIME; -EINTR; -ENXIO the server failed meanwhile, and the device is QUIESCED or about
- * to be removed, but requests may have been aborted.
+ * Returns 0 or an error, see UBDX_IOC_QUIESCE.
  */
 int ubdx_dev_quiesce(struct ubdx_dev *dev)
 {
@@ -220,8 +219,10 @@ unlock:
 }
 
 /**
- * ubdx_dev_stop_recovering - requests no longer wait for another server; without one they fail.
+ * ubdx_dev_stop_recovering - from now on requests without a server fail.
  * @dev:	device with a disk. dev->lock is held.
+ *
+ * Aborts the device's server, if there is one.
  */
 void ubdx_dev_stop_recovering(struct ubdx_dev *dev)
 {

@@ -8,8 +8,8 @@
  * set from the disk's creation until the first scan, and again when an untrusted server takes over.
  * This bit also makes BLKRRPART fail.
  *
- * Every scan holds disk->open_mutex. Once the disk is visible, the bit changes only under that mutex.
- * So no scan is under way when an untrusted server starts to serve.
+ * Every scan holds disk->open_mutex. Once the disk is visible, the bit changes only under that
+ * mutex. So no scan is under way when an untrusted server starts to serve.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -30,7 +30,8 @@ static bool ubdx_dev_trusts_server(struct ubdx_dev *dev)
 }
 
 /*
- * If the server has left by now, don't scan: START of the next trusted server schedules a scan.
+ * Don't scan if the trusted server has left by now: START of the next trusted server schedules a
+ * scan.
  */
 static void ubdx_scan_work(struct work_struct *work)
 {

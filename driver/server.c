@@ -110,10 +110,11 @@ static void ubdx_server_declare_dead(struct ubdx_server *srv)
  * ubdx_server_abort - end every request of this server, and complete every parked command.
  * @srv:	server.
  *
- * When this returns, each request has ended or been requeued, or will be: by the server's own task or
- * the request's last user, soon; by the driver's own I/O (state IO), at any time. Its extents are
- * revoked; bios that have used them end as their I/O does. New requests fail, or wait for another server. A second
- * call does nothing. Process context; needs no I/O to make progress.
+ * When this returns, each request has ended or been requeued, except those that the server's task
+ * has claimed, that have users, or that are in state IO. They end when that task or the last user
+ * lets go of them, or when the driver's own I/O has ended. The server's extents are revoked; bios
+ * that have used an extent end when their I/O ends. New requests fail, or wait for another server.
+ * A second call does nothing. Process context; needs no I/O to make progress.
  */
 void ubdx_server_abort(struct ubdx_server *srv)
 {
@@ -126,8 +127,8 @@ void ubdx_server_abort(struct ubdx_server *srv)
 	ubdx_server_declare_dead(srv);
 	/*
 	 * Wait for every queue_rq, and every RCU section of the server's task, that may have seen
-	 * the server alive. New calls of queue_rq see that it is dead, so the queues need not be
-	 * quiesced, which would need dev->lock.
+	 * the server alive. New calls of queue_rq see that the server is dead, so the queues need
+	 * not be quiesced, which would need dev->lock.
 	 */
 	synchronize_rcu(); /* without BLK_MQ_F_BLOCKING queue_rq is an RCU reader */
 	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */

@@ -12,21 +12,26 @@
  * Users access the request's payload concurrently (access.c): a pread, a page fault that fills a
  * window, buffers in a pipe, a fixed buffer of io_uring. A thread can become a user only in state
  * SERVER; besides, the request's owner can add one. A request that has users doesn't end: it keeps
- * its pages, and the slot keeps rq and op. Its mode can change once while it has users: a commit that
- * forwards sets xfer before CLAIMED becomes IO. Then the request isn't mapped, and no user maps it.
- * Users drop their reference in bounded time: they never wait for a fault on the server's memory, nor
- * for memory that only the end of a request would free. Pipe buffers and fixed buffers can stay longer. @revoke drops the pipe
- * buffers' users, and @detach unregisters fixed buffers (xfer.h); xfer_regbuf.c tells which fixed
- * buffers stay even then. An abort waits for no user.
+ * its pages, and the slot keeps rq and op. Its mode can change once while it has users: a commit
+ * that forwards sets xfer before CLAIMED becomes IO. At that time the request isn't mapped, and no
+ * user maps it.
+ *
+ * Threads drop their reference in bounded time: while they are users, they never wait for a fault
+ * on the server's memory, nor for memory that only the end of a request would free. Pipe buffers
+ * and fixed buffers can stay longer. When the server is aborted, the mode's @revoke drops the
+ * references of pipe buffers, and @detach unregisters fixed buffers (xfer.h); xfer_regbuf.c says
+ * which fixed buffers stay even then. An abort waits for no user.
  *
  *	from	 to	  by, and when						context
  *	IDLE	 QUEUED	  queue_rq(s): a new request, with the next seq		atomic, RCU
  *	QUEUED	 CLAIMED  the server's task, to deliver; an abort		process
+ *	QUEUED	 CLAIMED  queue_rq that finds no parked command: it aborts the
+ *			  request						atomic, RCU
  *	CLAIMED	 QUEUED	  the server's task: delivery waits for the server's
  *			  buffer (RCU), or fail_io_timeout drops the request	process
  *	CLAIMED	 CLAIMED  the server's task, delivering: one user more		process
  *	CLAIMED	 SERVER	  the server's task: delivered, or a commit waits for
- *			  the server's buffer					process, RCU
+ *			  the server's buffer or returns -EBUSY			process, RCU
  *	SERVER	 CLAIMED  the server's task, to commit (RCU); an abort		process
  *	SERVER	 SERVER	  any thread of the server: one user more		process, RCU
  *	any	 same	  a user leaves, but not as the last one of ENDING	process
@@ -98,8 +103,8 @@ struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct ubdx_queue *q; /* never changes */
 	struct request *rq;
-	const struct ubdx_xfer_ops *xfer; /* set at T0, by a fall-back, and by a forward */
-	struct ubdx_result result; /* while ENDING */
+	const struct ubdx_xfer_ops *xfer; /* set at T0, by a fall-back, by a commit that forwards */
+	struct ubdx_result result; /* while ENDING, and when the driver's own I/O has ended */
 	struct ubdx_server *mapped_by; /* the server whose windows map rq's pages, or NULL */
 	u32 start; /* jiffies at T0, or at the end of the driver's own I/O (ubdx_end_io()) */
 	u16 page_offset; /* for the descriptor; set when the mode is chosen */
@@ -116,8 +121,8 @@ static inline bool ubdx_slot_has_payload(const struct ubdx_slot *slot)
 }
 
 /*
- * The jiffies since the request came (T0), or since the driver's own I/O ended. start is read before
- * jiffies: else a new start could be later than jiffies, and the age would be huge.
+ * The jiffies since the request came (T0), or since the driver's own I/O ended. slot->start is read
+ * before jiffies: else a new start could be later than jiffies, and the age would be huge.
  */
 static inline u32 ubdx_slot_age(const struct ubdx_slot *slot)
 {

@@ -6,9 +6,10 @@
  * is enabled; otherwise a stage costs one no-op. The code is inline, because each request passes
  * seven stages, and a call for each was a quarter of the cost of tracing.
  *
- * The owner of a tag's request writes the tag's stamps. seq says to which request they belong:
- * tracing can begin while requests are in flight, and these must not show the stamps of an earlier
- * request.
+ * The owner of a tag's request writes the tag's stamps. queue_rq writes those of T0 and T1: the
+ * slot is QUEUED then, but nobody can claim the request yet. seq says to which request the stamps
+ * belong: tracing can begin while requests are in flight, and these must not show the stamps of an
+ * earlier request.
  */
 #ifndef UBDX_STAGE_H
 #define UBDX_STAGE_H
@@ -51,7 +52,10 @@ static inline u64 ubdx_stage_now(void)
 	return static_branch_unlikely(&ubdx_traced) ? ktime_get_ns() : 0;
 }
 
-/* The request in @slot, which the caller owns, has reached @stage. @now: from ubdx_stage_now(). */
+/*
+ * The request in @slot has reached @stage. The caller owns the request, or is queue_rq (T0, T1).
+ * @now: from ubdx_stage_now().
+ */
 static __always_inline void ubdx_stage_then(struct ubdx_queue *q, struct ubdx_slot *slot,
 					    enum ubdx_stage stage, u64 now)
 {

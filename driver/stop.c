@@ -4,18 +4,18 @@
  *
  * UBDX_CTL_* in the UAPI header are the ways to stop a device. dev->lock serialises them, and is
  * held while del_gendisk() waits for I/O. A forced stop must not wait for the server that an
- * orderly stop waits for. So it aborts the server before it takes dev->lock, and all I/O ends.
+ * orderly stop waits for. So a forced stop aborts the server before it takes dev->lock. That ends
+ * the I/O for which the holder of dev->lock waits, except the driver's own.
  *
  * dev->stopping and dev->closing are written under the disk's open_mutex. The block layer counts
- * openers under that mutex, too, so the count can't change after it is checked and before one of
- * these is set.
+ * openers under that mutex, too, so the count can't change between its check and the write.
  *
  *   closing	opens are refused: the disk is being removed.
  *   stopping	the device is served as before, and deleted at the last close
- *		(UBDX_CTL_LAST_CLOSE). It no longer waits for another server: dev->recovers is
- *		cleared. ->release() runs with open_mutex held, perhaps in the server's task, so a
- *		work item deletes the device. If a program opens the device before the work item
- *		runs, the next last close tries again.
+ *		(UBDX_CTL_LAST_CLOSE). dev->recovers is cleared, so requests don't wait for another
+ *		server if this one fails. ->release() runs with open_mutex held, perhaps in the
+ *		server's task, so a work item deletes the device. If a program opens the device
+ *		before the work item runs, the next last close tries again.
  */
 #include <linux/blkdev.h>
 #include <linux/sched/signal.h>
@@ -38,7 +38,7 @@ static void ubdx_limit_work(struct work_struct *work)
 	ubdx_server_abort(limit->srv);
 }
 
-/* The visible disk first: what is dirty is written through the one behind it. */
+/* The visible disk first: its dirty pages are written through the hidden disk. */
 static void ubdx_dev_del_disks(struct ubdx_dev *dev)
 {
 	del_gendisk(dev->disk);
@@ -63,7 +63,7 @@ static void ubdx_disk_del(struct ubdx_dev *dev, struct ubdx_server *srv, u32 tim
 
 /*
  * Remove the disk if there is one, and take the server off the device. All I/O must be able to end:
- * a server answers it, or it has been aborted. @state: the device's next state.
+ * either a server answers, or the server has been aborted. @state: the device's next state.
  */
 static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 timeout_ms)
 {
@@ -103,7 +103,7 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 		ubdx_server_put(srv);
 }
 
-/* New I/O fails from now on. What is under way in extents ends as its I/O does. */
+/* New I/O fails from now on. I/O in extents that is under way continues to its end. */
 static void ubdx_dev_mark_dead(struct ubdx_dev *dev)
 {
 	blk_mark_disk_dead(dev->disk);
@@ -126,7 +126,7 @@ static bool ubdx_dev_waits(const struct ubdx_dev *dev)
  */
 static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
-	if (how->flags & UBDX_CTL_FORCE) { /* all I/O fails already */
+	if (how->flags & UBDX_CTL_FORCE) { /* no I/O waits for a server any more */
 		mutex_lock(&dev->disk->open_mutex);
 		return 0;
 	}
@@ -140,7 +140,10 @@ static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how
 	return 0;
 }
 
-/* Refuse opens from now on, if the disk has no openers or @how allows openers. */
+/*
+ * Refuse opens from now on, if the disk has no openers or @how allows openers. With
+ * UBDX_CTL_LAST_CLOSE, mark an open device for deletion instead, and return -EINPROGRESS.
+ */
 static int ubdx_dev_close(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	bool served;
@@ -196,7 +199,7 @@ static int ubdx_dev_lock(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
 	if (!(how->flags & UBDX_CTL_FORCE))
 		return mutex_lock_killable(&dev->lock);
-	/* The server has been aborted, so its holder waits for the driver's own I/O at most. */
+	/* The server was aborted: the lock's holder waits for the driver's own I/O at most. */
 	mutex_lock(&dev->lock);
 	return 0;
 }
@@ -209,7 +212,7 @@ static int ubdx_dev_stop_locked(struct ubdx_dev *dev, const struct ubdx_stop *ho
 
 	lockdep_assert_held(&dev->lock);
 
-	/* first, because the holder of open_mutex, such as the partition scan, may wait for I/O */
+	/* before open_mutex is taken: its holder, such as the partition scan, may wait for I/O */
 	if (disk && force)
 		ubdx_dev_stop_recovering(dev);
 	ret = disk ? ubdx_dev_close(dev, how) : 0;

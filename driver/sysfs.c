@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sysfs.c - /sys/block/ubdxbN/ubdx/. None of these takes dev->lock: STOP holds it while
- * del_gendisk() waits for the readers of these files.
+ * sysfs.c - the files in /sys/block/ubdxbN/ubdx/, and `serial`. Their functions don't take
+ * dev->lock: STOP holds it while del_gendisk() waits for the readers of these files.
  */
 #include <linux/blkdev.h>
 #include <linux/device.h>
@@ -80,7 +80,7 @@ static ssize_t xfer_show(struct device *device, struct device_attribute *attr, c
 	return ubdx_xfer_list(buf, READ_ONCE(to_ubdx(device)->xfer)->mode);
 }
 
-/* A mode's name pins the device to it, "default" lets it follow the module parameter again. */
+/* A mode's name pins the device to that mode; "default": follow the module parameter again. */
 static ssize_t xfer_store(struct device *device, struct device_attribute *attr, const char *buf,
 			  size_t count)
 {
@@ -113,7 +113,7 @@ static ssize_t xfer_wanted_show(struct device *device, struct device_attribute *
 }
 static DEVICE_ATTR_RO(xfer_wanted);
 
-/* What the server has completed, one line per mode and operation: mode op requests bytes */
+/* Requests that were served, one line per mode and operation: mode op requests bytes */
 static ssize_t counters_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	static const char *const op_names[UBDX_NR_OPS] = { "read", "write", "flush", "discard",
@@ -245,16 +245,31 @@ static ssize_t extents_show(struct device *device, struct device_attribute *attr
 	ubdx_counts_sum(dev, &sum);
 	return sysfs_emit(buf,
 			  "extents %u\nread_hits %llu\nread_misses %llu\nwrite_hits %llu\n"
-			  "write_misses %llu\n",
+			  "write_misses %llu\ninvalid %llu\n",
 			  ubdx_map_count(dev->map), sum.hits[0], sum.misses[0], sum.hits[1],
-			  sum.misses[1]);
+			  sum.misses[1], sum.invalid);
 }
 static DEVICE_ATTR_RO(extents);
+
+/* "none" and the loaded resolvers; the device's is in brackets. */
+static ssize_t resolver_show(struct device *device, struct device_attribute *attr, char *buf)
+{
+	return ubdx_resolver_show(to_ubdx(device), buf);
+}
+
+/* A resolver's name, or "none". */
+static ssize_t resolver_store(struct device *device, struct device_attribute *attr, const char *buf,
+			      size_t count)
+{
+	return ubdx_resolver_attach(to_ubdx(device), buf) ?: count;
+}
+static DEVICE_ATTR_RW(resolver);
 
 /* ---- queues ---- */
 
 /*
- * A binary attribute with lines of one length: thousands of lines don't fit into a text attribute.
+ * `queues` is a binary attribute with lines of one length: thousands of lines don't fit into a text
+ * attribute.
  */
 
 #define UBDX_QUEUE_LINE 40 /* "queue 8191 node 1023 task 2147483647\n" */
@@ -299,25 +314,21 @@ static BIN_ATTR_RO(queues, 0);
 
 /* ---- groups ---- */
 
-static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,
-					       &dev_attr_stopping.attr,
-					       &dev_attr_server_pid.attr,
-					       &dev_attr_xfer.attr,
-					       &dev_attr_xfer_wanted.attr,
-					       &dev_attr_counters.attr,
-					       &dev_attr_errors.attr,
-					       &dev_attr_fallbacks.attr,
-					       &dev_attr_moved.attr,
-					       &dev_attr_target.attr,
-					       &dev_attr_files.attr,
-					       &dev_attr_extents.attr,
-					       NULL };
+static struct attribute *ubdx_disk_attrs[] = { &dev_attr_state.attr,	   &dev_attr_stopping.attr,
+					       &dev_attr_server_pid.attr,  &dev_attr_xfer.attr,
+					       &dev_attr_xfer_wanted.attr, &dev_attr_counters.attr,
+					       &dev_attr_errors.attr,	   &dev_attr_fallbacks.attr,
+					       &dev_attr_moved.attr,	   &dev_attr_target.attr,
+					       &dev_attr_files.attr,	   &dev_attr_extents.attr,
+					       &dev_attr_resolver.attr,	   NULL };
 
 static ubdx_bin_attribute *ubdx_disk_bin_attrs[] = { &bin_attr_queues, NULL };
 
 static umode_t ubdx_disk_is_visible(struct kobject *kobj, struct attribute *attr, int index)
 {
-	return attr != &dev_attr_extents.attr || to_ubdx(kobj_to_dev(kobj))->map ? attr->mode : 0;
+	if (attr != &dev_attr_extents.attr && attr != &dev_attr_resolver.attr)
+		return attr->mode;
+	return to_ubdx(kobj_to_dev(kobj))->map ? attr->mode : 0;
 }
 
 static const struct attribute_group ubdx_disk_group = {
@@ -327,7 +338,7 @@ static const struct attribute_group ubdx_disk_group = {
 	.bin_attrs = ubdx_disk_bin_attrs,
 };
 
-/* In the disk's own folder, where udev's rules look for it. */
+/* `serial` is in the disk's own directory, where udev's rules look for it. */
 static struct attribute *ubdx_serial_attrs[] = { &dev_attr_serial.attr, NULL };
 
 static umode_t ubdx_serial_is_visible(struct kobject *kobj, struct attribute *attr, int index)

@@ -14,7 +14,10 @@
 
 #include "dev.h"
 
-/* A word that needs no quoting in a file name or on a terminal. */
+/*
+ * Is @text a string of printable ASCII without blanks, '/' and '\'? Then it can be part of a file
+ * name, and be printed unescaped. It may be empty.
+ */
 static bool ubdx_is_word(const char *text, size_t size)
 {
 	size_t i, len = strnlen(text, size);
@@ -62,7 +65,7 @@ int ubdx_target_info_set(struct ubdx_dev *dev, struct ubdx_target_info *target_i
 	return ret;
 }
 
-/* UBDX_IOC_GET_TARGET_INFO: all zero except the number if no server has set a description. */
+/* UBDX_IOC_GET_TARGET_INFO: all zero but @id until a server that has set a description STARTs. */
 void ubdx_target_info_get(struct ubdx_dev *dev, struct ubdx_target_info *out)
 {
 	spin_lock(&dev->state_lock);

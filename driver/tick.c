@@ -11,8 +11,8 @@
  * ubdx_timeout() just restarts it.
  *
  * The tick runs from ubdx_tick_start() to ubdx_tick_stop(), both under dev->lock. ubdx_tick_start()
- * is called when q->srvq is set, and ubdx_tick_stop() before it is cleared, so the tick can use
- * q->srvq.
+ * is called after q->srvq is set, and ubdx_tick_stop() before q->srvq is cleared, so the tick can
+ * use q->srvq.
  *
  * A request's age doesn't include time in which user space was frozen (suspend, hibernation),
  * because the server couldn't answer then. During a freeze every age is 0. After it, the age of an
@@ -97,7 +97,7 @@ bool ubdx_is_late(const struct ubdx_slot *slot)
 /*
  * Will this task never serve again? Either it exits (ubdx_task_exits()), or it will exit after a
  * system call, for example on slow storage. In the second case the task has a pending SIGKILL,
- * because it is being killed or because another thread executes a program; or its process has
+ * because it is being killed or because another thread calls execve(); or its process has
  * SIGNAL_GROUP_EXIT, which is also set while the process dumps core. Both can be read without a
  * lock; task->signal lives as long as the task.
  */

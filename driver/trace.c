@@ -28,10 +28,7 @@ void ubdx_trace_unreg(void)
 	static_branch_dec(&ubdx_traced);
 }
 
-/*
- * Emit ubdx_stage for the request in @slot, owned by the caller. Never inlined: tests stop requests
- * here.
- */
+/* Emit ubdx_stage for the request in @slot. Never inlined: tests stop requests here. */
 noinline void ubdx_stage_tell(struct ubdx_queue *q, struct ubdx_slot *slot, enum ubdx_stage stage,
 			      u64 now)
 {
@@ -94,7 +91,7 @@ void ubdx_trace_emit(struct ubdx_trace_done *done)
 	trace_ubdx_done(done);
 }
 
-/* The requests of a batch have ended, all at once. */
+/* Emit ubdx_done for all requests of a batch, which have ended together. */
 void ubdx_trace_batch(struct ubdx_batch *batch)
 {
 	u64 now = ktime_get_ns();

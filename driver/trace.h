@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * trace.h - the driver's trace events. uapi/ubdx_trace.h has their fields, docs/tracing.md explains
- * them. stage.h and trace.c emit them.
+ * them. stage.h takes the stamps, trace.c emits the events.
  *
  * ubdx_done carries all stamps of one request, so a tracer that aggregates needs no other event.
  * ubdx_stage is for timelines.

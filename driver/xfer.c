@@ -4,8 +4,9 @@
  * take.
  *
  * A device follows the module parameter unless it is pinned to a mode. Its mode is dev->xfer, which
- * is written under dev->xfer_lock. A request reads dev->xfer once, without the lock, and keeps that
- * mode. So a change of mode needs neither a drain nor a freeze.
+ * is written under dev->xfer_lock. queue_rq reads dev->xfer once for each request, without the
+ * lock. Later changes of dev->xfer don't affect that request. So a change of mode needs neither a
+ * drain nor a freeze.
  */
 #include <linux/string.h>
 #include <linux/sysfs.h>
@@ -14,7 +15,7 @@
 
 #define UBDX_XFER_ENTRY(MODE, name) [UBDX_XFER_##MODE] = &ubdx_xfer_##name,
 
-/* NULL: this kernel lacks the mode, so it is in no list, and no device can have it. */
+/* NULL: this kernel lacks the mode, so the mode is in no list, and no device can have it. */
 static const struct ubdx_xfer_ops *const ubdx_xfer_table[UBDX_NR_XFER] = {
 	UBDX_XFER_LIST(UBDX_XFER_ENTRY) /**/
 };
@@ -85,7 +86,7 @@ const char *ubdx_fallback_name(enum ubdx_fallback reason)
 	return names[reason];
 }
 
-/* Does a segment not begin and end at logical blocks? */
+/* Returns UBDX_FALLBACK_UNALIGNED if a segment doesn't consist of whole logical blocks. */
 static noinline enum ubdx_fallback ubdx_xfer_look_for_odd(const struct ubdx_slot *slot)
 {
 	struct req_iterator iter;
@@ -99,7 +100,7 @@ static noinline enum ubdx_fallback ubdx_xfer_look_for_odd(const struct ubdx_slot
 
 /**
  * ubdx_xfer_refuse_odd - for modes in which a file or block device below gets the request's own
- * segments: refuse a request unless all of them are whole logical blocks.
+ * segments: refuse a request unless all its segments are whole logical blocks.
  * @dev:	device.
  * @slot:	slot.
  *
@@ -239,7 +240,7 @@ void ubdx_xfer_update(struct ubdx_dev *dev)
 	spin_unlock(&dev->xfer_lock);
 }
 
-/* Part of an abort: the server's requests have ended, except those with users. Drop such users. */
+/* Part of an abort: drop users that could stay for any time, see @revoke in xfer.h. */
 void ubdx_xfer_revoke(struct ubdx_server *srv)
 {
 	unsigned int i;
@@ -249,7 +250,7 @@ void ubdx_xfer_revoke(struct ubdx_server *srv)
 			ubdx_xfer_table[i]->revoke(srv);
 }
 
-/* Take back what the queue's requests have in the ring, see @detach of struct ubdx_xfer_ops. */
+/* Take back what was lent to the ring for any tag, see @detach of struct ubdx_xfer_ops. */
 void ubdx_xfer_detach(const struct ubdx_ctx *ctx)
 {
 	unsigned int i;

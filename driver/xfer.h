@@ -4,7 +4,8 @@
  *
  * A mode knows no channel and no device state. A new mode is a file with an ops table, and an entry
  * in xfer_list.h. ubdx_xfer_select() chooses a request's mode, in queue_rq. Delivery can still fall
- * back to mode `user`. After that the mode is final, and in the request's descriptor.
+ * back to mode `user`. Then the mode is written to the request's descriptor. Only a commit that
+ * forwards the request changes the mode after that, to `forward`.
  */
 #ifndef UBDX_XFER_H
 #define UBDX_XFER_H
@@ -30,9 +31,9 @@
  *		sleep. Can set slot->page_offset, and clear slot->deliver if @deliver has nothing to
  *		do for this request.
  * @recall:	take back what @deliver has lent to the server's ring. Called if slot->lent is set,
- *		in the server's task: at a commit, before the answer is checked; and after delivery,
- *		if the server is dead by then.
- * @detach:	take back what is lent for any tag of the queue. The server has failed; ctx->cmd is
+ *		in the server's task: at a commit, before the request ends or is forwarded; and
+ *		after delivery, if the server is dead by then.
+ * @detach:	take back what was lent for any tag of the queue. The server has failed; ctx->cmd is
  *		ATTACH's command. A delivery can run at the same time, and calls @recall itself.
  * @unmap:	unmap the request's pages from the windows of slot->mapped_by. Called if mapped_by
  *		is set, before the request ends, when it has no users. May sleep.
@@ -65,7 +66,7 @@ struct ubdx_answer {
 	s32 res; /* bytes or -errno, see struct ubdx_commit */
 	u32 flags; /* UBDX_COMMIT_* */
 	u64 addr; /* with UBDX_COMMIT_FORWARD */
-	const struct ubdx_extent *extents; /* with UBDX_COMMIT_EXTENTS; @res of them */
+	const struct ubdx_extent *extents; /* with UBDX_COMMIT_EXTENTS: array of @res elements */
 };
 
 typedef int (*ubdx_deliver_fn)(const struct ubdx_ctx *ctx, struct ubdx_slot *slot);

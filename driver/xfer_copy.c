@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * xfer_copy.c - transfer mode `copy`: the payload is copied between the request's pages and the
- * buffer that the server named for the tag when it fetched. The baseline.
+ * buffer that the server named in the tag's FETCH. The other modes are compared with this one.
  *
  * Both copies run in the server's task, so the server's memory is the current address space, and
  * nothing is pinned. The request's pages stay until the request ends, and the caller owns the
@@ -25,8 +25,9 @@ static __always_inline size_t ubdx_copy_some(struct ubdx_slot *slot, struct iov_
 }
 
 /*
- * Let go of the request, fault the buffer in, and claim the request again. @idle: see
- * ubdx_fault_in(). Returns -ENODEV if the request has been aborted meanwhile.
+ * Let go of the request, fault the buffer in, and claim the request again. @idle: how many passes
+ * before this one, in a row, copied nothing (@in_vain of ubdx_fault_in()). Returns -ENODEV if the
+ * request has been aborted meanwhile, or else as ubdx_fault_in().
  */
 static int ubdx_copy_fault_in(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
 			      struct iov_iter *iter, bool out, unsigned int idle)

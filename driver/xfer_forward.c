@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xfer_forward.c - transfer mode `forward`: the server answers with extents of files, and the driver
- * moves the payload between these and the request's own pages (forward.c). Delivery does nothing. The
- * server can also read and write the payload as in mode `user`, and answer as there.
+ * xfer_forward.c - transfer mode `forward`: the server answers with extents of files, and the
+ * driver moves the payload between these extents and the request's own pages (forward.c). Delivery
+ * does nothing. The server can also read and write the payload and answer as in mode `user`.
  */
 #include "xfer.h"
 

@@ -10,7 +10,8 @@
  * that maps pages is a user of the request or owns it (slot.h), and sets slot->mapped_by first. The
  * thread that ends the request, or the commit that forwards it, sees mapped_by and unmaps the tag's
  * place through srv->mapping, which has every copy of the window, also a forked child's. Unmapping
- * takes i_mmap_rwsem and can sleep, so a mapped request ends in process context. If the pages were never mapped, nothing is unmapped.
+ * takes i_mmap_rwsem and can sleep, so a mapped request ends in process context. If the pages were
+ * never mapped, nothing is unmapped.
  *
  * The first page fault maps all pages of a request (map_when=fault), or delivery does
  * (map_when=eager). A fault in a place without a request raises SIGBUS. When the server is declared
@@ -78,7 +79,7 @@ static bool ubdx_is_linear(const struct request *rq)
 	return true;
 }
 
-/* As ubdx_map_refuse(), for a request that may not consist of whole pages. */
+/* As ubdx_map_refuse(), for a request that might not consist of whole pages. */
 static noinline enum ubdx_fallback ubdx_map_refuse_odd(struct ubdx_dev *dev, struct ubdx_slot *slot)
 {
 	struct request *rq = slot->rq;
@@ -157,7 +158,7 @@ static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 }
 
 /*
- * Map the request's pages in the tag's place, if they lie in the area. The caller is a user of the
+ * Map those of the request's pages whose place lies in the area. The caller is a user of the
  * request or owns it, and holds mmap_lock or the area's own lock.
  */
 static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct *vma,
@@ -173,7 +174,7 @@ static vm_fault_t ubdx_map_insert(struct ubdx_server *srv, struct vm_area_struct
 	unsigned int noio;
 	struct bio_vec bv;
 
-	WRITE_ONCE(slot->mapped_by, srv); /* before the first page is mapped: the end must see it */
+	WRITE_ONCE(slot->mapped_by, srv); /* first: the end of the request must see it */
 	noio = memalloc_noio_save(); /* an allocation must not wait for this request */
 	rq_for_each_segment(bv, slot->rq, iter) {
 		/* two segments can share a page */

@@ -6,9 +6,9 @@
  *
  * A registered buffer is a user of the request (slot.h). io_uring calls ubdx_regbuf_release() when
  * the last fixed I/O with the buffer has completed and the buffer is unregistered. Delivery
- * registers the buffer, and the commit unregisters it. Both hold the ring's uring_lock already, so
- * neither needs a command of its own. A request that is committed while fixed I/O is under way ends
- * when that I/O has completed.
+ * registers the buffer, and the commit unregisters it. Both run with the ring's uring_lock held, so
+ * they do this directly: the server submits no commands to register or unregister buffers. A
+ * request that is committed while fixed I/O is under way ends when that I/O has completed.
  *
  * If the server is aborted, the driver unregisters all buffers of the queue before it completes
  * ATTACH's command. But a buffer stays as long as fixed I/O uses it: io_uring completes such I/O in
@@ -54,7 +54,10 @@ static int ubdx_regbuf_deliver(const struct ubdx_ctx *ctx, struct ubdx_slot *slo
 	return 0;
 }
 
-/* If the server has replaced or unregistered the buffer itself, there is nothing to do. */
+/*
+ * The result is ignored: the call fails if the server has unregistered the buffer or put one of its
+ * own in its place, and then there is nothing to take back.
+ */
 static void ubdx_regbuf_recall(const struct ubdx_ctx *ctx, struct ubdx_slot *slot)
 {
 	io_buffer_unregister(ctx->cmd, ubdx_regbuf_index(ctx->srvq, slot->rq->tag),

@@ -18,8 +18,8 @@
  * buffer is gone, as with sendfile(2). That is safe for memory, but the data may have changed by
  * then. So a server should wait for the peer's answer before it commits.
  *
- * A slab's page has no reference count that a pipe could use: jbd2 writes copies of some blocks from
- * such pages. A request with one falls back to mode `user`.
+ * A slab's page has no reference count that a pipe could use. jbd2 writes copies of some blocks
+ * from slab pages. A request with such a page falls back to mode `user`.
  */
 #include <linux/bio.h>
 #include <linux/blk-mq.h>
@@ -64,9 +64,9 @@ static enum ubdx_fallback ubdx_splice_refuse(struct ubdx_dev *dev, struct ubdx_s
 /* ---- spans ---- */
 
 /*
- * Initialise @span for the request of which the caller is a user. The span becomes a user
- * beside the caller. So the request stays while the caller walks its pages, even if the span is
- * revoked meanwhile. Returns 0, -ESTALE or -ENODEV.
+ * Initialise @span for the request of which the caller is a user. The span becomes another user. So
+ * the request stays while the caller walks its pages, even if the span is revoked meanwhile.
+ * Returns 0, -ESTALE or -ENODEV.
  */
 static int ubdx_span_open(struct ubdx_span *span, struct ubdx_server *srv, struct file *file,
 			  const struct ubdx_use *use)
@@ -109,8 +109,8 @@ static void ubdx_span_put(struct ubdx_span *span)
 		ubdx_use_end(&span->use);
 	kfree(span);
 	/*
-	 * Last: the file may hold the last reference to the module. Task work or a worker closes it,
-	 * after this code has returned.
+	 * Last: the file may hold the last reference to the module. Task work or a worker closes
+	 * the file, after this code has returned.
 	 */
 	fput(file);
 }

@@ -70,7 +70,7 @@ static bool has_event(const struct btf *btf, const char *event)
 	return !is_hidden(event) && btf__find_by_name_kind(btf, name, BTF_KIND_TYPEDEF) > 0;
 }
 
-/* --timeline copies the whole of ubdx_done's struct. */
+/* --timeline copies a whole struct ubdx_trace_done, so the module's must have the same size. */
 static bool has_layout(const struct btf *btf)
 {
 	int id = btf__find_by_name_kind(btf, "ubdx_trace_done", BTF_KIND_STRUCT);
@@ -132,8 +132,8 @@ int choose_programs(struct tracer *t)
 
 /*
  * A CPU's role becomes known when the role changes, which can take long. So a program runs once on
- * each CPU to find out. Without that (before Linux 5.10) the time until the first change has no
- * role.
+ * each CPU to find out. A CPU that is offline can't run it. When such a CPU comes online, its time
+ * until the first change has no role.
  */
 static void begin(struct tracer *t)
 {

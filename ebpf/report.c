@@ -139,7 +139,7 @@ static bool is_here(const struct snapshot *s, const char *event)
 	return false;
 }
 
-/* Does every tracepoint that counts this exist? A part of the number would look like all of it. */
+/* Does every tracepoint that counts this exist? If one is missing, the number is too small. */
 static bool has_count(const struct snapshot *s, enum counted event)
 {
 	return is_here(s, counted[event].event) &&

@@ -129,7 +129,7 @@ static const __u8 bucket_of_byte[256] = {
 	FROM(24, TIMES4), FROM(32, TIMES8), FROM(40, TIMES16),
 };
 
-/* Half of a value is HIST_SUB buckets lower, if that half is 8 or more. */
+/* Halving a value of 16 or more lowers its bucket by HIST_SUB. */
 static __always_inline u32 bucket_of(u64 v)
 {
 	u32 shift;
@@ -364,8 +364,9 @@ int BPF_PROG(on_stage, const struct ubdx_trace_stage *at)
 	if (!cpu || !tgid || (bpf_get_current_task_btf()->flags & PF_KTHREAD))
 		return 0;
 	/*
-	 * current is the interrupted task, not the submitter. Without the set `cpu` this can't be
-	 * known, and the interrupted task becomes a submitter.
+	 * In a softirq, current is the interrupted task, not the submitter. Without the set `cpu`
+	 * this program can't tell that a softirq runs, and the interrupted task becomes a
+	 * submitter.
 	 */
 	if (want_cpu && cpu->role == R_SOFTIRQ)
 		return 0;
@@ -382,7 +383,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-/* The kernel may reuse this process ID. */
+/* Forget a process that is gone: the kernel may reuse its ID. */
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(on_free, struct task_struct *task)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx-trace.c - reports what the requests of a running device cost, stage by stage: loading, and
- * the loop that reads what ubdx-trace.bpf.c has counted.
+ * ubdx-trace.c - reports what the requests of a running device cost, stage by stage. This file
+ * loads the programs of ubdx-trace.bpf.c, and has the loop that reads what they have counted.
  *
  * The kernel frees programs and maps with this process, however it ends.
  */
@@ -63,7 +63,7 @@ static void choose_disks(struct tracer *t)
 	memcpy((void *)t->skel->rodata->disk_mask, mask, sizeof(mask));
 }
 
-/* UBDX_TRACE_ROOM=N in the environment makes maps small, for tests of what is dropped. */
+/* UBDX_TRACE_ROOM=N in the environment limits the map of roles, for tests of what is dropped. */
 static void limit_room(struct tracer *t)
 {
 	const char *room = getenv("UBDX_TRACE_ROOM");

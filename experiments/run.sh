@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What `make run` does: the comparison and, at the same time, the stages; then more boots with the
-# rows whose server leaves the payload alone. On the counting clock other load on the host changes
-# no figure.
+# What `make run` does: the comparison and, at the same time, the stages; then twelve boots with
+# only the null-target rows of mode copy and of the modes whose server leaves the payload alone, and
+# twelve with the rows that forward requests to null_blk. On the counting clock other load on the host
+# changes no figure.
 
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -35,4 +36,6 @@ cat "$log"
 # several boots are compared.
 echo
 compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch|regbuf)$' --replicates 12 --results experiments/results/untouched/"$kernel"
+echo
+compare/run.sh --kernel "$kernel" --rows '^(loop-dio|dm-linear|ublk-loop-.*|ubdx-loop-(copy|regbuf|forward|extents|bpf))$' --replicates 12 --results experiments/results/forwarded/"$kernel"
 echo "make run: $SECONDS s in all"

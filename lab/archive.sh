@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Shared by what takes packages from the Debian archive (sourced after common.sh): which archive that is.
+# Sourced, after common.sh, by scripts that download Debian packages: from which archive, and how.
 
 # shellcheck disable=SC2034 # for the callers
 readonly SUITE=trixie
@@ -13,7 +13,7 @@ mirror() {
 		echo "${UBDX_MIRROR%/}"
 		return
 	fi
-	# The main archive is told from the security archive, and from other vendors', by its suites.
+	# Only the main archive has the origin Debian and a code name without such a suffix.
 	# shellcheck disable=SC2016 # for apt to expand
 	uri=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(CODENAME)' 'Created-By: Packages' 2>/dev/null |
 		awk '$2 == "Debian" && $3 !~ /-(security|backports|updates)$/ { print $1; exit }')
@@ -27,7 +27,7 @@ sources() {
 	echo "deb $uri $SUITE main"
 	echo "deb $uri $SUITE-updates main"
 	echo "deb $uri $SUITE-backports main"
-	# Not every mirror carries the security archive beside the main one.
+	# Not every mirror has the security archive beside the main one.
 	if security_found "$uri-security"; then
 		echo "deb $uri-security $SUITE-security main"
 	fi
@@ -38,14 +38,15 @@ security_found() {
 	apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -qxF "$1/"
 }
 
-# unpack_packages VARIANT PACKAGES OPTION...: write what mmdebstrap makes of them, a tar archive, to stdout.
+# unpack_packages VARIANT PACKAGES OPTION...: run mmdebstrap with these packages, and write its tar
+# archive to stdout.
 unpack_packages() {
 	local mode=root list option variant=$1 packages=$2
 	local -a proxy=()
 	shift 2
 	((EUID)) && mode=unshare
 	list=$(sources) || return
-	# A proxy that the host's apt needs, the lab's needs as well.
+	# Use the proxies that the host's apt uses.
 	while IFS= read -r option; do
 		proxy+=(--aptopt="${option%;}")
 	done < <(apt-config dump 2>/dev/null | grep -E '^Acquire::https?::Proxy "[^"]')

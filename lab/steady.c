@@ -41,7 +41,7 @@ static int (*real_ppoll)(struct pollfd *, nfds_t, const struct timespec *, const
 
 /* The condition that the CPU's thread waits for; NULL: the thread runs, or is about to run. */
 static pthread_cond_t *_Atomic awaited;
-/* The mutex that it waits with; NULL: it has never waited. */
+/* The mutex with which the CPU's thread waits; NULL: the thread has never waited. */
 static pthread_mutex_t *_Atomic big_lock;
 static atomic_bool main_has_it;
 static sem_t waits;

@@ -32,7 +32,7 @@ static int64_t ubdx_copy_resume(struct ubdx_io *io, int res)
 {
 	if (res > 0 && io->desc->op == UBDX_OP_READ)
 		ubdx_io_on_read_data(io, io->buf + io->done, res);
-	/* 0: the file ends before the device does. The buffer's old content must not be read. */
+	/* 0: the file ends before the device does. The READ must not get the buffer's old data. */
 	return res ? res : -EIO;
 }
 

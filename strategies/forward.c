@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * forward.c - transfer mode `forward`: the server answers with extents, and the driver moves the
- * payload. Each step that names a file becomes an extent of the answer; nothing is moved here.
- * Everything else is done as in mode `user`.
+ * payload. A step that names a file becomes an extent of the answer if the driver can do it
+ * (ubdx_forward_fits()). Other steps are done as in mode `user`.
  *
- * An answer has extents or is a byte count, never both. If the server has moved the bytes of a
- * request's first step, it moves all of them. If the first steps have become extents and a step
- * can't become one, the answer stops there: the rest comes again as a new request.
+ * An answer has extents or is a byte count, never both. If the server itself moves the bytes of the
+ * first step, it also moves all other bytes of the request. If the first steps have become extents
+ * and a step can't become one, the answer stops there: the rest comes again as a new request.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -20,7 +20,10 @@ static size_t ubdx_extents_bytes(const struct ubdx_queue *q)
 
 static int ubdx_forward_init(struct ubdx_queue *q)
 {
-	/* most of it is never used, so it must not be a part of the heap, which is cleared */
+	/*
+	 * Most of it is never touched. mmap() provides pages only on first use; calloc() may take
+	 * heap memory and clear all of it.
+	 */
 	struct ubdx_extent *extents = mmap(NULL, ubdx_extents_bytes(q), PROT_READ | PROT_WRITE,
 					   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint16_t tag;
@@ -49,7 +52,10 @@ static bool ubdx_forward_fits(const struct ubdx_io *io)
 		return false;
 	if (unlikely(io->refused && io->refused_seq == io->desc->seq))
 		return false;
-	/* The driver makes a WRITE stable if the request has FUA, or if the file has O_DSYNC. */
+	/*
+	 * Without FUA the driver doesn't make a WRITE stable (unless the file was opened with
+	 * O_DSYNC, which isn't known here). So the server does such a DSYNC step itself.
+	 */
 	if (step->flags & UBDX_STEP_DSYNC && !(io->desc->flags & UBDX_DESC_FUA))
 		return false;
 	return write || io->done >= io->inspect_bytes;

@@ -2,11 +2,11 @@
 /*
  * map.c - transfer mode `map`: the payload is at the tag's place in one of two windows, mappings of
  * the channel, and is used in place. The driver maps the payload's pages when the server, or a
- * system call of the server, first accesses them; or before it delivers the request, with the module
- * parameter map_when=eager.
+ * system call of the server, first accesses them; or, with the module parameter map_when=eager,
+ * before it delivers the request.
  *
- * Direct I/O to or from a window fails with EFAULT. The strategy then repeats the step as mode
- * `user` does, and from then on does all steps of that file so.
+ * Direct I/O to or from a window fails with EFAULT. The strategy then repeats the step as in mode
+ * `user`, and does the same with all later steps on that file.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +21,7 @@ enum {
 };
 
 struct ubdx_windows {
-	char *window[2]; /* by direction */
+	char *window[2]; /* by operation: UBDX_OP_READ, UBDX_OP_WRITE */
 	bool no_window[UBDX_TARGET_FILES]; /* by file: I/O with a window has failed */
 };
 

@@ -8,8 +8,9 @@
  * of the queue, the file sees one READ or WRITE of the queue at a time. (io_uring would use a
  * thread for each splice.)
  *
- * A payload takes the path of mode `user` in three cases: splice(2) can't use the file (direct I/O
- * that is not aligned), the step's place is memory, or no pipe can be opened.
+ * A payload takes the path of mode `user` in four cases: splice(2) can't use the file (direct I/O
+ * that is not aligned), the step's place is memory, no pipe can be opened, or the target inspects
+ * this part of a READ.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -114,8 +115,8 @@ static cold void ubdx_pipe_drain(struct ubdx_queue *q, char *buf, size_t bytes)
 }
 
 /*
- * Move payload from one file to the other; the pipe is open. Moves less than @length if @from has
- * less, and fails only if it can move nothing.
+ * Move payload from @from to @to; the pipe is open. Can move less than @length; fails only if it
+ * can move nothing. Returns 0 if @from has nothing.
  */
 static int64_t ubdx_pipe_pass(struct ubdx_io *io, int from, off_t from_pos, int to, off_t to_pos,
 			      size_t length)
@@ -153,7 +154,7 @@ static int64_t ubdx_splice_sync(struct ubdx_io *io)
 static int64_t ubdx_splice_move(struct ubdx_io *io)
 {
 	struct ubdx_step *step = &io->step;
-	int channel = io->q->channel, file = io->q->target->files[step->file];
+	int channel = io->q->channel, file;
 	off_t pos = ubdx_user_pos(io);
 	bool write = io->desc->op == UBDX_OP_WRITE;
 	int64_t moved;
@@ -161,6 +162,7 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 	io->path = UBDX_PATH_USER;
 	if (step->kind == UBDX_STEP_MEM || unlikely(!ubdx_pipe_ready(io->q)))
 		return ubdx_user_move(io);
+	file = io->q->target->files[step->file];
 	/*
 	 * The part of a READ that the target inspects must be in memory. Its length is a multiple
 	 * of a block, for direct I/O.

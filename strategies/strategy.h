@@ -37,7 +37,7 @@
 /* Result of move(): the step can't be a part of this answer. Commit io->done bytes. */
 #define UBDX_ENOUGH (INT64_MIN + 1)
 
-/* cqe->user_data: the tag, and whether it is a step's I/O or the channel's command. */
+/* cqe->user_data: the tag, and whether the CQE is of a step's I/O or of a command to the driver. */
 #define UBDX_DATA_TAG 0xffffU
 #define UBDX_DATA_STEP 0x10000U
 
@@ -52,7 +52,7 @@
  * @buf:	the tag's buffer.
  * @done:	bytes of the request that have been dealt with.
  * @step:	the current step.
- * @read_ns:	with UBDX_DESC_STAMP, for the commit.
+ * @read_ns:	with UBDX_DESC_STAMP: for the commit, see struct ubdx_commit.
  * @fixed_bytes: how much of @buf, from its start, is registered with the ring.
  * @buffered_bytes: how much of a WRITE's payload, from its start, peek_write() has put into @buf.
  * @inspect_bytes: how much of the payload, from its start, the target inspects (inspect.c).
@@ -60,7 +60,7 @@
  * @zero_method: how UBDX_STEP_ZERO is being done, see step.c.
  * @path:	the strategy's own, from move() to resume().
  * @nr_extents:	number of @extents; if it isn't 0, the answer is UBDX_COMMIT_FORWARD.
- * @refused:	the driver could not do that for the request with the number @refused_seq.
+ * @refused:	the driver could not forward the request whose desc->seq is @refused_seq.
  * @extents:	for mode `forward`: where the request's first @done bytes are.
  */
 struct ubdx_io {
@@ -83,7 +83,8 @@ struct ubdx_io {
 } __attribute__((aligned(128)));
 
 /**
- * struct ubdx_queue - one queue of a device. Strategies use the first group of members only.
+ * struct ubdx_queue - one queue of a device. Strategies use the first group of members; `forward`
+ * also uses @may_forward and @ios.
  * @id:		number of the queue.
  * @depth:	number of tags.
  * @max_io_bytes: length of each tag's buffer.
@@ -96,7 +97,8 @@ struct ubdx_io {
  * @enter_flags: flags of each io_uring_enter().
  * @last_commit: the last commit that was not submitted yet.
  * @read_at:	when the current completions were found, ns, CLOCK_MONOTONIC; 0: not measured.
- * @live:	commands and requests that are out; at 0 the thread leaves.
+ * @live:	the tags that can still get requests, plus 1 for ATTACH's command while it is
+ *		parked; at 0 the thread leaves.
  * @may_register: buffers can be registered with the ring. The ring's table has the tags' buffers
  *		first; the requests' pages, which the driver registers in mode `regbuf`, follow.
  * @may_forward: all files of the target are registered (UBDX_IOC_SET_FILE).
@@ -149,9 +151,9 @@ struct ubdx_queue {
  * moved.
  *
  * move() and resume() return how many bytes were moved; or UBDX_ASYNC; or a negative errno, with
- * which the request fails; move() also UBDX_ENOUGH, if at least one byte has been dealt with before.
- * They may move less than the step's length: the target is then asked for
- * the rest. A result of 0 fails the request, because it would not get any further.
+ * which the request fails. move() can also return UBDX_ENOUGH, if at least one byte has been dealt
+ * with before. They may move less than the step's length: the target is then asked for the rest. A
+ * result of 0 fails the request, because it would not get any further.
  */
 struct ubdx_strategy {
 	const char *name;
@@ -198,14 +200,14 @@ static inline struct io_uring_sqe *ubdx_io_sqe(struct ubdx_io *io, uint8_t opcod
 	return sqe;
 }
 
-/* (@bytes, @length) is a READ's payload from io->done on, and in memory. */
+/* To be called when a READ's payload, from io->done on, is in memory at (@bytes, @length). */
 static inline void ubdx_io_on_read_data(struct ubdx_io *io, const void *bytes, uint64_t length)
 {
 	if (unlikely(io->done < io->inspect_bytes))
 		ubdx_inspect_read(io, bytes, length);
 }
 
-/* ---- user.c, for modes in which the server can also read and write the payload ---- */
+/* ---- user.c, for modes in which the server can also use the calls of mode `user` ---- */
 
 uint64_t ubdx_user_pos(const struct ubdx_io *io);
 int64_t ubdx_user_move(struct ubdx_io *io);

@@ -4,8 +4,8 @@
  * READ's payload to the channel. Between channel and file the payload goes through the tag's
  * buffer; between channel and memory it is copied directly.
  *
- * The channel is read and written by plain system calls, which do not block and cost less than an
- * SQE.
+ * The channel is read and written by plain system calls, which wait for nothing but page faults on
+ * the server's memory and cost less than an SQE.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -17,7 +17,10 @@ uint64_t ubdx_user_pos(const struct ubdx_io *io)
 	return ubdx_pos(io->q->id, io->tag, io->desc->seq, io->done);
 }
 
-/* Copy a WRITE's payload into memory: all of it, unless the request is gone. */
+/*
+ * Copy @length bytes of a WRITE's payload, from io->done on, to @to. Can be short if the request
+ * ends, or if the memory can't be faulted in.
+ */
 static int64_t ubdx_user_get(struct ubdx_io *io, void *to, uint64_t length)
 {
 	ssize_t got = pread(io->q->channel, to, length, ubdx_user_pos(io));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT */
 /*
- * tap.h - the Test Anything Protocol for test programs in C: unit tests and the guest's. One ok()
- * for each property; main() ends with return done(). With FAIL_FAST in the environment a test ends
- * at its first failure.
+ * tap.h - the Test Anything Protocol for test programs in C: the unit tests, and the tests in the
+ * guest. A test calls ok() once for each property; main() ends with return done(). With FAIL_FAST
+ * in the environment a test ends at its first failure.
  */
 #ifndef UBDX_TAP_H
 #define UBDX_TAP_H
@@ -36,7 +36,7 @@ static inline bool __attribute__((format(printf, 2, 3))) ok(bool good, const cha
 	return good;
 }
 
-/* Like ok(), for two numbers that must be the same; says both if they aren't. */
+/* Like ok(), for two numbers that must be the same. Prints both if they differ. */
 static inline bool is(long long got, long long want, const char *what)
 {
 	bool good = ok(got == want, "%s", what);
@@ -47,7 +47,7 @@ static inline bool is(long long got, long long want, const char *what)
 	return good;
 }
 
-/* Nothing here can be tried. */
+/* Report all tests of the program as skipped, and exit. */
 static inline void __attribute__((noreturn)) skip_all(const char *why)
 {
 	printf("ok 1 - all of it # SKIP %s\n1..1\n", why);

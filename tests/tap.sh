@@ -7,7 +7,7 @@
 
 set -Eeuo pipefail
 
-# A command that ends a test early is named.
+# If a command ends a test early, name the command.
 trap '[[ $- != *e* ]] || echo "# ended at ${BASH_SOURCE[0]}, line $LINENO: $BASH_COMMAND" >&2' ERR
 
 tap_count=0 tap_failed=0
@@ -44,14 +44,14 @@ is() {
 	tap_result "$status" "$3" "got '$1', wanted '$2'"
 }
 
-# fails WHAT STATUS TEXT CMD...: passes if CMD ends with that exit status and its output contains
-# TEXT, a shell pattern.
+# fails WHAT STATUS TEXT CMD...: passes if CMD exits with STATUS and its output contains TEXT, a
+# shell pattern.
 fails() {
 	ok "$1" refused "${@:2}"
 }
 
-# refused STATUS TEXT CMD...: the same, for use in a function. A CMD that reached its time limit
-# (124), could not be run, or was killed (126 and more) has always failed.
+# refused STATUS TEXT CMD...: the same, for use in a function. It always fails if CMD reached its
+# time limit (124), could not be run, or was killed (126 and more).
 refused() {
 	local want=$1 text=$2 status=0 output
 	shift 2
@@ -62,9 +62,9 @@ refused() {
 	((want > 0 && want < 124 && status == want)) && [[ $output == *$text* ]]
 }
 
-# run_tap WHAT CMD...: each result of CMD, a program that prints TAP, is a result of this test. A
-# further one checks CMD's end: its plan must match the number of results, and its exit status the
-# results.
+# run_tap WHAT CMD...: each result of CMD, a program that prints TAP, is a result of this test. Two
+# further results check that CMD's plan matches the number of its results and that its exit status
+# matches the results, and that there are results.
 run_tap() {
 	local what=$1 line count=0 failed=0 plan='' status=0
 	shift
@@ -86,7 +86,7 @@ run_tap() {
 	done
 	exec {tap_fd}<&-
 	is "plan $plan, exit status $status" "plan $count, exit status $failed" "$what: it came to its end"
-	ok "$what: it had something to say" test "$count" -gt 0
+	ok "$what: it printed results" test "$count" -gt 0
 }
 
 skip() {

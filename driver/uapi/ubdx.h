@@ -24,12 +24,13 @@
  *      move its payload as the descriptor's transfer mode demands, and submit
  *      UBDX_CMD_COMMIT_AND_FETCH with the descriptor's sequence number. This command ends the
  *      request. It then stays parked until the tag's next request.
- *   7. When a command completes with res == -ENODEV, the device is gone.
+ *   7. When a command completes with res == -ENODEV, the server's service has ended: the device was
+ *      stopped or handed over to another server, or the server has failed.
  *
  * The server fails if it dies, closes its ring, lets a queue's task exit, or keeps a request for
  * longer than the I/O timeout. The driver then ends all requests with an error, except those whose
- * I/O it does itself, and removes the block device, unless the device recovers (enum ubdx_recovery).
- * The driver notices
+ * I/O it does itself, and removes the block device, unless the device recovers (enum
+ * ubdx_recovery). The driver notices
  *
  *	- at once: that the process or the ring is gone;
  *	- within about two seconds: that a queue's task exits or is being killed, even if the
@@ -44,7 +45,7 @@
  *
  * open(2) of the channel: -EACCES not opened for reading and writing; -EBUSY the device has a
  * server; -EINTR a signal or task work of the caller's io_uring is pending: try again; -EINVAL a
- * kernel thread; -ENODEV the device was stopped; -ENOMEM.
+ * kernel thread; -ENODEV the device was stopped, or its server failed; -ENOMEM.
  * mmap(2) of the channel: -EPERM the caller is not the server, or the protection is not allowed;
  * -EINVAL no such offset or length; -ENOMEM.
  * An unknown ioctl is -ENOTTY, an unknown command -EINVAL.
@@ -65,7 +66,7 @@
 
 #define UBDX_SECTOR_SHIFT 9
 
-/* How long a server that isn't LIVE keeps others out, after its open or its last try to START. */
+/* How long a server that hasn't started keeps others out, after its open or last try to START. */
 #define UBDX_START_SECONDS 10
 
 /* Hard bounds, the same on every kernel. */
@@ -140,8 +141,8 @@ enum ubdx_xfer_mode {
 	UBDX_XFER_REGBUF = 4,
 	/*
 	 * The server answers with extents instead of a result (UBDX_COMMIT_FORWARD), and the driver
-	 * moves the payload between the request's own pages and these extents. The server can also use
-	 * the calls of UBDX_XFER_USER, and answer with a result.
+	 * moves the payload between the request's own pages and these extents. The server can also
+	 * use the calls of UBDX_XFER_USER, and answer with a result.
 	 */
 	UBDX_XFER_FORWARD = 5,
 };
@@ -176,7 +177,7 @@ enum ubdx_fallback {
  *			of a WRITE; or the request has no payload
  *	-ESTALE		the request that the position names isn't at the server any more
  *	-EOPNOTSUPP	the request's mode doesn't allow this (UBDX_XFER_COPY)
- *	-ENODEV		the device was stopped, deleted, or failed
+ *	-ENODEV		the server's service has ended (step 7 above)
  *	-EPERM		another process opened the channel
  *	-EFAULT		the caller's memory isn't accessible
  *	-EINTR		the caller was killed in a page fault
@@ -217,9 +218,9 @@ static inline __u64 ubdx_pos(__u32 queue, __u32 tag, __u32 seq, __u32 offset)
  *
  * Access to a place that holds no request raises SIGBUS. A forked child inherits the pages that are
  * mapped when the server forks; any other access by the child raises SIGBUS. When a request ends,
- * its pages are unmapped from every process. When the device is gone (-ENODEV), the server finds
- * blank pages in the places, so that an access doesn't kill a server that has not noticed yet. The
- * content of a READ's pages is undefined until the server writes them.
+ * its pages are unmapped from every process. When the server's service has ended (-ENODEV), the
+ * server finds blank pages in the places, so that an access doesn't kill a server that has not
+ * noticed yet. The content of a READ's pages is undefined until the server writes them.
  */
 #define UBDX_MMAP_WINDOWS (1ULL << 48)
 #define UBDX_WINDOW_WRITE (1ULL << 47)
@@ -278,7 +279,7 @@ struct ubdx_desc {
  * stays parked. When the ring is torn down, io_uring cancels the command. So the driver notices
  * that the ring is gone.
  *
- * res:	-ENODEV		the device was stopped, deleted, or failed
+ * res:	-ENODEV		the server's service has ended (step 7 above)
  *	-EINVAL		no such queue, buf_base is too large, or a reserved field isn't zero
  *	-EBUSY		the queue has a task already
  *	-EPERM		another process opened the channel
@@ -290,7 +291,7 @@ struct ubdx_desc {
  * UBDX_CMD_FETCH, struct ubdx_fetch: park a command for one tag.
  *
  * res:	0		a request is in descriptors[tag]
- *	-ENODEV		the device was stopped, deleted, or failed
+ *	-ENODEV		the server's service has ended (step 7 above)
  *	-EINVAL		no such queue or tag, or a reserved field isn't zero
  *	-EBUSY		the tag has been fetched already
  *	-EPERM		the queue belongs to another task or ring, or to none
@@ -323,25 +324,27 @@ struct ubdx_desc {
  * the start of the request.
  *
  * UBDX_COMMIT_EXTENTS, with UBDX_COMMIT_FORWARD: the request has several extents. sqe->addr is the
- * address of an array of struct ubdx_extent, and ubdx_commit.res the number of its elements, at most
- * UBDX_MAX_EXTENTS. The first extent takes the first bytes of the request, and so on.
+ * address of an array of struct ubdx_extent, and ubdx_commit.res the number of its elements, at
+ * most UBDX_MAX_EXTENTS. The first extent takes the first bytes of the request, and so on.
  *
- * The tag's command is parked at once, and the server need not keep anything of the request. The I/O
- * continues if the server dies. The I/O timeout doesn't include the I/O.
+ * The tag's command is parked at once, and the server need not keep anything of the request. The
+ * I/O continues if the server dies. The I/O timeout doesn't apply to this I/O.
  *
- * If the answer covers fewer bytes than the request, or if a file ends early, the rest becomes a new
- * request. The request fails if the I/O fails, and if
+ * If the answer covers fewer bytes than the request, or if a file ends early, the rest becomes a
+ * new request. The request fails if the I/O fails, and if
  * - a file isn't registered, or isn't open for this direction, or can't be written;
  * - an extent has no bytes, or the extents have more than the request;
- * - on a block device with O_DIRECT, an extent's offset or length is no multiple of its logical block;
- * - an extent other than the last is no multiple of this device's logical block;
+ * - an extent's file is a block device opened with O_DIRECT, and the extent's offset or length
+ *   isn't a multiple of that device's logical block;
+ * - the length of an extent other than the last isn't a multiple of this device's logical block;
  * - a WRITE to a regular file would exceed the server's RLIMIT_FSIZE;
  * - the request would fall back from mode FORWARD (UBDX_FALLBACK_UNALIGNED).
  * If memory is short, the block layer issues the request again a moment later.
  *
  * Further results of the command, after which the request is still at the server: -EBUSY the file
- * system below is frozen, or, in mode MAP, another thread is accessing the payload; -EFAULT, -ENOMEM
- * reading the array; -EINVAL the array has no or too many elements, or sqe->len has an index, too.
+ * system of a file is frozen, or, in mode MAP, another thread is accessing the payload; -EFAULT or
+ * -ENOMEM the array can't be read; -EINVAL the array has no or too many elements, or sqe->len also
+ * has a file index.
  */
 #define UBDX_COMMIT_FORWARD (1U << 1)
 #define UBDX_COMMIT_EXTENTS (1U << 2)
@@ -402,8 +405,8 @@ struct ubdx_fetch {
  *		request with EIO. -ENOMEM: the block layer issues the request again a moment later.
  *		-EOPNOTSUPP for a DISCARD or WRITE_ZEROES: the block layer issues no more of them.
  *		Other operations: 0, or a negative errno.
- * @read_ns:	with UBDX_DESC_STAMP: ns from @stamp to when the server read the descriptor (T3); 0
- *		if it has not measured that. For trace events only.
+ * @read_ns:	with UBDX_DESC_STAMP: ns from the descriptor's stamp (T2) to when the server read
+ *		the descriptor (T3); 0 if the server has not measured that. For trace events only.
  */
 struct ubdx_commit {
 	__u32 seq;
@@ -431,12 +434,14 @@ struct ubdx_commit {
  *	failed server has seen and not answered. So such a request can be served twice, in whole or
  *	in part. Use this only with targets for which that makes no difference. No request fails.
  *
+ * A request that fails when it is older than the I/O timeout ends with ETIMEDOUT, not EIO.
+ *
  * Requests to a QUIESCED device wait, without a limit, until another server has opened the channel,
  * fetched every tag and called START, or until the device is stopped by force. If the process of
  * the failed server still lives, the driver kills it and every process that shares its memory: none
  * of them may write to the storage while the next server serves. START of the next server waits
- * until no process has that memory any more, and until the I/O that the failed server has forwarded,
- * and that in its extents, has ended.
+ * until no process has that memory any more, and until the I/O that the failed server has forwarded
+ * and the I/O in its extents have ended.
  */
 enum ubdx_recovery {
 	UBDX_RECOVERY_FAIL = 0,
@@ -445,18 +450,19 @@ enum ubdx_recovery {
 };
 
 /**
- * struct ubdx_params - parameters of a device. The server sets them at ADD, and the driver fills in
+ * struct ubdx_params - parameters of a device. The caller of ADD sets them, and the driver fills in
  * the defaults. After ADD they never change.
  * @dev_sectors:	capacity; a multiple of the logical block.
  * @nr_queues:		1 … number of possible CPUs; 0: UBDX_DEFAULT_QUEUES.
  * @depth:		tags per queue, 1 … UBDX_MAX_DEPTH; 0: UBDX_DEFAULT_DEPTH. When memory is
  *		short, ADD returns a smaller number.
  * @max_io_bytes:	the longest request; a multiple of 4096,
- *			UBDX_MIN_IO_BYTES … UBDX_MAX_IO_BYTES; 0: UBDX_DEFAULT_IO_BYTES.
- * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 … 86400000 (a
- *			day); 0: 30 s. The driver checks once a second, and declares a late server
- *			dead. The disk's queue/io_timeout starts with this value. A smaller number
- *			there shortens the timeout; a larger one has no effect.
+ *			UBDX_MIN_IO_BYTES … UBDX_MAX_IO_BYTES, and at least a page; 0:
+ *			UBDX_DEFAULT_IO_BYTES.
+ * @timeout_ms:		the I/O timeout: how long the server may keep a request, 1000 … 86400000
+ *			(a day); 0: 30 s. The driver checks once a second, and declares a late
+ *			server dead. The disk's queue/io_timeout starts with this value. A smaller
+ *			number there shortens the timeout; a larger one has no effect.
  * @logical_block_size:	512, 1024, 2048 or 4096; 0: 512.
  * @physical_block_size: power of two, at least the logical one; 0: 4096.
  * @io_min:		preferred minimum I/O size in bytes, at most the larger of max_io_bytes and
@@ -469,7 +475,7 @@ enum ubdx_recovery {
  * @dma_alignment:	alignment that direct I/O requires of memory, as a mask: 2^n - 1, at most
  *			4095; 0: 3 (four bytes).
  * @max_segments:	longest scatter list of a request; 0: max_io_bytes / 4096 + 1.
- * @max_segment_size:	longest physically contiguous piece in bytes, at least 4096; 0: no limit.
+ * @max_segment_size:	longest physically contiguous piece in bytes, at least a page; 0: no limit.
  * @attrs:		UBDX_ATTR_*.
  * @numa_node:		node for tags and the queues' memory; -1: that of each queue's CPUs.
  * @recovery:		enum ubdx_recovery.
@@ -612,7 +618,8 @@ enum ubdx_state {
  * @xfer_wanted: the mode that was asked for last. It differs from @xfer if the server doesn't offer
  *		it.
  * @status:	out: UBDX_INFO_STOPPING: to be deleted at the last close, or being removed;
- *		UBDX_INFO_SCANNING: the partition scan that follows the first START isn't over.
+ *		UBDX_INFO_SCANNING: a partition scan that START has scheduled isn't over;
+ *		UBDX_INFO_EXTENTS: the device was added with UBDX_F_EXTENTS.
  * @disk_major:	with @disk_minor the block device's number; 0:0 if there is none, because the device
  *		is neither LIVE nor QUIESCED.
  * @xfer_modes:	modes that the server offers and that the driver lets it use.
@@ -642,6 +649,7 @@ struct ubdx_info {
 /* struct ubdx_info.status */
 #define UBDX_INFO_STOPPING (1U << 0)
 #define UBDX_INFO_SCANNING (1U << 1)
+#define UBDX_INFO_EXTENTS (1U << 2)
 
 /**
  * struct ubdx_set - UBDX_IOC_SET, in.
@@ -662,7 +670,7 @@ struct ubdx_set {
 /**
  * struct ubdx_target_info - the server's description of what it serves. The driver keeps the
  * description and shows it in sysfs (ubdx/target, serial). The next server should compare its own
- * kind and token with it. The driver itself compares nothing.
+ * @target and @token with those of the device. The driver itself compares nothing.
  * @id:		device.
  * @reserved:	zero.
  * @token:	identifies the storage among targets of one kind, for example by device and inode
@@ -673,7 +681,7 @@ struct ubdx_set {
  * @text: name of the storage for people, such as a path. It can contain any byte: escape it before
  *		you print it.
  *
- * The strings end with a NUL. All fields but @id are zero until a server has set them.
+ * The strings end with a NUL. All fields but @id are zero until a server that has set them STARTs.
  */
 struct ubdx_target_info {
 	__s32 id;
@@ -691,10 +699,10 @@ struct ubdx_target_info {
  * Errors: -ENODEV; -EINVAL @flags, or @xfer_modes of a device that isn't QUIESCED; -EPERM the
  * caller is not the server; -EBUSY the device was started already; -EAGAIN not every tag is
  * fetched, or the server opened the channel without CAP_SYS_ADMIN and a partition scan that began
- * under another server isn't over; -ENXIO the server has failed; -ETIME a failed server was killed
- * and has not exited after ten seconds, or I/O that it has forwarded, or in its extents, has not ended: try
- * again;
- * -EINTR; -EOPNOTSUPP the server offers no mode that it can use on this kernel.
+ * under another server isn't over; -ENXIO the server has failed; -ETIME after ten seconds a failed
+ * server that was killed has not exited, or I/O that it has forwarded or I/O in its extents has not
+ * ended: try again; -EINTR; -ENOMEM; -EOPNOTSUPP the server offers no mode that it can use on this
+ * kernel.
  */
 #define UBDX_IOC_START _IOW(0xBD, 0x02, struct ubdx_ctl)
 /*
@@ -715,12 +723,13 @@ struct ubdx_target_info {
 #define UBDX_IOC_SET _IOW(0xBD, 0x06, struct ubdx_set)
 /*
  * QUIESCE: the first half of a hand-over to another server. New requests wait. Those in flight must
- * end within the I/O timeout. When they have ended, the server's commands complete with -ENODEV, and
- * the device is QUIESCED. No request fails, and none is served twice.
- * Errors: -ENODEV the device isn't LIVE; -ESHUTDOWN it is being stopped; -EOPNOTSUPP its recovery
- * is UBDX_RECOVERY_FAIL; -ETIME requests are still in flight, at the server or forwarded, and the
- * server keeps the device; -ENXIO the server failed meanwhile: requests may have been aborted (enum ubdx_recovery), and the device is
- * QUIESCED, or about to be removed if a forced STOP or DEL waits; -EINTR.
+ * end within the I/O timeout. When they have ended, the server's commands complete with -ENODEV,
+ * and the device is QUIESCED. No request fails, and none is served twice.
+ * Errors: -ENODEV the device isn't LIVE; -ESHUTDOWN it is to be deleted at its last close;
+ * -EOPNOTSUPP its recovery is UBDX_RECOVERY_FAIL; -ETIME I/O is still in flight, at the server,
+ * forwarded or in extents, and the server keeps the device; -ENXIO the server failed meanwhile:
+ * requests may have been aborted (enum ubdx_recovery), and the device is QUIESCED, or about to be
+ * removed if a forced STOP or DEL waits; -EINTR.
  */
 #define UBDX_IOC_QUIESCE _IOW(0xBD, 0x07, struct ubdx_ctl)
 
@@ -749,38 +758,40 @@ struct ubdx_file {
 };
 
 /*
- * SET_FILE, on the channel: register a file, replace it, or remove it, for UBDX_COMMIT_FORWARD. It
- * can be called at any time before the device is stopped. I/O in flight continues on the old file. The driver closes
- * a file when it has been removed, or the server is gone, and no I/O on the file is in flight.
+ * SET_FILE, on the channel: register a file, replace it, or remove it, for UBDX_COMMIT_FORWARD and
+ * UBDX_IOC_MAP. It can be called at any time before the server's service ends. I/O in flight
+ * continues on the old file. When a file has been replaced or removed, or the server's service has
+ * ended, the driver closes the file as soon as no I/O on it is in flight.
  *
- * If a block device was opened with O_DIRECT, the I/O bypasses its page cache. The server should open
- * it with O_EXCL. With O_DSYNC each WRITE is stable when it ends.
+ * If a block device was opened with O_DIRECT, the I/O bypasses its page cache. The server should
+ * open it with O_EXCL. If a file was opened with O_DSYNC, each WRITE is stable when it ends.
  *
  * Errors: -EPERM the caller is not the server, or had no CAP_SYS_ADMIN when it opened the channel;
- * -EINVAL no such index; or a file of another type, or one that is appended to; or a block device
- * that is zoned or has integrity data, or whose logical block, or the alignment that it needs of
- * memory, is larger than this device's logical block; -EBADF; -ELOOP the file is the device itself,
- * or on it; -ENOENT there is nothing to remove; -ENODEV the device was stopped, deleted, or failed;
- * -ENOMEM.
+ * -EINVAL no such index; or a file of another type, or one opened with O_APPEND or marked
+ * append-only; or a block device that is zoned or has integrity data, or whose logical block, or
+ * the alignment that it needs of memory, is larger than this device's logical block; -EBADF; -ELOOP
+ * the file is the device itself, or on it; -ENOENT there is nothing to remove; -ENODEV the server's
+ * service has ended; -ENOMEM.
  */
 #define UBDX_IOC_SET_FILE _IOW(0xBD, 0x0a, struct ubdx_file)
 
 /* ---- extents ---- */
 
 /*
- * A feature of ADD: the server can leave extents of the device with the driver (UBDX_IOC_MAP). A READ
- * or WRITE that lies in one extent then normally goes to the extent's file, in the submitter's
- * context, and doesn't come to the server. Only block devices that the server has opened with
- * O_DIRECT can have extents. Everything else comes to the server, which must still be able to serve
- * each READ and WRITE.
+ * A feature of ADD: the server can leave extents of the device with the driver (UBDX_IOC_MAP). A
+ * READ or WRITE that lies in one extent then normally goes to the extent's file, in the submitter's
+ * context, and doesn't come to the server. The file must be a block device that the server has
+ * opened with O_DIRECT. Everything else comes to the server, which must still be able to serve each
+ * READ and WRITE.
  *
- * The requests' queue is that of a hidden disk, ubdxhN. So are queue/io_timeout and queue/scheduler.
+ * The requests that come to the server are those of a hidden disk, ubdxhN. This disk has
+ * queue/io_timeout and queue/scheduler; ubdxbN has neither.
  */
 #define UBDX_F_EXTENTS (1ULL << 0)
 
 #define UBDX_EXTENT_READ (1U << 0)
 #define UBDX_EXTENT_WRITE (1U << 1)
-/* With READ: reads are zeroes. @file and @offset are 0. */
+/* Only with UBDX_EXTENT_READ: READs return zeroes. @file and @offset are 0. */
 #define UBDX_EXTENT_HOLE (1U << 2)
 #define UBDX_EXTENT_FLAGS (UBDX_EXTENT_READ | UBDX_EXTENT_WRITE | UBDX_EXTENT_HOLE)
 
@@ -790,7 +801,7 @@ struct ubdx_file {
  * struct ubdx_map_extent - sectors of the device, and where they are.
  * @sector:	first sector; a multiple of the logical block.
  * @nr_sectors:	number; a multiple of the logical block.
- * @offset:	byte offset in the file.
+ * @offset:	byte offset in the file; a multiple of the logical block.
  * @file:	index of the file (UBDX_IOC_SET_FILE).
  * @flags:	UBDX_EXTENT_*: the directions in which the extent can be used.
  * @reserved:	zero.
@@ -817,33 +828,36 @@ struct ubdx_map_args {
 };
 
 /*
- * MAP, on the channel, after START: leave extents with the driver. They take the place of what was left
- * for the same sectors before. All extents of the device are revoked when a file that has some is
- * replaced or removed, by QUIESCE, and when the server ends; also those of a MAP that runs at the same
- * time.
+ * MAP, on the channel, after START: leave extents with the driver. They replace earlier extents of
+ * the same sectors. The driver revokes all extents of the device when a file that has some is
+ * replaced or removed, at QUIESCE, and when the server ends. This includes the extents of a
+ * concurrent MAP.
  *
- * Before the server changes what an extent says, or moves its data, it must REVOKE it with
- * UBDX_REVOKE_DRAIN. It doesn't see the requests that use an extent, FUA WRITEs among them. So an
- * extent for WRITEs must be durable before MAP: the server has stored where it is. If the file's
- * device has a volatile write cache, this device must have UBDX_ATTR_WRITE_CACHE, and a FLUSH must
- * flush the file; or the file was opened with O_DSYNC. A file must be flushed before it is removed.
- * I/O errors of the file go to the submitter. The I/O timeout doesn't apply.
+ * Before the server moves the data of an extent or changes where the extent is, it must REVOKE the
+ * extent with UBDX_REVOKE_DRAIN. The server doesn't see the READs and WRITEs that use an extent,
+ * FUA WRITEs included. So before it MAPs an extent for WRITEs, the server must have stored durably
+ * where the extent is. If the file's device has a volatile write cache, either this device must
+ * have UBDX_ATTR_WRITE_CACHE, and the server must flush the file when it gets a FLUSH; or the file
+ * must have been opened with O_DSYNC. The server must flush a file before it removes the file. I/O
+ * errors of the file go to the submitter. The I/O timeout doesn't apply.
  *
- * Errors: -EAGAIN the server has not started; -EOPNOTSUPP the device has no UBDX_F_EXTENTS, or a file
- * is no block device that was opened with O_DIRECT; -EPERM; -EINVAL, also beyond the file's end;
- * -EFAULT; -EBADF no such file, or it isn't open for this direction; -ELOOP the file is a disk with
- * extents itself; -ENOSPC the device would have more than UBDX_MAX_MAP_EXTENTS; -ENODEV the server is
- * dead, or being replaced; -ENOMEM. Nothing has changed then.
+ * Errors: -EAGAIN the server has not started; -EOPNOTSUPP the device has no UBDX_F_EXTENTS, or a
+ * file is not a block device opened with O_DIRECT; -EPERM as for SET_FILE; -EINVAL an invalid
+ * field, extents that overlap, or an extent beyond the file's end; -EFAULT; -EBADF no such file, or
+ * it isn't open for this direction; -ELOOP the file is a disk with extents itself; -ENOSPC the
+ * device would have more than UBDX_MAX_MAP_EXTENTS; -EBUSY the device has a resolver
+ * (ubdx_resolver.h); -ENODEV the server is dead, or being replaced; -ENOMEM. After an error nothing
+ * has changed.
  */
 #define UBDX_IOC_MAP _IOW(0xBD, 0x0b, struct ubdx_map_args)
 
-/* Also wait until all I/O has ended that uses extents, these or others, and began before. */
+/* Also wait until all earlier I/O that used any extent of the device has ended. */
 #define UBDX_REVOKE_DRAIN (1U << 0)
 
 /**
  * struct ubdx_revoke - payload of UBDX_IOC_REVOKE.
- * @sector:	first sector.
- * @nr_sectors:	number of sectors, at least 1.
+ * @sector:	first sector; a multiple of the logical block.
+ * @nr_sectors:	number; a multiple of the logical block, not 0.
  * @flags:	UBDX_REVOKE_*.
  * @reserved:	zero.
  */
@@ -855,12 +869,17 @@ struct ubdx_revoke {
 };
 
 /*
- * REVOKE, on the channel: take back what extents say of these sectors. When it returns, no new I/O
- * uses that. Without UBDX_REVOKE_DRAIN, I/O that began before can still be under way: a WRITE can
- * still reach the old place. If memory is short, all extents are taken back.
+ * REVOKE, on the channel: take these sectors out of the extents. When the call returns, new I/O on
+ * the sectors comes to the server. Without UBDX_REVOKE_DRAIN, I/O that began before can still be
+ * under way: a WRITE can still reach the old place. If memory is short, all extents are revoked.
  *
- * Errors: -EOPNOTSUPP; -EINVAL; -ENODEV the server is dead, or being replaced: all its extents are
- * revoked; -EINTR revoked, but not waited for.
+ * If the device has a resolver (ubdx_resolver.h), the resolver still answers for the sectors, but
+ * UBDX_REVOKE_DRAIN waits for all I/O that used an earlier answer. If memory is short, the device
+ * loses its resolver.
+ *
+ * Errors: -EPERM the caller is not the server; -EOPNOTSUPP the device has no UBDX_F_EXTENTS;
+ * -EINVAL; -ENODEV the server is dead, or being replaced: all its extents are revoked; -EINTR the
+ * sectors are revoked, but I/O that began before can still be under way.
  */
 #define UBDX_IOC_REVOKE _IOW(0xBD, 0x0c, struct ubdx_revoke)
 

@@ -103,7 +103,10 @@ static void prep_batch_cmd(struct io_uring_sqe *sqe, __u32 op, const struct peer
 	sqe->user_data = PEER_DATA(EV_BATCH, 0);
 }
 
-/* Ends the round. The command completes during submission, and posts a CQE only if it fails. */
+/*
+ * Queues the command that commits the round's answers. It completes during submission, and posts a
+ * CQE only if it fails.
+ */
 static void flush_answers(struct peer_queue *q)
 {
 	struct io_uring_sqe *sqe;
@@ -134,8 +137,8 @@ static void submit_backing(struct peer_queue *q, unsigned int tag, const struct 
 	bool fixed = has_fixed_bufs(q->opt);
 
 	/*
-	 * The server's own memory is one fixed buffer, number 0. With auto registration the tag is the
-	 * buffer's number, and addresses in it begin at 0.
+	 * The server's own memory is one fixed buffer, number 0. With auto registration the tag is
+	 * the buffer's number, and addresses in the buffer begin at 0.
 	 */
 	io_uring_prep_rw(write ? IORING_OP_WRITE_FIXED : IORING_OP_READ_FIXED, sqe, FILE_BACKING,
 			 fixed ? NULL : tag_buf(q, tag), d->nr_sectors << 9, d->start_sector << 9);
@@ -402,7 +405,7 @@ static int init_ring(struct peer_queue *q)
 	if (ret < 0)
 		return ret;
 	q->enter_flags = IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING;
-	/* As ubdx's server: the kernel doesn't count the wait of an idle server as a wait for I/O. */
+	/* As ubdx's server: the wait of an idle server doesn't count as a wait for I/O. */
 	if (p.features & IORING_FEAT_NO_IOWAIT)
 		q->enter_flags |= IORING_ENTER_NO_IOWAIT;
 	return 0;

@@ -1,32 +1,54 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Checks the comparison's claims against its results.json. Prints one line for each violation; the
-exit status is then 1.
+"""Checks what the project claims of the comparison against its results.json. Prints a line for each
+claim, "ok ID ..." or "MISS ID ...", with a line for each cell that misses it; the exit status is
+then 1. A claim is left out if the results lack the rows or the boots that it needs.
 
     check.py RESULTS...    (results.json, or the folder that has it)
 
-  - Each cell is measured well: resolution under 0.5 %, idle time under 0.1 %. The two short jobs of
-    ublk's and ubdx's cells differ by less than 3 % (steady state).
-  - The ublk peer isn't slow: on the kernel of the ladder (baselines/ladder.json) it costs no more
-    than the ladder says, within the ladder's tolerance.
-  - ubdx copy costs no more than ublk copy in any cell. One boot: it may cost more by the two
-    cells' spread plus the resolution, or by 0.5 %, which is how much boots differ anyway. Several
-    boots: the 95 % interval of the difference must not lie above 0.
-  - ubdx's other modes, untouched, cost no more than ublk's best mode in any cell: the difference
-    isn't significantly above 0 (95 %, Holm-corrected). The difference is also known well enough:
-    its 95 % interval reaches at most 3 % to either side. Both are checked for several boots only:
-    the memory layout and interleaving of one boot move every third cell by some per cent.
-  - ubdx's other modes, untouched, at queue depth 32: a larger size costs no more above the floor
-    than a smaller one. The 95 % interval of the difference must not lie above the jitter of both
-    cells. Larger sizes mostly cost less, because more of them share a switch between client and
-    server. Queue depth 1 is not checked: there each 4k request either wakes the server or finds it
-    awake. Which of the two depends on the scheduler and makes a difference of a thousand
-    instructions, in ublk's modes too.
+How the results were measured:
+
+  well-measured               In each cell the resolution is under 0.5 %, and idle time under 0.1 %. The two
+                              short jobs of ublk's and ubdx's cells differ by less than 3 %.
+  ublk-at-its-best            On the kernel of the ladder (baselines/ladder.json) the ublk peer costs no
+                              more than the ladder says, within the ladder's tolerance.
+  known-well                  Several boots: each difference that is compared is known to 3 % of the peer's
+                              cost. Its 95 % interval reaches no further to either side.
+
+Costs at most as much. Several boots: the difference isn't significantly above 0 (95 %,
+Holm-corrected). The memory layout and interleaving of one boot move every third cell by some per
+cent, so of one boot only mode copy is checked.
+
+  copy-not-dearer-than-ublk-copy    One boot: it may cost more by the two cells' spread plus the
+                                    resolution, or by 0.5 %, which is how much boots differ anyway.
+                                    Several: the 95 % interval of the difference doesn't lie above 0.
+  untouched-not-dearer-than-ublk    The modes whose server leaves the payload alone, against ublk's best.
+  regbuf-not-dearer-than-ublk-auto  At queue depth 32. At depth 1 each 4k request either wakes the server
+                                    or finds it awake. Which of the two depends on the scheduler and makes
+                                    a difference of a thousand instructions, in ublk's modes too.
+
+Costs less: the difference of several boots' means is significantly below 0 in each cell.
+
+  forward-below-loop          Mode forward, at queue depth 32, than the kernel's loop driver.
+  forward-below-ublk          Mode forward than ublk's best.
+  extents-below-dm-linear     Extents, and a BPF program in their place.
+
+Costs a fixed number of instructions above the floor at most (means of several boots):
+
+  forward-at-most             Mode forward over null_blk at queue depth 32: 4,400 at 4k, 13,800 at 512k.
+  extents-flat                Extents over null_blk: 1,150 at 4k and 64k, 1,400 at 512k, where the measurement
+                              can't resolve a difference of 300.
+  bpf-at-most                 A BPF program in their place: 1,400 at 4k.
+  untouched-flat              An untouched mode at queue depth 32: a larger size costs no more above the
+                              floor than a smaller one. The 95 % interval of the difference must not lie
+                              above the jitter of both cells. Larger sizes mostly cost less, because more
+                              of them share a switch between client and server.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,30 +64,72 @@ BOOT_PERCENT = 0.5
 KNOWN_PERCENT = 3
 LADDER = Path(__file__).parent.parent / "baselines" / "ladder.json"
 
+# What was checked, and what is wrong with it, or None.
+Verdict = tuple[str, "str | None"]
 
-def quality(results: dict) -> Iterator[str]:
+
+def cells_of(results: dict, rows: str = ".*", cells: str = ".*") -> Iterator[tuple[str, dict]]:
+    """The measured cells of the rows and cells that match: "row cell", and its values."""
     for name, row in results["rows"].items():
         for cell, values in row.get("cells", {}).items():
-            if values["resolution_percent"] >= RESOLUTION_PERCENT:
-                yield f"{name} {cell}: resolution {values['resolution_percent']} % is not under {RESOLUTION_PERCENT} %"
-            if values["spread_percent"] >= SPREAD_PERCENT and name.startswith("ub"):
-                yield f"{name} {cell}: not steady: two equal jobs differ by {values['spread_percent']} %"
-            if values["idle_percent"] >= IDLE_PERCENT:
-                yield f"{name} {cell}: idle {values['idle_percent']} % is not under {IDLE_PERCENT} %"
+            if re.fullmatch(rows, name) and re.fullmatch(cells, cell):
+                yield f"{name} {cell}", values
 
 
-def peers(results: dict, ladder: dict) -> Iterator[str]:
+# ---- how the results were measured ----
+
+
+def well_measured(results: dict) -> Iterator[Verdict]:
+    for place, values in cells_of(results):
+        yield place, next(quality(place, values), None)
+
+
+def quality(place: str, values: dict) -> Iterator[str]:
+    if values["resolution_percent"] >= RESOLUTION_PERCENT:
+        yield f"resolution {values['resolution_percent']} % is not under {RESOLUTION_PERCENT} %"
+    if values["spread_percent"] >= SPREAD_PERCENT and place.startswith("ub"):
+        yield f"not steady: two equal jobs differ by {values['spread_percent']} %"
+    if values["idle_percent"] >= IDLE_PERCENT:
+        yield f"idle {values['idle_percent']} % is not under {IDLE_PERCENT} %"
+
+
+def ublk_at_its_best(results: dict, ladder: dict | None = None) -> Iterator[Verdict]:
+    ladder = ladder or json.loads(LADDER.read_text())
     if not results["kernel"].startswith(ladder["kernel"] + "."):
         return
     for name, cells in ladder["rows"].items():
-        if not name.startswith("ublk-"):
-            continue
-        for cell, limit in cells.items():
-            values = results["rows"].get(name, {}).get("cells", {}).get(cell)
-            allowed = limit * (1 + ladder["tolerance_percent"] / 100)
-            if values and values["instructions"] > allowed:
-                over = 100 * (values["instructions"] / limit - 1)
-                yield f"{name} {cell}: {values['instructions']:.0f} is {over:.1f} % above the ladder's {limit}"
+        for place, values in cells_of(results, re.escape(name)) if name.startswith("ublk-") else ():
+            limit = cells.get(place.split()[1])
+            if limit is None:
+                continue
+            over = 100 * (values["instructions"] / limit - 1)
+            slow = over > ladder["tolerance_percent"]
+            yield (
+                place,
+                f"{values['instructions']:.0f} is {over:.1f} % above the ladder's {limit}"
+                if slow
+                else None,
+            )
+
+
+def known_well(results: dict) -> Iterator[Verdict]:
+    for place, values in cells_of(results):
+        for field in values:
+            if not field.endswith("_p_holm"):
+                continue
+            which = field.removeprefix("against_").removesuffix("_p_holm")
+            over, (low, high) = values[f"against_{which}"], values[f"against_{which}_95"]
+            peer = values["instructions"] - over
+            bad = max(high - over, over - low) > KNOWN_PERCENT / 100 * peer
+            yield (
+                place,
+                f"{over:.0f} ({low:.0f} to {high:.0f}) against {which} is known too badly; measure more replicates"
+                if bad
+                else None,
+            )
+
+
+# ---- at most as much ----
 
 
 def dearer(values: dict, peer: dict) -> bool:
@@ -89,49 +153,101 @@ def jitter(values: dict) -> float:
     return values["resolution_percent"] / 100 * values["instructions"]
 
 
-def ubdx(results: dict) -> Iterator[str]:
-    for name, row in results["rows"].items():
-        if not (name.startswith("ubdx-") and name.endswith("-copy")):
+def copy(results: dict) -> Iterator[Verdict]:
+    peers = dict(cells_of(results, "ublk-.*-copy"))
+    for place, values in cells_of(results, "ubdx-.*-copy"):
+        peer = peers.get(place.replace("ubdx", "ublk", 1))
+        if peer is None:
             continue
-        peer = results["rows"].get(name.replace("ubdx", "ublk", 1), {}).get("cells", {})
-        for cell, values in row.get("cells", {}).items():
-            if cell not in peer:
-                continue
-            over = values["instructions"] - peer[cell]["instructions"]
-            if dearer(values, peer[cell]):
-                yield f"{name} {cell}: {values['instructions']:.0f} is {over:.0f} dearer than ublk's {peer[cell]['instructions']:.0f}"
+        over = values["instructions"] - peer["instructions"]
+        yield (
+            place,
+            f"{values['instructions']:.0f} is {over:.0f} dearer than ublk's {peer['instructions']:.0f}"
+            if dearer(values, peer)
+            else None,
+        )
 
 
-def untouched(results: dict) -> Iterator[str]:
-    for name, row in results["rows"].items():
-        for cell, values in row.get("cells", {}).items():
-            if "against_ublk_best_95" not in values:
-                continue
-            over, (low, high) = values["against_ublk_best"], values["against_ublk_best_95"]
-            best = values["instructions"] - over
-            if over > 0 and values["against_ublk_best_p_holm"] < LEVEL:
-                yield f"{name} {cell}: {over:.0f} ({low:.0f} to {high:.0f}) dearer than {values['ublk_best']}, {best:.0f}"
-            if max(high - over, over - low) > KNOWN_PERCENT / 100 * best:
-                yield f"{name} {cell}: {over:.0f} ({low:.0f} to {high:.0f}) against {values['ublk_best']} is known too badly; measure more replicates"
+def said(which: str, values: dict) -> str:
+    over, (low, high) = values[f"against_{which}"], values[f"against_{which}_95"]
+    peer = values.get(which, which)
+    return f"{over:+.0f} ({low:+.0f} to {high:+.0f}) against {peer}, {values['instructions'] - over:.0f}"
 
 
-def flat(results: dict) -> Iterator[str]:
+def not_dearer(results: dict, which: str, rows: str, cells: str = ".*") -> Iterator[Verdict]:
+    for place, values in cells_of(results, rows, cells):
+        if f"against_{which}_p_holm" in values:
+            dear = values[f"against_{which}"] > 0 and values[f"against_{which}_p_holm"] < LEVEL
+            yield place, said(which, values) if dear else None
+
+
+def below(results: dict, which: str, rows: str, cells: str = ".*") -> Iterator[Verdict]:
+    for place, values in cells_of(results, rows, cells):
+        if f"against_{which}_p_holm" in values:
+            less = values[f"against_{which}"] < 0 and values[f"against_{which}_p_holm"] < LEVEL
+            yield place, None if less else said(which, values)
+
+
+# ---- above the floor ----
+
+
+def at_most(results: dict, row: str, bars: dict[str, int]) -> Iterator[Verdict]:
+    """@bars: the most that the cells which match may cost above the floor."""
+    if results["replicates"] < 2:
+        return
+    for cells, bar in bars.items():
+        for place, values in cells_of(results, row, cells):
+            above = values["above_floor"]
+            yield place, f"{above:.0f} is more than {bar}" if above > bar else None
+
+
+def untouched_flat(results: dict) -> Iterator[Verdict]:
     """The sizes that cost more above the floor than a smaller one."""
-    for name, row in results["rows"].items():
-        for cell, values in row.get("cells", {}).items():
-            direction, depth, _ = cell.split(".")
-            for smaller, (over, low, high) in values.get("against_smaller_95", {}).items():
-                other = row["cells"][f"{direction}.{depth}.{smaller}"]
-                if depth == "32" and low > jitter(values) + jitter(other):
-                    yield f"{name} {cell}: costs {over:.0f} ({low:.0f} to {high:.0f}) more above the floor than {smaller}"
+    for place, values in cells_of(results, cells=r".*\.32\..*"):
+        row, cell = place.split()
+        for smaller, (over, low, high) in values.get("against_smaller_95", {}).items():
+            other = results["rows"][row]["cells"][f"{cell.rsplit('.', 1)[0]}.{smaller}"]
+            yield (
+                place,
+                f"costs {over:.0f} ({low:.0f} to {high:.0f}) more above the floor than {smaller}"
+                if low > jitter(values) + jitter(other)
+                else None,
+            )
 
 
-def violations(results: dict) -> Iterator[str]:
-    yield from quality(results)
-    yield from peers(results, json.loads(LADDER.read_text()))
-    yield from ubdx(results)
-    yield from untouched(results)
-    yield from flat(results)
+CLAIMS = {
+    "well-measured": well_measured,
+    "ublk-at-its-best": ublk_at_its_best,
+    "known-well": known_well,
+    "copy-not-dearer-than-ublk-copy": copy,
+    "untouched-not-dearer-than-ublk": lambda r: not_dearer(r, "ublk_best", ".*-untouched"),
+    "regbuf-not-dearer-than-ublk-auto": lambda r: not_dearer(
+        r, "ublk_auto", ".*-regbuf", r".*\.32\..*"
+    ),
+    "forward-below-loop": lambda r: below(r, "loop", ".*-forward", r".*\.32\..*"),
+    "forward-below-ublk": lambda r: below(r, "ublk_best", ".*-forward"),
+    "extents-below-dm-linear": lambda r: below(r, "dm_linear", ".*"),
+    "forward-at-most": lambda r: at_most(
+        r, "ubdx-loop-forward", {r".*\.32\.4k": 4400, r".*\.32\.512k": 13800}
+    ),
+    "extents-flat": lambda r: at_most(
+        r, "ubdx-loop-extents", {r".*\.(4k|64k)": 1150, r".*\.512k": 1400}
+    ),
+    "bpf-at-most": lambda r: at_most(r, "ubdx-loop-bpf", {r".*\.4k": 1400}),
+    "untouched-flat": untouched_flat,
+}
+
+
+def report(results: dict) -> Iterator[tuple[bool, str]]:
+    """For each claim whether it holds, and the lines that say so."""
+    for name, check in CLAIMS.items():
+        verdicts = list(check(results))
+        missed = [f"  {place}: {wrong}" for place, wrong in verdicts if wrong]
+        if missed:
+            count = f"{len(missed)} of {len(verdicts)} cells"
+            yield False, "\n".join([f"MISS {name}: {count}", *missed])
+        elif verdicts:
+            yield True, f"ok {name}: {len(verdicts)} cells"
 
 
 def main() -> None:
@@ -140,9 +256,11 @@ def main() -> None:
     failed = False
     for path in map(Path, sys.argv[1:]):
         results = json.loads((path / "results.json" if path.is_dir() else path).read_text())
-        for line in violations(results):
-            failed = True
-            print(f"{path}: {line}")
+        boots = "one boot" if results["replicates"] == 1 else f"{results['replicates']} boots"
+        print(f"# {path}, {boots}")
+        for holds, lines in report(results):
+            failed |= not holds
+            print(lines)
     sys.exit(failed)
 
 

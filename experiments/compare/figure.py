@@ -4,9 +4,9 @@
 
     figure.py FOLDER...    (folders with a results.json; the figures go there)
 
-From one boot with all rows: the cost above the floor, in a figure for each target, with a line for
-each way to serve requests. From several boots: the difference from ublk's best mode with its
-interval, in difference.*.
+The cost above the floor, in a figure for each target, with a line for each way to serve requests. From
+several boots with the rows whose server leaves the payload alone: their difference from ublk's best
+mode with its interval instead, in difference.*.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from matplotlib.ticker import (
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 from inference import LEVEL  # noqa: E402
+from measure import is_untouched  # noqa: E402
 from results import COLUMN, STYLE, redraw, save_figure, thousands  # noqa: E402
 
 TARGETS = ("null", "loop", "ram")
@@ -49,7 +50,7 @@ def short(name: str) -> str:
     if name.startswith(("ublk", "ubdx")):
         driver, _, mode = name.split("-", 2)
         return f"{driver} {mode.removesuffix('-untouched')}"
-    return "NBD" if name == "nbd" else "kernel loop"
+    return {"nbd": "NBD"}.get(name, "dm-linear" if name.startswith("dm-") else "kernel loop")
 
 
 def spread(n: int) -> list[float]:
@@ -218,10 +219,10 @@ def draw_difference(results: dict, path: Path) -> None:
 
 def draw(results: dict, folder: Path) -> None:
     with plt.rc_context(STYLE):
-        compared = results.get("comparisons")
-        if compared:
+        if "comparisons" in results and any(map(is_untouched, results["rows"])):
             draw_difference(results, folder / "difference")
-        for target in TARGETS if not compared else ():
+            return
+        for target in TARGETS:
             draw_costs(results, target, folder / target)
 
 

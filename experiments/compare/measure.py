@@ -21,15 +21,32 @@ A job's bracket is the difference between the stamps taken before and after it.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 SIZES = {"4k": 4096, "64k": 65536, "512k": 524288}
 SECTOR = 512
-# ublk's ways to serve a request whose payload the server leaves alone. ubdx's untouched modes are
-# compared with the cheapest of them.
-UNTOUCHED_PEERS = ("ublk-null-user-untouched", "ublk-null-auto", "ublk-null-batch")
+# What rows are compared with, beside ublk's mode copy: a pattern of rows, the comparison's name, and
+# its peers; {} is what the pattern's group has matched. The cheapest peer in a cell counts.
+PEERS = (
+    (
+        r"ubdx-null-(?:user|splice|map)-untouched",
+        "ublk_best",
+        ("ublk-null-user-untouched", "ublk-null-auto", "ublk-null-batch"),
+    ),
+    (
+        r"ubdx-(loop|ram)-forward",
+        "ublk_best",
+        ("ublk-{}-copy", "ublk-{}-user", "ublk-{}-auto", "ublk-{}-batch"),
+    ),
+    (r"ubdx-loop-forward", "loop", ("loop-dio",)),
+    (r"ubdx-ram-forward", "loop", ("loop-dio-ram",)),
+    (r"ubdx-loop-(?:extents|bpf)", "dm_linear", ("dm-linear",)),
+    (r"ubdx-ram-(?:extents|bpf)", "dm_linear", ("dm-linear-ram",)),
+    (r"ubdx-(null|loop|ram)-regbuf", "ublk_auto", ("ublk-{}-auto",)),
+)
 TICK_NS = 4_000_000  # idle time assumed for each entry into the idle loop: a whole tick
 
 
@@ -96,6 +113,15 @@ class Replicate:
 def is_untouched(name: str) -> bool:
     """Whether it is a row of ubdx's mode user, splice or map whose server reads no payload."""
     return name.startswith("ubdx-null-") and name.endswith("-untouched")
+
+
+def peers_of(name: str) -> dict[str, list[str]]:
+    """The comparisons that a row takes part in, and the peers of each."""
+    return {
+        which: [peer.format(*match.groups()) for peer in peers]
+        for pattern, which, peers in PEERS
+        if (match := re.fullmatch(pattern, name))
+    }
 
 
 def read_rows(path: Path) -> list[Row]:

@@ -24,7 +24,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 import figure
 from measure import (
     SIZES,
-    UNTOUCHED_PEERS,
     BadData,
     Replicate,
     Row,
@@ -32,6 +31,7 @@ from measure import (
     cell_key,
     fail,
     is_untouched,
+    peers_of,
     read_replicate,
     read_rows,
 )
@@ -43,8 +43,8 @@ NOTE = (
     "request. Not nanoseconds: these figures don't include cache and TLB misses, IPIs and parallelism."
 )
 INTERVALS = (
-    "*_95: 95 % t interval of the mean; differences are paired within each boot. against_ublk_best_p: two-sided "
-    "p value; against_ublk_best_p_holm: the same after Holm's correction for all of these comparisons."
+    "*_95: 95 % t interval of the mean; differences are paired within each boot. against_*_p: two-sided p value; "
+    "against_*_p_holm: the same after Holm's correction for all comparisons of that name."
 )
 
 
@@ -71,11 +71,9 @@ def against(peer: str, name: str, cell: str, replicates: list[Replicate]) -> np.
     return np.array([cost - other for cost, other in pairs])
 
 
-def best_peer(cell: str, replicates: list[Replicate]) -> str | None:
-    """The cheapest of ublk's untouched rows; only rows that all replicates have are candidates."""
-    measured = [
-        peer for peer in UNTOUCHED_PEERS if all(peer in replicate.cells for replicate in replicates)
-    ]
+def cheapest(peers: list[str], cell: str, replicates: list[Replicate]) -> str | None:
+    """The cheapest of the peers; only rows that all replicates have are candidates."""
+    measured = [peer for peer in peers if all(peer in replicate.cells for replicate in replicates)]
     return min(
         measured,
         key=lambda peer: sum(replicate.cells[peer][cell].cost for replicate in replicates),
@@ -117,31 +115,33 @@ def cell_result(row: Row, floor: Row, cell: str, replicates: list[Replicate]) ->
             result["above_floor_95"] = interval(costs - floors)
         if is_untouched(row.name):
             result["against_smaller_95"] = against_smaller(row.name, floor.name, cell, replicates)
-    peers = {
-        "ublk_copy": reference(row),
-        "ublk_best": best_peer(cell, replicates) if is_untouched(row.name) else None,
-    }
-    for which, peer in peers.items():
-        if peer and peer != row.name and all(peer in replicate.cells for replicate in replicates):
-            difference = against(peer, row.name, cell, replicates)
-            result[f"against_{which}"] = round(float(difference.mean()), 1)
-            if len(replicates) > 1:
-                result[f"against_{which}_95"] = interval(difference)
-                if which == "ublk_best":
-                    result["against_ublk_best_p"] = paired(difference.tolist()).p
-    if peers["ublk_best"]:
-        result["ublk_best"] = peers["ublk_best"]
+    copy = reference(row)
+    for which, peers in {"ublk_copy": [copy] if copy else [], **peers_of(row.name)}.items():
+        peer = cheapest(peers, cell, replicates)
+        if peer is None or peer == row.name:
+            continue
+        difference = against(peer, row.name, cell, replicates)
+        result[f"against_{which}"] = round(float(difference.mean()), 1)
+        if len(peers) > 1:
+            result[which] = peer
+        if len(replicates) > 1:
+            result[f"against_{which}_95"] = interval(difference)
+            if which != "ublk_copy":
+                result[f"against_{which}_p"] = paired(difference.tolist()).p
     return result
 
 
-def correct(rows: dict[str, dict]) -> int:
-    """Adds each comparison's p value after Holm's correction; returns the number of comparisons."""
+def correct(rows: dict[str, dict]) -> dict[str, int]:
+    """Adds p values after Holm's correction; returns how many comparisons have each name."""
     cells = [c for row in rows.values() for c in row.get("cells", {}).values()]
-    compared = [c for c in cells if "against_ublk_best_p" in c]
-    for cell, p in zip(compared, holm([c["against_ublk_best_p"] for c in compared])):
-        cell["against_ublk_best_p_holm"] = float(f"{p:.3g}")
-        cell["against_ublk_best_p"] = float(f"{cell['against_ublk_best_p']:.3g}")
-    return len(compared)
+    counts = {}
+    for field in sorted({f for c in cells for f in c if f.endswith("_p")}):
+        compared = [c for c in cells if field in c]
+        for cell, p in zip(compared, holm([c[field] for c in compared])):
+            cell[f"{field}_holm"] = float(f"{p:.3g}")
+            cell[field] = float(f"{cell[field]:.3g}")
+        counts[field.removeprefix("against_").removesuffix("_p")] = len(compared)
+    return counts
 
 
 def calibration(rows: dict, dear: str, cheap: str) -> float | None:
@@ -290,7 +290,7 @@ def text_report(results: dict) -> str:
     if held:
         title = (
             "Difference from ublk's best mode in each cell, in per cent, with its 95 % t interval; "
-            f"*: significant at 95 %, Holm-corrected for {results['comparisons']} comparisons"
+            f"*: significant at 95 %, Holm-corrected for {results['comparisons']['ublk_best']} comparisons"
         )
         parts.append(text_table(results, title, held, percent_of_best, percent_known))
     plural = "s" if results["replicates"] > 1 else ""
@@ -332,6 +332,12 @@ def write_csv(path: Path, results: dict) -> None:
         "against_ublk_copy",
         "against_ublk_best",
         "against_ublk_best_p_holm",
+        "against_ublk_auto",
+        "against_ublk_auto_p_holm",
+        "against_loop",
+        "against_loop_p_holm",
+        "against_dm_linear",
+        "against_dm_linear_p_holm",
     ]
     with path.open("w", newline="") as f:
         out = csv.writer(f, lineterminator="\n")

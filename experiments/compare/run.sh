@@ -77,7 +77,7 @@ main() {
 	local -a raws=()
 	parse "$@"
 	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv matches $rows"
-	begin ubdx ublk-peer stamp
+	begin ubdx ubdx-resolver ublk-peer stamp
 	foretell "$results"
 	# at least two, for which a laptop has the memory; one for each CPU, at most six
 	at_once=$(nproc)

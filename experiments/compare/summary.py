@@ -55,7 +55,7 @@ class Figures:
         self.means = replicates["rows"]
         self.per_kib = replicates["copy_instructions_per_kib"]
         self.boots = replicates["replicates"]
-        self.comparisons = replicates.get("comparisons", 0)
+        self.comparisons = replicates.get("comparisons", {}).get("ublk_best", 0)
 
     def cost(self, row: str, rw: str, depth: int, size: str) -> float:
         return self.rows[row]["cells"][f"rand{rw}.{depth}.{size}"]["above_floor"]

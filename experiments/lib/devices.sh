@@ -17,7 +17,7 @@ up_null_blk() {
 
 down_null_blk() { modprobe -r null_blk; }
 
-# Written to once, so that no request has to allocate a page.
+# The whole RAM disk is written once, so that no request has to allocate a page.
 up_brd() {
 	modprobe brd rd_nr=1 rd_size=$((256 << 10)) max_part=0 &&
 		dd if=/dev/zero of=/dev/ram0 bs=1M count=256 oflag=direct status=none &&
@@ -106,3 +106,26 @@ down_ubdx_over() { down_ubdx && down_backing; }
 
 up_ubdx_extents() { up_ubdx_over "$@" --extents; }
 down_ubdx_extents() { down_ubdx_over; }
+
+# up_ubdx_resolver BACKING RESOLVER [OPTION...]: a BPF program, loaded with these options, says
+# where the device's sectors are.
+up_ubdx_resolver() {
+	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf || return
+	up_ubdx_extents "$1" &&
+		ubdx-resolver load "${@:2}" &&
+		ubdx set 0 --resolver "$2"
+}
+down_ubdx_resolver() {
+	local name
+	name=$(sed 's/.*\[\(.*\)\].*/\1/' /sys/block/ubdxb0/ubdx/resolver) &&
+		ubdx del 0 >/dev/null && ubdx-resolver unload "$name" &&
+		rmmod ubdx && down_backing
+}
+
+up_dm_linear() {
+	up_backing "$1" &&
+		modprobe dm_mod &&
+		dmsetup create linear --table "0 $(blockdev --getsz "/dev/$DEV") linear /dev/$DEV 0" &&
+		DEV=$(basename "$(readlink -f /dev/mapper/linear)")
+}
+down_dm_linear() { dmsetup remove --retry linear && modprobe -r dm_mod && down_backing; }

@@ -86,6 +86,8 @@ int main(int argc, char **argv)
 		err(1, "stamp: %s", argv[1]);
 	for (i = 2; i < argc - 2; i++)
 		len += snprintf(line + len, sizeof(line) - len, "%s\t", argv[i]);
+	if (len > (int)sizeof(line) / 2)
+		errx(2, "stamp: the words are too long");
 	if (!strcmp(argv[2], "pre"))
 		ns = now();
 	len += snprintf(line + len, sizeof(line) - len,

@@ -319,14 +319,14 @@ static void dead_before_start(const char *what, int how)
 	ok(within(10, module_free()), "   nothing holds the module");
 }
 
-/* No request comes. So the driver learns of the end only from the mm, the ring or its tick. */
+/* No request comes, so only the server's mm, the ring or the tick tells the driver of the end. */
 static void idle(const char *what, int how, int sig)
 {
 	struct scene s;
 
 	begin(&s, NO_TRICK, IDLE | how);
 	close(raw_bdev(&s.raw, O_RDWR));
-	poll(NULL, 0, 300); /* the partition scan is over */
+	poll(NULL, 0, 300); /* let the partition scan end */
 	if (sig == SIGKILL)
 		kill(s.server, sig);
 	else
@@ -336,7 +336,7 @@ static void idle(const char *what, int how, int sig)
 	ok(within(10, module_free()), "   nothing holds the module");
 }
 
-/* At random moments. */
+/* Kill the server or delete the device at a random moment. */
 static void races(unsigned int rounds)
 {
 	unsigned int i, seed = 1, ended = 0, gone = 0, deleted = 0;

@@ -33,8 +33,10 @@ enum stage { T0, T1, T2, T3, T4, T5, T6, T7, NR_STAGES };
 enum trick {
 	NO_TRICK,
 	HOLD_LOAD, /* the server answers no request of the load */
-	BUFFERS_STUCK, /* its buffers are never provided: copies wait in a page fault */
-	RING_STUCK, /* after a while it waits in a page fault of its own, with its ring locked */
+	/* page faults on its buffers are never resolved: the driver's copies wait (userfaultfd) */
+	BUFFERS_STUCK,
+	/* after 100 requests a queue's thread waits in a page fault, with its ring locked */
+	RING_STUCK,
 };
 
 struct shared {
@@ -48,7 +50,8 @@ struct shared {
 	atomic_int go; /* ... until this is set */
 	enum trick trick;
 	bool no_start; /* the server doesn't call START */
-	bool no_load; /* no process has the device open while the subject is under way */
+	/* no load; the subject is a read-ahead, and the client closes the device during it */
+	bool no_load;
 	bool subject_writes;
 	atomic_int start_bait, start_subject, stop_load;
 
@@ -77,8 +80,8 @@ void pattern_fill(char *buf, uint64_t sector, size_t bytes);
 bool pattern_good(const char *buf, uint64_t sector, size_t bytes);
 
 /*
- * The subject has the last CPU to itself, because while it is held in queue_rq nothing else runs on
- * that CPU. Returns the number of other CPUs, which is also the last CPU's number.
+ * Only the subject and the bait run on the last CPU: while the subject is held in queue_rq, nothing
+ * else can run there. Returns the number of other CPUs, which is also the last CPU's number.
  */
 int cpus_but_last(void);
 void run_on(int cpu);

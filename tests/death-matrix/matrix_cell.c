@@ -136,7 +136,7 @@ static void act(struct cell *c)
 		want(c, within(LIMIT, subject_waits(c) || atomic_load(&c->sh->subject_ended)),
 		     "the device isn't closed");
 		start_del(c, 0);
-		/* this only observes that nothing happens, so it must wait long enough */
+		/* a DEL that doesn't wait would have returned by then */
 		within(0.03, atomic_load(&c->deleted));
 		want(c, c->stage == T7 || !atomic_load(&c->deleted),
 		     "DEL doesn't wait for a reader");
@@ -211,7 +211,7 @@ static void take_effect(struct cell *c)
 	default:
 		return;
 	}
-	/* if the device recovers, nothing shows before the abort ends */
+	/* a device that recovers changes its state when the abort ends, which waits for queue_rq */
 	if (c->stage == T0 && c->way->recovery)
 		return;
 	want(c, within(LIMIT, declared_dead(c)), "the server isn't declared dead");
@@ -275,7 +275,7 @@ static void look_at_requests(struct cell *c)
 	     "the subject: %s", strerror(error));
 	late = error == ETIMEDOUT;
 	if (c->stage == T1) {
-		/* the server had read the bait, so it ends as the subject does at T3 */
+		/* the server had read the bait, so the bait ends as the subject does at T3 */
 		want(c, within(LIMIT, atomic_load(&sh->bait_ended)), "the bait hangs");
 		error = atomic_load(&sh->bait_error);
 		want(c, error == c->way->subject[T3], "the bait: %s", strerror(error));
@@ -312,8 +312,8 @@ static void still_serves(struct cell *c)
 }
 
 /*
- * If the device still has a server, the same one or the next, delete it as usual: the server is
- * notified and exits. Otherwise the block device must be gone already.
+ * If the device still has a server, the same one or the next, delete the device as usual: the
+ * server is notified and exits. Otherwise the block device must be gone already.
  */
 static void end_device(struct cell *c)
 {
@@ -327,7 +327,7 @@ static void end_device(struct cell *c)
 	case DELETED_OPEN:
 	case UNLOADED:
 	case CLIENT_KILLED:
-		/* a killed client may still be closing it */
+		/* a killed client may still be closing the device */
 		within(LIMIT, (ret = raw_ctl(&c->raw, UBDX_IOC_DEL, 0)) != -EBUSY);
 		want(c, !ret, "DEL in the end: %s", strerror(-ret));
 		break;

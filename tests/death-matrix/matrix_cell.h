@@ -15,7 +15,7 @@ enum end {
 	RING_CLOSED,
 	FORK_EXITS,
 	STOPPED,
-	/* with this end and those that follow the server goes on when the subject is released */
+	/* after the ends from here on, the server continues when the subject is released */
 	FIRST_TO_LIVE,
 	DELETED = FIRST_TO_LIVE,
 	DELETED_OPEN,
@@ -31,7 +31,7 @@ struct way {
 	int subject[NR_STAGES]; /* how it ends: 0, the errno, or -errno: that errno or 0 */
 	const char *never; /* the stage at which this is impossible */
 	const char *because;
-	unsigned int recovery; /* enum ubdx_recovery; another server follows */
+	unsigned int recovery; /* enum ubdx_recovery; unless it is FAIL, another server follows */
 };
 
 /*
@@ -54,7 +54,7 @@ struct cell {
 
 	pthread_t deleter; /* a thread, because DEL waits for requests under way */
 	unsigned int del_flags;
-	atomic_int deleted; /* 1: it has returned */
+	atomic_int deleted; /* 1: DEL has returned */
 	int del_ret;
 };
 
@@ -73,8 +73,8 @@ bool task_is(pid_t pid, pid_t tid, const char *states);
 /* The thread has a pending SIGKILL. */
 bool task_is_killed(pid_t pid, pid_t tid);
 /*
- * The subject's thread waits for its request, so the request has been published: nothing else
- * holds it.
+ * The subject's thread sleeps in the kernel (state D). It can only be waiting for its request, so
+ * the request has been published.
  */
 bool subject_waits(struct cell *c);
 unsigned int state_of(struct cell *c); /* enum ubdx_state */

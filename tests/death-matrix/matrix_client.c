@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * matrix_client.c - a cell's client. It makes load on both queues, and one request, the subject,
- * that the cell holds at its stage. A second one, the bait, keeps the server's thread busy before
- * the subject comes.
+ * that the cell holds at its stage. At T1 another request, the bait, keeps the server's thread busy
+ * before the subject comes.
  *
  * If no process may have the device open, the subject is a read-ahead, and the last close waits for
  * it.
@@ -53,7 +53,7 @@ void run_elsewhere(void)
 
 /* ---- requests ---- */
 
-/* The subject's queue is the one that serves its CPU. */
+/* The queue that serves this CPU. */
 static unsigned int queue_of(int cpu)
 {
 	char path[64], list[256], *word, *rest;
@@ -101,7 +101,7 @@ static void *load(void *arg)
 
 	run_on(me % cpus_but_last());
 	while (!error && !atomic_load(&shared->stop_load)) {
-		/* a few are more than one request */
+		/* one in 16 is so large that it becomes several requests */
 		size_t bytes = rand_r(&seed) % 16 ? 4096U << rand_r(&seed) % 4 : 1 << 20;
 		uint64_t sector = LOAD_SECTOR + rand_r(&seed) % (LOAD_SECTORS / 8) * 8;
 

@@ -102,7 +102,10 @@ static void get_ring_stuck(struct raw_queue *q)
 	io_uring_submit(&q->ring);
 }
 
-/* Play the trick on a request of the load. RAW_HOLD: it is not answered. */
+/*
+ * Play the trick on a request of the load. Returns the answer, RAW_HOLD if there is to be none, or
+ * 0 if the request is to be served as usual.
+ */
 static int32_t play(struct raw_queue *q, const struct ubdx_desc *desc)
 {
 	static __thread unsigned int nr;
@@ -115,7 +118,7 @@ static int32_t play(struct raw_queue *q, const struct ubdx_desc *desc)
 	case BUFFERS_STUCK:
 		if (nr == 1 && raw_never_provide(q->buf, (size_t)q->depth * RAW_BUF_BYTES))
 			bail("userfaultfd: %s", strerror(errno));
-		/* only the driver touches the buffer: to copy a READ's payload from it */
+		/* the server must not touch the buffer, from which the driver copies a READ */
 		return desc->op == UBDX_OP_READ ? (int32_t)desc->nr_sectors * 512 : RAW_HOLD;
 	case RING_STUCK:
 		if (nr == 100)
@@ -132,7 +135,7 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 	size_t bytes = desc->nr_sectors * 512;
 	int32_t res;
 
-	/* a request of the load: up to 1 MiB can begin at its last sector; the scan is elsewhere */
+	/* the load: parts of a 1 MiB I/O can lie behind LOAD_SECTORS; the scan is elsewhere */
 	if (desc->sector >= LOAD_SECTOR && desc->sector < LOAD_SECTOR + LOAD_SECTORS + 2048) {
 		res = play(q, desc);
 		if (res)

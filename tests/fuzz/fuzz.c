@@ -6,7 +6,7 @@
  *	fuzz ... --round 17				round 17 of that seed again
  *	fuzz ... --actor 17003 --steps 40	one actor of round 17; several --actor run together
  *	fuzz ... --replay FILE				the steps in FILE, one after the other
- *	fuzz --print LOG				the steps that --log LOG has kept, for --replay
+ *	fuzz --print LOG				the steps kept by --log LOG, for --replay
  *
  * When the machine dies, the seed and the last printed round are left: the bug is in the next
  * round.

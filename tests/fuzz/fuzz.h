@@ -4,7 +4,7 @@
  * to run it.
  *
  * It runs in rounds. In a round some *actors*, each a process group of its own, work on the same
- * few devices. A supervisor kills, stops and replaces them, and in the end checks that everything
+ * few devices. A supervisor kills, stops and replaces actors, and in the end checks that everything
  * goes away (fuzz_round.c). An actor has a *role* (fuzz_server.c, fuzz_control.c, fuzz_client.c; on
  * devices with honest servers fuzz_recovery.c, fuzz_witness.c) and does one *action* of its role
  * after the other. A new action is a function and an entry in its role's table.
@@ -111,7 +111,7 @@ static inline uint64_t edge(struct actor *a)
 
 /*
  * In a *rehearsal* half of an actor's steps are actions that have not worked yet, and servers are
- * set up so that these actions can work. It ends when each action of each role has worked.
+ * set up so that these actions can work. The rehearsal ends when each action has worked.
  */
 extern bool fuzz_rehearses;
 
@@ -134,7 +134,7 @@ extern __thread volatile bool fuzz_touching;
 
 /* ---- the log (fuzz_log.c): shared by all actors, and a file that survives them ---- */
 
-/* NULL: keep it in memory. Not @new: read the log of an earlier run. */
+/* @path NULL: the log is in memory only. @new false: open the log of an earlier run. */
 int fuzz_log_open(const char *path, bool new);
 struct record *fuzz_log_begin(struct actor *a, const char *action, unsigned int step,
 			      uint64_t draw);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fuzz_file.c - the fuzzer's servers register files with the driver, and forward requests to these
- * files. Offsets, lengths and files may be wrong. Some files are disks of the fuzzer's other servers,
- * which may forward to ours.
+ * files. Offsets, lengths and files may be wrong. Some files are disks of the fuzzer's other
+ * servers, which may forward to ours.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -18,7 +18,7 @@
 #define FILE_BYTES (1U << 20)
 #define NR_FILES 4 /* those that are mostly used */
 
-/* A disk with a random number, our own one included, but no honest server's. */
+/* A disk with a random number. It can be our own, but is no honest server's. */
 static int some_disk(struct actor *a)
 {
 	char path[32];
@@ -57,7 +57,7 @@ static int some_descriptor(struct actor *a, const struct server *s, bool *ours)
 	return what < 19 ? -1 : (int)below(a, 32);
 }
 
-/* Register a file, in place of another one perhaps, or remove one. */
+/* Register a file, perhaps in place of another one, or remove a file. */
 static bool set_file(struct actor *a, struct server *s)
 {
 	struct ubdx_file arg = { .index = chance(a, 90) ? below(a, NR_FILES) : edge(a) };
@@ -93,7 +93,7 @@ static uint32_t some_file(struct actor *a)
 	return chance(a, 95) ? below(a, NR_FILES) : edge(a);
 }
 
-/* The number of extents of an answer that has many. They may be in memory that others change. */
+/* Make extents for an answer. Returns their number. Others may change the memory they are in. */
 static unsigned int some_extents(struct actor *a, uint32_t bytes, struct ubdx_extent **extents)
 {
 	static struct ubdx_extent good[UBDX_MAX_EXTENTS + 1];

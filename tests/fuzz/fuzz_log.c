@@ -160,7 +160,7 @@ bool fuzz_has_worked(const struct role *role, unsigned int action)
 	return the_log->count[role_index(role)][action].worked;
 }
 
-/* In --replay's format. A step that did nothing is marked, since it need not work again. */
+/* In --replay's format. A step that didn't work is marked, because it need not work in a replay. */
 static int format(char *text, size_t bytes, const struct record *r)
 {
 	return snprintf(text, bytes, "%u %.23s %016" PRIx64 "%s # step %u: %.95s", r->actor,

@@ -31,7 +31,7 @@ static int shared_fd = -1, cut_fd = -1;
 static const uint64_t addresses[] = {
 	0,
 	0x10,
-	0x7fffffffeff8, /* the last word of a process's address space; the lab's stacks begin below it */
+	0x7fffffffeff8, /* the address space's last word; the lab's stacks begin below it */
 	0x7fffffffffff,
 	0x800000000000, /* not a canonical address */
 	0xffff888000000000, /* a kernel address */

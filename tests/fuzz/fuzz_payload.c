@@ -12,7 +12,7 @@
 
 #include "fuzz_server.h"
 
-/* A tag whose request the server has, mostly a READ or a WRITE that isn't copied. */
+/* A tag whose request the server has; mostly one with operation @op and not in mode copy. */
 static unsigned int some_tag(struct actor *a, struct queue *q, unsigned int op)
 {
 	unsigned int i, tag = below(a, q->depth);
@@ -38,7 +38,7 @@ static uint64_t some_position(struct actor *a, struct queue *q, unsigned int op)
 			bytes && chance(a, 70) ? below(a, bytes) : 0);
 }
 
-/* Read and write the payload, whatever the request's mode. */
+/* Read or write a payload by io_uring, whatever the request's mode. */
 void act_access(struct actor *a)
 {
 	static const unsigned char opcodes[] = { IORING_OP_READ, IORING_OP_WRITE, IORING_OP_READV,
@@ -75,7 +75,7 @@ void act_access(struct actor *a)
 		worked(a);
 }
 
-/* Splice it into a pipe and out again, or leave it there for a while. */
+/* One step of a payload's way through pipes: into one, out of it, to another, or close the pipe. */
 void act_splice(struct actor *a)
 {
 	static int pipes[4][2];

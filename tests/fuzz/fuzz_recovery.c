@@ -148,7 +148,7 @@ static int check_payload(const struct ubdx_desc *desc, const uint64_t *words)
 	return 0;
 }
 
-/* Record that this server has seen the WRITE. Has another server seen it? */
+/* Record that this server has seen the WRITE. With recovery `queue` no other may have seen it. */
 static void see(const struct reign *r, const struct ubdx_desc *desc, const uint64_t *words)
 {
 	struct store *store = &stores[r->nr];

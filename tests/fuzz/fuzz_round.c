@@ -201,7 +201,7 @@ static int delete_devices(void)
 	return force_devices(UBDX_IOC_DEL, false);
 }
 
-/* Requests of a device without a server wait, and clients that were killed wait with them. */
+/* A killed client whose request waits for a server can't exit. So stop devices without a server. */
 static int stop_waiting(void)
 {
 	return force_devices(UBDX_IOC_STOP, true);
@@ -321,7 +321,7 @@ struct seat {
 };
 
 static struct seat seats[ACTORS];
-/* The process groups of this round's actors. When an actor was killed, its children stay in it. */
+/* The process groups of this round's actors. A killed actor's children stay in its group. */
 static pid_t groups[FUZZ_ACTORS_PER_ROUND];
 static unsigned int nr_groups;
 
@@ -499,7 +499,7 @@ bool fuzz_prepare(const struct fuzz_plan *plan)
 bool fuzz_rounds(const struct fuzz_plan *plan)
 {
 	time_t start = time(NULL); /* real seconds; raw_now() is slower on debug kernels */
-	long before = memory_used(), after; /* a rehearsal was before that */
+	long before = memory_used(), after; /* before: after the rehearsal, if there was one */
 	unsigned int round;
 
 	printf("# seed %" PRIu64 "\n", plan->seed);

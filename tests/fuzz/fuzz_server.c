@@ -227,7 +227,7 @@ static void act_setup(struct actor *a)
 		worked(a);
 }
 
-/* A device that waits for a server, from a number on. Returns whether there is one. */
+/* Find a device that waits for a server, from number @from on. Returns whether there is one. */
 static bool find_waiting(struct server *s, int from)
 {
 	struct ubdx_info info = { .id = from, .flags = UBDX_INFO_NEXT };

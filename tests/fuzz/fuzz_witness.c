@@ -78,7 +78,7 @@ static bool lock(const struct place *p, bool on)
 	return !fcntl(store_locks, F_SETLK, &lock);
 }
 
-/* Lock some units that no other witness uses; false: there are none now. */
+/* Lock some units. Returns false if another witness uses them, or the device can't be opened. */
 static bool take_place(struct actor *a, struct place *p)
 {
 	p->nr = below(a, FUZZ_HONEST);

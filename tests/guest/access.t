@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The modes of three nodes, and nothing else, decide who may do what: see docs/reliability.md. By
-# default only root may open them. Then an unprivileged user is admitted to one node at a time, and
-# can do what that node allows and no more.
+# The file modes of three nodes, and nothing else, decide who may open them: see
+# docs/reliability.md. By default only root may. The test then gives an unprivileged user access to
+# one node at a time; the user can do what that node allows, and no more.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
 readonly NOBODY=65534 GROUP=4242
 
-# as_nobody CMD...; as_member CMD...: an unprivileged user, the second in a group that the
-# administrator made.
+# as_nobody CMD...: run CMD as an unprivileged user. as_member CMD...: as the same user, who is then
+# a member of a group that the administrator made.
 as_nobody() { setpriv --reuid="$NOBODY" --regid="$NOBODY" --clear-groups --inh-caps=-all "$@"; }
 as_member() { setpriv --reuid="$NOBODY" --regid="$NOBODY" --groups="$GROUP" --inh-caps=-all "$@"; }
 
@@ -66,7 +66,7 @@ ok "and look" as_nobody ubdx info "$dev"
 ok "but not add" denied as_nobody ubdx add --target null --size 1M
 ok "nor delete" denied as_nobody ubdx del --force "$dev"
 ok "nor set" denied as_nobody ubdx set --xfer copy "$dev"
-ok "nor send the server away" denied as_nobody ubdx recover --live --target null "$dev"
+ok "nor hand the device over" denied as_nobody ubdx recover --live --target null "$dev"
 is "$(<"$sys/ubdx/state")" live "all is as it was"
 
 chgrp $GROUP "$control"
@@ -76,7 +76,7 @@ ok "a member can" as_member ubdx list
 ok "and set" as_member ubdx set --xfer copy "$dev"
 ok "but not serve: only root can open the new device's channel" denied as_member ubdx add --target null --size 1M
 is "$(ubdx list --json | jq length)" 1 "and the new device doesn't stay"
-ok "nor send a server away that he can't replace" denied as_member ubdx recover --live --target null "$dev"
+ok "nor hand the device over to a server that can't open the channel" denied as_member ubdx recover --live --target null "$dev"
 is "$(<"$sys/ubdx/state")" live "the server goes on"
 ok "nor read" denied reads as_member
 ok "nor write" denied writes as_member
@@ -99,17 +99,17 @@ chgrp $GROUP "$channel"
 for access in 640:"<" 620:">"; do
 	chmod "${access%%:*}" "$channel"
 	node=$channel mode=${access#*:}
-	ok "channel, half open (${access%%:*}): it makes no server" denied opens as_member
+	ok "channel, mode ${access%%:*}: a member can't open it with $mode" denied opens as_member
 done
 chmod 640 "$channel"
-ok "not even by the command" denied as_member ubdx recover --target null "$dev"
+ok "nor serve" denied as_member ubdx recover --target null "$dev"
 chmod 660 "$channel"
 ok "channel, a group's: nobody can't serve" denied as_nobody ubdx recover --target null "$dev"
 ok "a member can" as_member ubdx recover --target null "$dev"
 server=$(<"$sys/ubdx/server_pid")
 is "$(stat -c %u "/proc/$server")" $NOBODY "the server is his"
 ok "and serves" reads as_member
-ok "a second one isn't let in" says "already has a server" as_member ubdx recover --target null "$dev"
+ok "a second server is refused" says "already has a server" as_member ubdx recover --target null "$dev"
 ok "a member deletes the device" as_member ubdx del "$dev"
 
 # ---- a rule of the administrator, which udev applies a moment after the node appears ----

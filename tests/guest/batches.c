@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * batches.c - commits of one submission end together, and requests that come together are delivered
- * together. But no request waits for the sake of another one: not while its server sleeps between
- * two commits, not for a promise that the server doesn't keep, not for the payloads of all others,
- * and not for a submitter that is preempted. The number of requests that end at once is limited, so
- * that bottom halves are not off for long.
+ * batches.c - requests that are committed in one submission end together, and requests that come
+ * together are delivered together. But no request waits for another one: not while its server
+ * sleeps between two commits, not for a further commit that the server has announced and doesn't
+ * send, not until the payloads of all others are copied, and not for a submitter that is preempted.
+ * The number of requests that end at once is limited, so that bottom halves are not off for long.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -99,7 +99,7 @@ static int client_join(struct client *c)
 static atomic_int held; /* the number of requests held, which are between FIRST and LAST */
 static struct ubdx_desc kept[MANY];
 
-/* Called for the request at LAST: commits more, in the same submission. */
+/* Called for the request at LAST: adds SQEs to the submission that commits this request. */
 static void (*at_last)(struct raw_queue *q);
 
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -147,7 +147,7 @@ static void stop(struct raw_server *s)
 
 /* ---- no waiting between two commits ---- */
 
-static char *missing; /* a page that is not mapped */
+static char *missing; /* a page that the test provides only at the end (userfaultfd) */
 
 static void sleep_between(struct raw_queue *q)
 {
@@ -220,7 +220,10 @@ static void tracing(const char *file, const char *what)
 	close(fd);
 }
 
-/* The largest number of requests that one call of the block layer has ended. */
+/*
+ * Returns the largest number of requests that one call of the block layer has ended. @sum: out: the
+ * number of requests that ended in batches.
+ */
 static int longest(int *sum)
 {
 	FILE *f = fopen(TRACING "trace", "r");
@@ -310,7 +313,7 @@ static char *writes_prepare(struct io_uring *ring, unsigned int bytes)
 	return mem;
 }
 
-/* Submit them all, in one plug. They don't merge. */
+/* Submit all WRITEs in one plug. They aren't adjacent, so they don't merge. */
 static void submit_writes(struct io_uring *ring, const char *mem, unsigned int bytes)
 {
 	int i;
@@ -337,7 +340,7 @@ static int end_writes(struct io_uring *ring, unsigned int bytes)
 	return good;
 }
 
-/* The address that a thread waits for. */
+/* Wait for the next page fault. Returns the address of its page. */
 static uint64_t next_fault(int fd)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -412,8 +415,8 @@ static void payload_of_others(unsigned int bytes, int together)
 
 struct victim {
 	int file;
-	char *buf; /* the victim's own address of it */
-	int uffd; /* its descriptor */
+	char *buf; /* where the victim has mapped the file */
+	int uffd; /* the victim's userfaultfd */
 	char path[32];
 	atomic_int ready;
 };
@@ -437,7 +440,7 @@ static void __attribute__((noreturn)) victim_main(struct victim *v)
 		pause();
 }
 
-/* Returns its userfaultfd. */
+/* Returns a descriptor of the victim's userfaultfd. */
 static int victim_start(struct victim *v, pid_t *pid)
 {
 	int pidfd;
@@ -526,7 +529,7 @@ static void submitter_stands_still(void)
 		ok(true, "# SKIP a submitter that stands still needs a CPU to do it on");
 		return;
 	}
-	pin(0); /* and what is started from now on */
+	pin(0); /* threads that are started from now on inherit this */
 	start(&s, UBDX_XFER_USER);
 	client_start(&still, false, LAST, 4096, 1);
 	client_start(&other, false, LAST + 65536, 4096, 0);

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Requests are delivered and ended in batches, and none waits for the sake of another one: see
-# batches.c.
+# Requests are delivered and ended in batches, and no request is delayed for the benefit of another
+# one: see batches.c.
 
 . tests/guest/lib/guest.sh
 

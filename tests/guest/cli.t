@@ -16,7 +16,8 @@ everything() {
 }
 same_as() { [[ $(everything) == "$1" ]]; }
 
-# refuses STATUS PATTERN CMD...: CMD fails and changes nothing; $before says what there was.
+# refuses STATUS PATTERN CMD...: CMD exits with STATUS, prints one line that matches PATTERN, and
+# leaves everything as it was in $before.
 refuses() {
 	local want=$1 pattern=$2 status=0 lines
 	shift 2
@@ -243,11 +244,11 @@ is "$(ubdx del ubdxb0)" "" "del prints nothing"
 
 path=$(ubdx add --target mem --size 1M --depth 8 </dev/null)
 is "$path" /dev/ubdxb0 "add prints the path"
-ok "which is there by then" test -b "$path"
+ok "and the node exists by then" test -b "$path"
 use "$path"
 is "$(ps -o ppid=,sid=,tty= -p "$server" | tr -s ' ')" " 1 $server ?" "the server is in the background, in a session of its own"
 is "$(readlink "/proc/$server/cwd" "/proc/$server/fd/"{0,1,2} | tr '\n' ' ')" "/ /dev/null /dev/null /dev/null " \
-	"and has nothing of the terminal open"
+	"and has no file of the terminal open"
 
 # stops SIGNAL: the server ends, and its device with it.
 stops() {
@@ -269,10 +270,10 @@ is_stopping() { [[ $(<"$sys/ubdx/stopping") == 1 ]]; }
 ok "if the device is open it is stopping" until_ok 10 is_stopping
 is "$(dd bs=4k count=1 iflag=direct status=none <&8 | wc -c)" 4096 "and is served"
 ok "a second SIGTERM ends it" stops TERM
-is "$(wc -c <&8)" 0 "a process that had it open reads nothing any more"
+is "$(wc -c <&8)" 0 "a process that had the device open reads end of file"
 exec 8<&-
 
-# ticks PID: the CPU time that it has used
+# ticks PID: the CPU time that the process has used, in clock ticks
 ticks() {
 	local -a stat
 	read -r -a stat <"/proc/$1/stat"
@@ -312,7 +313,7 @@ ubdx add --foreground --target mem --size 1M --depth 8 >/tmp/out 2>/tmp/err &
 pid=$!
 ok "--foreground prints the path" until_ok 10 grep -qx /dev/ubdxb0 /tmp/out
 use "$(</tmp/out)"
-is "$server" $pid "--foreground stays"
+is "$server" $pid "--foreground: the command itself is the server"
 kill -TERM $pid
 status=0
 wait $pid || status=$?
@@ -337,7 +338,7 @@ fault "add: *0*taken*" add --target null --size 1M --id 0
 ok "until it is deleted" ubdx del 0
 ok "and no longer" json '. == []' ubdx list --json
 
-# ---- the same file again ----
+# ---- an id and a file that are in use ----
 
 truncate -s 1M /tmp/backing
 add --target loop --file /tmp/backing --depth 8 --id 4

@@ -36,8 +36,8 @@ static void start_caller(struct caller *c, const struct raw *raw, unsigned long 
 }
 
 /*
- * The server holds a request, for less than the timeout, and another thread's call waits for its
- * end.
+ * The server holds a request, for less than the timeout, and another thread's call waits for the
+ * request's end.
  */
 static void forced_while(const char *what, unsigned long cmd)
 {

@@ -40,7 +40,7 @@ leak() {
 	sleep 6
 	echo scan >/sys/kernel/debug/kmemleak
 	echo scan >/sys/kernel/debug/kmemleak
-	# the search at the end need not report each of them
+	# Forget these leaks, so that the search when the machine ends doesn't report them.
 	echo clear >/sys/kernel/debug/kmemleak
 }
 
@@ -48,7 +48,7 @@ leak() {
 echo 0 >/proc/sys/kernel/panic_on_oops
 modprobe lkdtm
 
-# Lockdep turns itself off after its first report.
+# Lockdep turns itself off when it reports a lock order. So RCU comes first.
 sees "a protected pointer read outside of a grace period" 'suspicious RCU usage' errors rcu
 sees "two orders of two locks" 'possible circular locking dependency' errors inversion
 sees "a mutex taken under a spinlock" 'BUG: sleeping function called from invalid context' errors sleep

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# With an I/O scheduler, which merges, reorders and requeues requests, and while it is replaced by
-# another one, what is read is what was written.
+# Data reads back as it was written under each I/O scheduler (schedulers merge, reorder and requeue
+# requests), and while the scheduler is being changed.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -30,14 +30,14 @@ merged() {
 }
 
 load
-# A scheduler that is built as a module is loaded when it is first selected.
 add --target mem --size 8M --queues 2 --depth 16
 noise /tmp/want $((8 << 20))
 
 usable=(none)
 for elevator in "${ELEVATORS[@]}"; do
+	# choose also loads the scheduler's module
 	if ! choose "$elevator" 2>/dev/null; then
-		skip "$elevator" "this kernel has none"
+		skip "$elevator" "not in this kernel"
 		continue
 	fi
 	usable+=("$elevator")
@@ -46,9 +46,9 @@ for elevator in "${ELEVATORS[@]}"; do
 	ok "$elevator: adjacent writes are merged, and arrive" merged
 done
 choose none
-what="there are schedulers to choose"
+what="every scheduler can be chosen"
 if [[ $UBDX_KERNEL == *-debug ]]; then
-	skip "$what" "this kernel needn't have any"
+	skip "$what" "a debug kernel need not have them"
 else
 	is ${#usable[@]} $((${#ELEVATORS[@]} + 1)) "$what"
 fi
@@ -60,7 +60,8 @@ done
 is $i 20 "changed 20 times under load"
 stop_load "the load went on, and read what it had written"
 
-# The device is deleted, and its server killed, while the scheduler holds requests.
+# While the scheduler holds requests: first delete the device; then, with a new device, kill the
+# server.
 for elevator in "${usable[@]:1}"; do
 	choose "$elevator"
 	start_load --bs=4k 2>/dev/null
@@ -70,7 +71,7 @@ for elevator in "${usable[@]:1}"; do
 	choose "$elevator"
 	start_load --bs=4k 2>/dev/null
 	kill -KILL "$server"
-	ok "$elevator: killed under load" until_ok 20 gone "$sys"
+	ok "$elevator: the disk goes away when its server is killed under load" until_ok 20 gone "$sys"
 	wait "$load_pid" || true
 	ubdx del "$dev"
 	add --target mem --size 8M --queues 2 --depth 16

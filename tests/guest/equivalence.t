@@ -56,11 +56,11 @@ trial() {
 		used=$(counted_in "$mode")
 	fi
 	ubdx set --xfer copy "$dev" >/dev/null
-	# direct, so that these are the same requests each time as well
+	# direct I/O: so these, too, are the same requests each time
 	image=$(dd if="$dev" bs=128k iflag=direct status=none | sha256sum)
 	is "$(errors)" 0 "no errors"
 	del "$dev"
-	# the server writes it as it exits
+	# the server writes the file as it exits
 	until_ok 10 no_process "$server"
 	touched=$(<$touched_file)
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * extents.c - a device with UBDX_F_EXTENTS: which bios use the extents that the server has left, which
- * come to the server, and what taking extents back means.
+ * extents.c - a device with UBDX_F_EXTENTS: which bios use the extents that the server has left,
+ * which come to the server, and what happens when extents are taken back.
  *
  *	extents FAST SLOW
  *
@@ -17,53 +17,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "single.h"
+#include "front.h"
 #include "tap.h"
 
 enum { FAST, SLOW, READ_ONLY, MEMORY, NR_FILES };
 
 #define AT (1 << 20) /* where client() writes and reads */
-#define RW (UBDX_EXTENT_READ | UBDX_EXTENT_WRITE)
 
+static unsigned int timeout_ms = 30000; /* of the devices */
 static int files[NR_FILES]; /* our descriptors of what is registered under these numbers */
-static char *mem, *pattern, *scratch; /* BYTES */
-
-static int set_file(unsigned int index, int fd)
-{
-	struct ubdx_file arg = { .index = index, .fd = fd };
-
-	return ioctl(raw.chan, UBDX_IOC_SET_FILE, &arg) ? -errno : 0;
-}
-
-static int map_many(const struct ubdx_map_extent *extents, unsigned int nr)
-{
-	const struct ubdx_map_args arg = { .addr = (uintptr_t)extents, .nr = nr };
-
-	return ioctl(raw.chan, UBDX_IOC_MAP, &arg) ? -errno : 0;
-}
-
-/* @at, @bytes: of the device; @offset: of the file. */
-static int map(off_t at, size_t bytes, unsigned int file, off_t offset, unsigned int flags)
-{
-	const struct ubdx_map_extent extent = {
-		.sector = at >> 9,
-		.nr_sectors = bytes >> 9,
-		.offset = offset,
-		.file = file,
-		.flags = flags,
-	};
-
-	return map_many(&extent, 1);
-}
-
-static int take_back(off_t at, size_t bytes, unsigned int flags)
-{
-	const struct ubdx_revoke arg = { .sector = at >> 9,
-					 .nr_sectors = bytes >> 9,
-					 .flags = flags };
-
-	return ioctl(raw.chan, UBDX_IOC_REVOKE, &arg) ? -errno : 0;
-}
 
 static void start(unsigned int recovery)
 {
@@ -71,7 +33,7 @@ static void start(unsigned int recovery)
 	int ret;
 
 	features = UBDX_F_EXTENTS;
-	begin(UBDX_XFER_COPY, 30000, recovery);
+	begin(UBDX_XFER_COPY, timeout_ms, recovery);
 	for (i = 0; i < NR_FILES; i++) {
 		ret = set_file(i, files[i]);
 		if (ret)
@@ -79,50 +41,11 @@ static void start(unsigned int recovery)
 	}
 }
 
-/* ---- clients ---- */
-
-/* Write or read without the server's help. Returns the client's result; -ETIME: it waits for us. */
-static int without_server(bool write, off_t at, size_t bytes)
-{
-	struct client c;
-
-	memcpy(mem, pattern, bytes);
-	if (!write)
-		memset(mem, 0xa5, bytes);
-	client_start(&c, write, mem, bytes, at);
-	if (!within(5, atomic_load(&c.done)))
-		bail("a request at %lld came to the server", (long long)at);
-	return client_end(&c);
-}
-
-/* The request comes to the server, which answers it. */
-static int with_server(bool write, off_t at, size_t bytes)
-{
-	struct client c;
-	const struct ubdx_desc *d;
-	int tag;
-
-	memcpy(mem, pattern, bytes);
-	client_start(&c, write, mem, bytes, at);
-	tag = raw_next(&q);
-	if (tag < 0)
-		bail("no request: %s", strerror(-tag));
-	d = &q.desc[tag];
-	if (d->sector != (uint64_t)at / 512 || d->nr_sectors != bytes / 512)
-		bail("another request came");
-	return finish(&c, d, bytes);
-}
-
 /* The I/O is under way: on the slow disk it takes four seconds. */
 static bool is_slow(struct client *c)
 {
 	poll(NULL, 0, 1000);
 	return !atomic_load(&c->done);
-}
-
-static bool holds(int fd, off_t at, const char *what, size_t bytes)
-{
-	return pread(fd, scratch, bytes, at) == (ssize_t)bytes && !memcmp(scratch, what, bytes);
 }
 
 /* ---- what the driver takes ---- */
@@ -160,6 +83,20 @@ static void refuses(void)
 	is(take_back(0, 512, UBDX_REVOKE_DRAIN), 0, "what isn't there can be taken back");
 }
 
+/* An extent that ended inside a block would make the driver split a block. */
+static void large_blocks(void)
+{
+	block_bytes = 4096;
+	start(UBDX_RECOVERY_FAIL);
+	is(map(AT, BYTES, FAST, 4 << 20, RW), 0,
+	   "a device with blocks of 4096 bytes has an extent");
+	is(take_back(AT + 512, 4096, 0), -EINVAL, "   no revocation begins inside a block");
+	is(take_back(AT, 512, 0), -EINVAL, "   or ends there");
+	is(without_server(false, AT, BYTES), BYTES, "   so all of the extent is used still");
+	is(end(), 0, "the device is deleted");
+	block_bytes = 0;
+}
+
 static void without_the_feature(void)
 {
 	features = 0;
@@ -176,12 +113,13 @@ static void hits(void)
 {
 	is(map(AT, BYTES, FAST, 4 << 20, RW), 0, "an extent");
 	is(without_server(true, AT, BYTES), BYTES, "   a WRITE doesn't come to the server");
-	ok(holds(files[FAST], 4 << 20, pattern, BYTES), "   it is in the extent's place");
+	ok(file_has(files[FAST], 4 << 20, pattern, BYTES), "   it is in the extent's place");
 	is(without_server(false, AT, BYTES), BYTES, "   nor does a READ");
 	ok(!memcmp(mem, pattern, BYTES), "   it has the bytes");
 	is(without_server(false, AT + BYTES - 512, 512), 512, "   its last block is in it");
 	is(with_server(true, AT - 512, 1024), 1024, "   what begins before it comes to the server");
-	is(with_server(false, AT + BYTES - 512, 1024), 1024, "   so does what ends behind it");
+	is(partly_with_server(false, AT + BYTES - 512, 1024, AT + BYTES, 512), 1024,
+	   "   so does the part of a READ that is behind it");
 	is(with_server(false, AT + BYTES, 512), 512, "   and what isn't in it");
 }
 
@@ -207,7 +145,8 @@ static void cut(void)
 	is(without_server(true, AT, BYTES), BYTES, "   is written");
 	is(take_back(AT + third, third, 0), 0, "   a part is taken back");
 	is(with_server(true, AT + third, third), third, "   and comes to the server");
-	is(with_server(true, AT, BYTES), BYTES, "   as does what has that part in it");
+	is(partly_with_server(true, AT, BYTES, AT + third, BYTES - third), BYTES,
+	   "   as does the rest of what begins before that part");
 	for (i = 0; i < 4; i++) {
 		if (i == 1)
 			continue;
@@ -219,7 +158,7 @@ static void cut(void)
 	ok(!memcmp(mem, pattern, BYTES), "   with all bytes");
 }
 
-/* Each block of the device somewhere else, in any order. */
+/* Extents of one block each, in any order. On the file the blocks are in reverse order. */
 static void many(void)
 {
 	enum { NR = 8192 };
@@ -269,7 +208,7 @@ static void drains(void)
 	is(take_back(AT, BYTES, UBDX_REVOKE_DRAIN), 0, "   and what has used it is waited for");
 	ok(within(1, atomic_load(&c.done)), "   until it has ended");
 	is(client_end(&c), BYTES, "   well");
-	ok(holds(files[SLOW], 0, pattern, BYTES), "   with its bytes on the disk");
+	ok(file_has(files[SLOW], 0, pattern, BYTES), "   with its bytes on the disk");
 	is(with_server(true, AT, BYTES), BYTES, "   the next WRITE comes to the server");
 }
 
@@ -283,7 +222,7 @@ static void removes(void)
 	ok(is_slow(&c), "   a WRITE is under way");
 	is(set_file(SLOW, -1), 0, "   its file is removed");
 	is(client_end(&c), BYTES, "   the WRITE ends well");
-	ok(holds(files[SLOW], BYTES, pattern, BYTES), "   with its bytes on the disk");
+	ok(file_has(files[SLOW], BYTES, pattern, BYTES), "   with its bytes on the disk");
 	is(with_server(true, AT, BYTES), BYTES, "   the next one comes to the server");
 	is(set_file(SLOW, files[SLOW]), 0, "   the file comes back");
 	is(with_server(true, AT, BYTES), BYTES, "   but not the extent");
@@ -303,7 +242,7 @@ static void dies_alone(void)
 	close(raw.chan);
 	is(client_end(&c), BYTES, "   the server goes: the WRITE ends well");
 	memset(pattern, 0x3c, BYTES);
-	ok(holds(files[SLOW], 0, pattern, BYTES), "   and is on the disk");
+	ok(file_has(files[SLOW], 0, pattern, BYTES), "   and is on the disk");
 	ok(raw_gone(&raw, 10), "   the device goes");
 	raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
 	close(raw.ctl);
@@ -354,9 +293,99 @@ static void successor_waits(void)
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "   it starts");
 	ok(within(1, atomic_load(&c.done)), "   when the WRITE has ended, and not before");
 	is(client_end(&c), BYTES, "   well");
-	ok(holds(files[SLOW], 2 * BYTES, pattern, BYTES), "   it is on the disk");
+	ok(file_has(files[SLOW], 2 * BYTES, pattern, BYTES), "   it is on the disk");
 	is(with_server(true, AT, BYTES), BYTES, "   the next one comes to the successor");
 	is(end(), 0, "   the device is deleted");
+}
+
+/* ---- a hand-over that fails ---- */
+
+static void *quiesce(void *arg)
+{
+	*(int *)arg = raw_ctl(&raw, UBDX_IOC_QUIESCE, 0);
+	return NULL;
+}
+
+/* QUIESCE gives up before the slow disk's WRITE has ended. */
+static void hand_over_fails(void)
+{
+	pthread_t thread;
+	struct client c;
+	int ret;
+
+	timeout_ms = 1000;
+	start(UBDX_RECOVERY_QUEUE);
+	timeout_ms = 30000;
+	is(map(AT, BYTES, SLOW, 0, RW), 0, "an extent on a slow disk");
+	memcpy(mem, pattern, BYTES);
+	client_start(&c, true, mem, BYTES, AT);
+	poll(NULL, 0, 300);
+	if (pthread_create(&thread, NULL, quiesce, &ret))
+		bail("thread");
+	poll(NULL, 0, 300);
+	is(map(AT, BYTES, FAST, 0, RW), -ENODEV, "   during a hand-over there are no extents");
+	is(take_back(AT, BYTES, UBDX_REVOKE_DRAIN), -ENODEV, "   they were revoked");
+	ok(within(1, atomic_load(&c.done)), "   but a drain waits for what has used them");
+	is(client_end(&c), BYTES, "   which ends well");
+	pthread_join(thread, NULL);
+	is(ret, -ETIME, "   the hand-over has failed");
+	is(map(AT, BYTES, FAST, 0, RW), 0, "   and the server can set extents again");
+	is(without_server(true, AT, BYTES), BYTES, "   that are used");
+	is(end(), 0, "   the device is deleted");
+}
+
+/* Returns 0 while the server can have extents or a resolver, or else -ENODEV. */
+static int set_no_resolver(void)
+{
+	char path[64];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/resolver", raw.add.id);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, "none", 4) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
+}
+
+/* The server dies while QUIESCE waits. When QUIESCE has failed, a dead server must not have extents. */
+static void dies_in_hand_over(void)
+{
+	int tell[2], ask[2], status, ret;
+	pthread_t thread;
+	struct client c;
+	pid_t child;
+
+	if (pipe2(tell, O_CLOEXEC) || pipe2(ask, O_CLOEXEC))
+		bail("pipe");
+	timeout_ms = 1000;
+	child = fork();
+	if (!child)
+		serve_and_die(tell[1], ask[0]);
+	timeout_ms = 30000;
+	raw_defaults(&raw);
+	if (read(tell[0], &raw.add.id, sizeof(raw.add.id)) < 0)
+		bail("the server");
+	snprintf(raw.path, sizeof(raw.path), "/dev/ubdxb%d", raw.add.id);
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	bdev = raw_bdev(&raw, O_RDWR);
+	is(set_no_resolver(), 0, "a device has a server");
+	client_start(&c, true, mem, BYTES, AT);
+	poll(NULL, 0, 300);
+	if (pthread_create(&thread, NULL, quiesce, &ret))
+		bail("thread");
+	poll(NULL, 0, 300);
+	if (write(ask[1], "", 1) < 0)
+		bail("pipe");
+	waitpid(child, &status, 0);
+	pthread_join(thread, NULL);
+	is(ret, -ETIME, "   which dies in a hand-over, which fails");
+	is(set_no_resolver(), -ENODEV, "   it can't have a resolver or extents any more");
+	is(client_end(&c), BYTES, "   a WRITE that was under way ends well");
+	close(bdev);
+	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");
+	close(raw.ctl);
 }
 
 int main(int argc, char **argv)
@@ -372,11 +401,7 @@ int main(int argc, char **argv)
 	for (i = 0; i < NR_FILES; i++)
 		if (files[i] < 0)
 			bail("file %u: %m", i);
-	mem = raw_mem(BYTES);
-	scratch = raw_mem(BYTES);
-	pattern = raw_mem(BYTES);
-	for (i = 0; i < BYTES; i++)
-		pattern[i] = (char)(i * 7 + (i >> 9) + 1);
+	front_buffers();
 
 	without_the_feature();
 	start(UBDX_RECOVERY_FAIL);
@@ -388,7 +413,10 @@ int main(int argc, char **argv)
 	drains();
 	removes();
 	is(end(), 0, "the device is deleted");
+	large_blocks();
 	dies_alone();
 	successor_waits();
+	hand_over_fails();
+	dies_in_hand_over();
 	return done();
 }

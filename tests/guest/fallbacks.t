@@ -52,11 +52,11 @@ falls() {
 	mode=$(mode_now) before=$(fell "$reason") all=$(fell) kept=$(counted_in "$mode")
 	ok "$mode: $what" traced "$@"
 	if [[ $reason == none ]]; then
-		is "$(seen "$mode" none) $(seen_all)" "$requests $requests" "$mode: $what: their events have this mode, and there are no others"
-		is "$(($(counted_in "$mode") - kept)) $(($(fell) - all))" "$requests 0" "$mode: $what: requests that keep the mode, others"
+		is "$(seen "$mode" none) $(seen_all)" "$requests $requests" "$mode: $what: events with this mode, all events"
+		is "$(($(counted_in "$mode") - kept)) $(($(fell) - all))" "$requests 0" "$mode: $what: requests that keep the mode, that fall back"
 	else
 		is "$(seen user "$reason") $(seen_all)" "$requests $requests" \
-			"$mode: $what: ubdx_done says that they had user, for \"$reason\", of all"
+			"$mode: $what: events with mode user and reason \"$reason\", all events"
 		is "$(($(fell "$reason") - before)) $(($(fell) - all)) $(($(counted_in "$mode") - kept))" "$requests $requests 0" \
 			"$mode: $what: requests that fall back for \"$reason\", for any reason, that keep the mode"
 	fi
@@ -141,10 +141,10 @@ for mode in "${modes[@]}"; do
 	ok "$mode: a journal with blocks that look like its own" traced escaped
 	[[ $mode != splice ]] || ok "$mode: some of it fell back" test "$(fell slab)" -gt 0
 	for reason in partial gap long slab; do
-		is "$(seen user $reason)" "$(fell $reason)" "$mode: ubdx_done says \"$reason\" as often as was counted"
+		is "$(seen user $reason)" "$(fell $reason)" "$mode: as many events say \"$reason\" as were counted"
 	done
-	ok "$mode: ubdx_done says the mode of some" test "$(seen "$mode" none)" -gt 0
-	is "$(seen "$mode" none)" "$(($(seen_all) - $(fell)))" "$mode: and that of all others"
+	ok "$mode: some events have this mode" test "$(seen "$mode" none)" -gt 0
+	is "$(seen "$mode" none)" "$(($(seen_all) - $(fell)))" "$mode: all others are of fallbacks"
 	ok "$mode: the file is as it was written" kept
 	is "$(errors)" 0 "$mode: no request failed"
 	del "$dev"
@@ -152,7 +152,7 @@ done
 
 # ---- a server that can't open a pipe ----
 
-# The server then moves these payloads with the calls of mode user. The requests keep their mode.
+# The server then moves the payloads with the calls of mode user. The requests keep their mode.
 spliced() { sed -n 's/^spliced_bytes //p' "$sys/ubdx/moved"; }
 reads() { dd if="$dev" of=/tmp/got bs=64k count=1 iflag=direct status=none && cmp /tmp/got /tmp/want; }
 splices() {

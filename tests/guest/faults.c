@@ -7,7 +7,7 @@
  * Each step of a device's life, from loading the module to unloading it, is repeated: the first
  * time its first allocation fails, then its second, until there are no more (the kernel's
  * fail-nth). A step that fails must return a permitted errno, and must work when it is repeated.
- * While the module is loaded, ubdx_fail.ko counts the driver's own allocations only.
+ * While the module is being loaded, only the driver's own allocations count (ubdx_fail.ko).
  *
  * The kernel reports where it injected a failure. The call sites in the driver are written to
  * SITES, and faults.t compares them with all call sites that can fail.
@@ -90,7 +90,7 @@ static void arm(unsigned int n)
 	write_nth(nth_fd, n);
 }
 
-/* Make the @n-th allocation fail, counted from the start of the module that the step loads. */
+/* Make the @n-th allocation in the init function of the module that the step loads fail. */
 static void arm_module(unsigned int n)
 {
 	int fd = open("/sys/module/ubdx_fail/parameters/nth", O_WRONLY | O_CLOEXEC);
@@ -150,7 +150,7 @@ static bool read_frame(const char *line, char *callee)
 	return false;
 }
 
-/* The kernel's log since the last time. */
+/* Read the kernel's log since the last call, and note the call sites that it reports. */
 static void read_log(void)
 {
 	static int fd = -1;
@@ -224,7 +224,7 @@ static struct outcome run(const struct step *s, unsigned int n)
 		bail("out of memory");
 	pid = fork();
 	if (!pid) {
-		nth_fd = -1; /* is the parent's */
+		nth_fd = -1; /* the inherited descriptor sets the parent's fail-nth */
 		*shared = run_here(s, n);
 		_exit(0);
 	}
@@ -303,7 +303,7 @@ static int unload(void)
 	return ret;
 }
 
-/* Unload a module that may be loaded. */
+/* Unload the module if it is loaded. */
 static void unload_any(void)
 {
 	unload();
@@ -423,8 +423,8 @@ static void close_queue(void)
 
 static struct raw_server server;
 static int bdev;
-static unsigned int op_fault; /* for the server's next look at a payload, or its next commit */
-static bool in_commit;
+static unsigned int op_fault; /* which allocation fails when the server serves; 0: none */
+static bool in_commit; /* it fails in the server's commit, not in its access to the payload */
 static atomic_bool op_failed, op_wrong;
 static atomic_int op_error;
 static int pipes[2];
@@ -451,7 +451,7 @@ static int user_payload(const struct ubdx_desc *d, char *buf)
 					    pwrite(raw.chan, pattern, BYTES, pos));
 }
 
-/* Through a pipe that holds all of it or nothing. */
+/* Through a pipe, which has room for the whole payload. */
 static int splice_payload(const struct ubdx_desc *d, char *buf)
 {
 	loff_t pos = ubdx_pos(0, d->tag, d->seq, 0);
@@ -497,7 +497,7 @@ static void note_fault(void)
 		atomic_store(&op_failed, true);
 }
 
-/* Runs in the server's thread. What fails by injection is repeated, and must work then. */
+/* Runs in the server's thread. If the access to the payload fails, it is repeated and must work. */
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *d, char *buf)
 {
 	static bool armed;
@@ -626,7 +626,7 @@ static int move(bool write, char *mem)
 	return ret < 0 ? ret : ret == BYTES ? 0 : -EIO;
 }
 
-/* Failures in the server: at a payload, or as it commits. */
+/* Failures in the server: in its access to a payload, or in its commit. */
 static void server_faults(const char *mode, bool write, bool commit)
 {
 	char *mem = raw_mem(BYTES);
@@ -634,7 +634,7 @@ static void server_faults(const char *mode, bool write, bool commit)
 	bool failed;
 
 	for (n = 1;; n++) {
-		/* mapped again, without page tables: the server is idle */
+		/* the server is idle; map the windows again, so that they have no page tables */
 		unmap_windows();
 		if (map_windows())
 			bail("windows: %s", strerror(errno));
@@ -646,7 +646,7 @@ static void server_faults(const char *mode, bool write, bool commit)
 		op_fault = n;
 		if (move(write, mem) || memcmp(mem, pattern, BYTES))
 			wrong++;
-		/* the server then checks the result of its commit */
+		/* with this request the server notes whether an allocation of its commit failed */
 		if (pread(bdev, mem, 4096, AT + BYTES) != 4096)
 			wrong++;
 		wrong += atomic_load(&op_wrong);

@@ -17,7 +17,7 @@ done < <(tests/guest/lib/sites --patterns)
 ok "there are such calls: $(wc -l <sites)" test "$(wc -l <sites)" -ge 20
 
 if [[ $UBDX_KERNEL != *-debug ]]; then
-	skip "each allocation fails once" "this kernel can't be made to fail"
+	skip "each allocation fails once" "this kernel can't inject failures"
 	load
 	finish
 fi

@@ -10,7 +10,7 @@ UDEV=1 # as on a user's machine
 
 load
 if ! modprobe xfs 2>/dev/null && ! grep -qw xfs /proc/filesystems; then
-	skip "XFS keeps its files" "this kernel has none"
+	skip "XFS keeps its files" "not in this kernel"
 	finish
 fi
 many_files /tmp/tree

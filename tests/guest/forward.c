@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * forward.c - answers with UBDX_COMMIT_FORWARD: each byte goes to its place, wrong answers fail, and
- * the request ends well though its server dies.
+ * forward.c - answers with UBDX_COMMIT_FORWARD: each byte goes to its place, wrong answers fail,
+ * and the request ends without an error even if its server dies.
  *
  *	forward FAST SLOW
  *
@@ -58,7 +58,7 @@ static int answer(const struct ubdx_desc *d, uint64_t addr, unsigned int flags, 
 	return raw_forward(&q, 0, d->tag, d->seq, res, flags, addr);
 }
 
-/* One place. */
+/* An answer of one extent. */
 static int forward(const struct ubdx_desc *d, unsigned int file, uint64_t offset,
 		   unsigned int bytes)
 {
@@ -155,7 +155,7 @@ static void one_place(unsigned int file, off_t at, const char *what)
 	ok(!memcmp(mem, pattern, BYTES), "   has them");
 }
 
-/* The request's blocks, in an order of their own, on two devices and a file. */
+/* The request in 64 extents, in another order, on a device and a regular file. */
 static void many_places(void)
 {
 	const unsigned int step = BYTES / UBDX_MAX_EXTENTS;
@@ -297,8 +297,8 @@ static void removed(void)
 	is(set_file(SLOW, files[SLOW]), 0, "   until it is registered again");
 }
 
-/* Touches the request's place in the window again and again. */
-static atomic_int touching; /* 1: do it; 0: stop */
+/* A thread that touches the request's place in the window again and again. */
+static atomic_int touching; /* 0: the thread ends */
 static atomic_uint touches;
 
 static void *toucher(void *at)
@@ -311,8 +311,8 @@ static void *toucher(void *at)
 }
 
 /*
- * A thread of the server maps the request's pages at the moment of the answer. The answer is refused,
- * or the pages are unmapped before the I/O begins.
+ * A thread of the server maps the request's pages at the moment of the answer. Either the answer is
+ * refused, or the pages are unmapped before the I/O begins.
  */
 static void mapped_meanwhile(void)
 {
@@ -344,7 +344,7 @@ static void mapped_meanwhile(void)
 	printf("# %u answers were refused as busy\n", busy);
 }
 
-/* A pipe holds the payload's pages until after the I/O, whose time doesn't count. */
+/* A pipe holds the payload's pages until after the I/O. The I/O timeout doesn't include the I/O. */
 static void held_by_a_pipe(void)
 {
 	const struct ubdx_desc *d;
@@ -456,9 +456,9 @@ static void successor_waits(void)
 	if (!within(10, !raw_open(&raw)) || raw_queue_init(&raw, &q, 0) || raw_fetch_all(&q))
 		bail("the next server");
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "   its successor starts");
-	ok(atomic_load(&c.done), "   when the request has ended, and not before");
+	ok(within(1, atomic_load(&c.done)), "   when the request has ended, and not before");
 	is(client_end(&c), BYTES, "   well");
-	ok(holds(files[SLOW], 0, mem, BYTES), "   and once");
+	ok(holds(files[SLOW], 0, mem, BYTES), "   and is on the disk");
 	is(end(), 0, "   the device is deleted");
 	close(pipes[0]);
 	close(pipes[1]);

@@ -8,27 +8,9 @@
 
 . tests/guest/lib/guest.sh
 
-# make_disk NAME NSEC [CACHE]: a disk with memory, whose I/O ends in a timer's interrupt after that
-# time, and with a write cache of that many MiB. Prints its node.
-make_disk() {
-	local config=/sys/kernel/config/nullb/$1
-	mkdir "$config"
-	echo 64 >"$config/size"
-	echo 1 >"$config/memory_backed"
-	echo 512 >"$config/blocksize"
-	echo 2 >"$config/irqmode"
-	echo "$2" >"$config/completion_nsec"
-	echo "${3:-0}" >"$config/cache_size"
-	echo 1 >"$config/power"
-	echo "/dev/$1"
-}
-
-modprobe null_blk nr_devices=0
-mount -t configfs configfs /sys/kernel/config
-fast=$(make_disk fast 10000)
-slow=$(make_disk slow 4000000000) # null_blk gives up after five seconds
-cached=$(make_disk cached 10000 1)
-until_ok 10 test -b "$cached"
+fast=$(null_disk fast 64 10000)
+slow=$(null_disk slow 64 4000000000) # the I/O timeout of null_blk is five seconds
+cached=$(null_disk cached 64 10000 cache_size=1)
 load
 run_tap forward bin/forward "$fast" "$slow"
 
@@ -82,12 +64,12 @@ del "$dev"
 
 # ---- a file system that is frozen ----
 
-# The server serves such a WRITE as in mode user, so that its request can be aborted.
+# The server serves a WRITE to such a file as in mode user, so that the WRITE can be aborted.
 mkfs.ext4 -q "$fast"
 mkdir -p /tmp/mnt
 mount "$fast" /tmp/mnt
 truncate -s 16M /tmp/mnt/file
-# the server's CPU time, in hundredths of a second
+# the server's CPU time, in clock ticks
 server_ticks() {
 	local stat
 	read -r -a stat <"/proc/$server/stat"
@@ -117,6 +99,5 @@ ok "   which ends the WRITE" fails_to_end_well $writer
 fsfreeze -u /tmp/mnt
 until_ok 20 no_process "$server"
 umount /tmp/mnt
-rmdir /sys/kernel/config/nullb/{fast,slow,cached}
-umount /sys/kernel/config
+null_disks_gone
 finish

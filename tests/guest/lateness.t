@@ -9,7 +9,6 @@
 . tests/guest/lib/guest.sh
 
 held() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\1/p' "$sys/inflight") > 0)); }
-held_write() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\2/p' "$sys/inflight") > 0)); }
 read_one() { dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 
 # ends_in SECONDS: a READ from a stopped server times out after SECONDS, or up to half a second
@@ -90,7 +89,7 @@ else
 	skip "a freeze that is longer than the I/O timeout" "this kernel has no pm_freeze_timeout"
 fi
 
-# ---- killed while its storage holds it up ----
+# ---- a server that is killed while it waits for its storage ----
 
 add --target mem --size 64M
 mkfs.ext4 -q "$dev"
@@ -99,9 +98,8 @@ mount "$dev" /tmp/mnt
 truncate -s 16M /tmp/mnt/file
 below=$dev
 
-# A write by the server, in a worker of its io_uring.
+# Does a thread of the server wait in the kernel? In mode copy that is a worker of its io_uring.
 stuck() { grep -q '^State:.*D' /proc/"$server"/task/*/status; }
-not_live() { ! is_state live; }
 
 # Mode splice writes in the queue's own thread, which then can't exit.
 for way in fail queue; do
@@ -110,19 +108,19 @@ for way in fail queue; do
 	fsfreeze -f /tmp/mnt
 	dd if=/dev/zero of="$dev" bs=4k count=1 oflag=direct status=none 2>/tmp/err &
 	writer=$!
-	ok "$way: the server's storage holds it up" until_ok 10 stuck
+	ok "$way: the server waits for its storage" until_ok 10 stuck
 	kill -KILL "$server"
 	if [[ $way == fail ]]; then
-		ok "$way: killed then, the device goes" until_ok 10 gone "$dev"
+		ok "$way: the server is killed then: the device goes" until_ok 10 gone "$dev"
 	else
-		ok "$way: killed then, the device waits for another" until_ok 10 is_state quiesced
+		ok "$way: the server is killed then: the device waits for another" until_ok 10 is_state quiesced
 	fi
 	status=0
 	wait $writer || status=$?
 	is "$status $(grep -o 'Input/output error' /tmp/err)" "1 Input/output error" "$way: the request fails"
 	ok "$way: the server is still there" kill -0 "$server"
 	fsfreeze -u /tmp/mnt
-	ok "$way: until its storage lets it go" until_ok 10 no_process "$server"
+	ok "$way: until its storage answers" until_ok 10 no_process "$server"
 	[[ $way == fail ]] || ok "$way: then another takes over" ubdx recover --target loop --file /tmp/mnt/file "$dev"
 	del --force "$dev"
 done
@@ -131,11 +129,11 @@ del "$below"
 
 # ---- killed with the namespace in which its device is mounted ----
 
-# in_a_container CMD...: in a mount namespace, serve /tmp/file, mount it, write, then run CMD. Only
-# the server stays.
+# in_a_container CMD...: in a mount namespace of its own, serve /tmp/file, mount the device, write a
+# file, then run CMD. After that only the server is left.
 in_a_container() {
 	rm -f /tmp/added
-	# shellcheck disable=SC2016 # it is the other shell's
+	# shellcheck disable=SC2016 # the inner shell expands it
 	unshare --mount --propagation private bash -c '
 		ubdx add --foreground --target loop --file /tmp/file --recovery queue >/tmp/added 2>/tmp/err &
 		server=$!
@@ -166,7 +164,7 @@ ok "   another takes over" recovered
 ok "   the device has what was written" holds_file
 del "$dev"
 
-# shellcheck disable=SC2016 # it is the other shell's
+# shellcheck disable=SC2016 # the inner shell expands it
 in_a_container 'sync; echo kept >>/tmp/mnt/file; kill -KILL $server'
 ok "a container's server is killed: its device waits for another" until_ok 20 is_state quiesced
 ok "   another takes over while the container's end waits for it" recovered

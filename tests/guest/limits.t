@@ -22,8 +22,8 @@ hw_queues() {
 
 write_block() { dd if=/dev/urandom of="$dev" bs="$1" count=1 seek=3 oflag=direct status=none; }
 
-# A driver above the device may write without checking read-only. The module can't be loaded if all
-# its writes fail.
+# ubdx_write.ko writes when it is loaded, without checking read-only, as a driver stacked on the
+# device may. insmod fails if all of its writes fail.
 write_from_kernel() {
 	insmod ubdx_write.ko "path=$dev"
 	rmmod ubdx_write
@@ -61,7 +61,7 @@ add --target null --size 1M --max-io 4096 --dma-align 512 --physical-block-size 
 is "$(limits max_hw_sectors_kb max_sectors_kb dma_alignment physical_block_size minimum_io_size optimal_io_size)" \
 	"max_hw_sectors_kb=4 max_sectors_kb=4 dma_alignment=511 physical_block_size=16384 minimum_io_size=16384 optimal_io_size=65536 " \
 	"--max-io 4096 --dma-align --physical-block-size --io-opt"
-counts "a longer request is cut up" write 16 65536 dd if=/dev/zero of="$dev" bs=64k count=1 oflag=direct status=none
+counts "a longer request is split" write 16 65536 dd if=/dev/zero of="$dev" bs=64k count=1 oflag=direct status=none
 del "$dev"
 
 # ---- logical blocks ----
@@ -70,8 +70,8 @@ for block in 512 1024 2048 4096; do
 	add --target mem --size 1M --block-size $block
 	is "$(limits logical_block_size)" "logical_block_size=$block " "--block-size $block"
 	is "$(blockdev --getss "$dev")" $block "--block-size $block, by ioctl"
-	counts "--block-size $block: one is the smallest request" write 1 $block write_block $block
-	((block == 512)) || fails "--block-size $block: less is refused" 1 "Invalid argument" write_block $((block / 2))
+	counts "--block-size $block: one block can be written" write 1 $block write_block $block
+	((block == 512)) || fails "--block-size $block: half a block is refused" 1 "Invalid argument" write_block $((block / 2))
 	del "$dev"
 done
 
@@ -87,7 +87,7 @@ fails "--read-only: a write is refused" 1 "Operation not permitted" write_block 
 fails "--read-only: a discard is refused" 2 "Operation not supported" blkdiscard "$dev"
 fails "--read-only: zeroes are refused" 1 "@(Permission denied|Operation not permitted|Read-only file system)" blkdiscard -z "$dev"
 ok "--read-only: it can't be made writable" denied "Permission denied" blockdev --setrw "$dev"
-fails "--read-only: still not" 1 "Operation not permitted" write_block 4096
+fails "--read-only: after --setrw a write is still refused" 1 "Operation not permitted" write_block 4096
 is "$(counted write)$(counted discard)$(counted write_zeroes)" "0 00 00 0" "--read-only: the server has seen none of them"
 ok "--read-only: the file is as it was" cmp /tmp/want /tmp/file
 del "$dev"

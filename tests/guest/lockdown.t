@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A module that is loaded keeps working when the kernel is locked down. A locked-down kernel loads
+# The driver, once loaded, keeps working when the kernel is locked down. A locked-down kernel loads
 # no unsigned module.
 #
 # alone: a kernel stays locked down
@@ -18,7 +18,7 @@ verified_writes() {
 
 mount -t securityfs securityfs /sys/kernel/security 2>/dev/null || true
 load
-# It can be loaded before the lockdown, so lockdown is the reason for the refusals below.
+# This works before the lockdown. So the lockdown is the reason for the refusals below.
 ok "an unsigned module is loaded" insmod ubdx_pause.ko
 rmmod ubdx_pause
 mapfile -t modes < <(ubdx features --json | jq -r '.driver_xfer_modes[]')

@@ -37,7 +37,7 @@ no_oom() { ! dmesg | grep -iE 'out of memory|oom-kill'; }
 adds() { dev=$(ubdx add "$@"); }
 
 echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
-# A del waits for grace periods most of its time.
+# Most of the time that a deletion takes, it waits for grace periods.
 echo 1 >/sys/kernel/rcu_expedited
 insmod ubdx.ko "max_devices=$DEVICES"
 
@@ -68,8 +68,8 @@ if [[ $UBDX_KERNEL == *-debug ]]; then
 else
 	ok "each takes $EACH KiB at most" test $(((with - before) / DEVICES)) -le $EACH
 fi
-# some 100 ms, if nothing else runs
-ok "and a second at most to add" test $took -le $((DEVICES * SLOW))
+# adding one takes some 100 ms if nothing else runs
+ok "adding one takes a second at most" test $took -le $((DEVICES * SLOW))
 ok "each is served" dd if="/dev/ubdxb$((DEVICES - 1))" of=/dev/null bs=4k count=1 iflag=direct status=none
 start=$SECONDS
 ok "all are deleted" del --all
@@ -84,8 +84,8 @@ echo "# before, with them, after: $before, $with, $(used)"
 echo 0 >/proc/sys/vm/watermark_boost_factor
 mkdir -p /tmp/hog
 mount -t tmpfs -o size=100% hog /tmp/hog
-# Fill memory in steps, until a little less is available than a device must leave: the kernel's
-# estimate can be too high.
+# Fill memory until a little less is available than a new device must leave (1/32 of all memory).
+# This is done in steps, because MemAvailable is an estimate, and can be too high.
 fill() {
 	while (($(meminfo MemAvailable) > 62 * 1024)); do
 		head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file
@@ -110,9 +110,9 @@ ok "with the memory back it is added" adds --target null --size 1M
 ok "nothing was killed" no_oom
 del --all
 
-# ---- a target that is larger than that ----
+# ---- a target that is larger than the memory ----
 
-ok "mem of more than there is" refuses "--force-size allows that" ubdx add --target mem --size 1T
+ok "mem: a size above the available memory is refused" refuses "--force-size allows that" ubdx add --target mem --size 1T
 ok "unless --force-size is given" adds --target mem --size 1T --force-size
 del --all
 
@@ -132,8 +132,8 @@ ok "smaller than what is needed at once: refused" refuses "memory cgroup has" \
 	in_group ubdx add --target null --size 1M --depth 128 --prefault 512K
 del --all
 
-# What ADD allocates is charged to the caller's cgroup: here 2 queues of 4096 slots of 128 bytes,
-# and as many stamps of nearly the same size.
+# A device's kernel memory is charged to the caller's cgroup: here, for each of 8192 tags, a slot of
+# 128 bytes, stamps of 96, a descriptor and a parked command.
 kernel() { sed -n 's/^kernel \([0-9]*\)$/\1/p' $group/memory.stat; }
 echo 200M >$group/memory.max
 was=$(kernel)

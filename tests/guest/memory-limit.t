@@ -15,7 +15,7 @@
 
 readonly MIB=1048576 group=/sys/fs/cgroup/limited
 # On a debug kernel each attempt without memory takes a second, because the kernel logs that it has
-# found no process to kill. So there is less to do there.
+# found no process to kill. So the test does less there.
 readonly DEPTH=$((64 / LESS)) STEP=$((MIB / LESS)) SIZE=$((32 * MIB / LESS))
 
 in_group() { (echo "$BASHPID" >$group/cgroup.procs && exec "$@"); }

@@ -25,8 +25,7 @@ fill() {
 storm() { fill randwrite --bs=64k --do_verify=0 --fallocate=none --end_fsync=1; }
 look() { fill read --bs=64k; }
 
-# Does a zone that has pages have so few free ones that kswapd works? Not every kernel counts what
-# kswapd does.
+# Does a zone have so few free pages that kswapd runs? Not every kernel counts what kswapd does.
 short_of_memory() {
 	local what a b free=0 high=0
 	while read -r what a b _; do
@@ -88,7 +87,7 @@ echo 60 >/proc/sys/vm/dirty_background_ratio
 for mode in $(ubdx features --json | jq -r '.driver_xfer_modes[]'); do
 	for how in '' --direct; do
 		what="$mode${how:+, direct}"
-		# the kernel throttles the server's writes, too; a debug kernel does for longer than
+		# the kernel throttles the server's writes, too; on a debug kernel for longer than
 		# half a minute
 		# shellcheck disable=SC2086 # none, or one
 		add --target loop --file /dev/zram0 $how --queues 2 --depth 32 --max-io 256K --timeout 600 --xfer "$mode"

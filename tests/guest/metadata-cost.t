@@ -4,7 +4,7 @@
 # lab: --clock count --timeout 600
 #
 # The control for all comparisons between modes: a request without a payload costs the same number
-# of instructions in each mode, and in mode map also if payloads would be mapped at delivery.
+# of instructions in each mode, and in mode map also with map_when=eager.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -21,7 +21,7 @@ cost() {
 	echo $(((long - short) * 3 / (2 * REQUESTS)))
 }
 
-# within_permille N A B
+# within_permille N A B: do A and B differ by at most N permille?
 within_permille() { (($2 * 1000 <= $3 * (1000 + $1) && $3 * 1000 <= $2 * (1000 + $1))); }
 
 load

@@ -227,7 +227,7 @@ static void map_windows(void)
 	is(look(window[UBDX_OP_WRITE]), -1, "access to a place without a request raises SIGBUS");
 }
 
-/* To a disk of null_blk. */
+/* Write from this memory to a disk of null_blk, with direct I/O. */
 static int direct_from(const char *mem, size_t bytes)
 {
 	int fd = open("/dev/nullb0", O_RDWR | O_DIRECT), ret;
@@ -365,7 +365,7 @@ static void tcp_pair(int fds[2])
 	close(listener);
 }
 
-/* A file or device, if it can be opened. */
+/* Open a file or device. Bails out if that fails. */
 static int open_file(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CLOEXEC, 0600);
@@ -521,7 +521,7 @@ static void sources(void)
 	munmap(mem, BYTES);
 }
 
-/* A request ends only when its buffers are free, wherever they are. */
+/* A committed request ends only when no pipe has a buffer of it any more. */
 static void lingering(void)
 {
 	char *mem = raw_mem(BYTES);
@@ -576,7 +576,7 @@ static void lingering(void)
 	munmap(mem, BYTES);
 }
 
-/* The pipe has no reader. The server is removed by DEL, or for being late. */
+/* Nobody reads the pipe. The server loses its device by a forced STOP, or because it is late. */
 static void cut_off(bool committed, bool late)
 {
 	char *mem = raw_mem(BYTES);
@@ -599,7 +599,7 @@ static void cut_off(bool committed, bool late)
 		       -EIO,
 	   "it ends with the expected result");
 	ok(raw_now() - start < 10, "it ends within 10 s");
-	/* its memory may now belong to another process */
+	/* the client's memory may now belong to another process */
 	memset(mem, 0xa5, BYTES);
 	memset(scratch, 0, BYTES);
 	is(neg(read(p[0], scratch, BYTES)), -EIO, "the pipe can't be read any more");
@@ -614,7 +614,7 @@ static void cut_off(bool committed, bool late)
 	munmap(mem, BYTES);
 }
 
-/* Its windows after the server was removed. */
+/* The windows of a server whose device was stopped by force. */
 static void left_behind(void)
 {
 	char *mem = raw_mem(BYTES);

@@ -9,7 +9,7 @@
 
 readonly MIB=1048576
 
-# The device has 8 MiB of noise. /tmp/want has what the device should hold.
+# Fill the device with 8 MiB of random bytes. /tmp/want always has what the device should hold.
 fill() {
 	noise /tmp/want $((8 * MIB))
 	dd if=/tmp/want of="$dev" bs=1M oflag=direct status=none
@@ -17,10 +17,11 @@ fill() {
 
 as_wanted() { cmp /tmp/want "$dev"; }
 
-# zeroed OFFSET BYTES: these bytes, and no others, should have become zero.
+# zeroed OFFSET BYTES: record in /tmp/want that these bytes should be zero now.
 zeroed() { fallocate -p -o "$1" -l "$2" /tmp/want; }
 
-# On the device $dev. `used` prints the size of its backing store in KiB.
+# check_operations WHERE: try each operation on $dev. The function `used` prints how much of the
+# backing store is allocated, in KiB.
 check_operations() {
 	local where=$1 before
 
@@ -37,7 +38,7 @@ check_operations() {
 	ok "$where: what was discarded reads as zeroes" as_wanted
 	ok "$where: a discard may begin and end anywhere" blkdiscard -o 4608 -l $((MIB - 8192)) "$dev"
 	zeroed 4608 $((MIB - 8192))
-	ok "$where: it takes nothing else with it" as_wanted
+	ok "$where: it discards nothing else" as_wanted
 
 	before=$(used)
 	counts "$where: zeroes that keep space" write_zeroes 1 $MIB fallocate -z -o $((4 * MIB)) -l $MIB "$dev"
@@ -45,14 +46,14 @@ check_operations() {
 	zeroed $((4 * MIB)) $((2 * MIB))
 	ok "$where: they are zeroes" as_wanted
 	ok "$where: they keep space" near $((before - $(used))) 0
-	counts "$where: zeroes that need not" write_zeroes 1 $MIB fallocate -p -o $((6 * MIB)) -l $MIB "$dev"
+	counts "$where: zeroes that need not keep space" write_zeroes 1 $MIB fallocate -p -o $((6 * MIB)) -l $MIB "$dev"
 	zeroed $((6 * MIB)) $MIB
 	ok "$where: they are zeroes as well" as_wanted
 	ok "$where: they give space back" near $((before - $(used))) 1024
 	is "$(cat "$sys/ubdx/errors")" $'failed 0\naborted 0\nstale 0\nreissued 0\nretried 0' "$where: nothing failed"
 }
 
-# In KiB. The file system may use a block for itself.
+# near A B: are A and B, in KiB, equal, except for blocks that the file system uses for itself?
 near() { (($1 >= $2 - 64 && $1 <= $2 + 64)); }
 
 load
@@ -106,7 +107,7 @@ is "$(stat -c %s $backing)" $MIB "the file doesn't grow again"
 ok "what is left can be written" dd if=/dev/zero of="$dev" bs=4k seek=255 count=1 oflag=direct status=none
 del "$dev"
 
-# ---- FLUSH and FUA: a loop device on a device whose requests are traced ----
+# ---- FLUSH and FUA: target loop on another ubdx device, whose requests are traced ----
 
 # issued FLAGS CMD...: how many requests with these flags (rwbs) reach the lower device while CMD
 # runs.

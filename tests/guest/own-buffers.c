@@ -40,9 +40,9 @@ static void serves_itself(bool write)
 	error = ret < 0 ? errno : 0;
 	gone = raw_gone(&s.raw, 10);
 	/*
-	 * It must fail. The server reads that page, too, and the driver may have removed the device
-	 * for that before our request came. Then the request ends at once, or fdatasync() finds
-	 * nothing to write.
+	 * The request must fail. An earlier request, such as the partition scan's, also makes the
+	 * server fault that page in. So the driver may have removed the device before our request
+	 * came. Then the request ends at once, or fdatasync() finds nothing to write.
 	 */
 	ok(error == EIO || (gone && (error == ENOSPC || error == ENXIO || ret == 0)),
 	   "a %s of the page that is its buffer ends: %d, %s", write ? "WRITE" : "READ", ret,

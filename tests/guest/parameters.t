@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Module parameters and files in sysfs list their values, accept these, refuse others without a
-# change, and apply to the next device.
+# Module parameters and files in sysfs list their values, accept these, and refuse others without a
+# change. The parameters apply to the next device.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -12,7 +12,7 @@ readonly GOOD=(max_devices=0 max_devices=4294967295 xfer=user xfer=map xfer=spli
 readonly BAD=(max_devices= max_devices=-1 max_devices=x max_devices=1.5 max_devices=4294967296 xfer=copy2 xfer= xfer=COPY
 	xfer=teleport xfer=0 map_when=never map_when= allow_partial_pages=2)
 
-# the kernel's symbols say whether it can register a request's pages
+# mode regbuf exists if the kernel can register a request's pages with io_uring
 others=" forward"
 ! grep -q ' io_buffer_register_request$' /proc/kallsyms || others=" regbuf forward"
 
@@ -58,7 +58,7 @@ is "$(ubdx features --json | jq -c '[.max_devices, .devices]')" "[2,2]" "feature
 echo 3 >"$PARAMETERS/max_devices"
 ok "it can be raised" add --target null --size 1M
 echo 0 >"$PARAMETERS/max_devices"
-is "$(ubdx list --json | jq length)" 3 "lowering it costs no device"
+is "$(ubdx list --json | jq length)" 3 "lowering it removes no device"
 fails "but none is added" 1 "delete a device" ubdx add --target null --size 1M
 del --all
 unload
@@ -97,7 +97,7 @@ is "$(mode)" "[copy] user map splice$others / copy (pinned)" "as is shown"
 
 is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks files moved queues server_pid state stopping target xfer xfer_wanted" "these files exist"
 for file in "$sys"/ubdx/*; do
-	# this server has no files
+	# empty, because this server has registered no files
 	[[ $file == */files ]] || ok "${file##*/} can be read" grep -q . "$file"
 	fails "${file##*/} can't be removed" 1 "Operation not permitted" rm "$file"
 done

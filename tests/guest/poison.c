@@ -304,7 +304,7 @@ static void descriptors(void)
 	is(wrong, 0, "fresh descriptors hold nothing of anybody's");
 }
 
-/* Make the kernel allocate memory that isn't clean. */
+/* Fill free memory with a pattern, so that memory that the kernel allocates isn't clean. */
 static void dirty_memory(void)
 {
 	size_t bytes = 256 << 20;

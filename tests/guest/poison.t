@@ -3,7 +3,7 @@
 #
 # No process sees a byte that is not meant for it: see tests/guest/poison.c.
 #
-# The kernel must not clear the memory that it allocates: then a leak shows old content.
+# The kernel must not clear the memory that it allocates: only then does a leak show old content.
 #
 # lab: --append init_on_alloc=0
 

@@ -115,7 +115,7 @@ churn_side_by_side() {
 ok "devices come and go side by side" churn_side_by_side
 is "$(ubdx list --json | jq length)" 0 "and all are gone in the end"
 
-# ---- a slow file: splice has one request of each queue in flight, the other modes have all of them ----
+# ---- a slow file: splice has one request a queue in flight, the other modes have all ----
 
 # A device on which each WRITE takes 0.3 s.
 modprobe null_blk nr_devices=1 gb=1 bs=4096 irqmode=2 completion_nsec=300000000 hw_queue_depth=64

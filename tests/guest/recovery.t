@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # A device outlives its servers, as enum ubdx_recovery says. With `queue`, requests that the server
-# had seen end with EIO and the others wait. With `reissue` none is lost, and neither is one when a
-# device is handed over. Recovery can be given up; then the requests that wait end.
+# had seen end with EIO and the others wait. With `reissue`, and in a hand-over, no request is lost.
+# Recovery can be given up; then the requests that wait end.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -11,7 +11,7 @@
 errors() { sed -n "s/^$1 //p" "$sys/ubdx/errors"; }
 recover() { ubdx recover --target loop --file /tmp/file "$@" "$dev" >/dev/null; }
 
-# Wait until the device waits for a server.
+# Kill the server, and wait until the device waits for another one.
 kill_server() {
 	local pid
 	pid=$(<"$sys/ubdx/server_pid")
@@ -31,9 +31,9 @@ add --target loop --file /tmp/file --recovery reissue --queues 2
 is "$(ubdx info --json "$dev" | jq -r .params.recovery)" reissue "info says how it recovers"
 start_load
 for round in 1 2 3 4 5 6; do
-	ok "reissue, $round: killed under load the device waits" kill_server
-	is "$(ubdx list --json | jq -r '.[0].state')" quiesced "reissue, $round: it is listed so"
-	is "$(ubdx list | cut -c 12-28 | tr -d '\n')" "STATE        SIZEquiesced      16M" "reissue, $round: in the list's columns"
+	ok "reissue, $round: killed under load: the device waits" kill_server
+	is "$(ubdx list --json | jq -r '.[0].state')" quiesced "reissue, $round: the list says so"
+	is "$(ubdx list | cut -c 12-28 | tr -d '\n')" "STATE        SIZEquiesced      16M" "reissue, $round: in columns"
 	ok "reissue, $round: another server takes over" recover
 	ok "reissue, $round: it serves" read_one
 done
@@ -51,7 +51,7 @@ done
 before=$(errors reissued)
 stop_load "handing over: no request fails, no byte is wrong"
 is "$(errors reissued)" "$before" "handing over: none is served twice"
-ok "handing over: the servers before have gone" until_ok 5 test "$(pgrep -xc ubdx)" = 1
+ok "handing over: the former servers have exited" until_ok 5 test "$(pgrep -xc ubdx)" = 1
 fails "a live device is not taken over without --live" 1 "already has a server; use --live" recover
 fails "a file that is served already is not served once more" 1 "/tmp/file is in use: process $(<"$sys/ubdx/server_pid") (ubdx) has locked it" ubdx add --target loop --file /tmp/file
 del "$dev"
@@ -73,7 +73,7 @@ for round in 1 2 3 4; do
 done
 server=$(<"$sys/ubdx/server_pid")
 kill -STOP "$server"
-ok "below ext4: a server that is stopped past the timeout is given up" until_ok 20 is_state quiesced
+ok "below ext4: a server that is stopped past the timeout is declared dead" until_ok 20 is_state quiesced
 ok "below ext4: and killed" until_ok 5 no_process "$server"
 ok "below ext4: another server takes over" recover
 status=0
@@ -87,7 +87,7 @@ del "$dev"
 
 truncate -s 16M /tmp/file
 add --target loop --file /tmp/file --recovery queue
-ok "queue: killed while idle the device waits" kill_server
+ok "queue: killed while idle: the device waits" kill_server
 dd if="$dev" of=/tmp/one bs=4k count=1 iflag=direct status=none &
 reader=$!
 ok "queue: a request that comes now waits" until_ok 10 grep -q '^State:.*D' /proc/$reader/status
@@ -104,7 +104,7 @@ read_one &
 reader=$!
 held() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\1/p' "/sys/block/$name/inflight") > 0)); }
 ok "queue: a request is on its way" until_ok 5 held
-ok "queue: killed before it saw that" kill_server
+ok "queue: the server is killed before it sees the request" kill_server
 ok "queue: another server takes over" recover
 status=0
 wait $reader || status=$?
@@ -123,7 +123,7 @@ for ((i = 0; i < 20; i++)); do
 	# the requests on their way are served, and those at the server are lost
 	(($(errors aborted) == 0)) || break
 done
-ok "queue: killed under load, it loses what the server has seen" test "$(errors aborted)" -gt 0
+ok "queue: killed under load: the requests that the server has seen are lost" test "$(errors aborted)" -gt 0
 ok "queue: the job ends" until_ok 20 no_process $jobs
 wait $jobs || true
 is "$(jq -c '[.jobs[].error]' /tmp/jobs)" "[5]" "queue: by EIO"
@@ -139,8 +139,8 @@ jobs=$!
 until_ok 20 held
 ok "giving up: killed under load" kill_server
 fails "giving up: a device that is open is not deleted" 1 "has no server" ubdx del "$dev"
-ok "giving up: nor does that end the waiting" is_state quiesced
-ok "giving up: by force it is" within 20 ubdx del --force "$dev"
+ok "giving up: and it still waits" is_state quiesced
+ok "giving up: it is deleted by force" within 20 ubdx del --force "$dev"
 ok "giving up: the jobs end" until_ok 20 no_process $jobs
 wait $jobs || true
 is "$(jq -c '[.jobs[].error] | unique' /tmp/jobs)" "[5]" "giving up: by EIO"
@@ -158,18 +158,18 @@ ok "SIGTERM: and lets go of its file" until_ok 10 no_process "$server"
 
 info() { ubdx info --json "$dev" | jq -c "$1"; }
 add --target loop --file /tmp/file --recovery reissue --xfer map
-ok "another way: killed" kill_server
-ok "another way: the next one offers less, and looks at payloads" \
+ok "other modes: the server is killed" kill_server
+ok "other modes: the next one offers fewer, and looks at payloads" \
 	ubdx recover --target touch,header,/tmp/touched:loop --file /tmp/file --offer copy,user "$dev"
-is "$(info .xfer_modes)" '["copy","user"]' "another way: those are the modes"
-ok "another way: one of them is what it has" test "$(info .xfer)" != '"map"'
-ok "another way: it serves" read_one
+is "$(info .xfer_modes)" '["copy","user"]' "other modes: the device has these"
+ok "other modes: it doesn't use one that isn't offered" test "$(info .xfer)" != '"map"'
+ok "other modes: it serves" read_one
 use "$dev"
-ok "another way: handed over to one that offers all" ubdx recover --live --target loop --file /tmp/file "$dev"
-ok "another way: it has gone" until_ok 10 no_process "$server"
-is "$(cut -d' ' -f1 /tmp/touched)" 64 "another way: and has looked at payloads"
-is "$(info .xfer)" '"map"' "another way: the mode that was asked for is back"
-ok "another way: it serves" read_one
+ok "other modes: the device is handed over to a server that offers all" ubdx recover --live --target loop --file /tmp/file "$dev"
+ok "other modes: the former server has exited" until_ok 10 no_process "$server"
+is "$(cut -d' ' -f1 /tmp/touched)" 64 "other modes: and has looked at a payload"
+is "$(info .xfer)" '"map"' "other modes: the requested mode is used again"
+ok "other modes: it serves" read_one
 del "$dev"
 
 # ---- refusals ----
@@ -179,7 +179,7 @@ kill_server
 truncate -s 8M /tmp/small
 fails "a file that is too small" 1 "/tmp/small: *" ubdx recover --other-target --target loop --file /tmp/small "$dev"
 fails "a target of another kind" 1 "mem" ubdx recover --target mem "$dev"
-ok "after that it still waits" is_state quiesced
+ok "after that the device still waits" is_state quiesced
 pids=()
 for round in 1 2 3 4; do
 	ubdx recover --target loop --file /tmp/file "$dev" >/dev/null 2>&1 &
@@ -213,7 +213,7 @@ left_alone() { is_state live && [[ $(<"$sys/ubdx/server_pid") == "$server" ]] &&
 while IFS=: read -r wrong status why; do
 	# shellcheck disable=SC2086 # words
 	fails "handing over with $wrong" "$status" "$why" ubdx recover --live --target loop $wrong "$dev"
-	ok "   leaves the server where it is" left_alone
+	ok "   leaves the server alone" left_alone
 done <<-'END'
 	--file /tmp/none:1:/tmp/none: No such file
 	--file /tmp/small:1:/tmp/small: *fit
@@ -222,7 +222,7 @@ done <<-'END'
 END
 del "$dev"
 
-# ---- the device remembers its backing store ----
+# ---- the device remembers its target ----
 
 # says TEXT CMD...: CMD is refused, in one line.
 says() {
@@ -249,12 +249,12 @@ ok "another target is refused" says "served loop /tmp/file, not null; use --othe
 ok "and the device waits on" is_state quiesced
 ok "the same file by another name isn't refused" ubdx recover --target loop --file /tmp/alias "$dev"
 server=$(<"$sys/ubdx/server_pid")
-ok "another file isn't handed over to" says "served loop /tmp/alias, not loop /tmp/other" ubdx recover --live --target loop --file /tmp/other "$dev"
-ok "the server is left where it is" left_alone
-ok "--other-target takes it" ubdx recover --live --other-target --target loop --file /tmp/other "$dev"
-is "$(backing)" '["loop","/tmp/other","tape-7"]' "then that is remembered"
+ok "a hand-over to another file is refused" says "served loop /tmp/alias, not loop /tmp/other" ubdx recover --live --target loop --file /tmp/other "$dev"
+ok "the server is left alone" left_alone
+ok "--other-target allows it" ubdx recover --live --other-target --target loop --file /tmp/other "$dev"
+is "$(backing)" '["loop","/tmp/other","tape-7"]' "the device remembers the new file"
 kill_server
-ok "and what it was before is refused" says "served loop /tmp/other, not loop /tmp/file" ubdx recover --target loop --file /tmp/file "$dev"
+ok "and the former file is refused" says "served loop /tmp/other, not loop /tmp/file" ubdx recover --target loop --file /tmp/file "$dev"
 del "$dev"
 
 evil=$'/tmp/e\e[2J\nvil'
@@ -266,7 +266,7 @@ is "$(<"$sys/ubdx/target")" 'loop /tmp/e\e[2J\nvil' "sysfs escapes them"
 ok "without --serial there is none" gone "$sys/serial"
 del "$dev"
 
-# ---- a server that can't print that it serves ----
+# ---- a server that can't print its device's path ----
 
 add --target loop --file /tmp/file --recovery reissue
 kill_server
@@ -314,7 +314,7 @@ fails "an unknown --recovery is refused" 2 "maybe" ubdx add --target null --size
 add --target null --size 1M
 fails "handing over a device that doesn't recover" 1 "recover: *" ubdx recover --live --target null "$dev"
 ok "it lives on" is_state live
-ok "and goes when its server does" kill -KILL "$server"
-ok "at once" until_ok 10 gone "$dev"
+ok "its server is killed" kill -KILL "$server"
+ok "and the device goes at once" until_ok 10 gone "$dev"
 
 finish

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A million requests (fewer on a slow machine) leave no reference to their pages behind, in any
+# A million requests (fewer on a debug kernel) leave no reference to their pages behind, in any
 # mode: see references.c.
 #
 # lab: --smp 2 --numa

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * regbuf.c - mode regbuf: a request's pages are a fixed buffer of the server's ring. Which bytes fixed
- * I/O moves, and that the request ends after the last I/O with its buffer and no earlier.
+ * regbuf.c - mode regbuf: a request's pages are a fixed buffer of the server's ring. Which bytes
+ * fixed I/O moves, and that the request ends after the last I/O with its buffer and no earlier.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -73,7 +73,10 @@ static long fell_back(const char *reason)
 
 /* ---- bytes ---- */
 
-/* A WRITE's payload, sector by sector and to its end from each sector, as WRITE_FIXED sees it. */
+/*
+ * WRITE_FIXED from each sector of a WRITE's payload, alternately of one sector and of all bytes to
+ * the payload's end. Returns how often it moved wrong bytes.
+ */
 static unsigned int wrong_in_write(const struct ubdx_desc *d, int fd, size_t bytes, size_t step)
 {
 	unsigned int wrong = 0;
@@ -169,7 +172,7 @@ static bool waits(struct client *c)
 	return !atomic_load(&c->done);
 }
 
-/* Committed while fixed I/O on its buffer is under way: it ends when that does. */
+/* A request that is committed while fixed I/O on its buffer is under way ends after that I/O. */
 static void commit_before_io(void)
 {
 	char *mem = raw_mem(BYTES), junk[4096];

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The module can be loaded, used and unloaded a hundred times (25 times on a debug kernel), and
-# keeps no memory.
+# leaks no memory.
 #
 # alone: it measures memory, and changes settings for that
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rings.c - every kind of io_uring serves, and only the task that attached its
- * ring issues commands.
+ * rings.c - a server can use every kind of io_uring, and only the task that attached its ring can
+ * issue commands.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -36,8 +36,7 @@ static void ring_serves(const char *name, unsigned int flags)
 	munmap(mem, 65536);
 }
 
-/* IOPOLL has nothing to poll: older kernels refuse ATTACH, newer ones park it
- * as on any ring. */
+/* IOPOLL has nothing to poll: older kernels refuse ATTACH, newer ones park it as on any ring. */
 static void polled_ring(void)
 {
 	struct raw_queue q;
@@ -116,7 +115,7 @@ static void other_tasks(void)
 
 /* ---- a ring that is closed while its queue's task is stuck ---- */
 
-static struct utsname *never; /* is not provided */
+static struct utsname *never; /* in a page that isn't provided */
 static atomic_bool stuck;
 
 static int32_t get_stuck(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
@@ -124,7 +123,7 @@ static int32_t get_stuck(struct raw_queue *q, const struct ubdx_desc *desc, char
 	if (desc->sector != AT / 512)
 		return hold_or_answer(q, desc, buf);
 	atomic_store(&stuck, true);
-	uname(never); /* in the kernel, only SIGKILL ends the wait */
+	uname(never); /* waits in the kernel, where no signal but SIGKILL can end the wait */
 	pthread_exit(NULL); /* the ring is gone */
 }
 
@@ -139,7 +138,7 @@ static double workers(void)
 	if (glob("/proc/[0-9]*/stat", 0, NULL, &found))
 		bail("/proc can't be read");
 	for (i = 0; i < found.gl_pathc; i++) {
-		f = fopen(found.gl_pathv[i], "r"); /* processes end */
+		f = fopen(found.gl_pathv[i], "r"); /* the process may be gone */
 		if (f && fscanf(f,
 				"%*d (kworker%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u "
 				"%*u %*u %lu",

@@ -33,9 +33,9 @@ payloads() {
 	echo $((${reads% *} + ${writes% *}))
 }
 
-# by MAP[:ODD] ok|counts WHAT ...: run ok or counts. In addition, each request with a payload has the
-# mode $mode; or, if $mode is map and MAP isn't none, each has fallen back for that reason; or, if
-# $mode is regbuf or forward, for ODD.
+# by MAP[:ODD] ok|counts WHAT ...: run ok or counts. In addition, each request with a payload must
+# have the mode $mode. Or each must have fallen back: in mode map for the reason MAP, unless that is
+# none; in modes regbuf and forward for the reason ODD, if there is one.
 by() {
 	local reason=none before kept all fallen
 	[[ $mode != map ]] || reason=${1%:*}
@@ -53,13 +53,13 @@ by() {
 
 # ---- many pieces: xfs_io puts each vector at the beginning of a page of its own ----
 
-# vectored SIZE VECTORS: write from that many pieces, one write after the other, then read the same
-# back.
+# vectored_write SIZE VECTORS: write the whole device, each write from so many pieces of SIZE bytes.
 vectored_write() {
 	xfs_io -d -c "pwrite -q -V $2 -b $1 -i /tmp/want 0 $BYTES" "$dev"
 }
 
-# xfs_io shows what it read only as a hexadecimal dump.
+# vectored_read SIZE VECTORS: read once into so many pieces, and compare. xfs_io shows what it has
+# read only as a hexadecimal dump.
 vectored_read() {
 	dump -d -c "pread -v -V $2 -b $1 0 $(($1 * $2))" "$dev" >/tmp/dump
 	dump -c "pread -v 0 $(($1 * $2))" /tmp/want | cmp - /tmp/dump
@@ -78,12 +78,13 @@ vectored() {
 
 # ---- odd places ----
 
-# With a checksum by fio for each 512 bytes, from memory that begins SHIFT bytes into a page.
+# fio writes a checksum for each 512 bytes, and verifies it.
 verifying() {
 	run_fio --name=verify --filename="$dev" --size="$BYTES" --direct=1 --ioengine=io_uring --iodepth=8 \
 		--verify=crc32c --verify_interval=512 --verify_fatal=1 "$@"
 }
 
+# shifted SHIFT: from memory that begins SHIFT bytes into a page.
 shifted() {
 	verifying --iomem_align="$1" --rw=randwrite --bssplit=512/30:1536/20:4k/20:60k/20:1m/10
 	verifying --iomem_align="$1" --rw=randread --bsrange=512-1m
@@ -160,7 +161,7 @@ for mode in "${modes[@]}"; do
 	long
 done
 ok "each of the modes was tried" test ${#modes[@]} -ge 4
-# The whole request is mapped at delivery, and not by a fault.
+# Map whole requests at delivery, not by a fault.
 mode=map
 echo eager >$PARAMETERS/map_when
 long

@@ -76,7 +76,8 @@ static void first_process(atomic_int *out)
 }
 
 /*
- * Before another server may follow, both processes must die: the stuck one didn't open the channel.
+ * Both processes must die before another server may follow, also the stuck one, which didn't open
+ * the channel.
  */
 static void two_processes(void)
 {
@@ -217,7 +218,10 @@ struct failing {
 
 static struct failing *failing;
 
-/* Outside the server's thread group, with its memory, in a read that no signal interrupts. */
+/*
+ * A process outside the server's thread group that shares the server's memory. It waits in a read
+ * that no signal interrupts.
+ */
 static int held_up(void *arg)
 {
 	int fd = open(failing->path, O_RDONLY | O_DIRECT);

@@ -39,7 +39,8 @@ unload_soon() { until_ok 10 rmmod ubdx; }
 modprobe brd rd_nr=1 rd_size=16384
 for target in "mem --size 16M" "loop --file /dev/ram0 --direct"; do
 	for way in del kill stop; do
-		# Here the command waits five seconds before it gives up on the server.
+		# The command waits five seconds for a stopped server to exit. One such case is
+		# enough.
 		[[ $way/$target != stop/loop* ]] || continue
 		what="${target%% *}, $way"
 		load
@@ -185,7 +186,7 @@ ok "--in-use --timeout: it ends by force" within 20 ubdx del --in-use --timeout 
 umount /tmp/mnt
 kill -KILL "$server"
 
-# ---- a server that leaves late ----
+# ---- a server that exits late ----
 
 add --target mem --size 1M --depth 4
 late=$server
@@ -199,7 +200,7 @@ until_ok 10 next_of_that_number
 use /dev/ubdxb0
 kill -CONT "$late"
 wait $deletion
-ok "a server that was late has left" until_ok 10 no_process "$late"
+ok "a server that was late has exited" until_ok 10 no_process "$late"
 is "$(ubdx list --json | jq -c '.[] | [.id, .state, .server_pid]')" "[0,\"live\",$server]" "it has not touched the next device with that number"
 ok "and works" dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none
 

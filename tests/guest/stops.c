@@ -48,7 +48,7 @@ static void end(struct raw_server *s)
 	close(s->raw.ctl);
 }
 
-/* -ENODEV if there is no such device. */
+/* Returns the device's state | status << 8, or -ENODEV if there is no such device. */
 static int status_of(const struct raw *raw)
 {
 	struct ubdx_info info;
@@ -198,7 +198,8 @@ static void last_close_of_a_partition(void)
 }
 
 /*
- * A queue's thread exits. If the device recovered, this process would be killed as its late server.
+ * A queue's thread exits. If the device recovered, this process, its failed server, would be
+ * killed.
  */
 static void server_fails(void)
 {
@@ -382,7 +383,7 @@ static void after_a_hand_over(void)
 	begin(&s, UBDX_RECOVERY_QUEUE);
 	is(raw_ctl(&s.raw, UBDX_IOC_QUIESCE, 0), 0, "a device is handed over");
 	is(raw_own(&s.raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), -ENODEV,
-	   "   its late server can't delete it");
+	   "   its former server can't delete it");
 	is(status_of(&s.raw), UBDX_S_QUIESCED, "   it waits for another");
 	is(raw_ctl(&s.raw, UBDX_IOC_DEL, 0), 0, "   and can be deleted");
 	end(&s);

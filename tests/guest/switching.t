@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The transfer mode is switched live, a thousand times under a verified load, by the module
-# parameter: nothing fails or is wrong, and each mode was really used. A device can be pinned to a
-# mode, and made to follow the parameter again. The mode can be switched while the server is
-# stopped, and without a server. Then all requests that the next server gets have the new mode, also
-# those that the last server had not answered.
+# parameter: no request fails, no byte is wrong, and each mode was really used. A device can be
+# pinned to a mode, and made to follow the parameter again. The mode can be switched while the
+# server is stopped, and without a server. Then all requests that the next server gets have the new
+# mode, also those that the last server had not answered.
 #
 # lab: --timeout 600
 
@@ -92,12 +92,13 @@ in_flight() {
 }
 reissued() { sed -n 's/^reissued //p' "$sys/ubdx/errors"; }
 recover() { ubdx recover --target loop --file /tmp/file "$dev" >/dev/null; }
-# Far from each other, so that they are not merged.
+# read_at BLOCK: read one block, and compare it. The blocks are far apart, so that reads are not
+# merged.
 read_at() {
 	dd if="$dev" of="/tmp/read.$1" bs=4k count=1 skip="$1" iflag=direct status=none
 	cmp -n 4096 -i "$(($1 * 4096)):0" /tmp/file "/tmp/read.$1"
 }
-# Every thread of it.
+# is_stopped PID: is every thread of the process stopped?
 is_stopped() { ! grep '^State:' "/proc/$1/task"/*/status | grep -v 'T (stopped)'; }
 
 del "$dev"
@@ -131,7 +132,7 @@ for recovery in queue reissue; do
 		ok "$what: and one that comes then" read_at 30
 		others=$(($(counted read | cut -d ' ' -f 1) - ${others% *}))
 		is "$(($(counted_in "$mode") - kept))" $others "$what: all have the new mode"
-		ok "$what: at least those" test $others -ge 3
+		ok "$what: they are at least three" test $others -ge 3
 		server=$(<"$sys/ubdx/server_pid") last=$mode
 	done
 	kill -KILL "$server"

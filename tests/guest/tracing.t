@@ -9,9 +9,9 @@
 . tests/guest/lib/guest.sh
 
 readonly TRACE=/sys/kernel/tracing EVENTS=/sys/kernel/tracing/events/ubdx
-readonly STAGES=(queue publish deliver move read commit release) # as they are emitted
+readonly STAGES=(queue publish deliver move read commit release) # in the order of their events
 
-# traced EVENT... -- CMD...: run CMD with those events on. What they say is in /tmp/trace.
+# traced EVENT... -- CMD...: run CMD with those events enabled. The events are then in /tmp/trace.
 traced() {
 	local events=() event
 	while [[ $1 != -- ]]; do
@@ -77,7 +77,7 @@ expect() {
 
 expect read 0 4096 32 dd if="$dev" of=/dev/null bs=4k count=32 iflag=direct status=none
 ok "read: each has its sector" diff <(grep -o 'sector=[0-9]*' /tmp/trace) <(printf 'sector=%d\n' $(seq 0 8 248))
-is "$(grep -o ' tag=[0-9]* seq=[0-9]*' /tmp/trace | sort | uniq -d)" "" "read: and its number"
+is "$(grep -o ' tag=[0-9]* seq=[0-9]*' /tmp/trace | sort | uniq -d)" "" "read: and its own tag and sequence number"
 expect write 1 65536 16 dd if=/dev/zero of="$dev" bs=64k count=16 oflag=direct status=none
 expect flush 2 0 1 sync "$dev"
 expect discard 3 1048576 1 blkdiscard -qf -o 1M -l 1M "$dev"

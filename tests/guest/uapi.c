@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * uapi.c - every rule of the UAPI header that a server could break: how the driver answers, and
- * that the device still works. Invariants 4, 6 and 7 of the design, for the driver's side.
+ * uapi.c - a server or a caller breaks the rules of the UAPI header. Checks how the driver answers,
+ * and that the device still works. Invariants 3, 4 and 6 (docs/design.md).
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -333,7 +333,7 @@ static void ownership(void)
 
 /* ---- answers ---- */
 
-static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the errno */
+static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the answer, 0 or -errno */
 static atomic_int commit_stale, commit_foreign, commit_flags;
 static atomic_int commit_twice; /* 1 + the flags of the first */
 static atomic_int twice_ret, stale_ret, foreign_ret, flags_ret;
@@ -474,7 +474,7 @@ static void answers(void)
 	is(i, 32, "a commit with an unknown flag is refused, and the next commit counts");
 	commit_twice = twice_ret = 1;
 	is(io(fd, false, mem, 4096, 0), 4096, "a READ committed twice");
-	await_twice(); /* it comes after the READ has ended */
+	await_twice(); /* the second commit comes after the READ has ended */
 	is(twice_ret, -ESTALE, "the second commit is refused");
 	twice_ret = 1;
 	commit_twice = 1 + UBDX_COMMIT_MORE;
@@ -487,7 +487,7 @@ static void answers(void)
 	is(no_memory, 0, "until it is served");
 	how_much = -EOPNOTSUPP;
 	discards = 0;
-	/* the block layer ends the first one well */
+	/* the block layer ends the first DISCARD without an error */
 	ioctl(fd, BLKDISCARD, (uint64_t[]){ 0, 65536 });
 	for (i = 0; i < 2; i++)
 		is(ioctl(fd, BLKDISCARD, (uint64_t[]){ 0, 65536 }) ? -errno : 0, -EOPNOTSUPP,
@@ -509,7 +509,7 @@ static int32_t answer_too_much(struct raw_queue *q, const struct ubdx_desc *desc
 	return desc->nr_sectors * 512;
 }
 
-/* A buffer that isn't mapped. */
+/* A server whose buffers are at addresses that aren't mapped. */
 static void *no_buffer_thread(void *arg)
 {
 	struct raw_server *s = arg;

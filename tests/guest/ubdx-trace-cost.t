@@ -11,8 +11,9 @@
 readonly REQUESTS=6000
 
 # cost TOOL...: print the instructions per request of a job at queue depth 32 under TOOL, from the
-# difference between a long and a short job. In which order client and server run is luck, stays the
-# same for a whole job, and changes the result by 4 percent. So the least of three results counts.
+# difference between a long and a short job. The order in which client and server run varies from
+# job to job, stays the same during a job, and changes the result by 4 percent. So the least of
+# three results counts.
 cost() {
 	local short long cost least=
 	for _ in 1 2 3; do
@@ -58,11 +59,11 @@ at_most 15 "the default" "$standard"
 # two equal runs differ by a few percent, because they are scheduled differently
 ok "the stages alone cost no more" test "$only" -le $((standard + off / 10))
 again=$(cost env)
-ok "nothing of it stays: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
+ok "afterwards a request costs what it did before: $again" test $((again > off ? again - off : off - again)) -le $((off * 3 / 100))
 
 # What stamps cost while no event is enabled: compare with the same driver, compiled without stamps
-# (make guests). The addresses of a module's code and memory are luck, too, and change the result by
-# a percent. So both modules are loaded three times, in turn, and the least results are compared.
+# (make guests). The addresses of a module's code and memory also vary, and change the result by a
+# percent. So both modules are loaded three times, alternately, and the least results are compared.
 if [[ -e ubdx-unstamped.ko ]]; then
 	declare -A best=()
 	for _ in 1 2 3; do

@@ -11,7 +11,7 @@
 readonly REQUESTS=200
 
 if [[ ! -e /sys/kernel/btf/vmlinux ]]; then
-	skip "what it traces" "this kernel has no types"
+	skip "what it traces" "this kernel has no BTF"
 	load
 	finish
 fi
@@ -27,7 +27,7 @@ load
 add --target mem --size 64M
 export dev
 ok "a command is traced" in_json
-# shellcheck disable=SC2016 # $n is of jq
+# shellcheck disable=SC2016 # $n is jq's
 says "all of its requests are counted" '.requests == $n and (.classes | length == 1)'
 # shellcheck disable=SC2016
 says "and every stage of each" '.classes[0] | .incomplete == 0 and .disordered == 0 and .no_read == 0 and

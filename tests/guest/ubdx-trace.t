@@ -13,7 +13,7 @@
 # says WHAT FILTER: the JSON of the last trace, in /tmp/json, passes.
 says() { ok "$1" jq -e "$2" /tmp/json; }
 
-# traced OPTION... -- CMD...: trace CMD, and all that it did, into /tmp/json.
+# traced OPTION... -- CMD...: trace CMD; the report goes to /tmp/json.
 traced() { ubdx-trace --json "$@" >/tmp/json; }
 
 # ubdx_done is emitted after the request has ended for its submitter. So a traced command waits
@@ -40,8 +40,8 @@ refused_with() {
 
 if [[ ! -e /sys/kernel/btf/vmlinux ]]; then
 	load
-	ok "a kernel without types: one line" refused_with "no BTF" ubdx-trace --duration 1
-	skip "what it traces" "this kernel has no types"
+	ok "a kernel without BTF is refused in one line" refused_with "no BTF" ubdx-trace --duration 1
+	skip "what it traces" "this kernel has no BTF"
 	finish
 fi
 
@@ -89,22 +89,22 @@ export -f mixed
 ok "a mix" traced --histogram "$dev" -- bash -c mixed
 says "is divided by operation and size" '[.classes[] | [.op, .max_bytes, .pages, .count]] | sort ==
 	[["discard", 1048576, "none", 1], ["flush", 0, "none", 1], ["read", 4096, "small", 10], ["write", 65536, "small", 20]]'
-# shellcheck disable=SC2016 # $least is of jq
-says "and what they hold adds up to the means, to 1/8" '[.classes[].stages[] | ((.histogram | map(.[0] * .[1]) | add) / .samples) as $least |
+# shellcheck disable=SC2016 # $least is jq's
+says "its histograms agree with the means, to 1/8" '[.classes[].stages[] | ((.histogram | map(.[0] * .[1]) | add) / .samples) as $least |
 	.mean >= $least and .mean <= $least * 9 / 8 + 1] | all'
-says "its histograms hold every request" '[.classes[] | (.stages.total.histogram | map(.[1]) | add) == .count] | all'
+says "and hold every request" '[.classes[] | (.stages.total.histogram | map(.[1]) | add) == .count] | all'
 ok "--op" traced --op write,flush "$dev" -- bash -c mixed
 says "only these" '[.classes[].op] | sort == ["flush", "write"]'
 ok "--size" traced --size 32K-128K "$dev" -- bash -c mixed
 says "only these" '[.classes[].max_bytes] == [65536]'
-says "of all 32" '.requests == 20 and .requests_all == 32'
+says "20 of all 32" '.requests == 20 and .requests_all == 32'
 ok "--xfer" traced --xfer copy "$dev" -- bash -c mixed
 says "only these" '.requests == 32'
 ok "the status of the command is passed on" bash -c 'ubdx-trace --json -- sh -c "exit 7" >/tmp/json; test $? = 7'
 says "nothing was requested" '.requests == 0 and .classes == []'
 ok "enough was seen before it ends: it is ended, and the status is 0" bash -c "ubdx-trace --json --count 20 $dev -- bash -c 'reads 4k 100; sleep 1000' >/tmp/json"
 says "it was enough" '.requests >= 20'
-ok "one that doesn't want to end" bash -c "ubdx-trace --json --duration 1 $dev -- bash -c 'trap \"\" TERM; while :; do :; done' >/tmp/json"
+ok "a command that ignores SIGTERM is ended, too" bash -c "ubdx-trace --json --duration 1 $dev -- bash -c 'trap \"\" TERM; while :; do :; done' >/tmp/json"
 ubdx-trace --json "$dev" -- sleep 1000 >/tmp/json &
 tracer=$!
 until_ok 20 traces
@@ -119,7 +119,7 @@ ok "a command that isn't there: 127, as of a shell" bash -c 'ubdx-trace --json -
 
 reads 4k 500 # so that every buffer is there
 ok "all events" traced --events all --cost "$dev" -- dd if="$dev" of=/dev/null bs=4k count=500 iflag=direct status=none
-# The trace takes longer in the guest than elsewhere: a few of each come from other work.
+# A trace takes so long in the guest that a few events of each kind come from other work.
 says "one SQE and one CQE of the server a request" '.events | .sqes_server >= 500 and .sqes_server <= 520 and
 	.cqes_server >= 500 and .cqes_server <= 520'
 says "nothing for io-wq" '.events.io_wq_server == 0'
@@ -128,7 +128,7 @@ says "so no batches" '.batch | .requests_per_switch > 0.6 and .requests_per_swit
 	.requests_per_syscall <= 1'
 says "one wake-up of the server a request" '.events | .wakeups_server >= 450 and .wakeups_server < 750'
 says "one system call of the server a request" '.events | .syscalls_server >= 500 and .syscalls_server <= 540'
-says "two of dd, a read and a write, and those that start and end it" '.events | .syscalls_submitter >= 1000 and .syscalls_submitter <= 1200'
+says "two system calls of dd a request, a read and a write, and those that start and end it" '.events | .syscalls_submitter >= 1000 and .syscalls_submitter <= 1200'
 says "no page fault of the server: its buffers are there" '.events.page_faults_server < 10'
 says "the parts of the CPUs add up to the whole" '.cpu | (.other + .server + .submitter + .kernel + .softirq + .idle + .not_attributed) == .all'
 says "no CPU time is left over, except for rounding" '.cpu | (.not_attributed / .all | fabs) < 0.001'
@@ -138,7 +138,8 @@ says "what each probe costs: on_done ran once a request" '.probes[] | select(.na
 
 # ---- the block layer's events ----
 
-# queued WANT WHAT CMD...: bios, splits; requests inserted, issued, requeued, completed
+# queued WANT WHAT CMD...: CMD causes the numbers of events in WANT: bios, splits; requests
+# inserted, issued, requeued, completed.
 queued() {
 	local want=$1 what=$2
 	shift 2
@@ -154,7 +155,7 @@ choose() { echo "$1" >"$sys/queue/scheduler"; }
 if { choose mq-deadline || choose kyber || choose bfq; } 2>/dev/null; then
 	queued "100 0 100 100 0 100" "of 100 reads, with a scheduler" dd if="$dev" of=/dev/null bs=4k count=100 iflag=direct status=none
 else
-	skip "of 100 reads, with a scheduler" "this kernel has none"
+	skip "of 100 reads, with a scheduler" "this kernel has no scheduler"
 fi
 traced --events block "$first" -- bash -c "reads 4k 100; dev=$first; reads 4k 10"
 says "none of another disk" '.requests == 10 and .events.block_issues == 10 and .events.block_bios == 10'
@@ -304,7 +305,7 @@ for how in q INT; do
 	ok "of what was dropped, too" adds_up "processes"
 done
 
-# ---- coming and going ----
+# ---- starts and ends ----
 
 for ((i = 0; i < 10; i++)); do
 	ubdx-trace --json --count 20 --duration 20 --events all "$dev" >/tmp/json || break
@@ -330,7 +331,7 @@ status=0
 wait $tracer || status=$?
 is $status 0 "interrupted: it ends"
 says "and says what it has seen" '.requests == 20'
-ok "nothing of it stays" until_ok 10 bash -c '! bpftool prog show | grep -q on_done'
+ok "no program of it stays" until_ok 10 bash -c '! bpftool prog show | grep -q on_done'
 
 ubdx-trace --json "$dev" >/tmp/json 2>/tmp/err &
 tracer=$!

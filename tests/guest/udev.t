@@ -25,7 +25,7 @@ for ((i = 0; i < 5; i++)); do
 	until_ok 10 gone "$sys" || break
 	until_ok 10 no_process "$server" || break
 done
-is $i 5 "and its server can be stopped as soon"
+is $i 5 "a server can be stopped as soon as its device is there"
 none_left() { [[ $(ubdx list --json | jq length) == 0 ]]; }
 ok "none is left" until_ok 10 none_left
 

@@ -31,7 +31,7 @@ static struct counted counted(void)
 	return (struct counted){ moved("mapped_pages"), moved("faults"), moved("zaps") };
 }
 
-/* The difference to @before. */
+/* Have the counters grown by this much since @before? */
 static void moved_is(struct counted before, long mapped, long faults, long zaps, const char *what)
 {
 	struct counted now = counted();

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 if [[ ${1:-} != --inside ]]; then
-	# DKMS must be root, and writes to a place of its own
+	# DKMS demands to be root. It writes only below /tmp here.
 	exec lab/in unshare --map-root-user tests/host/dkms.t --inside
 fi
 

@@ -21,14 +21,14 @@ made() { make "$1" PREFIX=/usr KDIR="/usr/lib/modules/$abi/build" BTF="$modules/
 tree() { find . -type f -exec sha256sum {} + | sort -k 2; }
 refuses() { ! made "$1" "${@:3}" >/tmp/out 2>&1 && grep -q "^$1: nothing is built; run $2" /tmp/out; }
 
-# The source tree is the caller's, and must stay as it was.
+# Build in a copy, because the caller's source tree must stay as it is.
 mkdir /tmp/tree
 cp -r /src/{Makefile,LICENSES,driver,ebpf,userspace,strategies} /tmp/tree
 cd /tmp/tree
 ok "without a build, make install says what to do" refuses install "make all" DESTDIR=$dest
 ok "   and so does make dkms" refuses dkms "make tools" DKMS_SOURCES=/tmp/sources
 by_itself() { ! make -C userspace install O=/tmp/none DESTDIR="$dest" >/tmp/out 2>&1 && grep -q "is missing; build it first" /tmp/out; }
-ok "   and so does the library's own" by_itself
+ok "   and so does make -C userspace install" by_itself
 ok "   and they leave nothing behind" test ! -e /tmp/none -a ! -e $dest -a ! -e /tmp/sources
 ok "make all" made all
 made tools --always-make --dry-run >/tmp/out
@@ -38,12 +38,13 @@ tree >/tmp/before
 ok "make install" made install DESTDIR=$dest
 tree | cmp -s /tmp/before - && status=same || status=changed
 is "$status" same "   builds nothing, and leaves the tree as it was"
-# the kernel's build may compress it
+# the kernel's build may compress the module
 module=$(echo $dest/lib/modules/"$abi"/updates/ubdx.ko*)
 ok "the module is where modules of that kernel are" test -s "$module"
 ok "   and is for it" test "$(modinfo -F vermagic "$module" | cut -d' ' -f1)" = "$abi"
 ok "the command runs" "$dest/usr/sbin/ubdx" --version
 is "$("$dest/usr/sbin/ubdx-trace" --version)" "ubdx-trace $(sed -n 's/^VERSION := //p' Makefile)" "ubdx-trace is there, of the same version"
+is "$("$dest/usr/sbin/ubdx-resolver" --version)" "ubdx-resolver $(sed -n 's/^VERSION := //p' Makefile)" "ubdx-resolver is there, of the same version"
 is "$("$dest/usr/sbin/ubdx" --version)" "ubdx $(sed -n 's/^VERSION := //p' Makefile)" "   as the command"
 ok "udev's rules are there" test -s $dest/usr/lib/udev/rules.d/60-ubdx.rules
 ok "the manual page is there" test -s $dest/usr/share/man/man8/ubdx.8
@@ -62,11 +63,11 @@ chmod +x /tmp/ldconfig
 only_tools() { make -C userspace "$1" O="$PWD/build/install/userspace" LDCONFIG=/tmp/ldconfig "${@:2}"; }
 ok "with DESTDIR" only_tools install DESTDIR=/tmp/other PREFIX=/usr
 ok "   ldconfig is not run" test ! -e /tmp/ldconfig-runs
-ok "without" only_tools install PREFIX=/tmp/usr
-ok "   it is" test -e /tmp/ldconfig-runs
+ok "without DESTDIR" only_tools install PREFIX=/tmp/usr
+ok "   ldconfig is run" test -e /tmp/ldconfig-runs
 ok "a LIBDIR of its own" only_tools install DESTDIR=/tmp/other PREFIX=/usr LIBDIR=/usr/lib/multi
 ok "   has the library" test -e /tmp/other/usr/lib/multi/libubdx.so.0
-ok "   and the program finds it there" grep -qx libdir=/usr/lib/multi /tmp/other/usr/lib/multi/pkgconfig/ubdx.pc
+ok "   and pkg-config names that folder" grep -qx libdir=/usr/lib/multi /tmp/other/usr/lib/multi/pkgconfig/ubdx.pc
 
 cat >program.c <<'END'
 #include <libubdx.h>

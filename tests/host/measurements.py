@@ -191,7 +191,7 @@ def test_pairing():
     values = results["rows"]["ubdx-null-user-untouched"]["cells"][CELL]
     low, high = values["against_ublk_best_95"]
     assert values["against_ublk_best"] == -20 and -25 < low < -20 < high < -15
-    assert results["comparisons"] == 2
+    assert results["comparisons"] == {"ublk_best": 2}
     assert (
         values["against_ublk_best_p_holm"]
         >= 2 * values["against_ublk_best_p"] * 0.99
@@ -221,38 +221,44 @@ def test_single_boot():
     )
 
 
+def missed(results: dict, *names: str) -> str:
+    """The lines of the claims with these names that the results miss."""
+    found = [lines for holds, lines in check.report(results) if not holds]
+    return "\n".join(text for text in found if not names or text.split()[1].rstrip(":") in names)
+
+
 def test_check_passes():
-    """check.py finds nothing in good results"""
-    assert list(check.violations(made_up())) == []
+    """check.py finds nothing in good results, and says what it has looked at"""
+    assert missed(made_up()) == ""
+    held = {text.split(":")[0] for holds, text in check.report(made_up()) if holds}
+    assert "ok untouched-not-dearer-than-ublk" in held and "ok forward-below-loop" not in held
 
 
 def test_check_dearer():
-    """check.py sees a mode that costs significantly more than ublk's best, and one that may"""
+    """check.py sees a mode that costs significantly more than ublk's best, and a vague difference"""
     dear = [10100.0, 10131.0, 10092.0, 10104.0]
-    assert any(
-        "dearer than ublk-null" in line
-        for line in check.untouched(made_up(ubdx_null_map_untouched=dear))
+    assert "against ublk-null" in missed(
+        made_up(ubdx_null_map_untouched=dear), "untouched-not-dearer-than-ublk"
     )
     wild = [9000.0, 11000.0, 9100.0, 10900.0]
-    assert any(
-        "known too badly" in line for line in check.untouched(made_up(ubdx_null_map_untouched=wild))
-    )
+    assert "known too badly" in missed(made_up(ubdx_null_map_untouched=wild), "known-well")
 
 
 def test_check_copy():
     """check.py sees ubdx copy cost more than ublk copy, of several boots and of one"""
     dear = [10100.0, 10131.0, 10092.0, 10104.0]
-    assert any("dearer than ublk's" in line for line in check.ubdx(made_up(ubdx_null_copy=dear)))
+    name = "copy-not-dearer-than-ublk-copy"
+    assert "dearer than ublk's" in missed(made_up(ubdx_null_copy=dear), name)
     one = made_up()
-    for name, cost in (("ubdx-null-copy", 10100.0), ("ublk-null-copy", 10000.0)):
-        one["rows"][name]["cells"][CELL] = {
+    for row, cost in (("ubdx-null-copy", 10100.0), ("ublk-null-copy", 10000.0)):
+        one["rows"][row]["cells"][CELL] = {
             "instructions": cost,
             "spread_percent": 0.1,
             "resolution_percent": 0.1,
         }
-    assert list(check.ubdx(one))
+    assert any(wrong for _, wrong in check.copy(one))
     one["rows"]["ubdx-null-copy"]["cells"][CELL]["instructions"] = 10040.0
-    assert not list(check.ubdx(one))
+    assert not any(wrong for _, wrong in check.copy(one))
 
 
 def test_check_quality():
@@ -262,20 +268,66 @@ def test_check_quality():
     for field, bad in (("resolution_percent", 0.5), ("spread_percent", 3), ("idle_percent", 0.1)):
         broken = copy.deepcopy(results)
         broken["rows"]["ubdx-null-copy"]["cells"][CELL] = values | {field: bad}
-        assert len(list(check.quality(broken))) == 1, field
+        assert "1 of" in missed(broken, "well-measured"), field
     ladder = {"kernel": "7.3", "tolerance_percent": 1, "rows": {"ublk-null-copy": {CELL: 9000}}}
-    assert list(check.peers(results, ladder)) and not list(
-        check.peers(results | {"kernel": "6.12.1"}, ladder)
-    )
+    assert any(wrong for _, wrong in check.ublk_at_its_best(results, ladder))
+    assert not list(check.ublk_at_its_best(results | {"kernel": "6.12.1"}, ladder))
+
+
+def compared(which: str, over: float, p: float) -> dict:
+    """Results with one cell, whose row is compared with one peer."""
+    values = {
+        "instructions": 1000.0,
+        f"against_{which}": over,
+        f"against_{which}_95": [over - 5, over + 5],
+        f"against_{which}_p_holm": p,
+    }
+    return {"rows": {"ubdx-loop-forward": {"cells": {CELL: values}}}}
+
+
+def test_check_below():
+    """check.py wants a difference that is significantly below 0 where it claims less"""
+    for over, p, good in ((-20, 0.01, True), (-20, 0.2, False), (20, 0.01, False)):
+        verdicts = list(check.below(compared("loop", over, p), "loop", ".*-forward"))
+        assert len(verdicts) == 1 and (verdicts[0][1] is None) == good
+    for over, p, good in ((20, 0.2, True), (-20, 0.01, True), (20, 0.01, False)):
+        verdicts = list(check.not_dearer(compared("loop", over, p), "loop", ".*-forward"))
+        assert len(verdicts) == 1 and (verdicts[0][1] is None) == good
+    assert not list(check.below(compared("loop", -20, 0.01), "loop", ".*-regbuf"))
+
+
+def test_check_bars():
+    """check.py sees a mean cost above the floor that is higher than claimed"""
+    values = {"above_floor": 1151.0}
+    results = {"replicates": 12, "rows": {"ubdx-loop-extents": {"cells": {CELL: values}}}}
+    size = CELL.rsplit(".", 1)[1]
+    assert [wrong for _, wrong in check.at_most(results, "ubdx-.*", {f".*{size}": 1150})] == [
+        "1151 is more than 1150"
+    ]
+    assert not any(w for _, w in check.at_most(results, "ubdx-.*", {f".*{size}": 1151}))
+    assert not list(check.at_most(results | {"replicates": 1}, "ubdx-.*", {".*": 0}))
+
+
+def test_peers():
+    """a row's peers are those of its own target, and a claim has peers to be checked against"""
+    assert measure.peers_of("ubdx-ram-forward") == {
+        "ublk_best": ["ublk-ram-copy", "ublk-ram-user", "ublk-ram-auto", "ublk-ram-batch"],
+        "loop": ["loop-dio-ram"],
+    }
+    assert measure.peers_of("ubdx-null-copy") == {}
+    names = {row.name for row in measure.read_rows(Path(measure.__file__).with_name("rows.tsv"))}
+    for name in names:
+        for peers in measure.peers_of(name).values():
+            assert names.issuperset(peers), name
 
 
 def test_check_flat():
     """check.py sees a larger size cost more at queue depth 32, beyond the jitter"""
     base = {"instructions": 1000.0, "resolution_percent": 1.0}
 
-    def results(low: float) -> dict:
+    def wrong(low: float) -> list[str]:
         large = base | {"against_smaller_95": {"4k": [low + 5, low, low + 10]}}
-        return {
+        results = {
             "rows": {
                 "r": {
                     "cells": {
@@ -286,8 +338,9 @@ def test_check_flat():
                 }
             }
         }
+        return [line for _, line in check.untouched_flat(results) if line]
 
-    assert len(list(check.flat(results(21)))) == 1 and not list(check.flat(results(20)))
+    assert len(wrong(21)) == 1 and not wrong(20)
 
 
 # ---- same ----
@@ -485,7 +538,7 @@ def test_significance_is_counted():
     text = summary.Figures(results, replicates).against_best(32)
     assert (
         f"lower in {low} and higher in {high} of {len(cells)} cells" in text
-        and f"for {replicates['comparisons']} comparisons" in text
+        and f"for {replicates['comparisons']['ublk_best']} comparisons" in text
     )
     for values in cells:
         values["against_ublk_best_p_holm"] = 0.05

@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.."
 
 check() { lab/in tests/model/check "$@"; }
 
-# found MUTANT: an assertion fails. It is not enough that the check fails.
+# found MUTANT: the check fails by an assertion, not for another reason.
 found() {
 	local status=0 report
 	report=$(check "$1") || status=$?

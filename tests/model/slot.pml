@@ -4,17 +4,19 @@
  *
  * Server A may die at any step, stop for ever where the driver waits for its memory, or commit a
  * request by a sequence number that it guesses. Server B follows, and must serve what A has left:
- * the device recovers with UBDX_RECOVERY_REISSUE. A user, such as a pread by A, comes at any time. A
- * request's pages may be registered with A's ring, and in use by I/O, when it is answered or aborted.
- * A may answer that the driver is to do the I/O: then it ends the request, in any context.
- * Each access that another thread can see is a step of its own. Memory is sequentially consistent.
+ * the device recovers with UBDX_RECOVERY_REISSUE. A user, such as a pread by A, comes at any time.
+ * When a request is answered or aborted, its pages may be registered with A's ring, and in use by
+ * I/O. A may answer that the driver is to do the request's I/O: then the end of the I/O ends the
+ * request, in any context. Each access that another thread can see is a step of its own. Memory is
+ * sequentially consistent.
  *
  * These hold, each by the assertion with its name:
  *   ONCE		a request ends once, by its owner, and has no user then
  *   OWN		server A commits and accesses no request of server B
  *   LATE		server B doesn't start while I/O that A has forwarded is under way
  *   COMMANDS	no command of A is parked or completed twice
- *   LOST		when nothing can move any more, every request has ended, and A has its commands back
+ *   LOST		when nothing can move any more, every request has ended, and A has its
+ *			commands back
  *
  * tests/host/model.t checks this file as it is, which passes, and with each MUTANT defined, which
  * must fail.
@@ -47,7 +49,10 @@ byte nr_ended = 0;
 mtype:server server = A; /* q->srvq */
 bool dead = false; /* A was declared dead */
 
-/* The tag's command of each server: parked; taken by the publisher; and the list of its task. */
+/*
+ * For each server: the tag's command, while it is parked, and after queue_rq has taken it; and the
+ * list of what its task has to deliver.
+ */
 byte parked_a = 1, taken_a = 0; /* the command's number; 0: none */
 bool parked_b = true, taken_b = false;
 byte pending_a = 0, pending_b = 0; /* a sequence number; 0: the list is empty */
@@ -56,10 +61,10 @@ byte nr_parked = 1; /* A's commands, numbered from 1 */
 bool completed[MAX_PARKED + 1];
 byte nr_completed = 0;
 
-bool batched = false; /* the request is in the batch of A's queue, which is its task's alone */
+bool batched = false; /* the request is in the batch of A's queue, which only A's task uses */
 bool regbuf = false; /* a registered buffer is the user, and user() adds none: fewer states */
 bool registered = false; /* A's ring has a buffer of the request's pages, which is a user */
-bool io_out = false; /* and I/O with it is under way */
+bool io_out = false; /* and I/O with this buffer is under way */
 bool ring_locked = false; /* by A's task */
 bool committing = false; /* A's task may own a request in a commit */
 bool stopped = false; /* A's task waits for its memory, for ever */
@@ -97,7 +102,7 @@ inline rcu_unlock(who)
 
 /* ---- the word's transitions ---- */
 
-/* ubdx_slot_claim() */
+/* ubdx_slot_claim() of a QUEUED request, which has no users. */
 inline claim(number, from, ok)
 {
 	d_step {
@@ -109,7 +114,7 @@ inline claim(number, from, ok)
 	}
 }
 
-/* ubdx_slot_claim_used() */
+/* ubdx_slot_claim() of a request that may have users. */
 inline claim_used(number, from, ok)
 {
 	d_step {
@@ -155,7 +160,7 @@ inline finish(how, left)
 	fi
 }
 
-/* ubdx_use_end(). The request must be there until now. */
+/* ubdx_use_end(). Until here, the request must not end. */
 inline drop_user(last)
 {
 	d_step {
@@ -173,7 +178,7 @@ inline drop_user(last)
 	fi
 }
 
-/* io_buffer_unregister(): the buffer's user goes now, or with the I/O. */
+/* io_buffer_unregister(): the buffer stops being a user now, or when the I/O has ended. */
 inline unregister(last)
 {
 	d_step {
@@ -285,7 +290,7 @@ end_idle:
 
 /* ---- server A's task ---- */
 
-/* The block layer calls ubdx_batch_unplug() when the task leaves the submission, or sleeps in it. */
+/* The task leaves the submission, or sleeps in it: ubdx_batch_unplug() */
 inline leave_submission()
 {
 	if
@@ -331,7 +336,7 @@ end_idle:
 		stopped = true;
 		goto end_stopped
 	:: !guessed && !gone ->
-		/* also one that isn't there yet */
+		/* guess a sequence number; it may be that of a request that hasn't come yet */
 		if
 		:: number = seq
 		:: number = seq + 1
@@ -340,10 +345,10 @@ end_idle:
 		goto commit
 	fi;
 
-	/* Task work that finds no task of the queue's. */
+	/* Task work that finds that the queue's task can't serve any more: ubdx_deliver_dead() */
 nobody:
 	gone = true;
-	command = taken_a; /* once the request has ended the tag can be published again */
+	command = taken_a; /* read first: after the request's end the tag can be published again */
 	claim(number, QUEUED, ok);
 	if
 	:: ok -> finish(AGAIN, left)
@@ -362,7 +367,7 @@ deliver:
 	:: else
 	fi;
 	if
-	:: true /* mode copy faults its buffer in: ubdx_hand_over(QUEUED), and claims again */ ->
+	:: true /* mode copy faults its buffer in: ubdx_slot_pass(QUEUED), and claims again */ ->
 		rcu_lock(TASK);
 		was_dead = dead;
 		if
@@ -448,7 +453,7 @@ commit:
 	unregister(left);
 	ring_locked = false;
 	if
-	:: true /* the payload's copy faults: ubdx_hand_over(SERVER), and claims again */ ->
+	:: true /* the payload's copy faults: ubdx_slot_pass(SERVER), and claims again */ ->
 		rcu_lock(TASK);
 		was_dead = dead;
 		if
@@ -489,7 +494,7 @@ commit:
 	fi;
 	if
 	:: dead ->
-		leave_submission(); /* to wait is to sleep */
+		leave_submission(); /* the task sleeps in synchronize_rcu() */
 #ifndef MUTANT_UNPARK_WITHOUT_GRACE_PERIOD
 		synchronize_rcu(task_waits);
 #endif
@@ -505,7 +510,7 @@ leave:
 
 end_stopped:
 	do
-	:: pending_a != 0 && !stopped_owner -> /* the process is killed: its task work comes anyway */
+	:: pending_a != 0 && !stopped_owner -> /* the process is killed; its task work runs */
 		d_step {
 			number = pending_a;
 			pending_a = 0

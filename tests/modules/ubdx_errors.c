@@ -60,8 +60,8 @@ static noinline void leak(void)
 	int i;
 
 	/*
-	 * many objects, because stale pointers may be left in registers, on a stack, and in the
-	 * per-CPU cache of objects (Linux 7.3)
+	 * Many objects: kmemleak misses those to which a stale pointer is left in a register, on a
+	 * stack, or in the per-CPU cache of objects (Linux 7.3).
 	 */
 	for (i = 0; i < 96; i++)
 		if (!kmalloc(100, GFP_KERNEL))

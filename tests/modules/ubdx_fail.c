@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_fail.c - makes an allocation fail in a module's init function, and reports failures.
+ * ubdx_fail.c - makes an allocation fail in a module's init function, and reports failures that the
+ * kernel doesn't report.
  *
  * The kernel's fail-nth counts a task's allocations from the moment when it is set. Loading a
  * module makes a thousand allocations before the module's own code runs, and those are not under
  * test. So this module sets fail-nth when that code begins: write N to the parameter nth, and the
- * N-th allocation in the next module's init function fails.
+ * N-th allocation in the init function of the next module that is loaded fails.
  *
- * The kernel reports each failure that it injects, but not that of an allocation of pages with
- * __GFP_NOWARN. This module reports those.
+ * Unless it is patched (lab/debug-kernel-build), the kernel doesn't report a failure that it
+ * injects into an allocation with __GFP_NOWARN. This module reports such failures of page
+ * allocations, but not those of kmalloc().
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -36,7 +36,10 @@ enum pause_state { PAUSE_OFF, PAUSE_ARMED, PAUSE_REACHED, PAUSE_OVER, PAUSE_EXPI
 
 static const char *const pause_names[] = { "off", "armed", "reached", "over", "expired" };
 
-/* One for each device. The fields other than state are written only while it isn't PAUSE_ARMED. */
+/*
+ * One for each device. The other fields are written only while state is neither PAUSE_ARMED nor
+ * PAUSE_REACHED.
+ */
 static struct pause {
 	int state;
 	unsigned int stage;
@@ -74,7 +77,7 @@ static void pause_in_emit(struct ubdx_trace_done *done)
 	pause_here(&pauses[done->dev]);
 }
 
-/* Should this request be held here? True for one caller only. */
+/* Should this request be held at this stage? True for one caller only. */
 static bool pause_wanted(int dev, unsigned int stage, u64 sector)
 {
 	struct pause *p = &pauses[dev];
@@ -114,8 +117,8 @@ static int pause_at_emit(struct kprobe *kp, struct pt_regs *regs)
 }
 
 /*
- * The kernel doesn't replace a probe that has a post handler by a jump (CONFIG_OPTPROBES). The
- * handler of such a jump couldn't redirect the call.
+ * Does nothing, but keeps the kernel from optimising the probe into a jump (CONFIG_OPTPROBES): a
+ * handler that is called by such a jump couldn't redirect the call.
  */
 static void pause_post(struct kprobe *kp, struct pt_regs *regs, unsigned long flags)
 {
@@ -154,7 +157,7 @@ static int pause_set(const char *value, const struct kernel_param *kp)
 		/* pairs with smp_rmb() in pause_wanted() */
 		smp_store_release(&p->state, PAUSE_ARMED);
 	} else {
-		/* if no request has come yet, none must be held */
+		/* if no request has come yet, none will be held */
 		WRITE_ONCE(p->state, READ_ONCE(p->state) == PAUSE_REACHED ? PAUSE_OVER : PAUSE_OFF);
 		wake_up_all(&pause_wait);
 	}

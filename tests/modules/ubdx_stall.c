@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * ubdx_stall.c - delays a submitter at the moment when it notifies a server, as if it had been
- * preempted. The parameter task names the submitter. It continues when the parameter changes, or
- * after STALL_LIMIT.
+ * preempted. The parameter task names the submitter. The submitter continues when the parameter
+ * changes, or after STALL_LIMIT.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -7,4 +7,4 @@ static void ubdx_attach_gone(struct io_uring_cmd *cmd, unsigned int issue_flags,
 }\
 UBDX_TASK_WORK(ubdx_attach_gone)\
 
-s/^\tqueue_work(ubdx_detach_wq, &srvq->detach_work);/\tio_uring_cmd_complete_in_task(srvq->detached, ubdx_attach_gone_tw);/
+s/^\tqueue_work(ubdx_detach_wq, &srvq->detach_work);/\tio_uring_cmd_complete_in_task(srvq->attach_taken, ubdx_attach_gone_tw);/

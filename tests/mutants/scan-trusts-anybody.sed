@@ -1,4 +1,4 @@
 # test: access
 # file: driver/scan.c
 s/trusted = dev->srv && dev->srv->trusted;/trusted = true;/
-s/if (dev->srv->trusted && test_bit/if (test_bit/
+s/!dev->srv->trusted || !test_bit/!test_bit/

@@ -1,4 +1,4 @@
-# The checksum leaves out what is no whole vector.
+# The checksum leaves out one of its four partial sums.
 # test: unit:steps
 # file: userspace/targets/touch.c
 s/^\ta += b + c + d;$/\ta += b + c;/

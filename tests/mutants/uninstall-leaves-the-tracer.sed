@@ -1,3 +1,3 @@
 # test: host:install
 # file: ebpf/Makefile
-/rm -f.*ubdx-trace$/d
+/rm -f.*commands/d

@@ -70,7 +70,8 @@ static void cpus(void)
 	size_t nr;
 
 	is(parse_cpus("0-3,8,11,10", &list, &nr), 0, "a list of CPUs");
-	ok(nr == ARRAY_SIZE(want) && !memcmp(list, want, sizeof(want)), "in its own order");
+	ok(nr == ARRAY_SIZE(want) && !memcmp(list, want, sizeof(want)),
+	   "the CPUs are in the order given");
 	free(list);
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		ok(parse_cpus(bad[i], &list, &nr) < 0, "'%s' is no list of CPUs", bad[i]);

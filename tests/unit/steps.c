@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * steps.c - a request goes through its target's steps to the right result: extents, short
- * transfers, errors, answers with extents, zeroing by any method, and steps that do not fit the
- * request. The channel is replaced by one that brings a single request and takes its answer; queue,
- * ring, strategy and files are real.
+ * transfers, errors, answers with extents, zeroing by a hole and by writes, and steps that do not
+ * fit the request. The channel is replaced by one that brings a single request and takes its
+ * answer; queue, ring, strategy and files are real.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +77,7 @@ static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t b
 	q->live = 1;
 	answer = -EINPROGRESS;
 	answers = 0;
-	/* Replaces the driver's command. */
+	/* Stands for the driver's command. */
 	*sqe = (struct io_uring_sqe){ .opcode = IORING_OP_NOP };
 	ubdx_queue_serve(q);
 	return answers == 1 ? answer : -EINPROGRESS;
@@ -396,7 +396,10 @@ static void inspection(void)
 	test_ops.inspect = NULL;
 }
 
-/* What a touch filter has reported for one WRITE and one READ of @bytes. */
+/*
+ * Send one WRITE and one READ of @bytes through a touch filter. Returns the number of bytes that
+ * the filter reports; @sum: out: the checksum that it reports.
+ */
 static uint64_t touched(const char *part, uint64_t bytes, uint64_t *sum)
 {
 	struct ubdx_params params = { .numa_node = -1 };
@@ -434,7 +437,7 @@ static void touch(void)
 	pattern(data, sizeof(data), 3);
 	is(touched("none", 65536, &other), 0, "touch: none of two payloads");
 	is(touched("header", 65536, &header), 2 * 64, "touch: the headers");
-	/* Twice, with a size that is longer than the zeroes that the filter reads at a time. */
+	/* MAX_IO is more than the zeroes that the filter can give to a READ in one step. */
 	is(touched("all", MAX_IO, &all), 2 * MAX_IO, "touch: all of them");
 	ok(!other && header && all && header != all, "touch: checksums of each");
 	data[MAX_IO - 1] ^= 1;
@@ -536,9 +539,9 @@ static int lying_resolve(struct ubdx_target *target, const struct ubdx_desc *d, 
 	return lie_result;
 }
 
-#define NO_FLAGS (1U << 31) /* the step is not for the operation, whatever its flags */
+#define NO_FLAGS (1U << 31) /* no step of this kind fits the operation */
 
-/* What libubdx.h says fits, by the flags that a step may have. */
+/* The flags that libubdx.h allows in a step of this kind for this operation. */
 static uint32_t allowed_flags(uint8_t op, uint32_t kind)
 {
 	switch (kind) {
@@ -569,7 +572,10 @@ static bool fits(uint8_t op, uint32_t kind, uint32_t flags)
 	return kind != UBDX_STEP_DONE || op > UBDX_OP_WRITE || flags & UBDX_STEP_NO_DATA;
 }
 
-/* The step in @lie is refused: EIO, a message that has @text in it, and the file is unchanged. */
+/*
+ * Is the step in @lie refused? The request must fail with EIO and one message, which contains
+ * @text, and must leave the file unchanged.
+ */
 static bool refuses(struct ubdx_queue *q, uint8_t op, uint32_t desc_flags, const char *text)
 {
 	static char now[MAX_IO];
@@ -597,7 +603,7 @@ static void every_step(struct ubdx_queue *q)
 
 			kind = i < UBDX_NR_STEPS ? i : strange[i - UBDX_NR_STEPS];
 			for (flags = 0; flags < 64; flags++) {
-				/* The four that exist, and two that are unknown. */
+				/* The four flags that exist, and two unknown ones. */
 				lie = (struct ubdx_step){
 					.kind = kind,
 					.flags = (flags & 15) | (flags & 16) << 3 |
@@ -605,7 +611,7 @@ static void every_step(struct ubdx_queue *q)
 					.length = UINT64_MAX,
 					.addr = room,
 				};
-				/* Punching in a file isn't the block device's command. */
+				/* UBDX_STEP_BLOCK needs a block device, and this is a file. */
 				if (fits(op, kind, lie.flags) && lie.flags & UBDX_STEP_BLOCK)
 					continue;
 				if (!fits(op, kind, lie.flags)) {
@@ -615,7 +621,7 @@ static void every_step(struct ubdx_queue *q)
 				taken++;
 				wrong += request(q, op, 0, op == UBDX_OP_FLUSH ? 0 : 65536, 0) !=
 					 (op <= UBDX_OP_WRITE ? 65536 : 0);
-				/* What it changed. */
+				/* Restore what the request has changed. */
 				if (pwrite(q->target->files[0], data, MAX_IO, 0) != MAX_IO)
 					exit(EXIT_FAILURE);
 			}

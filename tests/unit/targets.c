@@ -34,7 +34,7 @@ static int next_fd(void)
 	return fd;
 }
 
-/* Expects that it fails with @err and a message that has @text in it. */
+/* Opening the target must fail with @err and a message that contains @text. */
 static void fails(const char *name, const struct ubdx_target_config *config,
 		  const struct ubdx_params *wanted, int err, const char *text, const char *what)
 {

@@ -84,7 +84,10 @@ static int parse_args(const struct command *self, int argc, char **argv, struct 
 	return -1;
 }
 
-/* Block sizes are powers of two; the driver checks the rest. */
+/*
+ * Block sizes must be powers of two, and --max-io a multiple of 4096. The library and the driver
+ * check the rest.
+ */
 static int check_blocks(const struct command *self, const struct add_args *a)
 {
 	if (a->block_size & (a->block_size - 1))

@@ -3,6 +3,7 @@
  * change.c - the commands that change devices: set, del.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,7 @@
 
 /* ---- set ---- */
 
-static int set_mode(const struct command *self, int id, const char *name, unsigned int mode,
-		    int json)
+static int set_mode(const struct command *self, int id, const char *name, unsigned int mode)
 {
 	struct ubdx_info info;
 	int ctl, ret;
@@ -33,16 +33,52 @@ static int set_mode(const struct command *self, int id, const char *name, unsign
 	close(ctl);
 	if (ret)
 		return cli_fail(self, "--xfer %s: %s", name, ubdx_errmsg());
-	return json ? show_device(self, id, true) : EXIT_SUCCESS;
+	return EXIT_SUCCESS;
+}
+
+/* Write the name to the device's file `resolver` in sysfs. */
+static int set_resolver(const struct command *self, int id, const char *name)
+{
+	char path[64];
+	ssize_t ret;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/resolver", id);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return cli_fail(self, "ubdxb%d isn't there, or wasn't added with --extents", id);
+	if (fd < 0)
+		return cli_fail(self, "%s: %s", path, strerror(errno));
+	ret = write(fd, name, strlen(name));
+	close(fd);
+	if (ret >= 0)
+		return EXIT_SUCCESS;
+	switch (errno) {
+	case ENOENT:
+		return cli_fail(self, "no resolver %s is loaded; see ubdx-resolver --help", name);
+	case ENODEV:
+		return cli_fail(self, "ubdxb%d has no server", id);
+	case EPERM:
+		return cli_fail(self, "ubdxb%d's server had no CAP_SYS_ADMIN when it began", id);
+	case EINVAL:
+		return cli_fail(self, "chunks of resolver %s are smaller than ubdxb%d's blocks",
+				name, id);
+	default:
+		return cli_fail(self, "--resolver %s: %s", name, strerror(errno));
+	}
 }
 
 int cmd_set(const struct command *self, int argc, char **argv)
 {
+	const char *xfer = NULL, *resolver = NULL;
+	unsigned int mode = UBDX_SET_XFER_DEFAULT;
 	int json = 0, id, ret;
-	const char *xfer = NULL;
 	const struct option_def options[] = {
 		OPTION_TEXT("xfer", &xfer, "MODE",
 			    "transfer mode; default: follow the module parameter"),
+		OPTION_TEXT(
+			"resolver", &resolver, "NAME",
+			"BPF program that says where sectors are; none: detach it, which leaves no extents"),
 		OPTION_JSON(&json),
 		{ 0 },
 	};
@@ -50,14 +86,25 @@ int cmd_set(const struct command *self, int argc, char **argv)
 	ret = options_one_device(self, options, argc, argv, &id);
 	if (ret >= 0)
 		return ret;
-	if (!xfer)
-		return cli_usage(self, "nothing to set; give --xfer MODE");
-	if (!strcmp(xfer, "default"))
-		return set_mode(self, id, xfer, UBDX_SET_XFER_DEFAULT, json);
-	ret = ubdx_xfer_by_name(xfer);
-	if (ret < 0)
-		return cli_usage(self, "unknown transfer mode %s", xfer);
-	return set_mode(self, id, xfer, ret, json);
+	if (!xfer && !resolver)
+		return cli_usage(self, "nothing to set; give --xfer MODE or --resolver NAME");
+	if (xfer && strcmp(xfer, "default")) {
+		ret = ubdx_xfer_by_name(xfer);
+		if (ret < 0)
+			return cli_usage(self, "unknown transfer mode %s", xfer);
+		mode = ret;
+	}
+	if (resolver) {
+		ret = set_resolver(self, id, resolver);
+		if (ret)
+			return ret;
+	}
+	if (xfer) {
+		ret = set_mode(self, id, xfer, mode);
+		if (ret)
+			return ret;
+	}
+	return json ? show_device(self, id, true) : EXIT_SUCCESS;
 }
 
 /* ---- del ---- */

@@ -63,7 +63,7 @@ int parse_device(const char *text, int *id);
 enum option_type {
 	OPTION_FLAG, /* int *value = min */
 	OPTION_NUMBER, /* uint64_t *value, min … max */
-	OPTION_SIZE, /* the same, in bytes with K, M, G, T */
+	OPTION_SIZE, /* the same; a number of bytes that may end in K, M, G or T */
 	OPTION_STRING, /* const char **value */
 	OPTION_GROUP, /* no option: a heading for those that follow */
 };
@@ -126,7 +126,7 @@ void output_bool(struct output *o, const char *key, bool value);
 void output_quantity(struct output *o, const char *key, uint64_t value, const char *unit);
 /* The same, where UINT32_MAX means that there is no limit: JSON null. */
 void output_limit(struct output *o, const char *key, uint32_t value, const char *unit);
-/* Text only: a line as it is. */
+/* Text only: print an indented line. */
 void output_line(struct output *o, const char *text);
 void output_list(struct output *o, const char *key);
 void output_list_end(struct output *o);
@@ -231,8 +231,8 @@ int server_args_apply(const struct command *self, const struct server_args *a,
  * @is_new:	add the device; otherwise it exists, and waits for a server.
  * @open_target: opens @target and fills in @params, in the server's process.
  * @args:	for @open_target.
- * @log:	receives messages: to stderr, and once the server is in the background to the
- *		system's log.
+ * @log:	writes a message to stderr, or to the system's log once the server is in the
+ *		background.
  * @reporter:	pipe to the command that waits for a report; -1 in the foreground.
  * @asked:	SIGTERM or SIGINT has come; the next one means force.
  * @warnings:	kept during the start, and logged if the start succeeds. If it fails, the command

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <syslog.h>
@@ -117,7 +118,7 @@ void daemon_log(void *arg, int priority, const char *text)
 		return;
 	len = snprintf(line, sizeof(line), "<%d>ubdx[%d]: %s\n", LOG_DAEMON | priority, getpid(),
 		       text);
-	if (write(fd, line, len) < 0)
+	if (write(fd, line, MIN(len, (int)sizeof(line) - 1)) < 0)
 		syslog(LOG_DAEMON | priority, "%s", text);
 	close(fd);
 }

@@ -204,7 +204,7 @@ static bool files_line(struct output *o, const char *line)
 	return true;
 }
 
-/* A file in the device's sysfs folder, which exists only while the device is live. */
+/* A file in the device's sysfs folder, which exists while the device is live or quiesced. */
 static void describe_file(struct output *o, int id, const char *key, const char *name,
 			  bool (*describe_line)(struct output *o, const char *line))
 {
@@ -227,6 +227,29 @@ static void describe_file(struct output *o, int id, const char *key, const char 
 	fclose(file);
 }
 
+/*
+ * With --extents: the device's resolver. The sysfs file lists "none" and all loaded resolvers, with
+ * the device's in brackets.
+ */
+static void describe_resolver(struct output *o, int id)
+{
+	char path[64], line[4096], *end, *name = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/resolver", id);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (fgets(line, sizeof(line), file))
+		name = strchr(line, '[');
+	end = name ? strchr(name, ']') : NULL;
+	if (end) {
+		*end = '\0';
+		output_string(o, "resolver", name + 1);
+	}
+	fclose(file);
+}
+
 void describe_device(struct output *o, const struct ubdx_info *info,
 		     const struct ubdx_target_info *target_info)
 {
@@ -242,4 +265,5 @@ void describe_device(struct output *o, const struct ubdx_info *info,
 	describe_file(o, info->id, "moved", "moved", moved_line);
 	describe_file(o, info->id, "files", "files", files_line);
 	describe_file(o, info->id, "extents", "extents", moved_line);
+	describe_resolver(o, info->id);
 }

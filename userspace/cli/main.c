@@ -12,10 +12,11 @@ static const struct command commands[] = {
 	{ "add", "--target NAME [OPTION...]", "Add a block device and serve it in the background",
 	  cmd_add },
 	{ "recover", "--target NAME [OPTION...] DEVICE",
-	  "Start a new server for a device that has lost its server", cmd_recover },
+	  "Start a new server for a device that has none, or (--live) replace the running one",
+	  cmd_recover },
 	{ "list", "[OPTION...]", "List devices", cmd_list },
 	{ "info", "[OPTION...] DEVICE", "Show a device's parameters and counters", cmd_info },
-	{ "set", "--xfer MODE [OPTION...] DEVICE", "Set a device's transfer mode", cmd_set },
+	{ "set", "[OPTION...] DEVICE", "Set a device's transfer mode or resolver", cmd_set },
 	{ "del", "[OPTION...] DEVICE...|--all", "Delete devices", cmd_del },
 	{ "features", "[OPTION...]", "Show what the driver and the library support", cmd_features },
 };
@@ -45,7 +46,7 @@ static int help(void)
 	printf("usage: ubdx COMMAND [OPTION...] [DEVICE...]\n\n");
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
-	printf("  %-10s Show this text, or with a COMMAND its options\n"
+	printf("  %-10s Show this text; help COMMAND shows that command's options\n"
 	       "\nA DEVICE is 0, ubdxb0 or /dev/ubdxb0. ubdx --version prints the version.\n",
 	       "help");
 	return EXIT_SUCCESS;

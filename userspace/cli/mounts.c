@@ -2,16 +2,17 @@
 /*
  * mounts.c - how a server leaves its caller's mount namespace.
  *
- * When the last process of a mount namespace exits, it unmounts all file systems there. If that
- * process is a server, and one of them is on its own device, the dead server waits for the next
- * one, and the next one waits for the file that the dead server has locked. This happens, for
- * example, when all processes of a container are killed. So a server has a namespace of its own, in
- * which nothing on its device is ever mounted.
+ * When the last process of a mount namespace exits, it unmounts all file systems there. Suppose
+ * that process is a server, and one of those file systems is on the server's own device. The
+ * unmount does I/O, which waits until the next server serves the device. The next server waits for
+ * the lock on the backing file, which the exiting server still holds. That is a deadlock. It
+ * happens, for example, when all processes of a container are killed. So a server has a namespace
+ * of its own, in which nothing on its device is ever mounted.
  *
  * The new namespace starts as a copy of the caller's. A file system would stay mounted in the copy
- * after the caller has unmounted it, so the server unmounts its copies. It keeps the root, kernel
- * file systems and those in memory: it needs /dev, /proc, /sys and /run, and nobody waits until
- * these are unmounted.
+ * after the caller has unmounted it, so the server unmounts its copies. It keeps the root and the
+ * types in is_kept(): it needs /dev, /proc, /sys and /run, and nobody waits until these are
+ * unmounted.
  *
  * Files that are open stay open. Without privilege, or if there can be no more namespaces, the
  * server stays in its caller's.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * recover.c - the command `recover`: start the next server of a device that has lost its server.
+ * recover.c - the command `recover`: start a new server for a device that has none, or (--live)
+ * replace the running one.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -159,8 +159,8 @@ static int report_failure(struct serving *s, int err)
 
 /*
  * At a shutdown SIGTERM comes before file systems are unmounted. So a device that is in use is
- * served until its last close. The second signal means force. SIGHUP never means force: when a
- * login session ends, systemd sends it together with SIGTERM.
+ * served until its last close. The second SIGTERM or SIGINT means force. SIGHUP never means force:
+ * when a login session ends, systemd sends it together with SIGTERM.
  */
 static void stop(struct serving *s, struct ubdx_server *server, unsigned int signal)
 {
@@ -186,7 +186,10 @@ static void stop(struct serving *s, struct ubdx_server *server, unsigned int sig
 	s->log(NULL, LOG_WARNING, text);
 }
 
-/* Wait until the queues have left: the device was deleted, has failed, or has another server. */
+/*
+ * Wait until the queues' threads have left: the device was deleted, has failed, or has another
+ * server.
+ */
 static void wait_for_end(struct serving *s, struct ubdx_server *server, int signals)
 {
 	struct pollfd fds[] = {

@@ -67,7 +67,7 @@ static int parse_xfer(const struct command *self, const struct server_args *a, i
 	return -1;
 }
 
-/* Every request can use these, so one of them must be offered. */
+/* The modes that can carry every request. One of them must be offered. */
 #define WHOLE_MODES (1ULL << UBDX_XFER_COPY | 1ULL << UBDX_XFER_USER)
 
 static int parse_offer(const struct command *self, const struct server_args *a, uint64_t *modes)

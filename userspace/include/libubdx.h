@@ -13,7 +13,8 @@
  *            the target has no part in it.
  *
  * Errors: a function that can fail returns a negative errno. ubdx_errmsg() then returns a sentence
- * that says what was tried, why it failed, and often what to do.
+ * that says what was tried, why it failed, and often what to do. Functions that set no such message
+ * say so below.
  *
  * Threads: any thread may call control and target functions. A struct ubdx_server belongs to the
  * caller that started it; any thread except those of its queues may call ubdx_server_stop().
@@ -101,9 +102,8 @@ int ubdx_ctl_open(void);
 
 /*
  * The functions below are the ioctls of the UAPI header, which describes their arguments and
- * errors.
- * @ctl comes from ubdx_ctl_open() and stays the caller's. A call that a signal interrupts is
- * repeated.
+ * errors. @ctl is the descriptor from ubdx_ctl_open(). A call that a signal interrupts is repeated.
+ *
  * Each returns 0 or the ioctl's negative errno, which ubdx_errmsg() explains. But
  * ubdx_ctl_target_info() and ubdx_ctl_set_target_info() return 0 if an older driver lacks the
  * ioctl.
@@ -115,8 +115,8 @@ int ubdx_ctl_open(void);
 int ubdx_ctl_features(int ctl, struct ubdx_features *features);
 
 /**
- * ubdx_ctl_add() - UBDX_IOC_ADD. @add is filled in by the caller, version included, and completed
- * by the driver.
+ * ubdx_ctl_add() - UBDX_IOC_ADD. The caller fills in @add, version included; the driver completes
+ * it.
  */
 int ubdx_ctl_add(int ctl, struct ubdx_add *add);
 
@@ -161,8 +161,9 @@ int ubdx_ctl_next(int ctl, int id, struct ubdx_info *info);
 /**
  * ubdx_ctl_target_info() - get the description that the present or last server of device @id has
  * given of its target.
- * @target_info: out: zeroes if no server has given one, or if the driver keeps none. Control
- *	characters in the text are replaced by question marks.
+ * @target_info: out: all zero except the id until a server that has given a description has
+ *	started, or if an older driver lacks the ioctl. Control characters in the strings are
+ *	replaced by question marks.
  */
 int ubdx_ctl_target_info(int ctl, int id, struct ubdx_target_info *target_info);
 
@@ -190,10 +191,10 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
  */
 enum ubdx_step_kind {
 	/*
-	 * The request has succeeded. A READ or WRITE has payload left that was not moved, so it
-	 * needs UBDX_STEP_NO_DATA. The library does not fill the rest of a READ with zeroes: for a
-	 * target such as null that would cost more than everything else. A target that wants zeroes
-	 * there returns a MEM step that points to zeroes.
+	 * The request has succeeded. For a READ or WRITE the step needs UBDX_STEP_NO_DATA, because
+	 * the target is asked only while payload is left. The library does not fill the rest of a
+	 * READ with zeroes: for a target such as null that would cost more than everything else. A
+	 * target that wants zeroes there returns a MEM step that points to zeroes.
 	 */
 	UBDX_STEP_DONE,
 	/* Write a WRITE's payload to (file, offset, length); read a READ's payload from there. */
@@ -210,13 +211,14 @@ enum ubdx_step_kind {
 };
 
 /* struct ubdx_step.flags */
-#define UBDX_STEP_DSYNC (1U << 0) /* FILE: make it stable before the step ends */
+#define UBDX_STEP_DSYNC (1U << 0) /* FILE: make the data stable before the step ends */
 #define UBDX_STEP_UNMAP (1U << 1) /* ZERO: may deallocate */
 #define UBDX_STEP_BLOCK (1U << 2) /* PUNCH: the file is a block device */
 /*
  * DONE: do not move the rest of the payload. The rest of a WRITE is dropped. The rest of a READ is
  * stale data: in mode copy an earlier payload of the same server, in the other modes what the pages
- * held before. For targets whose data nobody reads. It is ignored if the request has no payload.
+ * held before. For targets whose data nobody reads. The flag is ignored if the request has no
+ * payload.
  */
 #define UBDX_STEP_NO_DATA (1U << 3)
 
@@ -251,13 +253,15 @@ struct ubdx_step {
  *		filter sets the kind of the target behind it.
  * @inspect_bytes: set by open: how many bytes of each payload, from its start, ops->inspect() gets.
  * @nr_files:	number of @files.
- * @files:	descriptors that its steps name by index. Owned by the target, constant between open
- *		and close: each queue registers them with its io_uring.
+ * @files:	descriptors that the target's steps name by index. Owned by the target, constant
+ *		between open and close: each queue registers them with its io_uring.
  * @token:	set by open: identifies the storage, for example by device and inode number of a
  *		file; zero if the kind has only one storage. ubdx_server_recover() refuses a target
  *		whose kind or token differs from that of the device's last server (see
  *		UBDX_SERVER_OTHER_TARGET).
  * @where:	set by open: name of the storage for people, such as a path; "" for none.
+ * @dev_sectors: set by the library before ops->extents(): the device's capacity.
+ * @channel:	the library's, for ubdx_extents_set(); -1: the target can't have extents.
  */
 struct ubdx_target {
 	const struct ubdx_target_ops *ops;
@@ -283,7 +287,8 @@ struct ubdx_target {
 /**
  * struct ubdx_target_config - what the administrator asks of a target.
  * @size:	sizeof(struct ubdx_target_config), so that the struct can grow.
- * @path:	the file or block device that it stores data in, or NULL; borrowed during open.
+ * @path:	the file or block device that the target stores data in, or NULL; borrowed during
+ *		open.
  * @bytes:	capacity; 0: that of @path.
  * @flags:	UBDX_TARGET_*.
  * @write_cache: 1: advertise a volatile write cache, so that the block layer sends FLUSHes; 0:
@@ -345,15 +350,16 @@ struct ubdx_target_ops {
 	void (*close)(struct ubdx_target *target);
 
 	/**
-	 * @extents: leave extents with the driver by ubdx_extents_set(); NULL: the target has none
-	 * that hold. Called once, when the device has started.
+	 * @extents: leave extents with the driver by ubdx_extents_set(); NULL: the target has none.
+	 * Called once for each server, after START, if the driver has taken all of @target->files
+	 * (UBDX_IOC_SET_FILE).
 	 *
-	 * Return: 0 or a negative errno. With an error the device has no extents.
+	 * Return: 0 or a negative errno, which is only logged; -EOPNOTSUPP is not even logged.
 	 */
 	int (*extents)(struct ubdx_target *target);
 
 	/**
-	 * @resolve: return the next step of a request. Its first @done bytes are done.
+	 * @resolve: return the next step of a request. The request's first @done bytes are done.
 	 *
 	 * Called first with @done == 0, then while @done is less than the request's length. So a
 	 * request that covers several extents takes one step for each, and a short transfer is
@@ -392,7 +398,8 @@ struct ubdx_target_ops {
 const struct ubdx_target_ops *ubdx_target_find(const char *name);
 
 /**
- * ubdx_target_get() - the library's targets one by one: @index 0, 1, …; NULL after the last.
+ * ubdx_target_get() - the library's targets, without filters, one by one: @index 0, 1, …; NULL
+ * after the last.
  */
 const struct ubdx_target_ops *ubdx_target_get(unsigned int index);
 
@@ -402,7 +409,7 @@ const struct ubdx_target_ops *ubdx_target_get(unsigned int index);
  * @config:	what the administrator asks of it.
  * @params:	in: the caller's wishes for the device, zero where there is none; out: the
  *		parameters to add the device with.
- * @target:	out: the target. Close it with ubdx_target_close(), after the server.
+ * @target:	out: the target. Close it with ubdx_target_close(), after ubdx_server_free().
  */
 int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target_config *config,
 		     struct ubdx_params *params, struct ubdx_target **target);
@@ -415,20 +422,24 @@ void ubdx_target_close(struct ubdx_target *target);
 /**
  * ubdx_extents_set() - leave extents of the device with the driver, see UBDX_IOC_MAP.
  * @target:	target of a server that has started.
- * @extents:	file is an index of target->files.
- * @nr:		number of them.
+ * @extents:	the extents; the member file is an index into target->files.
+ * @nr:		number of extents.
  *
- * READs and WRITEs in these extents normally don't come to the target any more. From any thread.
+ * READs and WRITEs in these extents normally don't come to the target any more. Any thread of the
+ * server's process may call this.
  *
- * Return: 0 or a negative errno; -EOPNOTSUPP the device can't have extents.
+ * Return: 0 or a negative errno (no message); -EOPNOTSUPP the device can't have extents.
  */
 int ubdx_extents_set(struct ubdx_target *target, const struct ubdx_map_extent *extents,
 		     unsigned int nr);
 
 /**
  * ubdx_extents_revoke() - take extents back, see UBDX_IOC_REVOKE.
- * @drain: wait until all I/O in extents that is under way has ended. Not from a queue's thread: a
- *	queue that waits for longer than the I/O timeout makes the server late.
+ * @drain: if not 0, also wait until all I/O in extents has ended that began before. Don't do this
+ *	in a queue's thread: if its requests wait for longer than the I/O timeout, the driver
+ *	declares the server dead.
+ *
+ * Return: 0 or a negative errno (no message).
  */
 int ubdx_extents_revoke(struct ubdx_target *target, uint64_t sector, uint64_t nr_sectors,
 			int drain);
@@ -439,15 +450,15 @@ struct ubdx_server;
 
 /* struct ubdx_server_opts.flags */
 #define UBDX_SERVER_OTHER_TARGET (1U << 0) /* recover: accept another target than the last one */
-#define UBDX_SERVER_EXTENTS (1U << 1) /* add: the driver can have extents (UBDX_F_EXTENTS) */
+#define UBDX_SERVER_EXTENTS (1U << 1) /* start: the device can have extents (UBDX_F_EXTENTS) */
 
 /**
  * struct ubdx_server_opts - how to serve.
  * @size:	sizeof(struct ubdx_server_opts), so that the struct can grow.
  * @id:		number of the device, -1 for the lowest free one.
  * @xfer:	start: pin the device to this mode before it starts; -1: it follows the module
- *		parameter. Recover: pin the device after its start; a failure is only logged; -1: the
- *		device keeps its pin, if it has one.
+ *		parameter. Recover: pin the device after its start; a failure is only logged; -1:
+ *		the device keeps its pin, if it has one.
  * @xfer_modes:	modes to offer, bit 1 << mode; 0: all that the library can serve. Modes that the
  *		library can't serve are ignored.
  * @params:	of the device, as ubdx_target_open() left them.
@@ -534,9 +545,9 @@ int ubdx_server_start(struct ubdx_target *target, const struct ubdx_server_opts 
  * When it returns 0, the requests that waited are being served. When it fails, they still wait.
  *
  * Return: 0; -EBUSY the device has a server; -EINVAL the target can't do what the device promises,
- * or an option is wrong; -EXDEV the last server served another target, and @flags don't allow that;
- * -EOPNOTSUPP the driver lacks the mode @xfer; -ENODEV there is no such device, or it is dead or
- * was never started; another negative errno.
+ * or an option is wrong; -EXDEV the last server served another target, and opts->flags lack
+ * UBDX_SERVER_OTHER_TARGET; -EOPNOTSUPP the driver lacks the mode opts->xfer; -ENODEV there is no
+ * such device, or it is dead or was never started; another negative errno.
  */
 int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opts *opts,
 			struct ubdx_server **server);
@@ -584,12 +595,13 @@ int ubdx_server_fd(const struct ubdx_server *server);
 int ubdx_server_stop(struct ubdx_server *server, unsigned int flags);
 
 /**
- * ubdx_server_free() - wait until the queues have left, and free the server; NULL is allowed.
+ * ubdx_server_free() - wait until the queues' threads have left, and free the server; NULL is
+ * allowed.
  *
  * If the server still has its device, the device is deleted by force. A device that the driver has
  * declared dead stays, so that the administrator sees it.
  *
- * Return: 0; a negative errno if a queue has left because of an error.
+ * Return: 0; a negative errno (no message) if a queue's thread has left because of an error.
  */
 int ubdx_server_free(struct ubdx_server *server);
 

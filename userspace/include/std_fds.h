@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * std_fds.h - for programs started by cron, systemd and the like, which may have closed some of the
- * descriptors 0, 1 and 2.
+ * std_fds.h - make sure that the descriptors 0, 1 and 2 are open. The process that starts a program
+ * (cron, for example) may have closed some of them.
  */
 #ifndef UBDX_STD_FDS_H
 #define UBDX_STD_FDS_H
@@ -19,7 +19,7 @@ static inline void std_fds_open(void)
 	int fd;
 
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		/* the lowest free number: this one */
+		/* open() returns the lowest free number, which is fd */
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			_exit(1); /* nowhere to say why */
 }

@@ -22,8 +22,8 @@ static size_t ubdx_bufs_bytes(const struct ubdx_queue *q)
 
 /**
  * ubdx_bufs_init() - allocate the buffers of all tags.
- * @prefault: bytes of each buffer to make resident now. The calling thread will use them, so they
- *	are allocated on its NUMA node. The rest is allocated when it is first written.
+ * @prefault: bytes of each buffer to make resident now. The caller is the queue's thread, so this
+ *	memory is on that thread's NUMA node. The rest is allocated when it is first written.
  *
  * All buffers are in one area. They are a page further apart than necessary. If the distance were a
  * power of two, the starts of all buffers would compete for the same few sets of the caches, and
@@ -42,7 +42,7 @@ int ubdx_bufs_init(struct ubdx_queue *q, size_t prefault)
 		return ubdx_fail(-errno, "queue %u: %zu MiB for its buffers: %m", q->id,
 				 ubdx_bufs_bytes(q) >> 20);
 	q->bufs = bufs;
-	/* A child must not cause copies of pages that the kernel has pinned. */
+	/* A forked child must not cause copies of pages that the kernel has pinned. */
 	madvise(q->bufs, ubdx_bufs_bytes(q), MADV_DONTFORK);
 	/* A huge page would make all the buffers that it spans resident as a whole. */
 	if (prefault < q->max_io_bytes)
@@ -69,9 +69,9 @@ void ubdx_bufs_exit(struct ubdx_queue *q)
 #define UBDX_FIXED_BYTES_MIN (64U << 10)
 
 /*
- * Register the first @bytes of the tag's buffer with the ring, so that I/O need not pin its pages
- * each time. This also makes them resident, so it is done when a request first needs them. I/O
- * works without it, at a higher cost.
+ * Register at least the first @bytes of the tag's buffer with the ring, so that I/O need not pin
+ * the pages each time. Registration also makes the pages resident, so a part is registered only
+ * when a request first needs it. Without registration I/O works at a higher cost.
  */
 static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 {
@@ -124,7 +124,7 @@ void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault, uint64_t modes)
 	/* A target without files does no I/O. */
 	if (!q->target->nr_files && !payloads)
 		return;
-	/* Without a table requests in mode `regbuf` fall back to mode `user`. */
+	/* If this fails there is no table, and requests in mode `regbuf` fall back to `user`. */
 	if (io_uring_register_buffers_sparse(&q->ring, ubdx_payload_base(q) + payloads * q->depth))
 		return;
 	q->may_register = q->target->nr_files;

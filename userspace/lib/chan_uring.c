@@ -70,7 +70,7 @@ void ubdx_chan_fetch_all(struct ubdx_queue *q)
 	q->live += q->depth;
 }
 
-/* The driver is to move the payload. One extent is a part of the command itself. */
+/* Answer with extents: the driver moves the payload. One extent fits into the command itself. */
 static void ubdx_chan_forward(const struct ubdx_io *io, struct io_uring_sqe *sqe)
 {
 	struct ubdx_commit *commit = (void *)sqe->cmd;
@@ -113,7 +113,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 }
 
 /**
- * ubdx_chan_flush() - mark the last commit, at which the driver ends its batch. Call it before the
+ * ubdx_chan_flush() - mark the last commit, at which the driver ends its batch. Called before the
  * SQEs are submitted.
  */
 void ubdx_chan_flush(struct ubdx_queue *q)
@@ -144,9 +144,9 @@ static cold uint32_t ubdx_read_ns(struct ubdx_queue *q, const struct ubdx_desc *
 }
 
 /*
- * The driver has returned the tag's command with an error. If the command was to forward a request,
- * the request can still be here. Otherwise the tag gets no more requests. Returns whether the tag
- * carries a request.
+ * The driver has returned the tag's command with an error. After a commit with extents, some errors
+ * mean that the request is still at the server (UBDX_COMMIT_FORWARD). After any other error the tag
+ * gets no more requests. Returns whether the tag carries a request.
  */
 static cold bool ubdx_chan_failed(struct ubdx_queue *q, uint16_t tag, int res)
 {

@@ -156,7 +156,7 @@ int ubdx_ctl_add(int ctl, struct ubdx_add *add)
 	return ret ? ubdx_add_failed(ret, add) : 0;
 }
 
-/* START, STOP and DEL share their argument and most of their errors. */
+/* START, STOP, DEL and QUIESCE share their argument and most of their errors. */
 static int ubdx_ctl_simple(int ctl, unsigned long request, const char *doing,
 			   const struct ubdx_ctl *arg)
 {
@@ -292,7 +292,10 @@ int ubdx_ctl_set_target_info(int ctl, const struct ubdx_target_info *target_info
 	return ubdx_fail(ret, "setting what ubdxb%d serves: %m", target_info->id);
 }
 
-/* Register a file for mode `forward`, at @index. Returns 0 or a negative errno. */
+/*
+ * Register a file for mode `forward` and for extents, at @index. Returns 0 or a negative errno, and
+ * sets no message.
+ */
 int ubdx_chan_set_file(int channel, unsigned int index, int fd)
 {
 	const struct ubdx_file arg = { .index = index, .fd = fd };

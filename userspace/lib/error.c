@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * error.c - the message for the last negative errno, one for each thread; and the log of a running
- * server.
+ * error.c - each thread's message about its last failure, and the log of a running server.
  */
 #include <errno.h>
 #include <stdarg.h>

@@ -30,7 +30,7 @@ void ubdx_log(const struct ubdx_logger *logger, int priority, const char *fmt, .
 
 /**
  * struct ubdx_log_limit - limits the rate of a message that every request could cause; see
- * ubdx_log_limited(). Starts as zeroes. Not for several threads.
+ * ubdx_log_limited(). Must be zero at first. Only one thread may use it.
  * @until:	no message before this time (CLOCK_MONOTONIC, ns).
  * @dropped:	number of messages dropped since the last one was logged.
  */

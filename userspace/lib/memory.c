@@ -3,9 +3,9 @@
  * memory.c - checks whether there is memory for one more device, in the machine and in each memory
  * cgroup (v2) that this process is in.
  *
- * The answer is an estimate, and can be outdated a moment later. The estimate is high rather than
- * low: the OOM killer spares a device's server, so a device that takes the last memory would make
- * the kernel kill other programs.
+ * The answer is an estimate, and can be outdated a moment later. So the check also demands a
+ * reserve (UBDX_MEMORY_RESERVE): the OOM killer spares a device's server, so a device that takes
+ * the last memory would make the kernel kill other programs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,7 +24,8 @@
 #define UBDX_TAG_BYTES (1U << 10)
 
 /*
- * Read the number that follows @key at the start of a line. With an empty @key: of the first line.
+ * Read the number that follows @key at the start of a line. With an empty @key, read the number at
+ * the start of a line.
  */
 static bool ubdx_read_number(const char *path, const char *key, uint64_t *value)
 {
@@ -49,7 +50,7 @@ static void ubdx_cgroup_memory(const char *folder, struct ubdx_memory *m)
 	char path[512];
 
 	snprintf(path, sizeof(path), "%s/memory.max", folder);
-	if (!ubdx_read_number(path, "", &limit)) /* "max", or none */
+	if (!ubdx_read_number(path, "", &limit)) /* "max", or no such file */
 		return;
 	snprintf(path, sizeof(path), "%s/memory.current", folder);
 	if (!ubdx_read_number(path, "", &current))

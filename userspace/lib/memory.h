@@ -7,14 +7,14 @@
 
 #include "lib.h"
 
-/* A new device must leave 1/32 of all memory. */
+/* A new device must leave 1/32 of all memory available. */
 #define UBDX_MEMORY_RESERVE 32
 
 /**
- * struct ubdx_memory - memory of the machine, or of the cgroup that limits this process most.
- * @limit:	all of it.
- * @available:	what is free, or could be reclaimed.
- * @owner:	what @available is of, for messages: "machine" or "memory cgroup".
+ * struct ubdx_memory - memory of the machine, or of a memory cgroup of this process that has less.
+ * @limit:	total memory.
+ * @available:	memory that is free or could be reclaimed.
+ * @owner:	whose memory @available is, for messages: "machine" or "memory cgroup".
  * @limit_owner: the same for @limit.
  */
 struct ubdx_memory {
@@ -27,8 +27,9 @@ struct ubdx_memory {
 void ubdx_memory_read(struct ubdx_memory *m);
 
 /*
- * Check that there is memory for a device with these parameters, which the driver has completed.
- * Log a warning if its buffers could outgrow the memory. Returns 0 or the result of ubdx_fail().
+ * Check that there is memory for a device with these parameters, in which the driver has filled in
+ * the defaults. Log a warning if the device's buffers together can become larger than the total
+ * memory. Returns 0 or the result of ubdx_fail().
  */
 int ubdx_memory_check(const struct ubdx_params *params, size_t prefault,
 		      const struct ubdx_logger *logger);

@@ -37,8 +37,8 @@ static int ubdx_write_oom_score(const char *text)
 
 /*
  * Called when the device is live: from now on the OOM killer spares the process, if
- * ubdx_process_prepare() was called. Before, the process can be killed like any other, because it
- * may be the one that takes the last memory.
+ * ubdx_process_prepare() was called. Until then the OOM killer may kill it: setting up its buffers
+ * may be what exhausts memory.
  */
 void ubdx_spare_from_oom(const struct ubdx_logger *logger)
 {

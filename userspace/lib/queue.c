@@ -41,7 +41,7 @@ static int ubdx_ring_files(struct ubdx_queue *q)
 	return ret ? ubdx_fail(ret, "queue %u: registering its files: %m", q->id) : 0;
 }
 
-/* The kernel runs blocking operations in threads of its own; they stay on the queue's CPUs. */
+/* io_uring runs blocking operations in worker threads. Restrict these to @config's CPUs. */
 static int ubdx_ring_place_workers(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
 	unsigned int nr = 0;
@@ -67,9 +67,9 @@ static int ubdx_ring_place_workers(struct ubdx_queue *q, const struct ubdx_queue
 }
 
 /*
- * Deferred task work saves a waiting queue some 600 instructions a round. The SQ has an array (no
- * IORING_SETUP_NO_SQARRAY), though nothing uses it: the kernel patches its own code when the first
- * ring without an array appears, and when the last one is gone.
+ * Deferred task work saves a waiting queue some 600 instructions a round. The SQ has no index array
+ * if liburing and the kernel can do without (IORING_SETUP_NO_SQARRAY); otherwise liburing fills the
+ * array here, and the entries never change.
  */
 static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *config)
 {
@@ -88,7 +88,7 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 	q->enter_flags = IORING_ENTER_GETEVENTS;
 	if (io_uring_register_ring_fd(&q->ring) == 1)
 		q->enter_flags |= IORING_ENTER_REGISTERED_RING;
-	/* The time of an idle server is not I/O wait. */
+	/* Don't count the time of an idle server as I/O wait. */
 	if (params.features & IORING_FEAT_NO_IOWAIT)
 		q->enter_flags |= IORING_ENTER_NO_IOWAIT;
 
@@ -100,9 +100,9 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 
 /*
  * The kernel releases a ring, and its registered files, some time after the ring's descriptor is
- * closed. But the channel must be closed when the server has exited, so unregister it first. If
- * commands are still parked, because the device was never started, don't: kernels up to 6.12 would
- * wait for the commands, and the driver returns them only when the ring is released.
+ * closed. But the channel must be closed when the server has exited, so unregister the files first.
+ * Don't do that while commands are still parked (the device was never started): kernels up to 6.12
+ * would wait for the commands, and the driver returns them only when the ring is released.
  */
 static void ubdx_ring_exit(struct ubdx_queue *q)
 {
@@ -170,13 +170,16 @@ static int ubdx_ios_init(struct ubdx_queue *q)
 	return 0;
 }
 
-/* The driver completes a refused command at once: its CQE is there when the call returns. */
+/*
+ * Attach, and fetch each tag. The driver completes a refused command at once: its CQE is there when
+ * ubdx_queue_enter() returns.
+ */
 static int ubdx_queue_fetch(struct ubdx_queue *q)
 {
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	/* Submit ATTACH alone: ATTACH and a FETCH for each tag don't fit into the ring together. */
+	/* Submit ATTACH alone: with a FETCH for each tag it may not fit into the SQ. */
 	ubdx_chan_attach(q);
 	ret = ubdx_queue_enter(q, 0);
 	if (ret)

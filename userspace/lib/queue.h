@@ -3,13 +3,14 @@
  * queue.h - one queue of a device, and the library's files that serve it. The structures are in
  * strategy.h.
  *
- * The calls go one way: queue.c runs the loop; it calls chan_uring.c for the driver's commands and
- * step.c for the requests; step.c calls the strategies, buffer.c and inspect.c.
+ * queue.c runs the loop. It calls chan_uring.c for the driver's commands and step.c for the
+ * requests. step.c calls the strategies, which make their SQEs by functions of step.c. buffer.c has
+ * the tags' buffers, and inspect.c shows payloads to the target.
  *
  * The queue's thread owns the queue from ubdx_queue_init() to ubdx_queue_exit(); no other thread
  * touches it. A tag has at most one SQE under way, from when the SQE is made until its CQE has been
- * handled: a command while the request is at the driver, a step's I/O while the request is here. So
- * neither ring can overflow, and there is always a free SQE.
+ * handled: a command to the driver while the tag waits for a request, a step's I/O while it has
+ * one. So neither the SQ nor the CQ can overflow, and there is always a free SQE.
  */
 #ifndef UBDX_QUEUE_H
 #define UBDX_QUEUE_H
@@ -19,7 +20,8 @@
 /**
  * struct ubdx_queue_config - how to set up a queue; see struct ubdx_queue.
  * @xfer_modes:	modes that requests can have, bit 1 << mode.
- * @prefault:	bytes of each buffer to make resident at once, a multiple of the page size.
+ * @prefault:	bytes of each buffer to make resident in ubdx_queue_init(), a multiple of the page
+ *		size.
  * @cpus:	CPUs on which the kernel's workers for the queue may run.
  * @nr_cpus:	number of @cpus; 0: any CPU.
  */

@@ -71,7 +71,7 @@ struct ubdx_server {
 	int ctl;
 	int channel;
 	int gone;
-	bool added; /* by this server, which must delete the device if it doesn't go live */
+	bool added; /* by this server, which deletes the device if the start then fails */
 	bool live;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -343,7 +343,7 @@ static int ubdx_check_cpus(const struct ubdx_server_opts *opts)
 	return ret;
 }
 
-/* The driver may know modes that this library can't serve. */
+/* The modes to offer. @opts may name modes of a newer driver that this library can't serve. */
 static uint64_t ubdx_offer(const struct ubdx_server_opts *opts)
 {
 	uint64_t modes = ubdx_xfer_modes();
@@ -522,6 +522,8 @@ static int ubdx_server_adopt(struct ubdx_server *s)
 	s->id = info.id;
 	s->params = info.params;
 	s->xfer_modes = ubdx_offer(&s->opts) & features.xfer_modes;
+	if (info.status & UBDX_INFO_EXTENTS)
+		s->opts.flags |= UBDX_SERVER_EXTENTS;
 	return 0;
 }
 
@@ -617,7 +619,7 @@ static struct ubdx_server *ubdx_server_alloc(struct ubdx_target *target,
 	return s;
 }
 
-/* After START the kernel scans the device for partitions. It reads them through our queues. */
+/* After START the driver scans the device for partitions, by READs that our queues serve. */
 static void ubdx_wait_for_scan(struct ubdx_server *s)
 {
 	struct ubdx_info info;
@@ -627,8 +629,9 @@ static void ubdx_wait_for_scan(struct ubdx_server *s)
 }
 
 /*
- * Tell the driver the target's files, for mode `forward` and for extents. Without them requests of
- * this mode are served as in mode `user`.
+ * Register the target's files with the driver, for mode `forward` and for extents. Returns whether
+ * all are registered. If not, requests of mode `forward` are served as in mode `user`, and the
+ * device gets no extents.
  */
 static bool ubdx_register_files(struct ubdx_server *s)
 {
@@ -639,7 +642,7 @@ static bool ubdx_register_files(struct ubdx_server *s)
 	for (i = 0; i < s->target->nr_files; i++) {
 		int ret = ubdx_chan_set_file(s->channel, i, s->target->files[i]);
 
-		if (ret == -EPERM) /* then the driver doesn't use the mode either */
+		if (ret == -EPERM) /* then the driver allows neither the mode nor extents */
 			return false;
 		if (ret) {
 			ubdx_log(&s->logger, LOG_INFO,
@@ -745,8 +748,8 @@ int ubdx_server_recover(struct ubdx_target *target, const struct ubdx_server_opt
 	if (ret || opts->xfer < 0)
 		return ret;
 	/*
-	 * The driver has learned only now which modes are offered. If this fails, the device is
-	 * served anyway.
+	 * Pin only now: before START the driver doesn't know which modes this server offers. If
+	 * pinning fails, the device is served anyway.
 	 */
 	if (ubdx_ctl_set_xfer((*server)->ctl, (*server)->id, opts->xfer))
 		ubdx_log(&(*server)->logger, LOG_WARNING, "%s", ubdx_errmsg());
@@ -808,6 +811,7 @@ int ubdx_server_free(struct ubdx_server *s)
 		return 0;
 	ubdx_server_let_go(s);
 	ret = ubdx_workers_join(s);
+	s->target->channel = -1;
 	if (s->channel >= 0)
 		close(s->channel);
 	if (s->ctl >= 0)

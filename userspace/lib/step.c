@@ -24,7 +24,7 @@ static int ubdx_fixed_file(const struct ubdx_step *step)
 	return UBDX_FILE_TARGET + step->file;
 }
 
-/* @addr: address of the memory; for a fixed buffer of the driver, the offset in it. */
+/* @addr: address of the memory; for a buffer that the driver has registered, the offset in it. */
 static struct io_uring_sqe *ubdx_io_rw_sqe(struct ubdx_io *io, uint8_t opcode, uint64_t addr,
 					   uint32_t length)
 {
@@ -114,7 +114,7 @@ static int64_t ubdx_punch_start(struct ubdx_io *io)
 	return UBDX_ASYNC;
 }
 
-/* Methods of zeroing, best first. If a file does not have one, the next one is tried. */
+/* Methods of zeroing, best first. If a file does not support one, the next one is tried. */
 enum {
 	UBDX_ZERO_PUNCH,
 	UBDX_ZERO_RANGE,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * loop.c - target `loop`: a regular file or a block device. A sector lies at the same offset there,
- * so each request is one extent.
+ * loop.c - target `loop`: a regular file or a block device. The device's sectors lie at the same
+ * offsets in the file, so each request is one extent.
  *
  * The file stays open as long as the target. Its size should not change meanwhile: READs, WRITEs
  * and WRITE_ZEROES beyond a new end fail with EIO, and none extends the file. A block device is
@@ -28,7 +28,7 @@
  *		Valid only in ubdx_loop_open_file().
  * @bytes:	length of the file.
  * @block:	smallest unit of I/O to it.
- * @looks:	UBDX_TARGET_LOOK: another process may have locked the file.
+ * @looks:	UBDX_TARGET_LOOK: take no lock and no O_EXCL, as another process may have them.
  * @cached:	the file has a volatile cache: data that was written is stable only after a flush.
  * @sync:	each write to the file must be stable when it ends, because the device has no cache.
  * @unmap:	zeroing may deallocate.
@@ -158,10 +158,10 @@ static int ubdx_loop_open_failed(const struct ubdx_loop *loop, int err)
 
 /*
  * Open the file, and keep other servers out: by O_EXCL for a block device, by a lock for a file.
- * Read-only servers share a file. If locking fails for another reason than a lock, for example
- * because the file system has none, the file is served without a lock. O_EXCL and the lock last
- * until the last I/O to the open file has ended, even if the server was killed. So a server that
- * follows doesn't meet late writes.
+ * Read-only servers share a file. If locking fails for another reason than another process's lock,
+ * for example because the file system has no locks, the file is served without a lock. O_EXCL and
+ * the lock last until the last I/O to the open file has ended, even if the server was killed. So
+ * when the next server has opened the file, no late write of the killed server can reach it.
  */
 static int ubdx_loop_try(struct ubdx_loop *loop, int flags)
 {
@@ -471,7 +471,7 @@ static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc 
 	}
 }
 
-/* All of the device is one extent, if the kernel can reach it past the page cache. */
+/* The whole device is one extent, if the file can have extents (UBDX_F_EXTENTS). */
 static int ubdx_loop_extents(struct ubdx_target *target)
 {
 	const struct ubdx_loop *loop = target->priv;

@@ -24,7 +24,7 @@ struct ubdx_mem {
 	bool unmap;
 };
 
-/* All of the disk may be written, and its memory can't be swapped out. */
+/* The disk must fit: users can write all of it, and its memory can't be swapped out. */
 static int ubdx_mem_check_size(uint64_t bytes)
 {
 	struct ubdx_memory m;

@@ -4,9 +4,10 @@
  * bytes of each payload, or all of it, and computes a checksum. It is for benchmarks and tests: it
  * shows in each transfer mode what it costs a server to look at a header or at the whole payload.
  *
- * A request's checksum is the sum of its 64-bit words, so it can be computed in parts, times a
- * number that depends on the request's sector. The target's checksum is the sum over all requests,
- * in any order. So the same requests with the same content give the same checksum in every mode.
+ * A request's checksum is (1 + the sum of its 64-bit words) * a number that depends on its sector
+ * and operation. So it can be computed in parts. The target's checksum is the sum over all
+ * requests, in any order. So the same requests with the same content give the same checksum in
+ * every mode.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,7 +59,7 @@ static uint64_t ubdx_sum_words(const char *p, uint64_t length)
 	return a[0] + a[1] + rest;
 }
 
-/* The byte at @pos of the payload, in its position in the word. */
+/* The payload's word in which only @byte, at @pos of the payload, isn't zero. */
 static uint64_t ubdx_sum_byte(uint64_t pos, unsigned char byte)
 {
 	uint64_t word = 0;

@@ -20,8 +20,8 @@ finish() {
 
 # ---- waiting ----
 
-# SLOW: how many times longer things take on this machine, see lab/vm. LESS: a test does its
-# work divided by this, for debug kernels.
+# SLOW: how many times longer things take on this machine, see lab/vm. LESS: a test divides the
+# amount of its work by this number, which is above 1 on debug kernels.
 LESS=1
 [[ $UBDX_KERNEL != *-debug ]] || LESS=4
 readonly SLOW=${SLOW:-1} LESS
@@ -88,9 +88,8 @@ run_program() {
 # ---- devices ----
 
 # add OPTION...: add a device. $dev is then its node, $name its name, $sys its folder in sysfs,
-# $server its server's process. Nobody but the test reads or writes the device: the
-# partition scan is over, and it can be repeated, which fails while another program has the device
-# open.
+# $server its server's process. Nobody but the test then uses the device: the partition scan has
+# ended, and `blockdev --rereadpt` succeeds, which fails while another program has the device open.
 add() {
 	local path
 	# Not `local path=$(...)`, which hides a failure. For the same reason don't call add in a
@@ -121,7 +120,7 @@ counted() {
 	echo "$n $total"
 }
 
-# counted_in MODE: how many READs and WRITEs it has served in that mode.
+# counted_in MODE: how many READs and WRITEs the device has served in that mode.
 counted_in() {
 	local mode op requests n=0
 	while read -r mode op requests _; do
@@ -194,6 +193,30 @@ stop_load() {
 	is $status 0 "$1"
 }
 
+# ---- disks ----
+
+# null_disk NAME MIB NSEC [ATTRIBUTE=VALUE...]: make a null_blk disk that keeps its data. Each I/O
+# takes NSEC and ends in a timer's interrupt. Attributes are those of null_blk in configfs. Prints
+# the disk's node.
+null_disk() {
+	local setting config=/sys/kernel/config/nullb/$1
+	if ! mountpoint -q /sys/kernel/config; then
+		modprobe null_blk nr_devices=0
+		mount -t configfs configfs /sys/kernel/config
+	fi
+	mkdir "$config"
+	for setting in size="$2" memory_backed=1 blocksize=512 discard=1 irqmode=2 completion_nsec="$3" "${@:4}" power=1; do
+		echo "${setting#*=}" >"$config/${setting%%=*}"
+	done
+	until_ok 10 test -b "/dev/$1"
+	echo "/dev/$1"
+}
+
+null_disks_gone() {
+	rmdir /sys/kernel/config/nullb/*/
+	umount /sys/kernel/config
+}
+
 # ---- file systems ----
 
 # many_files FOLDER: make a tree of files of the guest's system and some two thousand small files.
@@ -203,8 +226,9 @@ many_files() {
 	tar -c -C /usr share sbin | tar -x -C "$1/usr"
 }
 
-# filesystem_works WHAT TREE MOUNT_OPTIONS MKFS CHECK...: make a file system on $dev. It keeps the
-# files of the folder TREE, and many changes to them, when it is mounted again. CHECK finds no error.
+# filesystem_works WHAT TREE MOUNT_OPTIONS MKFS CHECK...: make a file system on $dev. The file
+# system keeps the files of the folder TREE, and many changes to them, when it is mounted again.
+# CHECK finds no error.
 filesystem_works() {
 	local what=$1 tree=$2 options=$3 mkfs=$4 mnt=/tmp/mnt
 	shift 4

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * halves.c - the server's half of each transfer mode, see halves.h. Tests that go through all modes
- * fail if the driver has a mode that is missing here, so a new mode gets an entry.
+ * fail if the driver has a mode that is missing here, so a new mode needs an entry.
  *
- * A request may have fallen back to another mode than its device's: its descriptor says which.
+ * A request may have fallen back to another mode than its device's. Its descriptor has its mode.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -25,7 +25,7 @@ extern const unsigned int nr_modes;
 
 /* The modes that a server of this mode must offer: the mode and those it falls back to. */
 uint64_t mode_offer(const struct mode *mode);
-/* Pin a live device to this mode. 0 or -errno. */
+/* Pin the device to this mode. Returns 0 or -errno. */
 int mode_pin(const struct raw *raw, const struct mode *mode);
 
 #endif /* UBDX_HALVES_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * held.h - a server that can hold the requests for one place, and what tests of its end need:
- * clients that read from there, the device's state, and the end of its process.
+ * held.h - a server that can hold the requests for one place, and what tests of the server's end
+ * need: clients that read from there, the device's state, and the end of the server's process.
  */
 #ifndef UBDX_HELD_H
 #define UBDX_HELD_H
@@ -29,7 +29,7 @@ struct reader {
 void reader_start(struct reader *r, const struct raw *raw);
 void *reader_main(void *arg);
 
-/* The device's state once it waits for its next server; another one if it doesn't in time. */
+/* Wait until the device is QUIESCED. Returns its state then, or when the time is over. */
 uint32_t state_without_server(const struct raw *raw, unsigned int seconds);
 
 /* Has SIGKILL ended this child? Waits for its end. */

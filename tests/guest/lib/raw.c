@@ -164,7 +164,10 @@ static struct io_uring_sqe *raw_sqe(struct raw_queue *q, unsigned int op, unsign
 	return sqe;
 }
 
-/* The next completion: its tag, or its error. @now: the mark of a raw_*() call, see below. */
+/*
+ * Consume a completion. Returns its tag, or its error. @now: out: q->nr_now of the raw_*() call
+ * that waits for the completion, or 0.
+ */
 static int raw_take(struct raw_queue *q, struct io_uring_cqe *cqe, unsigned int *now, int *res)
 {
 	int tag = cqe->user_data & 0xffff;
@@ -176,8 +179,8 @@ static int raw_take(struct raw_queue *q, struct io_uring_cqe *cqe, unsigned int 
 }
 
 /*
- * Submit the one command that was marked with q->nr_now, and wait a moment for its result. If
- * there is none the command is parked. Other completions are kept for raw_next().
+ * Submit the command that is marked with q->nr_now, and wait a moment for its result. If none
+ * comes, the command is parked. Other completions are kept for raw_next().
  */
 static int raw_submit_now(struct raw_queue *q)
 {

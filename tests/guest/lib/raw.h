@@ -3,7 +3,8 @@
  * raw.h - a server on the bare UAPI, for tests that must break the rules that libubdx keeps.
  *
  * A struct raw is one device with one queue (raw_queue_init() makes more). raw_serve() answers
- * requests with a function until the device is gone. Everything returns 0 or -errno.
+ * requests with a function until the device is gone. A function that returns int returns 0 or
+ * -errno, unless its comment says otherwise.
  */
 #ifndef UBDX_RAW_H
 #define UBDX_RAW_H
@@ -17,7 +18,7 @@
 
 #include "ubdx.h"
 
-#define RAW_BUF_BYTES (256U << 10) /* also max_io_bytes of raw_add()'s devices */
+#define RAW_BUF_BYTES (256U << 10) /* of a tag's buffer; raw_defaults()'s max_io_bytes */
 #define RAW_NR_XFER (UBDX_XFER_FORWARD + 1)
 
 struct raw {
@@ -37,8 +38,8 @@ struct raw_queue {
 	size_t desc_bytes;
 	char *buf; /* depth * RAW_BUF_BYTES */
 	unsigned int commit_flags; /* of raw_serve()'s commits: UBDX_COMMIT_* */
-	unsigned int nr_now; /* number of commands so far whose result was waited for */
-	int backlog[UBDX_MAX_DEPTH]; /* other results that came meanwhile */
+	unsigned int nr_now; /* the number of raw_*() calls that have waited for a result */
+	int backlog[UBDX_MAX_DEPTH]; /* results of other commands that came meanwhile */
 	unsigned int nr_backlog;
 };
 
@@ -113,8 +114,8 @@ double raw_slow(void); /* how many times longer things take on this machine, fro
 double raw_now(void); /* seconds, divided by raw_slow(): for time limits */
 
 /*
- * Wait until the condition holds, for so many seconds at most (of raw_now()); does it hold? The
- * condition is evaluated again and again.
+ * Wait until the condition holds, but at most this many seconds (of raw_now()). Returns whether it
+ * holds. The condition is evaluated again and again.
  */
 #define within(seconds, condition)                                            \
 	({                                                                    \

@@ -19,6 +19,7 @@ struct raw raw;
 struct raw_queue q;
 int bdev;
 uint64_t features;
+unsigned int block_bytes;
 
 int neg(long ret)
 {
@@ -35,7 +36,7 @@ void set_mode(unsigned int mode)
 		bail("set mode %u: %s", mode, strerror(errno));
 }
 
-/* Does a request, or the end of a command, come within @ms? raw_next() takes it then. */
+/* Does a request, or a command's error, come within @ms? Then raw_next() returns it at once. */
 static bool comes(int ms)
 {
 	struct pollfd fd = { .fd = q.ring.ring_fd, .events = POLLIN };
@@ -67,6 +68,8 @@ void begin(unsigned int mode, unsigned int timeout_ms, unsigned int recovery)
 	raw.add.params.timeout_ms = timeout_ms;
 	raw.add.params.recovery = recovery;
 	raw.add.features = features;
+	if (block_bytes)
+		raw.add.params.logical_block_size = block_bytes;
 	ret = raw_add(&raw) ?: raw_open(&raw) ?: raw_queue_init(&raw, &q, 0) ?: raw_fetch_all(&q);
 	if (ret)
 		bail("a device: %s", strerror(ret < 0 ? -ret : ret));

@@ -20,6 +20,7 @@ extern struct raw raw;
 extern struct raw_queue q;
 extern int bdev;
 extern uint64_t features; /* UBDX_F_* for begin() */
+extern unsigned int block_bytes; /* logical block for begin(); 0: the default */
 
 int neg(long ret); /* the result of a system call, or -errno */
 
@@ -58,7 +59,10 @@ int client_end(struct client *c);
 /* ---- the server's side of a request ---- */
 
 int commit(const struct ubdx_desc *d, int res);
-/* Commit the client's only request, and wait for the client. Returns its result. */
+/*
+ * Commit the client's only request, and wait for the client. Returns the client's result; or that
+ * of the commit, if the commit isn't parked.
+ */
 int finish(struct client *c, const struct ubdx_desc *d, int res);
 off_t pos(const struct ubdx_desc *d, unsigned int offset);
 
@@ -71,10 +75,10 @@ extern size_t window_bytes;
 void open_windows(void);
 void close_windows(void);
 char *place(const struct ubdx_desc *d);
-/* Read the byte. -1: that raised SIGBUS. */
+/* Returns the byte, or -1 if reading it raises SIGBUS. */
 int look(const volatile char *p);
 
-/* A child process with the window. It looks on request, and reports what it saw. */
+/* A child process with the window. On request it calls look(), and reports the result. */
 struct child {
 	pid_t pid;
 	int ask[2], tell[2];
