@@ -120,7 +120,10 @@ static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long l
 	       ubdx_awake(age) >= limit + UBDX_TICK;
 }
 
-/* Returns true if the server has failed or been killed. Then no other request matters. */
+/*
+ * Returns true if this call has declared the server dead, or killed it. Then the queue's other requests
+ * need no look.
+ */
 static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slot *slot,
 			   unsigned long limit)
 {

@@ -3,7 +3,7 @@
  * report.c - prints a snapshot as text, JSON or CSV.
  *
  * A percentile is the middle of its histogram bucket. A bucket holds one value, or is at most 1/8
- * as wide as the values in it. Means are exact.
+ * as wide as the values in it; the last one also has all larger values. Means are exact.
  */
 #include <string.h>
 
@@ -105,7 +105,10 @@ static const char *mode_name(unsigned int mode)
 	return ubdx_xfer_name(mode) ?: "?";
 }
 
-/* What was not counted: a map or buffer was full, or the program was running already. */
+/*
+ * What was not counted, because a map or buffer was full, or because the event's BPF program was
+ * already running on that CPU.
+ */
 static const struct {
 	const char *name;
 	const char *text;
@@ -186,7 +189,7 @@ double hist_percentile(const struct class_stats *stats, enum trace_interval inte
 	for (i = 0; i < NR_BUCKETS; i++) {
 		seen += stats->hist[interval][i];
 		if (seen > wanted || (seen == wanted && seen == samples(stats, interval) && seen))
-			return i < HIST_SUB ? i : (bucket_start(i) + bucket_start(i + 1)) / 2.0;
+			return i < 2 * HIST_SUB ? i : (bucket_start(i) + bucket_start(i + 1)) / 2.0;
 	}
 	return 0;
 }
@@ -287,7 +290,7 @@ static void text_class(FILE *out, const struct class *c, const struct options *o
 			hist_percentile(stats, i, 0.9), hist_percentile(stats, i, 0.99),
 			hist_percentile(stats, i, 0.999));
 		fprintf(out, " %6.1f%%%s\n", 100.0 * mean(stats, i) / (mean(stats, I_TOTAL) ?: 1),
-			i == I_WAKE ? " of serve)" : "");
+			i == I_WAKE ? ", a part of serve)" : "");
 		if (o->histogram)
 			text_histogram(out, stats, i);
 	}
@@ -322,8 +325,8 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 }
 
 /*
- * Time without a role: that of a CPU whose first role is unknown, until its first switch. It is
- * meaningless without roles, see has_role().
+ * Time that is charged to no role: that of a CPU whose first role is unknown, until its first switch.
+ * If sched_switch isn't traced, no role's time is known, and this number means nothing (has_role()).
  */
 static int64_t remainder_of(const struct snapshot *s)
 {
@@ -376,7 +379,7 @@ static void text_probes(FILE *out, const struct snapshot *s, const struct option
 			fprintf(out, "    %-22s %12s\n", p->name, "n/a");
 	}
 	fprintf(out,
-		"    (%s in the programs alone; docs/tracing.md shows how to measure the whole cost of tracing)\n",
+		"    (%s spent in the BPF programs themselves; docs/tracing.md shows how to measure the whole cost of tracing)\n",
 		o->clock);
 }
 

@@ -60,7 +60,8 @@ load
 
 # ---- each target ----
 
-# All buffers are resident from the start: what the server's memory grows by is the target's.
+# --prefault makes all buffers resident at the start. So if the server's memory grows later, that is the
+# target's memory.
 add --target mem --size 8M --prefault 512K
 used() { sed -n 's/^RssAnon:\s*\(.*\) kB/\1/p' "/proc/$server/status"; }
 check_operations mem
@@ -134,7 +135,7 @@ counts "fsync, through loop" flush 1 0 sync "$dev"
 is "$(issued FF? sync "$dev")" 1 "a FLUSH is passed on"
 is "$(issued FF? write8 direct)" 0 "a write brings no FLUSH"
 is "$(issued WF.* write8 direct)" 0 "a plain write is not FUA"
-is "$(issued WF.* write8 direct,dsync)" 8 "a FUA write reaches the backing store as one"
+is "$(issued WF.* write8 direct,dsync)" 8 "a FUA write is FUA at the backing store, too"
 del "$dev"
 
 add --target loop --file "$lower" --direct --no-fua

@@ -106,10 +106,12 @@ static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
  */
 bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
 {
-	uint64_t end = (uintptr_t)buf - (uintptr_t)io->buf + length;
+	uint64_t start = (uintptr_t)buf - (uintptr_t)io->buf;
 
-	/* For memory before the buffer, @end is a huge number. */
-	return likely(end <= io->fixed_bytes) || ubdx_buf_register(io, end);
+	/* For memory before the buffer, @start is a huge number, which the second test refuses. */
+	if (likely(start < io->fixed_bytes && length <= io->fixed_bytes - start))
+		return true;
+	return start < UINT64_MAX - length && ubdx_buf_register(io, start + length);
 }
 
 /**
