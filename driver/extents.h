@@ -132,7 +132,7 @@ static inline bool ubdx_resolver_find(const struct ubdx_table *table, const stru
 }
 static inline int ubdx_resolver_attach(struct ubdx_dev *dev, const char *name)
 {
-	return sysfs_streq(name, "none") ? 0 : -EOPNOTSUPP;
+	return sysfs_streq(name, "none") ? ubdx_map_set_resolver(dev, NULL) : -EOPNOTSUPP;
 }
 static inline ssize_t ubdx_resolver_show(struct ubdx_dev *dev, char *buf)
 {
