@@ -126,6 +126,6 @@ up_dm_linear() {
 	up_backing "$1" &&
 		modprobe dm_mod &&
 		dmsetup create linear --table "0 $(blockdev --getsz "/dev/$DEV") linear /dev/$DEV 0" &&
-		DEV=$(basename "$(readlink -f /dev/mapper/linear)")
+		DEV=$(dmsetup info -C --noheadings -o blkdevname linear)
 }
 down_dm_linear() { dmsetup remove --retry linear && modprobe -r dm_mod && down_backing; }
