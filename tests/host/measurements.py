@@ -595,6 +595,7 @@ def test_compare_again():
 def test_untouched_again():
     """the committed replicates are what report.py makes of their raw data"""
     again(report, RESULTS / "untouched" / "backports")
+    again(report, RESULTS / "forwarded" / "backports")
 
 
 def test_stages_again():
