@@ -210,7 +210,6 @@ int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg)
 			return PTR_ERR(backing);
 		}
 	}
-	ubdx_map_forget_file(srv, index);
 	ret = ubdx_backing_swap(srv, index, backing);
 	ubdx_map_file_changed(srv, index);
 	if (ret && backing)

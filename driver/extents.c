@@ -114,8 +114,9 @@ static void ubdx_table_clear(struct ubdx_map *map)
 		ubdx_table_publish(map, NULL);
 }
 
-/* Make a new version with the map's resolver and the files that the server has now. */
-static int ubdx_table_resolve(struct ubdx_map *map, struct ubdx_server *srv)
+/* Make a new version with this resolver and the files that the server has now. */
+static int ubdx_table_resolve(struct ubdx_map *map, struct ubdx_server *srv,
+			      const struct ubdx_resolver *resolver)
 {
 	struct ubdx_table *table = ubdx_table_alloc(map, 0);
 	struct ubdx_backing *backing;
@@ -123,7 +124,7 @@ static int ubdx_table_resolve(struct ubdx_map *map, struct ubdx_server *srv)
 
 	if (!table)
 		return -ENOMEM;
-	table->resolver = map->resolver;
+	table->resolver = resolver;
 	for (i = 0; i < UBDX_MAX_FILES; i++) {
 		backing = ubdx_backing_get(srv, i);
 		if (!backing)
@@ -133,6 +134,7 @@ static int ubdx_table_resolve(struct ubdx_map *map, struct ubdx_server *srv)
 		else
 			ubdx_backing_put(backing);
 	}
+	WRITE_ONCE(map->resolver, resolver);
 	ubdx_table_publish(map, table);
 	return 0;
 }
@@ -308,7 +310,7 @@ static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *ed
 	else if (!map->resolver)
 		ret = ubdx_map_edit(map, srv, edits, nr_edits, limit);
 	else
-		ret = limit == UINT_MAX ? ubdx_table_resolve(map, srv) : -EBUSY;
+		ret = limit == UINT_MAX ? ubdx_table_resolve(map, srv, map->resolver) : -EBUSY;
 	/* A revocation must not fail. Without extents everything comes to the server. */
 	if (ret == -ENOMEM && limit == UINT_MAX) {
 		ubdx_table_clear(map);
@@ -333,12 +335,21 @@ static int ubdx_range_compare(const void *a, const void *b)
 static int ubdx_range_parse(struct ubdx_server *srv, const struct ubdx_map_extent *extent,
 			    struct ubdx_range *range)
 {
-	u64 block = srv->dev->params.logical_block_size, sectors = srv->dev->params.dev_sectors;
+	u64 sectors = srv->dev->params.dev_sectors, mask = srv->dev->map->block_sectors - 1;
+	bool hole = extent->flags & UBDX_EXTENT_HOLE;
 
 	if (extent->flags & ~UBDX_EXTENT_FLAGS || extent->reserved || !extent->flags ||
 	    !extent->nr_sectors || extent->nr_sectors > sectors ||
 	    extent->sector > sectors - extent->nr_sectors ||
-	    (extent->sector | extent->nr_sectors) & ((block >> SECTOR_SHIFT) - 1))
+	    (extent->sector | extent->nr_sectors) & mask)
+		return -EINVAL;
+	if (extent->flags & UBDX_EXTENT_WRITE &&
+	    (hole || srv->dev->params.attrs & UBDX_ATTR_READ_ONLY))
+		return -EINVAL;
+	if (hole && (!(extent->flags & UBDX_EXTENT_READ) || extent->file || extent->offset))
+		return -EINVAL;
+	if (extent->offset & (srv->dev->params.logical_block_size - 1) ||
+	    extent->offset > LLONG_MAX - (extent->nr_sectors << SECTOR_SHIFT))
 		return -EINVAL;
 	*range = (struct ubdx_range){
 		.start = extent->sector,
@@ -347,16 +358,6 @@ static int ubdx_range_parse(struct ubdx_server *srv, const struct ubdx_map_exten
 		.file = extent->file,
 		.flags = extent->flags,
 	};
-	if (extent->flags & UBDX_EXTENT_WRITE && srv->dev->params.attrs & UBDX_ATTR_READ_ONLY)
-		return -EINVAL;
-	if (extent->flags & UBDX_EXTENT_HOLE)
-		return extent->flags != (UBDX_EXTENT_READ | UBDX_EXTENT_HOLE) || extent->file ||
-				       extent->offset ?
-			       -EINVAL :
-			       0;
-	if (extent->offset & (block - 1) ||
-	    extent->offset > LLONG_MAX - (extent->nr_sectors << SECTOR_SHIFT))
-		return -EINVAL;
 	return extent->file < UBDX_MAX_FILES ? 0 : -EBADF;
 }
 
@@ -458,42 +459,32 @@ int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg)
 	return ret;
 }
 
-/* ---- ends ---- */
+/* ---- revocations by the driver ---- */
 
 /*
- * The file is about to leave the server's table. If the table of extents refers to the file, revoke
- * all extents. Needs no memory.
- */
-void ubdx_map_forget_file(struct ubdx_server *srv, u32 index)
-{
-	struct ubdx_map *map = srv->dev->map;
-	struct ubdx_table *table;
-
-	if (!map)
-		return;
-	mutex_lock(&map->lock);
-	table = rcu_dereference_protected(map->table, lockdep_is_held(&map->lock));
-	if (!srv->map_closed && table && table->backings[index])
-		ubdx_table_publish(map, NULL);
-	mutex_unlock(&map->lock);
-}
-
-/*
- * The server has another file at @index now, or none. Extents of the old file may have been set
- * meanwhile, and are revoked. A resolver gets a new table.
+ * The server has another file at @index now, or none. If the table of extents refers to the old file,
+ * revoke all extents. A resolver gets a table with the new file.
  */
 void ubdx_map_file_changed(struct ubdx_server *srv, u32 index)
 {
 	struct ubdx_map *map = srv->dev->map;
+	struct ubdx_table *table;
 	unsigned int noio;
 
-	ubdx_map_forget_file(srv, index);
 	if (!map)
 		return;
 	mutex_lock(&map->lock);
 	noio = memalloc_noio_save();
-	if (!srv->map_closed && map->resolver && ubdx_table_resolve(map, srv))
+	table = rcu_dereference_protected(map->table, lockdep_is_held(&map->lock));
+	if (srv->map_closed)
+		goto unlock;
+	if (map->resolver) {
+		if (ubdx_table_resolve(map, srv, map->resolver))
+			ubdx_table_clear(map);
+	} else if (table && table->backings[index]) {
 		ubdx_table_clear(map);
+	}
+unlock:
 	memalloc_noio_restore(noio);
 	mutex_unlock(&map->lock);
 }
@@ -509,7 +500,6 @@ void ubdx_map_file_changed(struct ubdx_server *srv, u32 index)
  */
 int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *resolver)
 {
-	const struct ubdx_resolver *old;
 	struct ubdx_map *map = dev->map;
 	struct ubdx_server_queue *srvq;
 	struct ubdx_server *srv;
@@ -518,24 +508,19 @@ int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *reso
 
 	mutex_lock(&map->lock);
 	noio = memalloc_noio_save();
-	old = map->resolver;
 	/* While map_closed is false @srv can't be freed: its abort must close the map first. */
 	rcu_read_lock();
 	srvq = rcu_dereference(dev->queues[0]->srvq);
 	srv = srvq && !srvq->srv->map_closed ? srvq->srv : NULL;
 	rcu_read_unlock();
-	if (!srv) {
+	if (!srv)
 		ret = -ENODEV;
-	} else if (!srv->trusted) {
+	else if (!srv->trusted)
 		ret = -EPERM;
-	} else if (resolver) {
-		WRITE_ONCE(map->resolver, resolver);
-		ret = ubdx_table_resolve(map, srv);
-		if (ret)
-			WRITE_ONCE(map->resolver, old);
-	} else if (old) {
+	else if (resolver)
+		ret = ubdx_table_resolve(map, srv, resolver);
+	else if (map->resolver)
 		ubdx_table_clear(map);
-	}
 	memalloc_noio_restore(noio);
 	mutex_unlock(&map->lock);
 	return ret;

@@ -83,7 +83,6 @@ void ubdx_map_suspend(struct ubdx_server *srv, bool suspend);
 int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg);
 int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg);
 void ubdx_map_close(struct ubdx_server *srv);
-void ubdx_map_forget_file(struct ubdx_server *srv, u32 index);
 void ubdx_map_file_changed(struct ubdx_server *srv, u32 index);
 int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *resolver);
 void ubdx_map_forget_resolver(struct ubdx_map *map, const struct ubdx_resolver *resolver);

@@ -6,15 +6,15 @@
  * device, whose requests the server answers. A bio that begins in an extent and goes beyond the
  * extent's end is split at this end.
  *
- * What the block layer does for a request costs more than all that is done here. That is why the
- * visible disk doesn't use requests.
+ * The visible disk doesn't use requests, because the block layer's work for a request costs more than
+ * all work in this file.
  *
  * A bio's segments aren't looked at: the disk demands memory that is aligned to the device's
  * logical block, which is enough for each backing (ubdx_bdev_check()).
  *
- * The visible disk has the I/O statistics. Hits are counted as bios, in this file. What goes to the
- * hidden disk is counted as requests (ubdx_front_start(), ubdx_front_end()), and only for the whole
- * disk, not for partitions.
+ * The visible disk has the I/O statistics. It counts hits as bios, in this file. It also counts the
+ * hidden disk's requests (ubdx_front_start(), ubdx_front_end()), but only for the whole disk, not for
+ * partitions.
  */
 #include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>

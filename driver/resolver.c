@@ -67,8 +67,9 @@ bool ubdx_resolver_find(const struct ubdx_table *table, const struct bio *bio, u
 	u64 answer;
 
 	/*
-	 * The table was loaded before the program loads its data. So who changes the data, and then
-	 * drains older tables, waits for all that has used the old data.
+	 * The table must be loaded before the program loads its data. A server changes the data, and
+	 * then makes a new table and waits for the older ones (UBDX_REVOKE_DRAIN). So this wait
+	 * includes all I/O that used the old data.
 	 */
 	smp_rmb();
 	if (flag == UBDX_EXTENT_WRITE && dev->params.attrs & UBDX_ATTR_READ_ONLY)

@@ -236,7 +236,7 @@ static ssize_t serial_show(struct device *device, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(serial);
 
-/* What the front disk has done with bios, by direction; see front.c */
+/* How many extents there are, and how many bios the front disk has handled in each way, see front.c */
 static ssize_t extents_show(struct device *device, struct device_attribute *attr, char *buf)
 {
 	struct ubdx_dev *dev = to_ubdx(device);

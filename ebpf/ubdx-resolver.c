@@ -6,10 +6,10 @@
 #include <argp.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <err.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@
 #define FOLDER "/sys/fs/bpf/ubdx"
 #define SECTOR 512
 
-/* What the command line says. */
+/* The command line. */
 struct options {
 	const char *words[2]; /* the command and its argument */
 	unsigned int nr_words;
@@ -39,17 +39,8 @@ struct options {
 	uint64_t entries;
 };
 
-static int fail(const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	fputs("ubdx-resolver: ", stderr);
-	vfprintf(stderr, fmt, args);
-	fputc('\n', stderr);
-	va_end(args);
-	return EXIT_FAILURE;
-}
+/* Print an error message. The result is the exit status. */
+#define fail(...) (warnx(__VA_ARGS__), EXIT_FAILURE)
 
 /* ---- the resolvers ---- */
 

@@ -272,12 +272,7 @@ static void successor_waits(void)
 	server = fork();
 	if (!server)
 		serve_and_die(tell[1], ask[0]);
-	raw_defaults(&raw);
-	if (read(tell[0], &raw.add.id, sizeof(raw.add.id)) < 0)
-		bail("the server");
-	snprintf(raw.path, sizeof(raw.path), "/dev/ubdxb%d", raw.add.id);
-	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-	bdev = raw_bdev(&raw, O_RDWR);
+	begin_as_client(tell[0]);
 	memset(mem, 0x5a, BYTES);
 	memset(pattern, 0x5a, BYTES);
 	client_start(&c, true, mem, BYTES, AT);
@@ -334,21 +329,6 @@ static void hand_over_fails(void)
 	is(end(), 0, "   the device is deleted");
 }
 
-/* Returns 0 while the server can have extents or a resolver, or else -ENODEV. */
-static int set_no_resolver(void)
-{
-	char path[64];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/resolver", raw.add.id);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, "none", 4) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 /* The server dies while QUIESCE waits. When QUIESCE has failed, a dead server must not have extents. */
 static void dies_in_hand_over(void)
 {
@@ -364,13 +344,8 @@ static void dies_in_hand_over(void)
 	if (!child)
 		serve_and_die(tell[1], ask[0]);
 	timeout_ms = 30000;
-	raw_defaults(&raw);
-	if (read(tell[0], &raw.add.id, sizeof(raw.add.id)) < 0)
-		bail("the server");
-	snprintf(raw.path, sizeof(raw.path), "/dev/ubdxb%d", raw.add.id);
-	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
-	bdev = raw_bdev(&raw, O_RDWR);
-	is(set_no_resolver(), 0, "a device has a server");
+	begin_as_client(tell[0]);
+	is(set_resolver("none"), 0, "a device has a server");
 	client_start(&c, true, mem, BYTES, AT);
 	poll(NULL, 0, 300);
 	if (pthread_create(&thread, NULL, quiesce, &ret))
@@ -381,7 +356,7 @@ static void dies_in_hand_over(void)
 	waitpid(child, &status, 0);
 	pthread_join(thread, NULL);
 	is(ret, -ETIME, "   which dies in a hand-over, which fails");
-	is(set_no_resolver(), -ENODEV, "   it can't have a resolver or extents any more");
+	is(set_resolver("none"), -ENODEV, "   it can't have a resolver or extents any more");
 	is(client_end(&c), BYTES, "   a WRITE that was under way ends well");
 	close(bdev);
 	is(raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE), 0, "   the device is deleted");

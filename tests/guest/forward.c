@@ -21,7 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "single.h"
+#include "front.h"
 #include "tap.h"
 
 enum { FAST, SLOW, MEMORY, READ_ONLY, NR_FILES };
@@ -30,14 +30,6 @@ enum { FAST, SLOW, MEMORY, READ_ONLY, NR_FILES };
 #define AT (1 << 20) /* where client() writes and reads */
 
 static int files[NR_FILES]; /* our descriptors of what is registered under these numbers */
-static char *mem, *pattern, *scratch; /* BYTES */
-
-static int set_file(unsigned int index, int fd)
-{
-	struct ubdx_file arg = { .index = index, .fd = fd };
-
-	return ioctl(raw.chan, UBDX_IOC_SET_FILE, &arg) ? -errno : 0;
-}
 
 static void register_files(void)
 {
@@ -92,11 +84,6 @@ static const struct ubdx_desc *rest(const struct ubdx_desc *d, unsigned int file
 	return &q.desc[tag];
 }
 
-static bool holds(int fd, off_t at, const char *what, size_t bytes)
-{
-	return pread(fd, scratch, bytes, at) == (ssize_t)bytes && !memcmp(scratch, what, bytes);
-}
-
 static const struct ubdx_desc *write_request(struct client *c)
 {
 	memcpy(mem, pattern, BYTES);
@@ -149,7 +136,7 @@ static void one_place(unsigned int file, off_t at, const char *what)
 
 	d = write_request(&c);
 	is(ends(&c, d, file, at, BYTES), BYTES, what);
-	ok(holds(files[file], at, pattern, BYTES), "   a WRITE's bytes are there");
+	ok(file_has(files[file], at, pattern, BYTES), "   a WRITE's bytes are there");
 	d = read_request(&c);
 	is(ends(&c, d, file, at, BYTES), BYTES, "   a READ");
 	ok(!memcmp(mem, pattern, BYTES), "   has them");
@@ -174,8 +161,8 @@ static void many_places(void)
 	is(forward_to(d, extents, UBDX_MAX_EXTENTS), -EINPROGRESS, "64 places");
 	is(client_end(&c), BYTES, "   take a WRITE");
 	for (i = 0; i < UBDX_MAX_EXTENTS; i++)
-		wrong +=
-			!holds(files[extents[i].file], extents[i].offset, pattern + i * step, step);
+		wrong += !file_has(files[extents[i].file], extents[i].offset, pattern + i * step,
+				   step);
 	is(wrong, 0, "   and have its bytes");
 	d = read_request(&c);
 	is(forward_to(d, extents, UBDX_MAX_EXTENTS), -EINPROGRESS, "   as a READ");
@@ -194,7 +181,7 @@ static void the_rest_comes_again(void)
 	   "fewer bytes than the request has: the rest comes again");
 	is(d->sector, ((1 << 20) + 8192) / 512, "   from where the first part ended");
 	is(ends(&c, d, FAST, (1 << 20) + 8192, BYTES - 8192), BYTES, "   and is served");
-	ok(holds(files[FAST], 1 << 20, pattern, BYTES), "   all bytes are there");
+	ok(file_has(files[FAST], 1 << 20, pattern, BYTES), "   all bytes are there");
 
 	d = rest(read_request(&c), MEMORY, FILE_BYTES - 4096, BYTES);
 	is(d->nr_sectors, (BYTES - 4096) / 512, "a file that ends early: the rest comes again");
@@ -281,7 +268,7 @@ static void out_of_reach(void)
 	is(neg(pread(raw.chan, scratch, BYTES, at)), -ESTALE, "   after the answer it can't");
 	ok(client_waits(&c), "   the request waits for the disk");
 	is(client_end(&c), BYTES, "   and ends well");
-	ok(holds(files[SLOW], 0, pattern, BYTES), "   with its bytes on the disk");
+	ok(file_has(files[SLOW], 0, pattern, BYTES), "   with its bytes on the disk");
 }
 
 static void removed(void)
@@ -406,7 +393,7 @@ static void server_dies(void)
 	raw_queue_exit(&q);
 	close(raw.chan);
 	is(client_end(&c), BYTES, "   its server goes: it ends well");
-	ok(holds(files[SLOW], 0, mem, BYTES), "   and is on the disk");
+	ok(file_has(files[SLOW], 0, mem, BYTES), "   and is on the disk");
 	ok(raw_gone(&raw, 10), "   the device goes");
 	raw_ctl(&raw, UBDX_IOC_DEL, UBDX_CTL_FORCE);
 	close(raw.ctl);
@@ -443,12 +430,7 @@ static void successor_waits(void)
 	server = fork();
 	if (!server)
 		serve_one_and_die(pipes[1]);
-	raw_defaults(&raw);
-	if (read(pipes[0], &raw.add.id, sizeof(raw.add.id)) < 0)
-		bail("the server");
-	snprintf(raw.path, sizeof(raw.path), "/dev/ubdxb%d", raw.add.id);
-	raw.ctl = open("/dev/ubdx-control", O_RDWR | O_CLOEXEC);
-	bdev = raw_bdev(&raw, O_RDWR);
+	begin_as_client(pipes[0]);
 	memset(mem, 0x5a, BYTES);
 	client_start(&c, true, mem, BYTES, AT);
 	waitpid(server, &status, 0);
@@ -458,7 +440,7 @@ static void successor_waits(void)
 	is(raw_ctl(&raw, UBDX_IOC_START, 0), 0, "   its successor starts");
 	ok(within(1, atomic_load(&c.done)), "   when the request has ended, and not before");
 	is(client_end(&c), BYTES, "   well");
-	ok(holds(files[SLOW], 0, mem, BYTES), "   and is on the disk");
+	ok(file_has(files[SLOW], 0, mem, BYTES), "   and is on the disk");
 	is(end(), 0, "   the device is deleted");
 	close(pipes[0]);
 	close(pipes[1]);
@@ -483,11 +465,7 @@ int main(int argc, char **argv)
 			bail("file %u: %m", i);
 	if (ftruncate(files[MEMORY], FILE_BYTES))
 		bail("memory: %m");
-	mem = raw_mem(BYTES);
-	scratch = raw_mem(BYTES);
-	pattern = raw_mem(BYTES);
-	for (i = 0; i < BYTES; i++)
-		pattern[i] = (char)(i * 7 + (i >> 9) + 1);
+	front_buffers();
 
 	begin(UBDX_XFER_FORWARD, 30000, UBDX_RECOVERY_FAIL);
 	registers();
@@ -505,7 +483,7 @@ int main(int argc, char **argv)
 		set_mode(i);
 		d = write_request(&c);
 		is(ends(&c, d, FAST, 8192 * i, BYTES), BYTES, "from another mode");
-		ok(holds(files[FAST], 8192 * i, pattern, BYTES), "   with the right bytes");
+		ok(file_has(files[FAST], 8192 * i, pattern, BYTES), "   with the right bytes");
 	}
 	set_mode(UBDX_XFER_MAP);
 	mapped_meanwhile();

@@ -11,13 +11,22 @@
 
 readonly REQUESTS=3000
 
-# cost OP: instructions for each request, from the difference between a long and a short run. On
-# this clock, one instruction takes one ns.
+# least OP N: the instructions that N requests take, the least of three runs. What runs beside them
+# (a timer, a worker of the kernel) only adds to the number. On this clock, one instruction takes one ns.
+least() {
+	local n i least=''
+	for ((i = 0; i < 3; i++)); do
+		n=$(bin/metadata-cost "$dev" "$1" "$2")
+		[[ $n =~ ^[0-9]+$ ]] || { echo "metadata-cost: '$n'" >&2; return 1; }
+		((${least:-n + 1} < n)) || least=$n
+	done
+	echo "$least"
+}
+
+# cost OP: instructions for each request, from the difference between long and short runs
 cost() {
 	local short long
-	short=$(bin/metadata-cost "$dev" "$1" $((REQUESTS / 3)))
-	long=$(bin/metadata-cost "$dev" "$1" $REQUESTS)
-	[[ $short =~ ^[0-9]+$ && $long =~ ^[0-9]+$ ]] || { echo "metadata: '$short' '$long'" >&2; return 1; }
+	short=$(least "$1" $((REQUESTS / 3))) && long=$(least "$1" $REQUESTS) || return
 	echo $(((long - short) * 3 / (2 * REQUESTS)))
 }
 
@@ -37,7 +46,7 @@ for op in flush discard write_zeroes; do
 		read -r n _ <<<"$(counted $op)"
 		this=$(cost $op)
 		read -r after _ <<<"$(counted $op)"
-		is $((after - n)) $((REQUESTS + REQUESTS / 3)) "$op, $how: one request for each that was sent"
+		is $((after - n)) $((3 * (REQUESTS + REQUESTS / 3))) "$op, $how: one request for each that was sent"
 		first=${first:-$this}
 		ok "$op, $how: $this instructions, with ${modes[0]} $first: the same within 2 percent" within_permille 20 "$this" "$first"
 	done

@@ -250,30 +250,13 @@ static void *client_run(void *arg)
 
 /* ---- the test ---- */
 
-static unsigned long extents_value(const char *name)
-{
-	char path[64], line[64], key[32];
-	unsigned long value, found = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/extents", server.raw.add.id);
-	file = fopen(path, "re");
-	if (!file)
-		bail("%s: %m", path);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%31s %lu", key, &value) == 2 && !strcmp(key, name))
-			found = value;
-	fclose(file);
-	return found;
-}
-
 static unsigned long value_of_both(const char *what)
 {
 	char reads[32], writes[32];
 
 	snprintf(reads, sizeof(reads), "read_%s", what);
 	snprintf(writes, sizeof(writes), "write_%s", what);
-	return extents_value(reads) + extents_value(writes);
+	return counter("extents", reads) + counter("extents", writes);
 }
 
 /* Returns how many blocks of the snapshot aren't @then. */

@@ -31,21 +31,6 @@ static int run(const char *command)
 	return system(command);
 }
 
-/* Returns 0 or -errno. */
-static int set_resolver(const char *name)
-{
-	char path[64];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/resolver", raw.add.id);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		bail("%s: %m", path);
-	ret = write(fd, name, strlen(name)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 static bool resolver_is(const char *wanted)
 {
 	char path[64], text[256] = "", brackets[32];

@@ -23,7 +23,7 @@ vm() {
 }
 
 # ends_with STATUS
-ends_with() { [[ $(<"$work/status") == "$1" ]] || { cat "$work"/{status,stderr}; return 1; }; }
+ends_with() { [[ $(<"$work/status") == "$1" ]] || { cat "$work"/{status,stdout,stderr}; return 1; }; }
 
 says() { grep -q -- "$1" "$work/stderr" || { cat "$work/stderr"; return 1; }; }
 

@@ -1,4 +1,4 @@
-# The extents of a file that was removed are used.
+# A file that is replaced or removed keeps its extents.
 # test: extents
 # file: driver/backing.c
-/ubdx_map_forget_file(srv, index);/d
+/ubdx_map_file_changed(srv, index);/d

@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -64,6 +65,12 @@ int without_server(bool write, off_t at, size_t bytes)
 	return client_end(&c);
 }
 
+static bool has_request(void)
+{
+	io_uring_submit_and_get_events(&q.ring);
+	return q.nr_backlog || io_uring_cq_ready(&q.ring);
+}
+
 int partly_with_server(bool write, off_t at, size_t bytes, off_t part_at, size_t part_bytes)
 {
 	struct client c;
@@ -72,6 +79,8 @@ int partly_with_server(bool write, off_t at, size_t bytes, off_t part_at, size_t
 
 	memcpy(mem, pattern, bytes);
 	client_start(&c, write, mem, bytes, at);
+	if (!within(10, has_request()))
+		bail("no request at %lld comes to the server", (long long)at);
 	tag = raw_next(&q);
 	if (tag < 0)
 		bail("no request: %s", strerror(-tag));
@@ -85,6 +94,20 @@ int partly_with_server(bool write, off_t at, size_t bytes, off_t part_at, size_t
 int with_server(bool write, off_t at, size_t bytes)
 {
 	return partly_with_server(write, at, bytes, at, bytes);
+}
+
+int set_resolver(const char *name)
+{
+	char path[64];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/resolver", raw.add.id);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		bail("%s: %m", path);
+	ret = write(fd, name, strlen(name)) < 0 ? -errno : 0;
+	close(fd);
+	return ret;
 }
 
 bool file_has(int fd, off_t at, const char *what, size_t bytes)

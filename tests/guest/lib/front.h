@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * front.h - the server's side of a device with UBDX_F_EXTENTS, for tests: leave extents with the
- * driver, take them back, and see whether a client's request comes to the server.
+ * front.h - the server's side of a device with files (UBDX_IOC_SET_FILE), for tests: register files,
+ * leave extents of them with the driver, take the extents back, and see whether a client's request
+ * comes to the server.
  */
 #ifndef UBDX_FRONT_H
 #define UBDX_FRONT_H
@@ -23,9 +24,12 @@ int map_many(const struct ubdx_map_extent *extents, unsigned int nr);
 int map(off_t at, size_t bytes, unsigned int file, off_t offset, unsigned int flags);
 int take_back(off_t at, size_t bytes, unsigned int flags);
 
+/* Write the name to the device's file `resolver` in sysfs. Returns 0 or -errno. */
+int set_resolver(const char *name);
+
 /*
  * A client writes @pattern, or reads. Both return the client's result. without_server() bails out
- * if a request comes to the server. with_server() serves the request, which must come.
+ * if a request comes to the server. with_server() serves the request, and bails out if none comes.
  */
 int without_server(bool write, off_t at, size_t bytes);
 int with_server(bool write, off_t at, size_t bytes);

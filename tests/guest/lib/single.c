@@ -93,13 +93,23 @@ int end(void)
 	return ret;
 }
 
-long moved(const char *what)
+void begin_as_client(int server)
+{
+	raw_defaults(&raw);
+	if (read(server, &raw.add.id, sizeof(raw.add.id)) != sizeof(raw.add.id))
+		bail("the server");
+	snprintf(raw.path, sizeof(raw.path), "/dev/ubdxb%d", raw.add.id);
+	raw.ctl = open("/dev/" UBDX_CONTROL_NAME, O_RDWR | O_CLOEXEC);
+	bdev = raw_bdev(&raw, O_RDWR);
+}
+
+long counter(const char *file, const char *what)
 {
 	char path[64], name[32];
 	long n, found = -1;
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/moved", raw.add.id);
+	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/%s", raw.add.id, file);
 	f = fopen(path, "r");
 	if (!f)
 		bail("%s: %m", path);
@@ -110,6 +120,11 @@ long moved(const char *what)
 	if (found < 0)
 		bail("%s: there is no %s", path, what);
 	return found;
+}
+
+long moved(const char *what)
+{
+	return counter("moved", what);
 }
 
 void set_parameter(const char *name, const char *value)

@@ -33,8 +33,14 @@ void begin(unsigned int mode, unsigned int timeout_ms, unsigned int recovery);
 int end(void); /* delete it by force: 0 or -errno */
 void set_mode(unsigned int mode);
 void serve_scan(void); /* serve all requests until the partition scan is over */
-/* A counter of /sys/block/ubdxbN/ubdx/moved. */
-long moved(const char *what);
+/*
+ * Open a device that another process serves. That process writes the device's id (raw.add.id) to the
+ * pipe @server when the device is live.
+ */
+void begin_as_client(int server);
+/* A counter of the file /sys/block/ubdxbN/ubdx/FILE. */
+long counter(const char *file, const char *what);
+long moved(const char *what); /* of the file `moved` */
 /* Set a parameter of the module. */
 void set_parameter(const char *name, const char *value);
 
