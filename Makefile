@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# Two commands do all set-up, on Debian 12 or 13: make run, make test. Tests come in three speeds: make check (minutes),
-# make test (half an hour), make test-all (hours).
+# On Debian 12 or 13, make run and make test set up all that they need. Tests come in three speeds:
+# make check (minutes), make test (half an hour), make test-all (hours).
 #
-# Everything is built inside the lab's root file system (lab/in), the module for one kernel at a time, into
-# build/. Only `all`, `module` and `tools` build with what this machine has.
+# `all`, `module`, `tools` and `dkms` build with what this machine has. All else is built inside the
+# lab's root file system (lab/in), the module for one kernel at a time, into build/.
 
 KERNEL ?= backports
 KERNELS := stable backports
@@ -39,7 +39,7 @@ help: ## show the targets
 
 # ---- the two commands, and what CI runs beside them ----
 
-run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and break its cost down: tables, figures, raw data
+run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and break ubdx's cost down: tables, figures, raw data
 	@experiments/run.sh --kernel $(KERNEL)
 
 claims: ## check the last run's results against what is claimed of them
@@ -107,8 +107,8 @@ lab: host ## build the lab: root file system, kernels, guest images (once, minut
 	@for kernel in $(KERNELS); do \
 		lab/vm --kernel $$kernel --payload lab -- 'echo "lab: $$(uname -r) boots"' || exit; done
 
-# Copy the files that differ from this folder to $(1). Kbuild searches $(1) for the sources of the
-# transfer modes, so a source that was removed here must be removed there, too.
+# Copy this folder's files to $(1), except those that $(1) already has. Kbuild searches $(1) for the
+# sources of the transfer modes, so a source that was removed here must be removed there, too.
 define copy-sources
 find . -type f | while read -r f; do cmp -s "$$f" "$(1)/$$f" || install -D -m 644 "$$f" "$(1)/$$f"; done; \
 	for f in "$(1)"/*.[ch]; do [ -e "$${f##*/}" ] || case $$f in *.mod.c) ;; *) rm -f "$$f" ;; esac; done
@@ -171,8 +171,8 @@ BTF ?= /sys/kernel/btf/vmlinux
 CLANG ?= clang
 BPFTOOL ?= /usr/sbin/bpftool
 
-# Don't sign the module without the key, which the distribution keeps: the kernel's build would try
-# to, and fail.
+# Don't sign the module if the kernel's signing key isn't here (distributions keep theirs): the
+# kernel's build would try to sign, and fail.
 UNSIGNED = $(if $(wildcard $(KDIR)/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=)
 
 all: module tools ## build module, library and commands for this machine (KDIR=, PREFIX=)

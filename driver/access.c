@@ -37,7 +37,7 @@ static_assert(UBDX_POS_SEQ_SHIFT + UBDX_POS_SEQ_BITS < 63);
  * @pos:	position.
  * @use:	out. The request can end at any time before ubdx_use_begin().
  *
- * Returns 0, -EPERM if the caller isn't the server, -EINVAL if there is no such queue or tag,
+ * Returns 0; -EPERM if the caller isn't the server; -EINVAL if there is no such queue or tag; or
  * -ESTALE if the tag holds another request.
  */
 int ubdx_use_find(struct ubdx_server *srv, u64 pos, struct ubdx_use *use)

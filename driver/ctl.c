@@ -2,10 +2,11 @@
 /*
  * ctl.c - the ioctls. /dev/ubdx-control has those that add, start, stop, delete, list and configure
  * devices. A channel has those by which a server stops and deletes its own device, registers files
- * (backing.c), and leaves and revokes extents (extents.c). Each ioctl copies its argument in once,
- * checks that reserved fields are zero, and works on the copy. If the control node is open for
- * reading only, just FEATURES, INFO and GET_TARGET_INFO are allowed; the other ioctls need a
- * descriptor that is open for writing. The node's mode is 0600 unless the administrator changes it.
+ * (backing.c), and leaves extents with the driver and revokes them (extents.c). Each ioctl copies
+ * its input once, checks that reserved input fields are zero, and works on the copy. If the control
+ * node is open for reading only, just FEATURES, INFO and GET_TARGET_INFO are allowed; the other
+ * ioctls need a descriptor that is open for writing. The node's mode is 0600 unless the
+ * administrator changes it.
  */
 #include <linux/blkdev.h>
 #include <linux/compat.h>

@@ -15,41 +15,42 @@
  *
  * slot.h has the rules by which a request's owner changes.
  *
- * ubdx_server_abort() ends the service of a server that has failed, in three steps:
+ * ubdx_server_abort() ends a server's service, in three steps:
  *
  *   1. srvq->dead is set, and the abort waits for every queue_rq under way. After that each
  *	queue_rq sees that the server is dead, so nothing is published any more.
- *   2. The abort claims every QUEUED or SERVER request of every queue, and ends it. If a request
- *	has users, the last user ends it; the abort revokes users that could stay for long. A
- *	request in state IO is left alone: the driver's own I/O ends it (forward.c). The abort
- *	takes no lock that is held for long.
+ *   2. The abort claims every QUEUED or SERVER request of every queue, and ends the request. If
+ *	the request has users, the last user ends it; the abort revokes users that could stay for
+ *	long. A request in state IO is left alone: it ends with the driver's own I/O (forward.c).
+ *	The abort takes no lock that is held for long.
  *   3. The abort completes parked commands. It doesn't take the rings' uring_lock, which the server
  *	can hold for any time.
  *
- * If the device recovers (recovery.c), step 2 requeues requests instead of ending them. They then
- * wait in blk-mq.
+ * If the device recovers (recovery.c), step 2 requeues the requests that another server may serve,
+ * instead of ending them. They then wait in blk-mq.
  *
  * The server's task checks srvq->dead and changes a slot's state inside one RCU read-side section.
  * Step 1 waits for such sections. So the abort sees the new state; or the task sees that the server
  * is dead, and ends the request that it has claimed. A commit claims inside such a section, too, so
- * a dead server never claims a request of the next server. Delivery can claim outside such a
- * section: it claims by a sequence number that the driver has stored, and no request of the next
- * server has that number.
+ * a dead server never claims a request of the next server. Delivery, and a commit that has waited
+ * for a page fault, can claim outside such a section: they claim by a sequence number that the
+ * driver has stored, and no request of the next server has that number.
  *
  * Locks. Each line is a chain, outermost first:
  *	dev->lock, the disk's open_mutex, srv->abort_lock, map->lock
  *	the ring's uring_lock, mmap_lock, the i_mmap_rwsem of srv->mapping
  *	the ring's uring_lock, srvq->lock
  *	a pipe's mutex, srv->span_lock
- *	ubdx_devs_lock, dev->xfer_lock
+ *	dev->lock, ubdx_devs_lock, dev->xfer_lock
  *	ubdx_resolvers_lock, map->lock
  * dev->state_lock is a leaf.
  *
- * START, QUIESCE, STOP and DEL hold dev->lock while they wait for I/O, so no path that ends I/O
- * takes this lock. open() of the channel can run under uring_lock. It takes only mmap_lock and
- * state_lock. A request ends in process context, with or without uring_lock, a pipe's mutex and
- * mmap_lock held; unmapping its pages takes i_mmap_rwsem. A request that was forwarded can end in
- * any context; its pages were unmapped before.
+ * START, QUIESCE, STOP, DEL and a server's end can hold dev->lock while they wait for I/O, so no
+ * path that ends I/O takes this lock. open() of the channel can run under uring_lock. It takes only
+ * mmap_lock and state_lock. A request ends in process context, with or without uring_lock, a pipe's
+ * mutex and mmap_lock held; unmapping its pages takes i_mmap_rwsem. There are two exceptions: a
+ * forwarded request can end in any context, and queue_rq ends a request that it can't publish.
+ * Neither is mapped then.
  */
 #ifndef UBDX_DEV_H
 #define UBDX_DEV_H
@@ -203,8 +204,9 @@ struct ubdx_server {
  *	ADDED	  - or 1  -	-	  -		srv: open, not yet started
  *	LIVE	  1	  yes	0 or 1	  -		recovers: if params.recovery says so and no
  *							stop is under way
- *	QUIESCED  - or 1  yes	1	  1		srv: open, not yet started
- *	DEAD	  -	  -	0	  -
+ *	QUIESCED  - or 1  yes	1	  1		srv: open, not yet started; recovers: 0 if a
+ *							stop is under way
+ *	DEAD	  -	  -	0	  -		srv and disk stay until the disk is removed
  *
  * A LIVE device whose server is dead (srvq->dead) is about to become QUIESCED or DEAD:
  * ubdx_server_abort_work() runs, or waits for dev->lock.
@@ -219,7 +221,7 @@ struct ubdx_dev {
 	enum ubdx_state state;
 	struct ubdx_server *srv;
 	struct gendisk *disk; /* the visible one, while LIVE or QUIESCED */
-	struct ubdx_target_info *target_info; /* its last server's description, or NULL */
+	struct ubdx_target_info *target_info; /* of the last server that has set one, or NULL */
 	bool closing; /* opens are refused; written under the disk's open_mutex, see stop.c */
 	bool stopping; /* to be deleted at the last close; written under open_mutex, too */
 	bool scanning; /* the partition scan after START isn't over. READ_ONCE */
@@ -227,7 +229,7 @@ struct ubdx_dev {
 	bool quiesced; /* the driver has quiesced the disk's queue; under dev->lock */
 	struct work_struct scan_work;
 	struct delayed_work tick; /* while LIVE, see tick.c */
-	struct request_queue *queue; /* the requests'; set before the first one, never cleared */
+	struct request_queue *queue; /* of the requests; set before the first one, never cleared */
 	struct gendisk *back; /* with UBDX_F_EXTENTS: the hidden disk, see front.c; else NULL */
 	struct ubdx_map *map; /* with UBDX_F_EXTENTS: extents.c; else NULL */
 	/* A failed server's mm, until no process uses it. Holds a reference (mmgrab). */

@@ -171,7 +171,7 @@ static int ubdx_params_check(const struct ubdx_params *p)
 	if (p->max_io_bytes < max(UBDX_MIN_IO_BYTES, PAGE_SIZE) ||
 	    p->max_io_bytes > UBDX_MAX_IO_BYTES || p->max_io_bytes % UBDX_MIN_IO_BYTES)
 		return -EINVAL;
-	/* the limit keeps arithmetic with jiffies in range, and no device hangs for ever */
+	/* the limit keeps jiffies arithmetic in range, and no server keeps a request for ever */
 	if (p->timeout_ms < 1000 || p->timeout_ms > UBDX_MAX_TIMEOUT_MS)
 		return -EINVAL;
 	if (!ubdx_power_of_two_in(p->logical_block_size, SECTOR_SIZE, 4096) ||
@@ -510,8 +510,8 @@ static int ubdx_dev_add_front(struct ubdx_dev *dev, struct gendisk *back, struct
 }
 
 /*
- * Remove the hidden disk, if there is one. Waits for its requests. The hidden disk is freed with
- * the visible one, see ubdx_front_free().
+ * Remove the hidden disk, if there is one. Waits for its requests. If the visible disk was added,
+ * the hidden disk is freed with it, see ubdx_front_free().
  */
 void ubdx_dev_del_back(struct ubdx_dev *dev)
 {
@@ -574,9 +574,9 @@ static int ubdx_dev_create_disk(struct ubdx_dev *dev)
 }
 
 /*
- * May the caller START? -ETIME: not yet, because a failed server hasn't exited, or requests that it
- * has forwarded, or bios in its extents, haven't ended. ubdx_dev_has_former() is called first:
- * until the failed server has exited, its task can still forward a request that the task has
+ * May the caller START? -ETIME: not yet, because a failed server hasn't exited, or because requests
+ * that it has forwarded or bios in its extents haven't ended. ubdx_dev_has_former() is called
+ * first: until the failed server has exited, its task can still forward a request that the task has
  * claimed.
  */
 static int ubdx_dev_may_start(struct ubdx_dev *dev, u64 xfer_modes)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * end.c - how requests end: by the server's commit, alone or in a batch; with the driver's own I/O;
- * by an abort.
+ * or by an abort.
  *
  * The caller of ubdx_commit(), ubdx_end(), ubdx_finish() or ubdx_abort() owns the slot
  * (slot.h). When these return, the tag may belong to another request already.
  *
- * Requests end in process context, because unmapping a window can sleep. Those that were forwarded
- * can end in any context; they are unmapped before. In process context bottom halves are disabled
+ * Mapped requests end in process context, because unmapping a window can sleep. Forwarded requests,
+ * which were unmapped before, can end in any context. In process context bottom halves are disabled
  * while blk-mq ends requests: the end of a bio may drop the last reference to a file, and with
  * bottom halves disabled a worker does the final fput. The server's task must not do the final
  * fput: if the file is our own block device, closing it waits for the server.
@@ -23,12 +23,13 @@
 #include "xfer.h"
 
 /*
- * The committed requests of one submission end together, as a batch, which is cheaper. A batch ends
- *	- with a commit that lacks UBDX_COMMIT_MORE, unless its request has users or is retried;
- *	- after UBDX_BATCH_REQUESTS or UBDX_BATCH_BYTES, which bounds the time without bottom
- *	  halves;
+ * The committed requests of one submission end together, as a batch: that is cheaper. A batch ends
+ *	- with a commit that lacks UBDX_COMMIT_MORE, unless the command fails, or the request has
+ *	  users or is retried;
+ *	- after UBDX_BATCH_REQUESTS or UBDX_BATCH_BYTES, which bound the time with bottom halves
+ *	  disabled;
  *	- after UBDX_BATCH_COPIED, which bounds how long the batch's first request waits for
- *	  copies;
+ *	  copies; or
  *	- when the task leaves the submission or sleeps in it. The batch is a callback
  *	  (ubdx_batch_unplug()) of the plug that io_uring starts for a submission of more than two
  *	  SQEs. A shorter submission has no batch.
@@ -116,7 +117,7 @@ static __always_inline bool ubdx_is_whole(struct request *rq, struct ubdx_result
 	return !result.status && result.bytes == blk_rq_bytes(rq);
 }
 
-/* The caller has disabled bottom halves. */
+/* The caller has disabled bottom halves, or interrupts are disabled. */
 static __always_inline void ubdx_end_request(struct request *rq, struct ubdx_result result)
 {
 	if (unlikely(result.status)) {
@@ -177,7 +178,7 @@ static void ubdx_unmap(struct ubdx_slot *slot)
 }
 
 /*
- * Fill in the trace record, end the request, emit the record. @srvq: the queue whose batch the
+ * Fill in the trace record, end the request, and emit the record. @srvq: the queue whose batch the
  * request may join, or NULL. @unmapped: the request's pages have just been unmapped.
  */
 static noinline void ubdx_end_traced(struct ubdx_server_queue *srvq, struct ubdx_slot *slot,
@@ -211,7 +212,7 @@ static void ubdx_requeue(struct ubdx_slot *slot, bool retry)
 }
 
 /**
- * ubdx_end - end a request, or the part of it that was served.
+ * ubdx_end - end a request, or the part of it that was served; or requeue the request.
  * @slot:	slot without users, claimed by the caller or in state IO. The caller loses the slot.
  * @result:	outcome.
  */
@@ -354,7 +355,7 @@ static noinline struct ubdx_result ubdx_not_served(struct ubdx_server_queue *srv
 /*
  * Turn the server's answer into a result, and let the mode move the payload. A short answer is
  * rounded down to whole logical blocks, so that no reader sees what the server did not fill. If no
- * block was served, the request fails; otherwise it could be requeued for ever.
+ * block was served, the request fails, because requeuing it could go on for ever.
  */
 static __always_inline struct ubdx_result
 ubdx_settle(const struct ubdx_ctx *ctx, struct ubdx_slot *slot, const struct ubdx_answer *answer)
@@ -471,7 +472,7 @@ static noinline int ubdx_commit_forward(const struct ubdx_ctx *ctx, struct ubdx_
 }
 
 /**
- * ubdx_commit - the server has answered a request: end it.
+ * ubdx_commit - the server has answered a request: end or forward the request.
  * @ctx:	the commit; this is the queue's task.
  * @slot:	slot, claimed by the caller. The caller loses the slot.
  * @answer:	the server's answer.

@@ -71,7 +71,10 @@ end:
 	return done;
 }
 
-/* Fault in one page. -ENOMEM: another try may succeed; -EFAULT: none will. */
+/*
+ * Fault in one page. -ENOMEM: another try may succeed; -EFAULT: none will; -EINTR: the caller is
+ * being killed.
+ */
 static inline int ubdx_fault_in_page(bool dest, struct iov_iter *iter)
 {
 	unsigned long addr = (unsigned long)iter_iov_addr(iter);

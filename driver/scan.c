@@ -82,8 +82,8 @@ int ubdx_scan_forbid(struct ubdx_dev *dev)
 	if (dev->srv->trusted)
 		return 0;
 	/*
-	 * An open holds open_mutex for a moment only. A scan holds it until its reads have ended, a
-	 * last close until dirty pages are written; either may wait for this server.
+	 * An open holds open_mutex for a moment only. A scan holds it until its reads have ended,
+	 * and a last close until dirty pages are written; both may wait for this server.
 	 */
 	for (tries = 0; tries < UBDX_SCAN_TRIES; tries++) {
 		if (mutex_trylock(&dev->disk->open_mutex)) {

@@ -6,12 +6,12 @@
  * a time. The driver notices that a server is gone by
  *	- the end of its mm (mmu notifier): SIGKILL, exit or exec, even if a forked child, a
  *	  mapping, or another process that got the descriptor holds the file open;
- *	- the cancellation of a parked command: its ring is torn down;
+ *	- the cancellation of ATTACH's command: the queue's ring is torn down;
  *	- the last close of the file;
- *	- a queue's task that exits or is being killed, which delivery or the tick sees;
+ *	- a queue's task that exits or is being killed, which delivery or the tick sees; or
  *	- a request that the server keeps for longer than the I/O timeout, which the tick sees.
  * Each of these leads to ubdx_server_fail(), which declares the server dead, so that no more
- * requests are published. It schedules ubdx_server_abort_work(), which ends or requeues the
+ * requests are published, and schedules ubdx_server_abort_work(). This work ends or requeues the
  * requests in flight.
  */
 #include <linux/file.h>
@@ -40,7 +40,7 @@ static void ubdx_srvq_free(struct ubdx_server_queue *srvq)
 	kvfree(srvq);
 }
 
-/* Allocate the queue's memory on the node of the CPUs that the queue serves (ubdx_queue_node()). */
+/* Allocate the server's memory for the queue, on the queue's node (ubdx_queue_node()). */
 static struct ubdx_server_queue *ubdx_srvq_alloc(struct ubdx_server *srv, struct ubdx_queue *q)
 {
 	struct ubdx_server_queue *srvq;
@@ -126,9 +126,9 @@ void ubdx_server_abort(struct ubdx_server *srv)
 
 	ubdx_server_declare_dead(srv);
 	/*
-	 * Wait for every queue_rq, and every RCU section of the server's task, that may have seen
-	 * the server alive. New calls of queue_rq see that the server is dead, so the queues need
-	 * not be quiesced, which would need dev->lock.
+	 * Wait for every queue_rq, and every RCU section of the server's threads, that may have
+	 * seen the server alive. New calls of queue_rq see that the server is dead. So there is no
+	 * need to quiesce the queues, for which the abort would need dev->lock.
 	 */
 	synchronize_rcu(); /* without BLK_MQ_F_BLOCKING queue_rq is an RCU reader */
 	smp_mb(); /* pairs with ubdx_slot_move() and ubdx_park() */
@@ -277,8 +277,8 @@ static int ubdx_server_open(struct inode *inode, struct file *file)
 	if (!srv)
 		return -ENOMEM;
 	/*
-	 * Register before the server is bound, because this can fail (-EINTR if a signal is
-	 * pending), and a failed open must change nothing.
+	 * Register before the server is bound, because registering can fail (-EINTR if a signal is
+	 * pending), and a failed open must not leave its server bound.
 	 */
 	ret = mmu_notifier_register(&srv->notifier, srv->mm);
 	if (ret)

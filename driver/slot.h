@@ -9,12 +9,12 @@
  * A claim is a compare-and-exchange of the word. So a request has one owner at most, and a claim
  * fails if the slot holds another request than the caller means.
  *
- * Users access the request's payload concurrently (access.c): a pread, a page fault that fills a
- * window, buffers in a pipe, a fixed buffer of io_uring. A thread can become a user only in state
- * SERVER; besides, the request's owner can add one. A request that has users doesn't end: it keeps
- * its pages, and the slot keeps rq and op. Its mode can change once while it has users: a commit
- * that forwards sets xfer before CLAIMED becomes IO. At that time the request isn't mapped, and no
- * user maps it.
+ * Users access the request's payload concurrently (access.c): a pread or pwrite, a page fault that
+ * fills a window, buffers in a pipe, or a fixed buffer of io_uring. A thread can become a user only
+ * in state SERVER; besides, the request's owner can add a user. A request that has users doesn't
+ * end: it keeps its pages, and the slot keeps rq and op. Its mode can change once while it has
+ * users: a commit that forwards sets xfer before CLAIMED becomes IO. At that time the request isn't
+ * mapped, and no user maps it.
  *
  * Threads drop their reference in bounded time: while they are users, they never wait for a fault
  * on the server's memory, nor for memory that only the end of a request would free. Pipe buffers
@@ -32,12 +32,15 @@
  *	CLAIMED	 CLAIMED  the server's task, delivering: one user more		process
  *	CLAIMED	 SERVER	  the server's task: delivered, or a commit waits for
  *			  the server's buffer or returns -EBUSY			process, RCU
- *	SERVER	 CLAIMED  the server's task, to commit (RCU); an abort		process
- *	SERVER	 SERVER	  any thread of the server: one user more		process, RCU
+ *	SERVER	 CLAIMED  the server's task, to commit (RCU), or again after a
+ *			  page fault; an abort					process
+ *	SERVER	 SERVER	  a thread of the server (RCU), or a thread that is a
+ *			  user already: one user more				process
  *	any	 same	  a user leaves, but not as the last one of ENDING	process
  *	CLAIMED	 ENDING	  the owner, who finds users; the result is stored	process
  *	ENDING	 CLAIMED  the last user, who then ends the request		process
  *	CLAIMED	 IDLE	  the owner, who ends the request or requeues it	process
+ *	CLAIMED	 IDLE	  queue_rq, which aborts the request			atomic, RCU
  *	CLAIMED	 IO	  the server's task, at a commit that forwards		process
  *	IO	 ENDING	  the last part of the I/O, which finds users		any
  *	IO	 IDLE	  the last part of the I/O				any
@@ -78,11 +81,11 @@ enum ubdx_slot_state {
 	 * the last user. The owner passes the request on or ends it, in bounded time.
 	 */
 	UBDX_SLOT_CLAIMED,
-	/* The claimant found users and has stored the result. The last user ends the request. */
+	/* The request was to end, but had users. Its result is stored. The last user ends it. */
 	UBDX_SLOT_ENDING,
 	/*
 	 * The driver's own I/O for the request is under way (forward.c). Nobody can claim the
-	 * request. The last part of the I/O ends it, or else the last user.
+	 * request. The last part of the I/O ends the request, or else its last user does.
 	 */
 	UBDX_SLOT_IO,
 };
@@ -103,7 +106,7 @@ struct ubdx_slot {
 	atomic64_t word; /* seq << 32 | users << 8 | state */
 	struct ubdx_queue *q; /* never changes */
 	struct request *rq;
-	const struct ubdx_xfer_ops *xfer; /* set at T0, by a fall-back, by a commit that forwards */
+	const struct ubdx_xfer_ops *xfer; /* set at T0, a fall-back or a forwarding commit */
 	struct ubdx_result result; /* while ENDING, and when the driver's own I/O has ended */
 	struct ubdx_server *mapped_by; /* the server whose windows map rq's pages, or NULL */
 	u32 start; /* jiffies at T0, or at the end of the driver's own I/O (ubdx_end_io()) */
@@ -222,7 +225,10 @@ static inline bool ubdx_slot_used(const struct ubdx_slot *slot)
 	return atomic64_read_acquire(&slot->word) & UBDX_SLOT_USERS;
 }
 
-/* Become a user of the request with this number. Returns false if it isn't at the server. */
+/*
+ * Become a user of the request with this number. Returns false if the request isn't at the server,
+ * or has too many users.
+ */
 static inline bool ubdx_slot_get(struct ubdx_slot *slot, u32 seq)
 {
 	s64 old = ubdx_slot_word(seq, UBDX_SLOT_SERVER);

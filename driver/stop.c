@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stop.c - how a block device is removed: by STOP and DEL, at the last close, when its server ends.
+ * stop.c - how a block device is removed: by STOP or DEL, at the last close, or when its server
+ * ends.
  *
  * UBDX_CTL_* in the UAPI header are the ways to stop a device. dev->lock serialises them, and is
  * held while del_gendisk() waits for I/O. A forced stop must not wait for the server that an
- * orderly stop waits for. So a forced stop aborts the server before it takes dev->lock. That ends
- * the I/O for which the holder of dev->lock waits, except the driver's own.
+ * orderly stop waits for. So a forced stop aborts the server before it takes dev->lock. The abort
+ * ends the I/O for which the holder of dev->lock waits, except the driver's own.
  *
  * dev->stopping and dev->closing are written under the disk's open_mutex. The block layer counts
  * openers under that mutex, too, so the count can't change between its check and the write.
@@ -63,7 +64,7 @@ static void ubdx_disk_del(struct ubdx_dev *dev, struct ubdx_server *srv, u32 tim
 
 /*
  * Remove the disk if there is one, and take the server off the device. All I/O must be able to end:
- * either a server answers, or the server has been aborted. @state: the device's next state.
+ * either a server answers, or requests fail (!dev->recovers). @state: the device's next state.
  */
 static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 timeout_ms)
 {
@@ -103,7 +104,7 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 		ubdx_server_put(srv);
 }
 
-/* New I/O fails from now on. I/O in extents that is under way continues to its end. */
+/* New I/O fails from now on. I/O that was forwarded or is in an extent isn't stopped. */
 static void ubdx_dev_mark_dead(struct ubdx_dev *dev)
 {
 	blk_mark_disk_dead(dev->disk);
@@ -122,7 +123,7 @@ static bool ubdx_dev_waits(const struct ubdx_dev *dev)
 
 /*
  * Take the disk's open_mutex. Its holder may be waiting for I/O, and that I/O may be waiting for
- * another server. The present server can fail at any time, so this polls.
+ * another server: then -EBUSY. The present server can fail at any time, so this function polls.
  */
 static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
@@ -142,7 +143,8 @@ static int ubdx_dev_lock_opens(struct ubdx_dev *dev, const struct ubdx_stop *how
 
 /*
  * Refuse opens from now on, if the disk has no openers or @how allows openers. With
- * UBDX_CTL_LAST_CLOSE, mark an open device for deletion instead, and return -EINPROGRESS.
+ * UBDX_CTL_LAST_CLOSE, mark an open device for deletion instead, and return -EINPROGRESS. -EBUSY in
+ * all other cases, and, unless forced, for an open disk whose I/O waits for a server.
  */
 static int ubdx_dev_close(struct ubdx_dev *dev, const struct ubdx_stop *how)
 {
@@ -246,11 +248,14 @@ static void ubdx_dev_cut_short(struct ubdx_dev *dev)
 }
 
 /**
- * ubdx_dev_stop - STOP or DEL, on the control node.
+ * ubdx_dev_stop - STOP or DEL a device, whichever server it has.
  * @dev:	device; the caller keeps its own reference.
  * @how:	see struct ubdx_ctl.
  *
- * After DEL, a server that still has the channel open keeps only the device's memory alive.
+ * Called for ioctls of the control node, and to delete a device at its last close, after a failed
+ * ADD or at the module's exit. After DEL, a server that still has the channel open keeps only the
+ * device's memory alive.
+ *
  * Returns 0; -EBUSY; -EINPROGRESS the device will be deleted at the last close; -ENODEV another DEL
  * deletes the device; -EINTR.
  */
@@ -278,8 +283,8 @@ int ubdx_dev_stop(struct ubdx_dev *dev, const struct ubdx_stop *how)
  * Returns as ubdx_dev_stop() does; -ENODEV also if @srv is not the device's server any more.
  *
  * A forced stop aborts the server first, and the server may then close its ring. That isn't a
- * failure, and the device must not recover from it. So srv->quits tells ubdx_dev_server_gone() to
- * leave the device to this function.
+ * failure, and the device must not recover from it. So srv->quits tells ubdx_dev_server_gone() and
+ * ubdx_dev_quiesce() to leave the device to this function.
  */
 int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
 {
@@ -301,8 +306,9 @@ int ubdx_server_stop(struct ubdx_server *srv, const struct ubdx_stop *how)
 }
 
 /*
- * @srv has been aborted. If it still is the device's server, take it off the device: remove the
- * disk, or, if the device recovers, keep the disk and wait for the next server. A device without a
+ * @srv has been aborted. If @srv is still the device's server, and isn't itself stopping the device
+ * by force (srv->quits), take @srv off the device. A device that recovers keeps its disk and
+ * becomes QUIESCED. Otherwise the disk is removed, and the device becomes DEAD. A device without a
  * disk stays ADDED.
  */
 void ubdx_dev_server_gone(struct ubdx_dev *dev, struct ubdx_server *srv)

@@ -121,8 +121,8 @@ static bool ubdx_is_stuck(const struct ubdx_slot *slot, u32 age, unsigned long l
 }
 
 /*
- * Returns true if this call has declared the server dead, or killed it. Then the queue's other requests
- * need no look.
+ * Returns true if this call has declared the server dead, or killed it. Then the queue's other
+ * requests need not be checked.
  */
 static bool ubdx_tick_slot(struct ubdx_server_queue *srvq, const struct ubdx_slot *slot,
 			   unsigned long limit)

@@ -158,7 +158,7 @@ static bool ubdx_xfer_take(struct ubdx_dev *dev, u32 mode)
  * @dev:	device, not yet visible to anybody.
  * @offered:	mask of modes its server offers.
  *
- * Returns 0, or -EOPNOTSUPP if driver and server have none in common.
+ * Returns 0, or -EOPNOTSUPP if @offered has no mode that the driver can use.
  */
 int ubdx_xfer_init_dev(struct ubdx_dev *dev, u64 offered)
 {
@@ -202,7 +202,7 @@ int ubdx_xfer_offer(struct ubdx_dev *dev, u64 offered, bool trusted)
  * @dev:	device.
  * @mode:	enum ubdx_xfer_mode; need not be valid.
  *
- * Returns 0, -EINVAL if there is no such mode, -EOPNOTSUPP if the server doesn't offer it.
+ * Returns 0; -EINVAL if there is no such mode; or -EOPNOTSUPP if the server doesn't offer it.
  */
 int ubdx_xfer_pin(struct ubdx_dev *dev, u32 mode)
 {

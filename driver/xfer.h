@@ -17,11 +17,11 @@
  * @name:	name in the module parameter, sysfs, the command line and results.
  * @mode:	enum ubdx_xfer_mode.
  * @deliver:	by operation, READ or WRITE: make the payload reachable for the server, before the
- *		server sees the request. Returns 0; a negative errno, which fails the request; or,
- *		if @falls_back, enum ubdx_fallback: the mode can't carry this request after all.
+ *		server sees the request. Returns 0; a negative errno, see below; or, if @falls_back,
+ *		enum ubdx_fallback: the mode can't carry this request after all.
  * @commit:	by operation: move the request's first answer->res bytes, which the server says it
  *		has served. answer->res is positive and at most the request's length. Returns how
- *		many bytes have moved, or a negative errno.
+ *		many bytes have moved, or a negative errno, see below.
  * @trusts:	the driver can't check how many bytes of a READ the server has filled, so only a
  *		trusted server can use the mode; see enum ubdx_xfer_mode.
  * @moves:	@deliver takes time for each byte of the payload, see UBDX_DELIVER_BYTES.
@@ -33,17 +33,17 @@
  * @recall:	take back what @deliver has lent to the server's ring. Called if slot->lent is set,
  *		in the server's task: at a commit, before the request ends or is forwarded; and
  *		after delivery, if the server is dead by then.
- * @detach:	take back what was lent for any tag of the queue. The server has failed; ctx->cmd is
+ * @detach:	take back what was lent for any tag of the queue. srvq->dead is set; ctx->cmd is
  *		ATTACH's command. A delivery can run at the same time, and calls @recall itself.
  * @unmap:	unmap the request's pages from the windows of slot->mapped_by. Called if mapped_by
- *		is set, before the request ends, when it has no users. May sleep.
- * @revoke:	drop users that could stay for any time. The server has failed, and its requests are
- *		aborted.
+ *		is set, before the request ends or is forwarded, when it has no users. May sleep.
+ * @revoke:	drop users that could stay for any time. srvq->dead is set, and the server's
+ *		requests have been aborted.
  *
  * @deliver and @commit run in the server's task and may sleep. Before they wait for the server's
  * memory, they pass the request back, see ubdx_slot_pass(). If they return -ENODEV, the request has
  * been aborted, and the caller doesn't own it any more. If they return -ENOMEM, the request is
- * retried later.
+ * retried later. Any other errno fails the request.
  *
  * Each function may be NULL. Those that get a slot are called only for requests with a payload.
  */

@@ -7,9 +7,9 @@
  * nothing is pinned. The request's pages stay until the request ends, and the caller owns the
  * request. If the buffer isn't accessible, the copy is short.
  *
- * A page of the buffer that isn't present must be faulted in, which can take any time (payload.h).
- * Meanwhile the request returns to its former state, QUEUED or SERVER, so that an abort can claim
- * the request.
+ * A page of the buffer that isn't present must be faulted in. The fault can take any time
+ * (payload.h). Meanwhile the request returns to its former state, QUEUED or SERVER, so that an
+ * abort can claim the request.
  */
 #include <linux/sched/mm.h>
 

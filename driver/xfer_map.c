@@ -133,8 +133,8 @@ static int ubdx_map_pte(pte_t *pte, unsigned long addr, void *data)
 
 /*
  * Map those of the run's pages that lie in the area. Like i915's remap_io_sg() this walks the page
- * tables once for each run. vmf_insert_pfn() would walk them once for each page, which takes
- * several times as long (docs/design.md, "map").
+ * tables once for each run. vmf_insert_pfn() would walk them once for each page, and take several
+ * times as long (docs/design.md, "map").
  */
 static vm_fault_t ubdx_map_put_in(struct ubdx_map_run *run)
 {

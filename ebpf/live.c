@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * live.c - the keyboard of the live view: q ends it, without Enter if the input is our terminal.
+ * live.c - the keyboard of the live view: q ends the view, without Enter if stdin is a terminal.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 static struct termios before;
 static bool changed;
-static bool over; /* no more input can come */
+static bool over; /* the input has ended, or must not be read */
 
 static void restore(void)
 {
@@ -19,7 +19,7 @@ static void restore(void)
 		tcsetattr(STDIN_FILENO, TCSANOW, &before);
 }
 
-/* A background process must neither read from its terminal nor change its settings. */
+/* A background process must not read its terminal or change the terminal's settings. */
 void live_begin(void)
 {
 	struct termios now;

@@ -70,7 +70,7 @@ static const struct argp_option option_list[] = {
 	{ 0, 0, 0, 0, "Which requests:", 1 },
 	{ "op", OPT_OP, "OP,...", 0, "read, write, flush, discard, write_zeroes", 1 },
 	{ "xfer", OPT_XFER, "MODE,...", 0, "transfer modes", 1 },
-	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes, such as 4K or 64K-1M", 1 },
+	{ "size", OPT_SIZE, "MIN[-MAX]", 0, "bytes: exactly 4K, or a range such as 64K-1M", 1 },
 	{ 0, 0, 0, 0, "How long (default: until COMMAND ends, or ^C):", 2 },
 	{ "duration", OPT_DURATION, "SECONDS", 0, "stop after SECONDS", 2 },
 	{ "count", OPT_COUNT, "N", 0,
@@ -156,7 +156,7 @@ static int set_by_name(const char *name)
 	return -EINVAL;
 }
 
-/* Parse a list of names into a bit set. @bits: @by_name returns bits, else bit numbers. */
+/* Parse a list of names into a bit set. @by_name returns bits if @bits, otherwise bit numbers. */
 static void parse_list(struct argp_state *state, const char *what, char *list,
 		       int (*by_name)(const char *), bool bits, uint32_t *set)
 {
@@ -294,7 +294,7 @@ static const struct argp parser = {
 	.args_doc = "[DEVICE] [-- COMMAND...]",
 	.doc = "Show the cost of requests on ubdx devices, stage by stage. With COMMAND: run it, trace until it ends, and "
 	       "exit with its status. If --duration, --count or --timeline is reached first, COMMAND gets SIGTERM and the "
-	       "exit status is 0. If the device is gone, it is 1.\v"
+	       "exit status is 0. If the device is gone first, the exit status is 1.\v"
 	       "Stages: publish (T0-T1: until the channel has the request), deliver (T1-T2: until the server's task has it), "
 	       "move (T2-T4: payload copied or mapped), serve (T4-T5: the server), release (T5-T6: payload copied back or "
 	       "unmapped), end (T6-T7). docs/tracing.md has an example.",

@@ -83,7 +83,8 @@ static int choose_by(struct tracer *t, const struct btf *btf)
 {
 	bool softirq = has_event(btf, "softirq_entry") && has_event(btf, "softirq_exit");
 	bool cpu = has_event(btf, "sched_switch");
-	const char *comma = "ubdx-trace: this kernel lacks events, whose figures are n/a: ";
+	const char *comma =
+		"ubdx-trace: this kernel lacks these events, so their figures are n/a: ";
 	size_t i;
 
 	if (!has_event(btf, "ubdx_done") || !has_layout(btf))

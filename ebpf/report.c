@@ -2,8 +2,8 @@
 /*
  * report.c - prints a snapshot as text, JSON or CSV.
  *
- * A percentile is the middle of its histogram bucket. A bucket holds one value, or is at most 1/8
- * as wide as the values in it; the last one also has all larger values. Means are exact.
+ * A percentile is the middle of its histogram bucket. A bucket is for one value, or its width is at
+ * most 1/8 of its lowest value; the last bucket also has all larger values. Means are exact.
  */
 #include <string.h>
 
@@ -106,8 +106,8 @@ static const char *mode_name(unsigned int mode)
 }
 
 /*
- * What was not counted, because a map or buffer was full, or because the event's BPF program was
- * already running on that CPU.
+ * What was not counted, because a map or buffer was full, or because an event came while its BPF
+ * program ran on the same CPU.
  */
 static const struct {
 	const char *name;
@@ -154,7 +154,7 @@ static bool has_role(const struct snapshot *s, enum task_role role)
 	return is_here(s, role == R_SOFTIRQ ? "softirq_entry" : "sched_switch");
 }
 
-/* Returns 0 if the event isn't there or never came. */
+/* Requests per event; 0 if the event isn't traced or never came. */
 static double batch(const struct snapshot *s, const struct options *o, unsigned int i)
 {
 	enum counted event = batches[i].event;
@@ -325,8 +325,9 @@ static void text_events(FILE *out, const struct snapshot *s, const struct option
 }
 
 /*
- * Time that is charged to no role: that of a CPU whose first role is unknown, until its first switch.
- * If sched_switch isn't traced, no role's time is known, and this number means nothing (has_role()).
+ * Time that is charged to no role: a CPU that comes online during the trace has no role until its
+ * role first changes. If sched_switch isn't traced, no role's time is known, and this number means
+ * nothing (has_role()).
  */
 static int64_t remainder_of(const struct snapshot *s)
 {
@@ -393,7 +394,7 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		o->clock);
 	if (is_filtered(o))
 		fprintf(out,
-			"of %llu in all, by which the events, CPU times and costs below are divided\n",
+			"%llu requests in all; the events, CPU times and costs below are divided by this number\n",
 			(unsigned long long)snapshot_all(s, o));
 	for (i = 0; i < s->nr_classes; i++) {
 		fputc('\n', out);

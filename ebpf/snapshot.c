@@ -87,8 +87,8 @@ uint64_t snapshot_requests(const struct snapshot *s)
 }
 
 /*
- * The number of all requests of the traced devices, also of those that --op, --xfer and --size
- * exclude. It is the divisor of the events, because an event doesn't say which request caused it.
+ * The number of all requests of the traced devices, including those that --op, --xfer and --size
+ * exclude. Events are divided by this number, because an event doesn't say which request caused it.
  */
 uint64_t snapshot_all(const struct snapshot *s, const struct options *o)
 {
@@ -105,7 +105,7 @@ uint64_t snapshot_missed(const struct snapshot *s)
 	return n;
 }
 
-/* Requests that have ended since the base snapshot. */
+/* The selected requests that have ended since the base snapshot. */
 uint64_t requests_so_far(struct tracer *t)
 {
 	struct snapshot s = { 0 };
@@ -120,9 +120,9 @@ uint64_t requests_so_far(struct tracer *t)
 /* ---- CPUs ---- */
 
 /*
- * A CPU may change its counters while they are copied; a time slice could then count twice or not
- * at all. The copy reads `since` first: if the next copy finds it unchanged, the counters were
- * stable in between. After 100 tries a CPU is taken as it is.
+ * A CPU may change its role while its counters are copied; a time slice could then count twice or
+ * not at all. A copy reads `since` first: if the next copy finds the same `since`, role and time[]
+ * did not change in between (events[] may have). After 100 tries a CPU is taken as it is.
  */
 static int copy_cpus(struct tracer *t, struct cpu_stats *cpus)
 {

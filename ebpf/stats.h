@@ -45,7 +45,7 @@ enum probe_set {
  * @duration:	seconds, 0: until interrupted.
  * @count:	requests, 0: any number.
  * @sets:	enum probe_set.
- * @timeline:	number of complete requests to print one by one before tracing ends.
+ * @timeline:	end after this many complete requests, and print each; 0: no timeline.
  * @trace_file:	for Perfetto; NULL: none.
  * @command:	run it, and trace until it ends; NULL: none.
  * @live:	refresh each second, like top; otherwise only totals are printed.
@@ -71,7 +71,7 @@ struct options {
 	bool cost;
 };
 
-/* Returns true if --op, --xfer or --size leave requests out. */
+/* Returns true if --op, --xfer or --size can leave requests out. */
 bool is_filtered(const struct options *o);
 
 void parse_options(int argc, char **argv, struct options *o);

@@ -31,7 +31,7 @@ static const struct {
 	{ "end", UBDX_T_RELEASE, UBDX_T_DONE },
 };
 
-/* Returns NULL and sets errno if the trace file can't be created. */
+/* Returns NULL and sets errno if memory is short or the trace file can't be created. */
 struct timeline *timeline_open(const struct options *o)
 {
 	struct timeline *t = calloc(1, sizeof(*t));
@@ -126,7 +126,7 @@ static void write_trace(struct timeline *t)
 	fprintf(t->trace, "\n]}\n");
 }
 
-/* Print the requests and write the trace file. Returns 0, or -errno if it can't be written. */
+/* Print the requests, write the trace file and free @t. Returns 0, or -errno if writing fails. */
 int timeline_close(struct timeline *t)
 {
 	size_t i;

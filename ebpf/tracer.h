@@ -10,7 +10,8 @@
 #include "ubdx-trace.skel.h"
 
 /*
- * A program and its event. on_begin has no event; on_stage is attached only at times, see learn().
+ * A program and its event. on_begin has no event and is not in the list; on_stage is attached only
+ * at times, see learn().
  */
 struct probe_kind {
 	const char *program;
@@ -34,7 +35,7 @@ struct tracer {
 	int nr_cpus;
 	pid_t command;
 	int command_status;
-	struct snapshot base; /* taken once everything was attached; subtracted from later ones */
+	struct snapshot base; /* taken when all was attached; subtracted from later snapshots */
 };
 
 /* ---- probes.c ---- */

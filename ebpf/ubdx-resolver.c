@@ -32,7 +32,7 @@
 struct options {
 	const char *words[2]; /* the command and its argument */
 	unsigned int nr_words;
-	const char *name; /* NULL: the resolver's */
+	const char *name; /* NULL: same as KIND */
 	uint64_t offset; /* bytes */
 	uint64_t chunk; /* bytes */
 	uint64_t files;
@@ -141,7 +141,7 @@ static int load_refused(const char *name, int error)
 struct pins {
 	char folder[PATH_MAX];
 	char link[PATH_MAX];
-	char map[PATH_MAX]; /* of a hash */
+	char map[PATH_MAX]; /* only for kind hash */
 };
 
 static void pins_of(struct pins *pins, const char *name)
@@ -156,7 +156,7 @@ static void unpin(const struct pins *pins)
 	unlink(pins->map);
 	unlink(pins->link);
 	rmdir(pins->folder);
-	rmdir(FOLDER); /* if this was the last */
+	rmdir(FOLDER); /* fails while it has another resolver */
 }
 
 static int pin(const struct pins *pins, const struct opened *opened, struct bpf_link *link)
@@ -176,7 +176,7 @@ static int pin(const struct pins *pins, const struct opened *opened, struct bpf_
 	return fail("pinning in %s failed: %s", pins->folder, strerror(-ret));
 }
 
-/* Load, attach, and pin. Leaves nothing behind after an error. */
+/* Load, attach and pin. After an error nothing is pinned, and the link ends with this process. */
 static int load_opened(const struct opened *opened, const char *name)
 {
 	struct ubdx_resolver *resolver = bpf_map__initial_value(opened->resolver, NULL);
@@ -210,7 +210,7 @@ static int load(const struct options *o, const char *kind)
 	if (strlen(name) >= UBDX_RESOLVER_NAME || !strcmp(name, "none") ||
 	    name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")] ||
 	    !*name)
-		return fail("--name takes up to %d letters, digits, - and _, but not %s",
+		return fail("--name takes up to %d letters, digits, - and _, except 'none': '%s'",
 			    UBDX_RESOLVER_NAME - 1, name);
 	if (access("/sys/module/ubdx", F_OK))
 		return fail("the driver isn't loaded; run modprobe ubdx");
@@ -260,7 +260,7 @@ const char *argp_program_version = "ubdx-resolver " UBDX_TRACE_VERSION;
 enum { OPT_NAME = 256, OPT_OFFSET, OPT_CHUNK, OPT_FILES, OPT_ENTRIES };
 
 static const struct argp_option option_list[] = {
-	{ "name", OPT_NAME, "NAME", 0, "another name for the resolver", 1 },
+	{ "name", OPT_NAME, "NAME", 0, "the loaded resolver's name (KIND)", 1 },
 	{ "offset", OPT_OFFSET, "BYTES", 0, "linear: where the device begins in file 0 (0)", 1 },
 	{ "chunk", OPT_CHUNK, "BYTES", 0, "stripe, hash: a power of two, at least 4K (64K)", 1 },
 	{ "files", OPT_FILES, "N", 0, "stripe: number of files, 1 to 64 (2)", 1 },
@@ -329,10 +329,10 @@ static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
 	.args_doc = "load linear|stripe|hash\nunload NAME",
-	.doc = "Load a BPF program that says where a device's sectors are. `ubdx set DEVICE --resolver NAME` lets "
-	       "it answer for a device that was added with --extents.\v"
+	.doc = "Load or unload a resolver, a BPF program that says where a device's sectors are. `ubdx set DEVICE "
+	       "--resolver NAME` makes DEVICE use the resolver. DEVICE must have been added with --extents.\v"
 	       "A resolver named NAME is pinned as " FOLDER
-	       "/NAME/link, and the map of a hash as " FOLDER "/NAME/map.",
+	       "/NAME/link, and the map of a resolver of kind hash as " FOLDER "/NAME/map.",
 };
 
 int main(int argc, char **argv)

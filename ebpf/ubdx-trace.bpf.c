@@ -3,8 +3,8 @@
  * ubdx-trace.bpf.c - the kernel half of ubdx-trace. It turns events into counts, sums and
  * histograms per CPU, which the user half polls. Only --timeline sends records of single requests.
  *
- * Each request runs one program, on_done: the driver's event ubdx_done carries all of its stamps.
- * While submitters are looked for, each stage of a request also runs on_stage.
+ * Each request runs one program, on_done: the driver's event ubdx_done carries all stamps of the
+ * request. While the user half looks for submitters, each stage of a request also runs on_stage.
  */
 #include "vmlinux.h"
 
@@ -134,7 +134,7 @@ static __always_inline u32 bucket_of(u64 v)
 {
 	u32 shift;
 
-	/* the most frequent ones first */
+	/* the most frequent values first */
 	if (v < 1 << 13)
 		shift = v < 1 << 8 ? 0 : 5;
 	else if (v < 1 << 18)

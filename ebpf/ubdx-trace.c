@@ -35,7 +35,7 @@ static int quiet(enum libbpf_print_level level, const char *fmt, va_list args)
 	return vfprintf(stderr, fmt, args);
 }
 
-/* Returns 0, or the exit status after it has printed what is missing. */
+/* Returns 0; or prints what is missing and returns the exit status. */
 static int check_kernel(void)
 {
 	if (access("/sys/module/ubdx", F_OK))
@@ -207,7 +207,7 @@ static bool enough(struct tracer *t, uint64_t requests)
 	return o->duration && now_ns() - t->base.at >= o->duration * 1e9;
 }
 
-/* This process has the submitter's role while it forks, so that on_fork gives it to COMMAND. */
+/* This process is a submitter while it forks, so that on_fork makes COMMAND a submitter, too. */
 static int start_command(struct tracer *t)
 {
 	int roles = bpf_map__fd(t->skel->maps.roles);
@@ -248,8 +248,9 @@ static void stop_command(struct tracer *t)
 }
 
 /*
- * End the command if it still runs. Returns its exit status as a shell reports it, or 0 if it was
- * ended only because --duration, --count or --timeline was reached, or the device was gone.
+ * End the command if it still runs. Returns the command's exit status as a shell reports it, or 0
+ * if the command was ended because --duration, --count or --timeline was reached or the device was
+ * gone.
  */
 static int end_command(struct tracer *t)
 {

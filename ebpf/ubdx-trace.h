@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * ubdx-trace.h - shared by ubdx-trace.bpf.c, the kernel half of ubdx-trace, and its user half.
+ * ubdx-trace.h - shared by the two halves of ubdx-trace: ubdx-trace.bpf.c runs in the kernel, the
+ * other files in user space.
  */
 #ifndef UBDX_TRACE_H
 #define UBDX_TRACE_H
@@ -42,7 +43,7 @@ struct class_key {
 	__u8 reserved[3];
 };
 
-/* Of one class, on one CPU. */
+/* Statistics of a class, on one CPU or on all. */
 struct class_stats {
 	__u64 count;
 	__u64 bytes;
@@ -58,7 +59,7 @@ struct class_stats {
 	__u32 hist[NR_INTERVALS][NR_BUCKETS];
 };
 
-/* Allocated at load time, since allocation can fail where a request ends: 2 MiB per CPU. */
+/* The classes are allocated at load time (2 MiB per CPU): later, an allocation could fail. */
 #define MAX_CLASSES 256
 
 /* The role of a task. */
@@ -72,7 +73,10 @@ enum task_role {
 	NR_ROLES,
 };
 
-/* Counted events: of the whole system, or of the tasks with the role in the name. */
+/*
+ * Counted events. A name that ends in a role: of the tasks with that role. E_BLOCK_*: of the traced
+ * disks. The others, except E_REQUEST: of the whole system.
+ */
 enum counted {
 	E_REQUEST, /* requests of the traced devices that ended; counted only with a filter */
 	E_SWITCH, /* context switches */

@@ -3,8 +3,8 @@
 #
 # What `make run` does: the comparison and, at the same time, the stages; then twelve boots with
 # only the null-target rows of mode copy and of the modes whose server leaves the payload alone, and
-# twelve with the rows that forward requests to null_blk. On the counting clock other load on the host
-# changes no figure.
+# twelve with only some of the rows that forward requests to null_blk. On the counting clock other
+# load on the host changes no figure.
 
 set -euo pipefail
 cd "$(dirname "$0")"

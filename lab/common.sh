@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 # common.sh: sourced by the lab's scripts: where the cache is, and how to enter the root file
-# system. The cache belongs to the user who runs the lab. Nothing outside the cache and the source
-# tree is ever written.
+# system. The cache belongs to the user who runs the lab. Outside the cache and the source tree the
+# lab writes only temporary files, and what its options name.
 
 set -euo pipefail
 umask 022
@@ -25,7 +25,7 @@ need_tools() {
 }
 
 # lock_cache [KIND]: lock the cache until this process ends. So there is one builder at a time (of
-# each kind), and others wait and then find its work. It builds in $cache/tmp.* (tmp-KIND.*).
+# each kind), and others wait and then find the result. A builder uses $cache/tmp.* (tmp-KIND.*).
 lock_cache() {
 	mkdir -p "$cache"
 	exec 9>"$cache/lock${1:+-$1}"
@@ -46,8 +46,8 @@ enter_root() {
 }
 
 # enter_kernel ROOT NAME: after enter_root, make that kernel available. Debian's kernels are in the
-# root. A debug kernel is mounted, and built first if the cache has none. `record` is then the file
-# that describes the kernel, and `kernel_id` a unique name for it.
+# root. A debug kernel is mounted, and built first if the cache has none. Sets `record` to the file
+# that describes the kernel, and `kernel_id` to a unique name for the kernel.
 enter_kernel() {
 	# shellcheck disable=SC2034 # for the caller
 	record=$1/lab/kernels/$2 kernel_id=$2

@@ -6,7 +6,7 @@
  * before it delivers the request.
  *
  * Direct I/O to or from a window fails with EFAULT. The strategy then repeats the step as in mode
- * `user`, and does the same with all later steps on that file.
+ * `user`. After that, the queue does all its steps on that file as in mode `user`.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * regbuf.c - transfer mode `regbuf`: the payload is a fixed buffer of the queue's ring, which the
- * driver registers and unregisters. I/O on a file uses the request's own pages. For everything else
+ * driver registers and unregisters. I/O on a file normally uses the request's own pages. Otherwise
  * the payload is read and written as in mode `user`.
  *
  * The server can't read a READ's pages back. So the part of a READ that the target inspects takes
@@ -11,7 +11,7 @@
 
 #include "strategy.h"
 
-/* Direct I/O to any file may have a multiple of this as length. */
+/* A multiple of this is a valid length for direct I/O to any file. */
 #define BLOCK 4096
 
 /* io->path */

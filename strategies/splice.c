@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * splice.c - transfer mode `splice`: the payload goes between channel and file through a pipe, and
- * never into the server's memory. The queue has one pipe for all its tags: two system calls of the
- * queue's thread move a payload through it, and leave it empty.
+ * splice.c - transfer mode `splice`: the payload goes between channel and file through a pipe, not
+ * through the server's memory; the exceptions are below. The queue has one pipe for all its tags:
+ * normally two system calls of the queue's thread move a payload through the pipe. They leave the
+ * pipe empty.
  *
  * So the I/O is synchronous: while a payload moves, the queue does nothing else. Whatever the depth
  * of the queue, the file sees one READ or WRITE of the queue at a time. (io_uring would use a
@@ -30,7 +31,7 @@ enum {
 
 /*
  * The queue's pipe. It is opened by the first request that needs it, and again after it was closed.
- * If that fails, the next attempt is not before @retry_at.
+ * If opening fails, the next attempt is not before @retry_at.
  */
 struct ubdx_pipe {
 	int out, in; /* -1: not open */
@@ -66,7 +67,8 @@ static cold bool ubdx_pipe_open(struct ubdx_queue *q)
 		return false;
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK)) {
 		ubdx_log_limited(q->logger, &p->failures, LOG_WARNING,
-				 "queue %u: a pipe for mode splice: %s; using mode user's calls",
+				 "queue %u: opening a pipe for mode splice: %s; "
+				 "using the calls of mode user",
 				 q->id, strerror(errno));
 		p->retry_at = ubdx_coarse_ns() + UBDX_PIPE_RETRY_NS;
 		return false;
@@ -164,8 +166,8 @@ static int64_t ubdx_splice_move(struct ubdx_io *io)
 		return ubdx_user_move(io);
 	file = io->q->target->files[step->file];
 	/*
-	 * The part of a READ that the target inspects must be in memory. Its length is a multiple
-	 * of a block, for direct I/O.
+	 * The part of a READ that the target inspects must be in memory. The step is cut to
+	 * this part, rounded up to whole blocks for direct I/O.
 	 */
 	if (unlikely(!write && io->done < io->inspect_bytes)) {
 		uint64_t length = ubdx_round_up(io->inspect_bytes - io->done, UBDX_SPLICE_BLOCK);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * table.c - the strategies. A server offers the driver the modes in this table.
+ * table.c - the strategies. A server can offer the driver the modes in this table.
  */
 #include "strategy.h"
 

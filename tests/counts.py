@@ -3,16 +3,16 @@
 """Counts what tests found, and writes that into docs/reliability.md.
 
     counts.py --record TAP KIND SUFFIX REVISION EXTENT
-        count the run of KIND's tests whose output is in the folder TAP, and keep that in
+        count the run of KIND's tests whose output is in the folder TAP, and keep the counts in
         build/test-counts.json (tests/run). EXTENT is "whole" or "part".
     counts.py
-        add what was recorded since, and the counts of make fuzz and make test-mutants, to
+        put the recorded counts, and those of make fuzz and make test-mutants, into
         tests/counts.json; then write docs/reliability.md (make counts)
     counts.py --check
         exit status 1 if docs/reliability.md isn't what tests/counts.json says
 
 A run of only some of a kind's tests replaces the results of these tests, if a whole run has been
-recorded before. The table then names the commits of both.
+recorded before. The table then names the commits of both runs.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def count(tap: Path, kind: str, revision: str) -> dict[str, dict]:
 
 
 def kernel(kind: str) -> str:
-    """The kernel that a kind stands for, as the lab has it."""
+    """The version of the lab's kernel that a kind stands for; "" if unknown."""
     path = Path("/lab/kernels", kind.removesuffix("-debug"))
     version = (
         re.search(r"^version=(.*)$", path.read_text(), re.MULTILINE) if path.exists() else None
@@ -171,7 +171,7 @@ def record(tap: str, kind: str, suffix: str, revision: str, extent: str) -> None
 
 
 def gather() -> dict:
-    """The committed counts, with what came since."""
+    """The committed counts, with later records in place of older ones."""
     counts, recorded = read(COMMITTED), read(RECORDED)
     runs = {key: run for key, run in recorded.get("runs", {}).items() if "results" in run}
     counts.setdefault("runs", {}).update(runs)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Shared by tests/run, tests/exec and tests/mutants/run: which tests are wanted, and which machine
-# one needs. A guest's test says that in its first comment: "# lab: OPTION..." are options of
-# lab/vm, "# alone: REASON" asks for a new machine.
+# a test needs. A test of the guest names its machine in its first comment: "# lab: OPTION..." are
+# options of lab/vm, "# alone: REASON" asks for a new machine.
 
 # wanted NAME [PATTERN...]: does NAME match one of the shell PATTERNs, or is there none?
 wanted() {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # tap.sh: for tests in bash, which source this (in the guest through guest/lib/guest.sh), call ok,
-# is, fails and skip, and end with `finish`. With FAIL_FAST in the environment they end at the first
-# failure.
+# is, fails and skip, and end with `finish`. With FAIL_FAST in the environment a test ends at its
+# first failure.
 
 set -Eeuo pipefail
 
@@ -26,7 +26,7 @@ tap_result() {
 }
 
 # ok WHAT CMD...: passes if CMD succeeds. CMD may be a function, which ends at its first error. If
-# it fails its output is shown. It runs in a subshell, so variables that it sets are lost.
+# CMD fails, its output is shown. CMD runs in a subshell, so variables that it sets are lost.
 ok() {
 	local what=$1 output status
 	shift

@@ -10,8 +10,8 @@
 #define UBDX_RESOLVER_NAME 16
 
 /*
- * The answer of resolve(): sector @to, below 2^48, of file @file, an index of UBDX_IOC_SET_FILE below
- * 65535. Not 0, so that a program that fails doesn't name a place.
+ * The answer of resolve(): sector @to, below 2^48, of the file with index @file
+ * (UBDX_IOC_SET_FILE). It is never 0, so that a program that fails doesn't name a place.
  */
 #define UBDX_RESOLVER_FILE_SHIFT 48
 #define UBDX_RESOLVED(file, to) ((__u64)((file) + 1) << UBDX_RESOLVER_FILE_SHIFT | (to))
@@ -21,8 +21,9 @@
 /**
  * struct ubdx_resolver - a resolver.
  * @name:	1 to 15 letters, digits, '-' and '_'; not "none"; no other resolver has it.
- * @chunk_sectors: 0, or a power of two: bios are split at multiples of it, so that all sectors of a
- *		call are in one chunk. A chunk must not be smaller than the device's logical block.
+ * @chunk_sectors: 0, or a power of two: all sectors of a call are in one chunk of this size. If
+ *		the answer isn't a miss, a bio that goes beyond the chunk is split at the chunk's
+ *		end. A chunk must not be smaller than the device's logical block.
  * @resolve:	where are the @nr_sectors sectors from @sector on of device ubdxb@dev, for a READ or
  *		WRITE (@op is UBDX_OP_READ or UBDX_OP_WRITE)? Returns UBDX_RESOLVED(), if the
  *		sectors are contiguous in the file, or UBDX_RESOLVER_MISS. An answer that can't be
@@ -30,8 +31,8 @@
  *		it isn't a block device opened with O_DIRECT, or is a disk with extents itself; it
  *		isn't open for the direction; the sectors are beyond its end; or the place isn't
  *		aligned to the device's logical block. @resolve runs in an RCU read-side section, so
- *		it can't sleep. The driver calls it for each READ and WRITE, and for each part of a
- *		split one.
+ *		it can't sleep. The driver calls it for each READ and WRITE without REQ_PREFLUSH,
+ *		and for each part of a split one.
  */
 struct ubdx_resolver {
 	char name[UBDX_RESOLVER_NAME];

@@ -30,9 +30,9 @@ __u64 BPF_PROG(hash_resolve, __u64 sector, __u32 nr_sectors, __u32 op, __u32 dev
 		return UBDX_RESOLVER_MISS;
 	found = *value;
 	/*
-	 * The map gives an element that was replaced or deleted to another key at once, even while a
-	 * program looks at it. So look once more: the values are the chunk's if they were there before
-	 * and after a look-up that found them.
+	 * The map reuses a replaced or deleted element for another key at once, even while a program
+	 * reads it. So look the key up again: the value is the chunk's if the key still has this
+	 * element, and the element had the same value before and after the look-up.
 	 */
 	if (bpf_map_lookup_elem(&chunks, &key) != value)
 		return UBDX_RESOLVER_MISS;

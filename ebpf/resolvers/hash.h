@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * hash.h - the entries of resolver hash's map, which `ubdx-resolver load hash` pins as
+ * hash.h - the entries of the map of resolver hash. `ubdx-resolver load hash` pins the map as
  * /sys/fs/bpf/ubdx/NAME/map. A server fills the map with bpf(2). When the server has changed or
  * deleted an entry, UBDX_IOC_REVOKE with UBDX_REVOKE_DRAIN waits for the I/O that has used the old
  * entry.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """Checks what the project claims of the comparison against its results.json. Prints a line for each
-claim, "ok ID ..." or "MISS ID ...", with a line for each cell that misses it; the exit status is
-then 1. A claim is left out if the results lack the rows or the boots that it needs.
+claim, "ok ID ..." or "MISS ID ...", with a line for each cell that misses it. The exit status is 1
+if a claim is missed. A claim is left out if the results lack the rows or the boots that it needs.
 
     check.py RESULTS...    (results.json, or the folder that has it)
 
@@ -12,37 +12,41 @@ How the results were measured:
                               short jobs of ublk's and ubdx's cells differ by less than 3 %.
   ublk-at-its-best            On the kernel of the ladder (baselines/ladder.json) the ublk peer costs no
                               more than the ladder says, within the ladder's tolerance.
-  known-well                  Several boots: each difference that is compared is known to 3 % of the peer's
-                              cost. Its 95 % interval reaches no further to either side.
+  known-well                  Several boots: the 95 % interval of each difference to a peer (PEERS in
+                              measure.py) reaches at most 3 % of the peer's cost to either side.
 
-Costs at most as much. Several boots: the difference isn't significantly above 0 (95 %,
-Holm-corrected). The memory layout and interleaving of one boot move every third cell by some per
-cent, so of one boot only mode copy is checked.
+Costs at most as much. Several boots: the difference isn't significantly above 0 (95 %;
+Holm-corrected, except for mode copy). The memory layout and interleaving of one boot move a third of
+the cells by some per cent, so of one boot only mode copy is checked.
 
-  copy-not-dearer-than-ublk-copy    One boot: it may cost more by the two cells' spread plus the
-                                    resolution, or by 0.5 %, which is how much boots differ anyway.
-                                    Several: the 95 % interval of the difference doesn't lie above 0.
+  copy-not-dearer-than-ublk-copy    One boot: mode copy may cost more by the two cells' spread plus
+                                    the resolution, or by 0.5 % if that is more: boots differ as much
+                                    anyway. Several: the 95 % interval of the difference doesn't lie
+                                    above 0.
   untouched-not-dearer-than-ublk    The modes whose server leaves the payload alone, against ublk's best.
   regbuf-not-dearer-than-ublk-auto  At queue depth 32. At depth 1 each 4k request either wakes the server
-                                    or finds it awake. Which of the two depends on the scheduler and makes
-                                    a difference of a thousand instructions, in ublk's modes too.
+                                    or finds it awake, as the scheduler decides. The two cases differ by
+                                    a thousand instructions, in ublk's modes too.
 
 Costs less: the difference of several boots' means is significantly below 0 in each cell.
 
-  forward-below-loop          Mode forward, at queue depth 32, than the kernel's loop driver.
-  forward-below-ublk          Mode forward than ublk's best.
-  extents-below-dm-linear     Extents, and a BPF program in their place.
+  forward-below-loop          Mode forward costs less than the kernel's loop driver, at queue depth 32.
+  forward-below-ublk          Mode forward costs less than ublk's best.
+  extents-below-dm-linear     Extents cost less than dm-linear, and so does a BPF program in their place.
 
-Costs a fixed number of instructions above the floor at most (means of several boots):
+Costs at most a fixed number of instructions above the floor (means of several boots):
 
   forward-at-most             Mode forward over null_blk at queue depth 32: 4,400 at 4k, 13,800 at 512k.
   extents-flat                Extents over null_blk: 1,150 at 4k and 64k, 1,400 at 512k, where the measurement
                               can't resolve a difference of 300.
-  bpf-at-most                 A BPF program in their place: 1,400 at 4k.
-  untouched-flat              An untouched mode at queue depth 32: a larger size costs no more above the
-                              floor than a smaller one. The 95 % interval of the difference must not lie
-                              above the jitter of both cells. Larger sizes mostly cost less, because more
-                              of them share a switch between client and server.
+  bpf-at-most                 A BPF program in place of extents: 1,400 at 4k.
+
+Costs no more above the floor at a larger size (several boots):
+
+  untouched-flat              An untouched mode at queue depth 32. The 95 % interval of the difference
+                              between two sizes must not lie above the jitter of both cells. Larger sizes
+                              mostly cost less: more of their requests share a switch between client and
+                              server.
 """
 
 from __future__ import annotations
@@ -192,7 +196,7 @@ def below(results: dict, which: str, rows: str, cells: str = ".*") -> Iterator[V
 
 
 def at_most(results: dict, row: str, bars: dict[str, int]) -> Iterator[Verdict]:
-    """@bars: the most that the cells which match may cost above the floor."""
+    """@bars: for each pattern of cells, the most that these cells may cost above the floor."""
     if results["replicates"] < 2:
         return
     for cells, bar in bars.items():
@@ -202,7 +206,7 @@ def at_most(results: dict, row: str, bars: dict[str, int]) -> Iterator[Verdict]:
 
 
 def untouched_flat(results: dict) -> Iterator[Verdict]:
-    """The sizes that cost more above the floor than a smaller one."""
+    """Whether a size costs more above the floor than a smaller one, for each pair of sizes."""
     for place, values in cells_of(results, cells=r".*\.32\..*"):
         row, cell = place.split()
         for smaller, (over, low, high) in values.get("against_smaller_95", {}).items():

@@ -4,9 +4,9 @@
 
     figure.py FOLDER...    (folders with a results.json; the figures go there)
 
-The cost above the floor, in a figure for each target, with a line for each way to serve requests. From
-several boots with the rows whose server leaves the payload alone: their difference from ublk's best
-mode with its interval instead, in difference.*.
+A figure for each target shows the cost above the floor, with a line for each way to serve requests.
+If the results are of several boots and have rows whose server leaves the payload alone, the only
+figure is difference.*: how these rows differ from ublk's best mode, with intervals.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from results import COLUMN, STYLE, redraw, save_figure, thousands  # noqa: E402
 TARGETS = ("null", "loop", "ram")
 # These rows are left out of the figures, which would be too large with them.
 TABLE_ONLY = ("-header", "-all", "-user-touched")
-# The larger, the darker.
+# The larger the size, the darker the mark.
 SIZES = {"4k": ("o", "#9ecae1"), "64k": ("s", "#4292c6"), "512k": ("D", "#08306b")}
 MODES = {
     "user": ("o", "#d55e00"),

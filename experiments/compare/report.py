@@ -49,7 +49,7 @@ INTERVALS = (
 
 
 def reference(row: Row) -> str | None:
-    """The row that a row is compared with: ublk's mode copy on the same target."""
+    """ublk's mode copy on the same target. Each row but the floor is compared with it."""
     return None if row.target == "floor" else f"ublk-{row.target}-copy"
 
 

@@ -6,7 +6,7 @@
 #
 # rows.tsv says which row is measured in which boot. The boots run side by side: on that clock, one
 # can't slow the other down. Only rows of the same boot are compared. Needs the guest's folder
-# (make guest). Leaves its results and nothing else.
+# (make guest). Leaves only its results, or build/compare.failed if a boot fails.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -79,7 +79,7 @@ main() {
 	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv matches $rows"
 	begin ubdx ubdx-resolver ublk-peer stamp
 	foretell "$results"
-	# at least two, for which a laptop has the memory; one for each CPU, at most six
+	# one boot for each CPU, but at most six, and at least two: a laptop has memory for two
 	at_once=$(nproc)
 	((at_once = at_once < 2 ? 2 : at_once > 6 ? 6 : at_once))
 	for ((i = 0; i < replicates; i++)); do

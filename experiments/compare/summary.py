@@ -4,11 +4,11 @@
 
     summary.py COMPARISON UNTOUCHED                      print the summary
     summary.py COMPARISON UNTOUCHED README.md            put it into that file, between its marks
-    summary.py COMPARISON UNTOUCHED README.md --check    exit status 1 if the file has another one
+    summary.py COMPARISON UNTOUCHED README.md --check    exit status 1 if the file has another summary
 
-COMPARISON is the folder of the results with all rows, UNTOUCHED that of the replicates. Each line
-makes claims, and claim() checks them against the figures. If the figures don't support a claim,
-this program fails, and somebody has to write a new line.
+COMPARISON is the folder with the results of all rows, UNTOUCHED the folder with those of the
+replicates. Each line makes claims, and claim() checks them against the figures. If the figures
+don't support a claim, this program fails, and somebody has to write a new line.
 """
 
 from __future__ import annotations

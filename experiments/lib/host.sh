@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154 # the caller's options
 #
-# Functions that the experiments' run.sh share: begin, boot_guest, report, keep. one_boot calls all
-# of them, for an experiment with one boot and no options of its own; any other caller sets $kernel
-# itself. A run.sh sources this file on the host, at the top of the tree, with the experiment's
-# name as argument. All files of a run are in $work until the run is complete.
+# Functions that the experiments' run.sh share: parse_options, begin, foretell, boot_guest,
+# await_boots, report and keep, called in this order. one_boot calls all of them, for an experiment
+# with one boot and no options of its own; any other caller sets $kernel itself. A run.sh sources
+# this file on the host, at the top of the tree, with the experiment's name as argument. All files of
+# a run are in $work until the run is complete.
 
 experiment=$1
 work='' running=()
@@ -32,8 +33,8 @@ begin() {
 }
 
 # boot_guest OUT OPTION... -- ARGUMENT...: run the experiment's guest.sh with the ARGUMENTs on the
-# counting clock; the files that it leaves come to OUT. OPTIONs are those of lab/vm. It replaces the
-# shell, so call it in the background and add its process to $running.
+# counting clock; the files that guest.sh leaves come to OUT. OPTIONs are those of lab/vm.
+# boot_guest replaces the shell, so call it in the background and add its process to $running.
 boot_guest() {
 	local out=$1
 	local -a options=()

@@ -7,10 +7,10 @@
 
 The lab promises that the same inputs give the same figures, to the byte. The inputs are the
 machine's kernel and image (as digests), QEMU and its arguments, and the experiment's options. A new
-version of a Debian package can change any of them.
+version of a Debian package can change all of them but the options.
 
-Exit status 0: the figures are the same. 1: inputs and figures differ. 2: the inputs are the same
-and the figures differ, which is a bug of the lab. --before: 0, or 1 if packages differ.
+Exit status 0: the figures are the same. 1: inputs and figures differ. 2: the inputs are the same,
+but the figures differ: a bug of the lab. --before: 0, or 1 if packages differ.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The guest's part of the stages: for each transfer mode, with payloads untouched and touched,
-# ubdx-trace traces one fio run on the null target. Leaves in $OUT what report.py reads:
-# MODE.TOUCH.json, the output of ubdx-trace. The queue depth is 1: with several requests in flight,
-# the time between two stamps of a request would include work for other requests.
+# ubdx-trace traces one fio run on the null target. Leaves in $OUT what report.py reads: the file
+# machine, and MODE.TOUCH.json, the output of ubdx-trace. The queue depth is 1: with several requests
+# in flight, the time between two stamps of a request would include work for other requests.
 
 set -euo pipefail
 

@@ -3,7 +3,7 @@
 #
 # The host's part of the stages, which show where a request's cost goes: boots the lab on the
 # counting clock, runs guest.sh there, and reports. Needs the guest's folder (make guest). Leaves
-# its results and nothing else.
+# only its results, or build/stages.failed if a boot fails.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -66,7 +66,7 @@ static void begin(struct scene *s, enum trick trick, int how)
 		     0);
 	if (s->sh == MAP_FAILED)
 		bail("out of memory");
-	/* another number each time: the last device may not be quite gone */
+	/* another number each time: the previous device may not be gone yet */
 	s->sh->id = id++ % 32;
 	s->sh->mode = mode_copy();
 	s->sh->hold = HOLD_NONE;
@@ -116,7 +116,7 @@ static bool load_ended(struct scene *s, unsigned int seconds)
 /*
  * Has the load failed with permitted errnos? At least one thread must have failed with @error.
  * The others can have failed with EIO, because their requests were younger than the timeout when
- * another request was late; or because the disk was gone, and has size 0.
+ * another request was late, or with an errno of a disk that is gone and so has size 0.
  */
 static bool load_failed_with(struct scene *s, int error)
 {
@@ -250,7 +250,7 @@ static void timed_out(const char *what, enum trick trick, int sig)
 	aftermath(&s, what, ETIMEDOUT);
 }
 
-/* The driver copies a payload from a page that is never provided. */
+/* The driver copies a payload from or to a page that is never provided. */
 static void stuck(void)
 {
 	struct scene s;
@@ -298,7 +298,7 @@ static void second_open(void)
 }
 
 /*
- * If a child has everything open, only the end of the server's mm tells the driver before START
+ * Before START, if a child has everything open, only the end of the server's mm tells the driver
  * that the server is gone.
  */
 static void dead_before_start(const char *what, int how)

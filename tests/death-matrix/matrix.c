@@ -12,9 +12,9 @@
  * *subject*. The cell brings the subject to its stage and holds it there. At T0, T2 and T4 to T7,
  * ubdx_pause.ko holds the subject in the driver. At T3 the server reads the subject and waits. At
  * T1 the subject is published while the server waits with another request, the *bait*, and so
- * doesn't return to its ring. Then the cell makes the server, client or device end in its way,
- * waits until the driver can get no further, and releases the subject. The table below says how the
- * subject must end, and which cells are impossible, with the reason.
+ * doesn't return to its ring. Then the cell makes the server, client or device end in the cell's
+ * way, waits until the driver can get no further, and releases the subject. The table below says how
+ * the subject must end, and which cells are impossible, with the reason.
  *
  * A row is all ways at one stage in one mode. After each row the module must unload.
  */
@@ -118,7 +118,7 @@ struct result {
 	char complaints[2000];
 };
 
-static struct result *results; /* for the row's ways; shared with the processes that run them */
+static struct result *results; /* for the row's ways; shared with the cells' processes */
 static unsigned int jobs = 4;
 static const char *only[3];
 
@@ -179,7 +179,7 @@ static void run_row(const struct mode *mode, unsigned int stage)
 			   way->name, way->because);
 			continue;
 		}
-		/* the bait, which the server had read when it died, may end in another way */
+		/* the bait, which the server had read, may end in another way than the subject */
 		if (stage == T1 && way->subject[T1] != way->subject[T3])
 			snprintf(bait, sizeof(bait), ", and %s for what the server had read",
 				 strerrorname_np(way->subject[T3]));

@@ -81,7 +81,8 @@ bool pattern_good(const char *buf, uint64_t sector, size_t bytes);
 
 /*
  * Only the subject and the bait run on the last CPU: while the subject is held in queue_rq, nothing
- * else can run there. Returns the number of other CPUs, which is also the last CPU's number.
+ * else can run there. cpus_but_last() returns the number of other CPUs, which is the last CPU's
+ * number, too.
  */
 int cpus_but_last(void);
 void run_on(int cpu);

@@ -163,7 +163,7 @@ static void act(struct cell *c)
 	}
 }
 
-/* The server's task is held together with the subject, in the driver, where it sees no signal. */
+/* Is the server's task held in the driver, with the subject? The task then sees no signal. */
 static bool holds_up_server(const struct cell *c)
 {
 	return in_driver(c->stage) && c->stage != T0;
@@ -171,7 +171,7 @@ static bool holds_up_server(const struct cell *c)
 
 /*
  * The tick kills a server that is late and whose task still doesn't let go of the request. At T7
- * the request has ended.
+ * the request has ended, so the tick doesn't kill.
  */
 static void is_killed(struct cell *c)
 {
@@ -211,7 +211,7 @@ static void take_effect(struct cell *c)
 	default:
 		return;
 	}
-	/* a device that recovers changes its state when the abort ends, which waits for queue_rq */
+	/* a device that recovers changes its state after the abort, which waits for queue_rq */
 	if (c->stage == T0 && c->way->recovery)
 		return;
 	want(c, within(LIMIT, declared_dead(c)), "the server isn't declared dead");
@@ -221,7 +221,7 @@ static void take_effect(struct cell *c)
 	if (c->way->end == STUCK || c->way->end == DELETED_FORCED)
 		want(c, in_driver(c->stage) || within(LIMIT, atomic_load(&sh->subject_ended)),
 		     "the subject doesn't end by itself");
-	/* not required: in mode regbuf a ring that a child keeps open can delay requests */
+	/* the load need not end: in mode regbuf a ring that a child keeps open can delay requests */
 	if (!c->way->recovery && c->stage != T0)
 		within(LIMIT, !atomic_load(&sh->loaders));
 }
@@ -248,7 +248,7 @@ static bool allowed(struct cell *c, int error)
 	}
 	if (c->way->recovery)
 		return c->way->recovery == UBDX_RECOVERY_QUEUE && error == EIO;
-	/* errnos of a request that came after the disk was gone, which then has size 0 */
+	/* errnos of a request that came after the disk was gone: the disk then has size 0 */
 	return error == EIO || error == ENODATA || error == ENOSPC || error == ENXIO;
 }
 

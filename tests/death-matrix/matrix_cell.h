@@ -15,7 +15,7 @@ enum end {
 	RING_CLOSED,
 	FORK_EXITS,
 	STOPPED,
-	/* after the ends from here on, the server continues when the subject is released */
+	/* from here on: the server continues when the subject is released */
 	FIRST_TO_LIVE,
 	DELETED = FIRST_TO_LIVE,
 	DELETED_OPEN,
@@ -28,8 +28,8 @@ enum end {
 struct way {
 	const char *name;
 	enum end end;
-	int subject[NR_STAGES]; /* how it ends: 0, the errno, or -errno: that errno or 0 */
-	const char *never; /* the stage at which this is impossible */
+	int subject[NR_STAGES]; /* how the subject ends: 0, the errno, or -errno: that errno or 0 */
+	const char *never; /* the stage at which this way is impossible */
 	const char *because;
 	unsigned int recovery; /* enum ubdx_recovery; unless it is FAIL, another server follows */
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix_look.c - how a cell of the death matrix observes, and how it holds the subject in the
- * driver.
+ * matrix_look.c - how a cell of the death matrix observes its device and processes, and how it
+ * holds the subject in the driver.
  */
 #define _GNU_SOURCE
 #include <errno.h>

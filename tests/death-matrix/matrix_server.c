@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * matrix_server.c - a cell's server: two queues with a thread each, and the ways to end one of
- * them.
+ * matrix_server.c - a cell's server: two queues with a thread each, and signals that make a thread
+ * or the server end.
  *
- * SIGUSR1 makes such a thread exit, SIGUSR2 makes it close its ring, as soon as the thread is in
+ * SIGUSR1 makes a queue's thread exit, SIGUSR2 makes it close its ring, as soon as the thread is in
  * user space. SIGTERM makes the process exit.
  */
 #define _GNU_SOURCE
@@ -135,7 +135,7 @@ static int32_t serve(struct raw_queue *q, const struct ubdx_desc *desc, char *bu
 	size_t bytes = desc->nr_sectors * 512;
 	int32_t res;
 
-	/* the load: parts of a 1 MiB I/O can lie behind LOAD_SECTORS; the scan is elsewhere */
+	/* the load: parts of a 1 MiB I/O can lie beyond LOAD_SECTORS; the scan is elsewhere */
 	if (desc->sector >= LOAD_SECTOR && desc->sector < LOAD_SECTOR + LOAD_SECTORS + 2048) {
 		res = play(q, desc);
 		if (res)
@@ -187,7 +187,7 @@ static void *queue_main(void *arg)
 		pause();
 }
 
-/* The channel stays busy until the driver knows that the last server is gone. */
+/* The channel stays busy until the driver knows that the previous server is gone. */
 static int open_again(void)
 {
 	int ret;

@@ -3,7 +3,7 @@
 #
 # The file modes of three nodes, and nothing else, decide who may open them: see
 # docs/reliability.md. By default only root may. The test then gives an unprivileged user access to
-# one node at a time; the user can do what that node allows, and no more.
+# one node after the other; the user can do what these nodes allow, and no more.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -114,7 +114,7 @@ ok "a member deletes the device" as_member ubdx del "$dev"
 
 # ---- a rule of the administrator, which udev applies a moment after the node appears ----
 
-# The command waits longer if it sees udev's socket.
+# `ubdx add` waits longer for access to the channel if it sees udev's socket.
 mkdir -p /run/udev
 [[ -e /run/udev/control ]] || : >/run/udev/control
 give_to_group() {

@@ -147,7 +147,7 @@ static void stop(struct raw_server *s)
 
 /* ---- no waiting between two commits ---- */
 
-static char *missing; /* a page that the test provides only at the end (userfaultfd) */
+static char *missing; /* a page whose fault waits until the test unregisters it (userfaultfd) */
 
 static void sleep_between(struct raw_queue *q)
 {
@@ -221,8 +221,8 @@ static void tracing(const char *file, const char *what)
 }
 
 /*
- * Returns the largest number of requests that one call of the block layer has ended. @sum: out: the
- * number of requests that ended in batches.
+ * Returns the largest number of requests that one blk_mq_end_request_batch() has ended. @sum: out:
+ * the number of requests that ended in batches.
  */
 static int longest(int *sum)
 {
@@ -294,7 +294,7 @@ static void many_at_once(void)
  */
 
 #define WRITES 8
-#define DELIVER_BYTES 65536U /* of payload may be copied before the server sees a request */
+#define DELIVER_BYTES 65536U /* a delivery ends after it has copied this much payload */
 
 /* Wait for the end of the partition scan, which has requests of its own. */
 static void scanned(const struct raw *raw)
@@ -309,7 +309,7 @@ static char *writes_prepare(struct io_uring *ring, unsigned int bytes)
 
 	if (io_uring_queue_init(WRITES, ring, 0))
 		bail("ring");
-	memset(mem, 'x', WRITES * (size_t)bytes); /* no page fault may end the plug */
+	memset(mem, 'x', WRITES * (size_t)bytes); /* so that no page fault ends the plug */
 	return mem;
 }
 
@@ -368,8 +368,8 @@ static unsigned int completions(const struct raw_queue *q)
 
 /*
  * WRITEs of @bytes each are submitted at once. The server must see the first of them when @together
- * of them have been copied. Not later, because none may wait for the others; and not earlier,
- * because they are delivered in batches.
+ * of them have been copied: not later, because none may wait for the others, and not earlier,
+ * because WRITEs are delivered in batches.
  */
 static void payload_of_others(unsigned int bytes, int together)
 {
@@ -408,8 +408,8 @@ static void payload_of_others(unsigned int bytes, int together)
 }
 
 /*
- * A server in a process of its own, whose buffers are a file. Without IORING_SETUP_DEFER_TASKRUN it
- * runs all of its task work before it handles a signal.
+ * A server in a process of its own. Its buffers are a file. Its ring has no flags: without
+ * IORING_SETUP_DEFER_TASKRUN a task runs all of its task work before it handles a signal.
  */
 #define FILE_BYTES (16 * (size_t)RAW_BUF_BYTES)
 

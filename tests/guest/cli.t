@@ -286,7 +286,7 @@ is_idle() {
 	(($(ticks "$server") - before < 30))
 }
 
-# closed CMD...: CMD with some descriptors closed, as cron and systemd may do
+# closed_WHICH CMD...: run CMD with these standard descriptors closed, as cron and systemd may do
 closed_in() { "$@" <&-; }
 closed_out() { "$@" >&-; }
 closed_err() { "$@" 2>&-; }
@@ -345,7 +345,7 @@ add --target loop --file /tmp/backing --depth 8 --id 4
 before=$(everything)
 fault "add: *4 is taken*" add --target loop --file /tmp/backing --id 4
 del 4
-# A killed server holds its file until its process has ended.
+# The test holds the file's lock for a moment, as a killed server does until its process has ended.
 exec 7</tmp/backing
 flock 7
 ubdx add --target loop --file /tmp/backing --depth 8 >/tmp/out 2>/tmp/err 7<&- &
@@ -366,7 +366,7 @@ exec 8<>"$dev"
 before=$(everything)
 fault "del: *is in use*" del 0
 ok "a device that was not deleted is still served" dd if=/dev/zero of="$dev" bs=4k count=4 oflag=direct status=none
-# udev opens a new device for a moment
+# del tries again for a while, because udev opens a new device for a moment
 ubdx del 0 8<&- &
 pid=$!
 read -rt 0.5 <> <(:) || true

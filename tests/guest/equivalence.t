@@ -28,7 +28,8 @@ switch() {
 	done
 }
 
-# trial TARGET_OPTIONS... -- MODE|switch: sets $image and $touched.
+# trial TARGET_OPTIONS... -- MODE|switch: run the trace on a new device. Sets $image, $touched and
+# $used: the number of requests that had MODE, or with switch the number of modes that were used.
 trial() {
 	local options=() mode
 	while [[ $1 != -- ]]; do

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Extents: the driver itself sends I/O in them to a block device (tests/guest/extents.c). With
-# target loop the whole device is one extent: a file system works on it, and the visible disk's
-# statistics count all I/O.
+# Extents: the driver itself sends I/O in an extent to a block device (tests/guest/extents.c). With
+# target loop the whole device is one extent: a file system works on the device, and the visible
+# disk's statistics count all I/O.
 
 . tests/guest/lib/guest.sh
 

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A request that its mode can't carry falls back to mode user, and is counted under the reason: it
-# doesn't fill its pages, its pieces are not contiguous, it needs more pages than its place in a
-# window has, or its memory can't be put into a pipe. Its bytes still arrive. All other
-# requests keep the mode. The event ubdx_done reports the mode of each request and the reason for a
-# fallback.
+# A request that the device's mode can't carry falls back to mode user, and is counted under the
+# reason: the request doesn't fill its pages, its pieces are not contiguous, it needs more pages
+# than its place in a window has, or its memory can't be put into a pipe. Its bytes still arrive.
+# All other requests keep the mode. The event ubdx_done reports the mode of each request and the
+# reason for a fallback.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -67,7 +67,7 @@ mode_now() { sed 's/.*\[\(.*\)\].*/\1/' "$sys/ubdx/xfer"; }
 one() { xfs_io -d -c "pwrite -q -b $1 -i /tmp/want 0 $1" "$dev"; }
 # each piece begins a page of its own
 pieces() { xfs_io -d -c "pwrite -q -V $2 -b $1 -i /tmp/want 0 $(($1 * $2))" "$dev"; }
-# verified, from memory that begins 512 bytes into a page
+# from or to memory that begins 512 bytes into a page; with checksums
 shifted() {
 	run_fio --name=shifted --filename="$dev" --direct=1 --ioengine=psync --bs=64k --size=64k --iomem_align=512 --verify=crc32c \
 		--verify_interval=512 --verify_fatal=1 "$@"

@@ -188,13 +188,13 @@ struct step {
 	int (*run)(void);
 	void (*undo)(void); /* undoes both, whatever @run has returned */
 	void (*arm)(unsigned int n); /* NULL: arm() */
-	int also; /* an errno, beside ENOMEM, that it may return */
+	int also; /* an errno, beside ENOMEM, that @run may return */
 	bool apart; /* @run needs a new process, which ends after it */
 };
 
 struct outcome {
 	int ret;
-	bool failed; /* failed for lack of memory */
+	bool failed; /* an allocation has failed, whatever @ret is */
 };
 
 static struct outcome run_here(const struct step *s, unsigned int n)
@@ -424,7 +424,7 @@ static void close_queue(void)
 static struct raw_server server;
 static int bdev;
 static unsigned int op_fault; /* which allocation fails when the server serves; 0: none */
-static bool in_commit; /* it fails in the server's commit, not in its access to the payload */
+static bool in_commit; /* op_fault is about the commit, not about the access to the payload */
 static atomic_bool op_failed, op_wrong;
 static atomic_int op_error;
 static int pipes[2];

@@ -39,8 +39,8 @@ seen() {
 all_seen() {
 	while read -r site callee; do seen "$site" "$callee" || return; done <sites
 }
-# The kernel counts allocations. If a cache is refilled in one attempt and not in the next, later calls
-# get other numbers, and one of them may be missed. So try all of them again.
+# The kernel counts allocations. If a cache is refilled in one attempt and not in the next, later
+# calls get other numbers, and one of these calls may be missed. So try all calls again.
 if ! all_seen; then
 	run_tap "faults, once more" bin/faults ubdx.ko /tmp/more
 	cat /tmp/more >>/tmp/seen

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * forward.c - answers with UBDX_COMMIT_FORWARD: each byte goes to its place, wrong answers fail,
- * and the request ends without an error even if its server dies.
+ * and a request that was forwarded ends without an error even if its server dies.
  *
  *	forward FAST SLOW
  *
- * Two block devices of 64 MiB that keep what is written: FAST ends its I/O at once, SLOW after four
- * seconds, both in an interrupt.
+ * Two block devices of 64 MiB that keep what is written: FAST ends its I/O after microseconds, SLOW
+ * after four seconds, both in an interrupt.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -316,7 +316,7 @@ static void mapped_meanwhile(void)
 		atomic_store(&touching, 1);
 		if (pthread_create(&thread, NULL, toucher, place(d)))
 			bail("pthread_create");
-		/* sometimes before the first touch, sometimes after it */
+		/* answer sometimes before the first touch, sometimes after it */
 		for (n = 0; n < i % 8 * 100 && atomic_load(&touches) == seen; n++)
 			sched_yield();
 		while ((ret = forward(d, FAST, 0, BYTES)) == -EBUSY)
@@ -331,7 +331,7 @@ static void mapped_meanwhile(void)
 	printf("# %u answers were refused as busy\n", busy);
 }
 
-/* A pipe holds the payload's pages until after the I/O. The I/O timeout doesn't include the I/O. */
+/* A pipe holds a page of the payload until after the I/O. The I/O takes longer than the timeout. */
 static void held_by_a_pipe(void)
 {
 	const struct ubdx_desc *d;

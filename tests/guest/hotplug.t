@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# CPUs go offline and come back under load, and while requests wait for a server.
+# CPUs go offline and come back under load. They also go offline while requests wait for a server.
 #
 # lab: --smp 4
 

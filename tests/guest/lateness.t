@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A server has the device's I/O timeout to answer a request, and no longer, whatever is written to
-# queue/io_timeout. Time in which user space is frozen doesn't count. The driver notices a server
-# that is being killed within seconds, whatever delays its end.
+# A server has at most the device's I/O timeout to answer a request, whatever is written to
+# queue/io_timeout. Time in which user space is frozen doesn't count. The driver notices within
+# seconds that a server is being killed, whatever delays the server's end.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -11,11 +11,11 @@
 held() { (($(sed -n 's/ *\([0-9]*\) *\([0-9]*\)/\1/p' "$sys/inflight") > 0)); }
 read_one() { dd if="$dev" of=/dev/null bs=4k count=1 iflag=direct status=none; }
 
-# ends_in SECONDS: a READ from a stopped server times out after SECONDS, or up to half a second
-# earlier.
+# ends_in SECONDS: a READ from a stopped server times out after SECONDS: at most half a second
+# earlier, and at most five seconds later.
 ends_in() {
 	local start=$EPOCHREALTIME status=0 took reader
-	# ok() waits for every process that has its output open
+	# ok() waits for every process that has ok's output open
 	read_one >/tmp/err 2>&1 &
 	reader=$!
 	# not with timeout(1), which would wait for the READ, too
@@ -130,7 +130,7 @@ del "$below"
 # ---- killed with the namespace in which its device is mounted ----
 
 # in_a_container CMD...: in a mount namespace of its own, serve /tmp/file, mount the device, write a
-# file, then run CMD. After that only the server is left.
+# file, then run CMD. After that only the server is left, unless CMD has killed it.
 in_a_container() {
 	rm -f /tmp/added
 	# shellcheck disable=SC2016 # the inner shell expands it

@@ -28,7 +28,7 @@ write_from_kernel() {
 	insmod ubdx_write.ko "path=$dev"
 	rmmod ubdx_write
 }
-# denied TEXT CMD...
+# denied TEXT CMD...: CMD fails with status 1, and its output has TEXT.
 denied() {
 	local text=$1 status=0 output
 	shift

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A thousand idle devices fit into a machine of 2 GiB, and leave nothing behind; a machine that is
-# short of memory refuses the next device, and kills nothing.
+# A thousand idle devices (fewer on a slow machine) fit into a machine of 2 GiB, and leave nothing
+# behind; a machine that is short of memory refuses the next device, and kills nothing.
 #
 # lab: --mem 2048 --timeout 1800
 
@@ -24,7 +24,7 @@ used() {
 }
 below() { (($(used) < $1)); }
 
-# refuses TEXT CMD...: CMD fails with status 1 and one line.
+# refuses TEXT CMD...: CMD fails with status 1 and one line, which has TEXT.
 refuses() {
 	local text=$1 status=0 output
 	shift
@@ -37,7 +37,7 @@ no_oom() { ! dmesg | grep -iE 'out of memory|oom-kill'; }
 adds() { dev=$(ubdx add "$@"); }
 
 echo 100000 >/proc/sys/vm/percpu_pagelist_high_fraction
-# Most of the time that a deletion takes, it waits for grace periods.
+# A deletion mostly waits for grace periods.
 echo 1 >/sys/kernel/rcu_expedited
 insmod ubdx.ko "max_devices=$DEVICES"
 
@@ -91,8 +91,8 @@ fill() {
 		head -c $((2 * MIB)) /dev/zero >>/tmp/hog/file
 	done
 }
-# When memory is short the kernel may find some more: KASAN, for example, gives back freed memory that
-# it has kept. So more than one attempt may be needed.
+# When memory is short the kernel may find some more: KASAN, for example, gives back freed memory
+# that it has kept. So more than one attempt may be needed.
 is_refused() {
 	local i
 	for ((i = 0; i < 10; i++)); do
@@ -132,8 +132,8 @@ ok "smaller than what is needed at once: refused" refuses "memory cgroup has" \
 	in_group ubdx add --target null --size 1M --depth 128 --prefault 512K
 del --all
 
-# A device's kernel memory is charged to the caller's cgroup: here, for each of 8192 tags, a slot of
-# 128 bytes, stamps of 96, a descriptor and a parked command.
+# A device's kernel memory is charged to the caller's cgroup: here, for each of 8192 tags, a slot,
+# stamps, a descriptor and a parked command.
 kernel() { sed -n 's/^kernel \([0-9]*\)$/\1/p' $group/memory.stat; }
 echo 200M >$group/memory.max
 was=$(kernel)

@@ -11,8 +11,8 @@
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
-# A debug kernel's machine is slower and has more memory (lab/vm). It writes half as much data. The
-# memory left to it (LEFT) is reduced, so that the data still exceed it.
+# A debug kernel's machine is slower and has more memory (lab/vm). There the test writes half as
+# much data, and leaves less memory available (LEFT), so that the data still exceed the memory.
 readonly JOBS=4 EACH=$((LESS > 1 ? 36 : 72)) LEFT=$((LESS > 1 ? 128 : 208)) # MiB
 mkdir -p /tmp/mnt
 
@@ -56,8 +56,8 @@ scanned() {
 	echo $sum
 }
 
-# was_short SCANNED: was memory short since the kernel had scanned so many pages? Watching can miss
-# it, counting can't.
+# was_short SCANNED: was memory short since the kernel had scanned so many pages? watch_memory can
+# miss a brief shortage, so /tmp/short is used only if the kernel has no counter pgscan_kswapd.
 was_short() {
 	if grep -q '^pgscan_kswapd ' /proc/vmstat; then
 		(($(scanned) > $1))

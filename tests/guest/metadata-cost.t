@@ -4,15 +4,16 @@
 # lab: --clock count --timeout 600
 #
 # The control for all comparisons between modes: a request without a payload costs the same number
-# of instructions in each mode, and in mode map also with map_when=eager.
+# of instructions, within 2 percent, in each mode, and in mode map also with map_when=eager.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
 readonly REQUESTS=3000
 
-# least OP N: the instructions that N requests take, the least of three runs. What runs beside them
-# (a timer, a worker of the kernel) only adds to the number. On this clock, one instruction takes one ns.
+# least OP N: the instructions that N requests take, the least of three runs. What runs beside the
+# requests (a timer, a worker of the kernel) only adds to the number. On this clock, one instruction
+# takes one ns.
 least() {
 	local n i least=''
 	for ((i = 0; i < 3; i++)); do

@@ -37,7 +37,7 @@ static int read_some(const struct ubdx_desc *d)
 	return neg(pread(raw.chan, scratch, 512, pos(d, 0)));
 }
 
-/* The same in a child process, which has no mapping of the descriptors. */
+/* As read_some(), in a child process, which has no mapping of the descriptors. */
 static int read_in_child(const struct ubdx_desc *d)
 {
 	off_t at = pos(d, 0);
@@ -301,7 +301,7 @@ static int splice_in(const struct ubdx_desc *d, unsigned int offset, size_t byte
 	return neg(splice(raw.chan, &at, p[1], NULL, bytes, SPLICE_F_NONBLOCK));
 }
 
-/* The reader at the other end takes all of it. */
+/* A thread that reads BYTES bytes from the descriptor *@arg. */
 static void *take_all(void *arg)
 {
 	size_t done = 0;
@@ -312,7 +312,7 @@ static void *take_all(void *arg)
 	return NULL;
 }
 
-/* Splice a WRITE's payload to @to. It comes out at @from, which can be the same file. */
+/* Splice or sendfile a WRITE's payload to @to, and read it at @from, which can be the same file. */
 static void sink(const char *what, int to, int from, bool by_sendfile)
 {
 	long copied = moved("copied_bytes"), spliced = moved("spliced_bytes");
@@ -408,7 +408,7 @@ static void sinks(void)
 	sink("to another pipe", p2[1], p2[0], false);
 }
 
-/* The writer at the other end gives all of it. */
+/* A thread that writes the pattern to the descriptor *@arg. */
 static void *give_all(void *arg)
 {
 	size_t done = 0;
@@ -442,8 +442,8 @@ static int splice_out(const struct ubdx_desc *d, int from)
 }
 
 /*
- * Splice a READ's payload from @from. What is written to @feed comes out at @from; -1: it is there
- * already.
+ * Splice a READ's payload from @from. What is written to @feed comes out at @from. @feed is -1 if
+ * @from has the payload already.
  */
 static void source(const char *what, int from, int feed)
 {
@@ -521,7 +521,7 @@ static void sources(void)
 	munmap(mem, BYTES);
 }
 
-/* A committed request ends only when no pipe has a buffer of it any more. */
+/* While the device is live, a committed request ends only when no pipe has a buffer of it. */
 static void lingering(void)
 {
 	char *mem = raw_mem(BYTES);

@@ -60,8 +60,8 @@ load
 
 # ---- each target ----
 
-# --prefault makes all buffers resident at the start. So if the server's memory grows later, that is the
-# target's memory.
+# --prefault makes all buffers resident at the start. So if the server's memory grows later, the
+# target has allocated it.
 add --target mem --size 8M --prefault 512K
 used() { sed -n 's/^RssAnon:\s*\(.*\) kB/\1/p' "/proc/$server/status"; }
 check_operations mem

@@ -14,8 +14,8 @@
 #include "tap.h"
 
 /*
- * Every tag's buffer is the page that the request is for. To fault that page in, the request must
- * end first. If the page is under writeback (WRITE), a signal can't interrupt the wait for it.
+ * Every tag's buffer is the page that the request is for. That page can be faulted in only after
+ * the request has ended. If the page is under writeback (WRITE), no signal interrupts the wait.
  */
 static void serves_itself(bool write)
 {
@@ -40,9 +40,9 @@ static void serves_itself(bool write)
 	error = ret < 0 ? errno : 0;
 	gone = raw_gone(&s.raw, 10);
 	/*
-	 * The request must fail. An earlier request, such as the partition scan's, also makes the
-	 * server fault that page in. So the driver may have removed the device before our request
-	 * came. Then the request ends at once, or fdatasync() finds nothing to write.
+	 * The request must fail. But an earlier request, such as the partition scan's, also makes
+	 * the server fault that page in. So the driver may have removed the device before our
+	 * request came. Then the request ends at once, or fdatasync() finds nothing to write.
 	 */
 	ok(error == EIO || (gone && (error == ENOSPC || error == ENXIO || ret == 0)),
 	   "a %s of the page that is its buffer ends: %d, %s", write ? "WRITE" : "READ", ret,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Module parameters and files in sysfs list their values, accept these, and refuse others without a
-# change. The parameters apply to the next device.
+# change. max_devices applies to the next device.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -18,7 +18,7 @@ others=" forward"
 
 parameter() { cat "$PARAMETERS/$1"; }
 
-# invalid FILE VALUE: writing VALUE fails with EINVAL.
+# invalid FILE VALUE: writing VALUE fails with EINVAL or ERANGE.
 invalid() {
 	local error
 	error=$(printf '%s\n' "$2" 2>&1 >"$1") || true
@@ -97,7 +97,7 @@ is "$(mode)" "[copy] user map splice$others / copy (pinned)" "as is shown"
 
 is "$(cd "$sys/ubdx" && echo *)" "counters errors fallbacks files moved queues server_pid state stopping target xfer xfer_wanted" "these files exist"
 for file in "$sys"/ubdx/*; do
-	# empty, because this server has registered no files
+	# the file `files` is empty, because this server has registered none
 	[[ $file == */files ]] || ok "${file##*/} can be read" grep -q . "$file"
 	fails "${file##*/} can't be removed" 1 "Operation not permitted" rm "$file"
 done

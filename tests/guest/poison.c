@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * poison.c - invariants 3 and 4: a client reads nothing but what the server has served, and a
- * server sees nothing but what the client has written, to the byte, in every transfer mode. Before
- * a request all memory is filled with patterns: the client's, the server's, and what the driver
+ * poison.c - invariants 3 and 4 (docs/design.md): a client reads nothing but what the server has
+ * served, and a server sees nothing but what the client has written, to the byte, in every transfer
+ * mode. Memory is filled with patterns beforehand: the client's, the server's, and what the driver
  * allocates (the guest's kernel doesn't clear pages).
  */
 #define _GNU_SOURCE
@@ -58,7 +58,7 @@ static int32_t answer_read(struct raw_queue *q, const struct ubdx_desc *desc, ch
 	return mode->give && mode->give(q, desc, buf, bytes) ? -EIO : (int32_t)bytes;
 }
 
-/* The server itself can't touch inaccessible memory, either. */
+/* @one_page is set: the server itself must not touch the rest of the buffer, either. */
 static int32_t answer_page(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
 	size_t bytes = desc->nr_sectors * 512, i;
@@ -96,7 +96,7 @@ static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *b
 		memcpy(mine, buf, bytes);
 		res = bytes;
 	}
-	/* the buffer behind the payload, or all of it if there is none, is unchanged */
+	/* the buffer behind the payload is unchanged; without a payload, the whole buffer is */
 	if (memcmp(mine, buf, LOOK))
 		atomic_fetch_add(&outside, 1);
 	return res;
@@ -106,7 +106,7 @@ static struct raw_server server;
 
 static void start(void)
 {
-	/* a size that ends within a page */
+	/* the device's size ends within a page */
 	raw_defaults(&server.raw);
 	server.raw.add.xfer_modes = mode_offer(mode);
 	server.raw.add.params.dev_sectors = (64 << 20) / 512 + 3;
@@ -125,7 +125,7 @@ static void start(void)
 
 /*
  * Does @mem begin with the @got bytes that the server serves at @at, and go on with the client's
- * own pattern? Up to byte @maybe it may go on with what the server serves.
+ * own pattern? From @got to @maybe, a byte may be either of the two.
  */
 static bool only(const unsigned char *mem, uint64_t at, size_t got, size_t maybe, size_t bytes)
 {
@@ -273,7 +273,7 @@ static void through_all(void)
 	munmap(mem, BYTES);
 }
 
-/* The descriptors that a server maps hold tag numbers and zeroes only. */
+/* The descriptors of a new device hold tag numbers and zeroes only. */
 static void descriptors(void)
 {
 	size_t words, bytes = UBDX_MAX_DEPTH * sizeof(struct ubdx_desc), i, wrong = 0;

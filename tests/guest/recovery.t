@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # A device outlives its servers, as enum ubdx_recovery says. With `queue`, requests that the server
-# had seen end with EIO and the others wait. With `reissue`, and in a hand-over, no request is lost.
+# had seen and not answered end with EIO, and the others wait. With `reissue`, and in a hand-over,
+# no request is lost.
 # Recovery can be given up; then the requests that wait end.
 
 # shellcheck disable=SC2317 # functions are called by ok
@@ -224,7 +225,7 @@ del "$dev"
 
 # ---- the device remembers its target ----
 
-# says TEXT CMD...: CMD is refused, in one line.
+# says TEXT CMD...: CMD is refused, in one line that has TEXT.
 says() {
 	local text=$1 status=0 output
 	shift

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * regbuf.c - mode regbuf: a request's pages are a fixed buffer of the server's ring. Which bytes
- * fixed I/O moves, and that the request ends after the last I/O with its buffer and no earlier.
+ * regbuf.c - mode regbuf: a request's pages are a fixed buffer of the server's ring. Checks which
+ * bytes fixed I/O moves, and that a committed request ends only after the last I/O with its buffer.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +20,7 @@
 
 static char *pattern, *scratch; /* BYTES */
 
-/* Queue one fixed I/O on the request's buffer, from byte @from of it on. */
+/* Submit one fixed I/O on the request's buffer, from the buffer's byte @from on. */
 static void fixed_start(const struct ubdx_desc *d, int fd, unsigned int from, unsigned int bytes,
 			off_t at)
 {
@@ -151,7 +151,7 @@ static void bytes(void)
 	write_bytes(mem, BYTES, "pages apart");
 	read_bytes(mem, BYTES, "pages apart, READ");
 
-	/* across the border of two huge pages, where these can be had */
+	/* across the border of two huge pages, if the kernel has huge pages */
 	area = mmap(NULL, 4 * HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (area == MAP_FAILED)
 		bail("memory: %m");
@@ -204,7 +204,7 @@ static void clone_init(struct io_uring *other)
 		bail("cloning buffers: %m");
 }
 
-/* A clone in another ring keeps the request, too. */
+/* A clone of the buffer in another ring delays the request's end, too. */
 static void commit_before_clone(void)
 {
 	char *mem = raw_mem(BYTES);
@@ -262,7 +262,7 @@ static void occupied(void)
 	d = client(&c, true, mem, BYTES);
 	is(d->xfer, UBDX_XFER_REGBUF, "with a place it has its mode again");
 
-	/* and what the driver has registered the server can unregister */
+	/* the server can also unregister what the driver has registered */
 	if (io_uring_register_buffers_update_tag(&q.ring, d->tag, &iov, &mark, 1) != 1)
 		bail("unregistering: %m");
 	is(fixed(d, raw.chan, 0, 512, 0), -EFAULT, "the server may unregister a request's buffer");

@@ -7,8 +7,9 @@
 
 disk=$(null_disk disk 64 10000)
 load
-# null_blk takes a WRITE's data at once, even if the WRITE ends later. dm-delay doesn't. With it a
-# WRITE that a revocation doesn't wait for comes after the server's copy of the chunk.
+# null_blk stores a WRITE's data at once, even if the WRITE ends later. dm-delay delays the data. So
+# with dm-delay, a WRITE for which a revocation didn't wait comes after the server's copy of the
+# chunk.
 slow=$disk
 if modprobe dm_delay 2>/dev/null; then
 	DM_DISABLE_UDEV=1 dmsetup create slow --table "0 $(blockdev --getsz "$disk") delay $disk 0 2"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * resolver.c - resolvers beside a server that knows of them: stripe and hash, whose map the server
- * fills; what they may answer; and what becomes of them when the files go.
+ * resolver.c - resolvers beside a server that knows of them: stripe, and hash, whose map the server
+ * fills; what they may answer; and what they do when the server replaces or removes their files.
  *
  *	resolver FIRST SECOND SLOW
  *

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rings.c - a server can use every kind of io_uring, and only the task that attached its ring can
- * issue commands.
+ * rings.c - a server can use every kind of io_uring that the kernel allows, and only the task that
+ * attached its ring can issue commands.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A ring of any kind serves, and only the task that attached it issues commands: see rings.c.
+# Every kind of ring that the kernel allows serves, and only the task that attached the ring can
+# issue commands: see rings.c.
 
 . tests/guest/lib/guest.sh
 

@@ -18,7 +18,7 @@ readonly BYTES=$((4 << 20))
 # fell REASON: how many requests have fallen back for REASON.
 fell() { sed -n "s/^$1 //p" "$sys/ubdx/fallbacks"; }
 
-# fell_all: for any reason.
+# fell_all: how many requests have fallen back for any reason.
 fell_all() {
 	local requests n=0
 	while read -r _ requests; do
@@ -58,8 +58,8 @@ vectored_write() {
 	xfs_io -d -c "pwrite -q -V $2 -b $1 -i /tmp/want 0 $BYTES" "$dev"
 }
 
-# vectored_read SIZE VECTORS: read once into so many pieces, and compare. xfs_io shows what it has
-# read only as a hexadecimal dump.
+# vectored_read SIZE VECTORS: read once into so many pieces, and compare. The only form in which
+# xfs_io shows what it has read is a hexadecimal dump.
 vectored_read() {
 	dump -d -c "pread -v -V $2 -b $1 0 $(($1 * $2))" "$dev" >/tmp/dump
 	dump -c "pread -v 0 $(($1 * $2))" /tmp/want | cmp - /tmp/dump
@@ -84,7 +84,7 @@ verifying() {
 		--verify=crc32c --verify_interval=512 --verify_fatal=1 "$@"
 }
 
-# shifted SHIFT: from memory that begins SHIFT bytes into a page.
+# shifted SHIFT: write from, and read to, memory that begins SHIFT bytes into a page.
 shifted() {
 	verifying --iomem_align="$1" --rw=randwrite --bssplit=512/30:1536/20:4k/20:60k/20:1m/10
 	verifying --iomem_align="$1" --rw=randread --bsrange=512-1m

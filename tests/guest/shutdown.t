@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Under full load a device is deleted by force, or its server is killed or stopped, and the module
-# is unloaded right after. Every request ends, with EIO if it was not served, nothing hangs, and
-# nothing is left. The same happens below a mounted file system with dirty data. Deletion in good
-# order, by a signal or del --in-use, loses nothing, in any mode.
+# Under full load a device is deleted by force, also with a stopped server, or its server is killed,
+# and the module is unloaded right after. Every request ends, with EIO if it was not served, nothing
+# hangs, and nothing is left. The same happens below a mounted file system with dirty data. Deletion
+# in good order, by a signal or del --in-use, loses nothing, in any mode.
 #
 # lab: --smp 4
 

@@ -23,7 +23,7 @@
 /* What the server does with the request at AT, or with all requests. */
 enum { SERVE, HOLD, HOLD_ALL, LEAVE };
 static atomic_int does, held;
-static char stored[4096]; /* at AT */
+static char stored[4096]; /* what was written at AT */
 
 static int32_t answer(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
@@ -240,7 +240,7 @@ static void in_use(const char *what, int (*ctl)(const struct raw *, unsigned lon
 	end(&s);
 }
 
-/* Dirty pages wait for a server that doesn't answer. */
+/* Begin a DEL in good order. Its write-back waits for a server that doesn't answer. */
 static void begin_held(struct raw_server *s, struct caller *c, int *fd, unsigned int timeout_ms)
 {
 	begin(s, UBDX_RECOVERY_QUEUE);

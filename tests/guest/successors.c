@@ -100,7 +100,7 @@ static void after_a_hand_over(void)
 
 /* ---- a server that doesn't START ---- */
 
-/* It opens the channel, and never calls START. */
+/* A server that opens the channel, and never calls START. */
 static struct raw idler;
 static double idle_since;
 static struct raw_queue idlers_queue;

@@ -35,7 +35,7 @@ for ((i = 0; i < 1000; i++)); do
 	mode=${modes[RANDOM % ${#modes[@]}]}
 	echo "$mode" >"$PARAMETERS/xfer" || break
 	[[ $(<"$sys/ubdx/xfer") == *"[$mode]"* ]] || break
-	# Mostly as fast as possible; now and then slowly enough for the mode to be used.
+	# Most switches come as fast as possible. Each 50th waits until the mode has been used.
 	echo "${whens[RANDOM % 2]}" >"$PARAMETERS/map_when" || break
 	((i % 50)) || { n=$(counted_in "$mode") && until_ok 30 used_more "$mode" "$n"; } || break
 done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The driver's trace events: each request has its own, with the right content and its stages in
-# order. They can be enabled and disabled under load. While none is enabled, the driver takes no
-# stamps.
+# The driver's trace events: each request has its own events, with the right content and its stages
+# in order. Events can be enabled and disabled under load. While none is enabled, the driver takes
+# no stamps.
 
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
@@ -28,7 +28,7 @@ traced() {
 
 seen() { grep -c " ubdx_$1: " /tmp/trace || true; }
 
-# done_says WHAT FIELD...: every ubdx_done in the trace has these.
+# done_says WHAT FIELD...: every ubdx_done in the trace has these fields.
 done_says() {
 	local what=$1 field lines
 	shift

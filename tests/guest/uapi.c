@@ -335,7 +335,7 @@ static void ownership(void)
 
 static atomic_int how_much; /* READ, WRITE: bytes per answer; <= 0: the answer, 0 or -errno */
 static atomic_int commit_stale, commit_foreign, commit_flags;
-static atomic_int commit_twice; /* 1 + the flags of the first */
+static atomic_int commit_twice; /* 1 + the flags of the first commit; 0: commit once */
 static atomic_int twice_ret, stale_ret, foreign_ret, flags_ret;
 static atomic_int no_memory; /* the number of answers that are -ENOMEM */
 static atomic_int discards; /* the number of DISCARDs that came */
@@ -498,7 +498,7 @@ static void answers(void)
 	ok(raw_gone(&s.raw, 5), "the block device is gone");
 }
 
-/* An answer with more bytes than requested, from a server that otherwise behaves. */
+/* An answer with more bytes than requested, from a server that otherwise keeps the rules. */
 static int32_t answer_too_much(struct raw_queue *q, const struct ubdx_desc *desc, char *buf)
 {
 	if (desc->op == UBDX_OP_FLUSH)
@@ -509,7 +509,7 @@ static int32_t answer_too_much(struct raw_queue *q, const struct ubdx_desc *desc
 	return desc->nr_sectors * 512;
 }
 
-/* A server whose buffers are at addresses that aren't mapped. */
+/* A server whose buffers are at addresses that the process can't access. */
 static void *no_buffer_thread(void *arg)
 {
 	struct raw_server *s = arg;

@@ -161,7 +161,7 @@ traced --events block "$first" -- bash -c "reads 4k 100; dev=$first; reads 4k 10
 says "none of another disk" '.requests == 10 and .events.block_issues == 10 and .events.block_bios == 10'
 traced --events block -- bash -c "reads 4k 100; dev=$first; reads 4k 10"
 says "of all" '.requests == 110 and .events.block_issues == 110'
-# One page after the other, buffered: 256 of them are few requests.
+# 256 buffered writes of one page each become a few requests.
 traced --events block "$dev" -- dd if=/dev/zero of="$dev" bs=4k count=256 status=none conv=fsync
 says "bios that were merged are no requests" '.events | .block_bio_merges + .block_rq_merges > 0 and
 	.block_bios - .block_bio_merges - .block_rq_merges + .block_splits == .block_issues'
@@ -191,11 +191,11 @@ says "a program that submits later is found" '.events.syscalls_submitter > .requ
 
 # ---- what is not there ----
 
-# Two events, and one half of two pairs: softirq_entry is of no use without softirq_exit, and
-# page_faults_server would be too small without page_fault_kernel.
+# Two events, and one event of each of two pairs: softirq_entry is of no use without softirq_exit,
+# and page_faults_server would be too small without page_fault_kernel.
 export UBDX_TRACE_WITHOUT=sys_enter,softirq_exit,page_fault_kernel,tlb_flush
 ok "a kernel without four of the events" bash -c "ubdx-trace --json --events all $dev -- bash -c mixed >/tmp/json 2>/tmp/err"
-is "$(</tmp/err)" "ubdx-trace: this kernel lacks events, whose figures are n/a: softirq_exit, sys_enter, page_fault_kernel, tlb_flush" "is reported in one line"
+is "$(</tmp/err)" "ubdx-trace: this kernel lacks these events, so their figures are n/a: softirq_exit, sys_enter, page_fault_kernel, tlb_flush" "is reported in one line"
 says "what they tell is null" '[.events.syscalls_server, .events.syscalls_submitter, .events.tlb_flushes_local,
 	.events.page_faults_server, .cpu.softirq] == [null, null, null, null, null]'
 says "the rest is there" '.requests == 32 and .events.sqes_server >= 32 and .cpu.server > 0'

@@ -7,7 +7,7 @@
 # shellcheck disable=SC2317 # functions are called by ok
 . tests/guest/lib/guest.sh
 
-readonly REGION=4 JOBS=3 # MiB
+readonly REGION=4 JOBS=3 # REGION is in MiB
 readonly DEVICE=$((REGION * JOBS))
 
 # Each 512 bytes carry their own checksum and place, so that they can be checked whatever pieces

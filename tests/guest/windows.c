@@ -114,7 +114,7 @@ static void whens(void)
 
 #define PART (32U << 12)
 
-/* The request's first page would lie below address 0. */
+/* A part of the window moves so low that the request's first page would lie below address 0. */
 static void low(void)
 {
 	char *mem = raw_mem(PART), *lowest = (char *)0x10000;

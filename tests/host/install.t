@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # `make all`, `make install`, `make uninstall`: the right files are in the right places, installing
-# only copies, and a program can be built with the library. This runs in the lab, below DESTDIR.
+# only copies, and a program can be built with the library. This runs in the lab, below /tmp.
 
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -90,6 +90,6 @@ ok "it builds against the static one" gcc -o static program.c $(pkg-config --cfl
 ok "   and runs by itself" ./static
 
 ok "make uninstall" made uninstall DESTDIR=$dest
-# except depmod's files and the kernel's own list
+# modules.* stay: depmod's files and the kernel's own list
 is "$(find $dest ! -type d ! -name 'modules.*')" "" "   leaves no file"
 finish

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The lab's promises for a run: exit statuses, output as it comes, results, the scan of the kernel's
-# log, an end that leaves nothing behind. Two runs can use the cache at once, and an interrupted
+# log, and an end that leaves nothing behind. Two runs can use the cache at once, and an interrupted
 # builder doesn't damage it.
 
 # shellcheck disable=SC2016 # it is for the guest's shell to expand

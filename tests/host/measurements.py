@@ -67,7 +67,7 @@ def test_quantiles():
 
 def test_paired():
     """a paired t test gives the mean, interval and p value of a textbook's example"""
-    # Student's own data (1908): hours of sleep gained by two drugs, 10 patients
+    # Student's own data (1908): one drug's gain in hours of sleep less another's, 10 patients
     gained = [1.2, 2.4, 1.3, 1.3, 0.0, 1.0, 1.8, 0.8, 4.6, 1.4]
     estimate = inference.paired(gained)
     assert close(estimate.mean, 1.58) and close(estimate.low, 0.7001, 1e-3)

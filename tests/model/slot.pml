@@ -2,8 +2,8 @@
 /*
  * slot.pml - a model of the slot's word (driver/slot.h): one tag, two requests, two servers.
  *
- * Server A may die at any step, stop for ever where the driver waits for its memory, or commit a
- * request by a sequence number that it guesses. Server B follows, and must serve what A has left:
+ * Server A may die at any step, stop for ever where the driver waits for A's memory, or commit a
+ * request by a sequence number that A guesses. Server B follows, and must serve what A has left:
  * the device recovers with UBDX_RECOVERY_REISSUE. A user, such as a pread by A, comes at any time.
  * When a request is answered or aborted, its pages may be registered with A's ring, and in use by
  * I/O. A may answer that the driver is to do the request's I/O: then the end of the I/O ends the
@@ -16,10 +16,10 @@
  *   LATE		server B doesn't start while I/O that A has forwarded is under way
  *   COMMANDS	no command of A is parked or completed twice
  *   LOST		when nothing can move any more, every request has ended, and A has its
- *			commands back
+ *			commands back (monitor() makes exceptions for an A that has stopped)
  *
- * tests/host/model.t checks this file as it is, which passes, and with each MUTANT defined, which
- * must fail.
+ * tests/host/model.t checks this file as it is, and with each MUTANT defined. Each mutant must make
+ * an assertion fail.
  */
 
 #define NR_REQUESTS 2

@@ -4,19 +4,19 @@
  *
  * For tests of what happens at exactly that moment. The driver under test is the shipped one:
  * nothing is compiled into it. When a request reaches a stage and the stage's event is enabled, the
- * driver calls ubdx_stage_tell(), or, at the end, ubdx_trace_emit(). A kprobe there redirects the
- * call to this module, as fail_function and live patching do. So the code here runs in the driver's
- * context, not in the probe's, and may sleep in the server's task: an abort can run completely
- * while the server's task is in the middle of a delivery or a commit. In queue_rq, which must not
- * sleep, it spins. The skipped function only informs tracers.
+ * driver calls ubdx_stage_tell(), or, when a request has ended outside a batch, ubdx_trace_emit().
+ * A kprobe there redirects the call to this module, as fail_function and live patching do. So the
+ * code here runs in the driver's context, not in the probe's, and may sleep in the server's task: an
+ * abort can run completely while the server's task is in the middle of a delivery or a commit. In
+ * queue_rq, which must not sleep, the code here spins. The skipped function only informs tracers.
  *
  * /sys/module/ubdx_pause/parameters/pause:
  *	write "DEV STAGE SECTOR TASK": when a request of /dev/ubdxbDEV that begins at this sector
  *		reaches this stage (enum ubdx_stage) in this task, hold the request. The task
  *		sleeps. TASK 0: in any task, which spins. Only one request is held.
  *	write "DEV go": release the request; if none is held yet, hold none.
- *	read: a line "DEV STATE" for each device: armed, reached, over, or expired. Expired: the
- *		request was not released within the limit.
+ *	read: a line "DEV STATE" for each device that isn't off. STATE is armed, reached, over, or
+ *		expired: the request was not released within the limit.
  */
 #include <linux/delay.h>
 #include <linux/kprobes.h>

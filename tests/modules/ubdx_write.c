@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ubdx_write.c - makes requests that change a block device without checking whether it is
- * read-only. Drivers above a device can do that: the block layer only warns.
+ * ubdx_write.c - makes requests that change a block device, even if the device is read-only. Drivers
+ * above a device can do that: the block layer only warns.
  *
  * Loading the module makes the requests. If no request succeeds, loading fails with the error of
  * the last request.

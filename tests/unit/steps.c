@@ -61,7 +61,7 @@ void ubdx_chan_commit(struct ubdx_io *io, int32_t res)
 	io->q->live--;
 }
 
-/* Serve one request. Returns its answer. */
+/* Serve one request. Returns its answer, or -EINPROGRESS unless it got exactly one. */
 static int request(struct ubdx_queue *q, uint8_t op, uint64_t offset, uint64_t bytes,
 		   uint32_t flags)
 {
@@ -286,7 +286,7 @@ static void zeroes(void)
 	ok(zeroed(fd, 4096, 8192), "makes a hole");
 	is(request(&q, UBDX_OP_WRITE_ZEROES, 16384, 1024, 0), 0, "zeroes that may be a hole");
 	ok(zeroed(fd, 16384, 1024), "are zeroes");
-	/* Memory files can't zero a range, so these are written, in several pieces. */
+	/* Memory files can't zero a range, so these zeroes are written, in several pieces. */
 	is(request(&q, UBDX_OP_WRITE_ZEROES, 65536, 900 << 10, UBDX_DESC_NOUNMAP), 0,
 	   "zeroes that may not");
 	ok(zeroed(fd, 65536, 900 << 10), "are zeroes, too");
@@ -398,7 +398,7 @@ static void inspection(void)
 
 /*
  * Send one WRITE and one READ of @bytes through a touch filter. Returns the number of bytes that
- * the filter reports; @sum: out: the checksum that it reports.
+ * the filter reports, or UINT64_MAX on failure; @sum: out: the checksum that it reports.
  */
 static uint64_t touched(const char *part, uint64_t bytes, uint64_t *sum)
 {
@@ -461,7 +461,7 @@ static int two_resolve(struct ubdx_target *target, const struct ubdx_desc *d, ui
 	return 0;
 }
 
-/* Serve a request. Returns whether the answer is these extents. */
+/* Serve a request. Returns whether the answer is @nr extents of @total bytes together. */
 static bool is_forwarded(struct ubdx_queue *q, uint8_t op, uint64_t bytes, unsigned int nr,
 			 uint64_t total)
 {

@@ -113,7 +113,7 @@ static int parse_recovery(const struct command *self, const struct add_args *a, 
 	return cli_usage(self, "--recovery must be fail, queue or reissue, not %s", a->recovery);
 }
 
-/* 0 where an option was not given: the target or the driver decides. */
+/* 0 (numa_node: -1) where an option was not given: the target or the driver decides. */
 static void fill_params(const struct add_args *a, struct ubdx_params *p)
 {
 	*p = (struct ubdx_params){

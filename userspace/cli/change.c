@@ -28,7 +28,7 @@ static int set_mode(const struct command *self, int id, const char *name, unsign
 	if (!ret && !ubdx_ctl_info(ctl, id, &info) && info.state == UBDX_S_QUIESCED)
 		fprintf(stderr,
 			"ubdx: %s: ubdxb%d has no server; its next server uses the mode, "
-			"if it offers it\n",
+			"if that server offers it\n",
 			self->name, id);
 	close(ctl);
 	if (ret)
@@ -78,7 +78,7 @@ int cmd_set(const struct command *self, int argc, char **argv)
 			    "transfer mode; default: follow the module parameter"),
 		OPTION_TEXT(
 			"resolver", &resolver, "NAME",
-			"BPF program that says where sectors are; none: detach it, which leaves no extents"),
+			"BPF program that says where sectors are; none: detach it and leave no extents"),
 		OPTION_JSON(&json),
 		{ 0 },
 	};

@@ -2,8 +2,8 @@
 /*
  * cli.h - what the commands of ubdx share: options, values, output, errors.
  *
- * Exit status: 0; EXIT_FAILURE (1) with one line on stderr; EXIT_USAGE (2) with one line if the
- * command line is wrong.
+ * Exit status: 0; EXIT_FAILURE (1) with one line on stderr for each failure; EXIT_USAGE (2) with
+ * one line if the command line is wrong.
  */
 #ifndef UBDX_CLI_H
 #define UBDX_CLI_H
@@ -51,7 +51,7 @@ int cli_usage(const struct command *cmd, const char *fmt, ...)
 /* The same, with the library's message. */
 int cli_lib_fail(const struct command *cmd);
 
-/* ---- parse.c: 0 or -EINVAL, -ERANGE ---- */
+/* ---- parse.c: 0, -EINVAL, -ERANGE or -ENOMEM ---- */
 
 int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 int parse_size(const char *text, uint64_t *bytes);
@@ -83,7 +83,7 @@ struct option_def {
 	const char *help;
 };
 
-/* The value of a number that the command line does not give. */
+/* Preset in a number, to see whether the command line gives it. */
 #define OPTION_UNSET UINT64_MAX
 
 #define OPTION_HEADING(text) { text, OPTION_GROUP }
@@ -227,7 +227,7 @@ int server_args_apply(const struct command *self, const struct server_args *a,
 
 /**
  * struct serving - a server process.
- * @self, @json: the command that starts it.
+ * @self, @json: the command that starts the server, and whether it prints JSON.
  * @is_new:	add the device; otherwise it exists, and waits for a server.
  * @open_target: opens @target and fills in @params, in the server's process.
  * @args:	for @open_target.
@@ -235,8 +235,7 @@ int server_args_apply(const struct command *self, const struct server_args *a,
  *		background.
  * @reporter:	pipe to the command that waits for a report; -1 in the foreground.
  * @asked:	SIGTERM or SIGINT has come; the next one means force.
- * @warnings:	kept during the start, and logged if the start succeeds. If it fails, the command
- *		prints the error only.
+ * @warnings:	of ubdx_process_prepare(); logged if the start succeeds, dropped if it fails.
  */
 struct serving {
 	const struct command *self;

@@ -2,8 +2,8 @@
 /*
  * daemon.c - move a server to the background. The command forks before it opens the driver, because
  * a device belongs to the address space that opened its channel. The command waits for the server's
- * report and then exits. The server keeps the terminal until it has reported that the device is
- * live.
+ * report and then exits. The server keeps the command's standard input, output and error until it
+ * has reported that the device is live.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ int daemon_fork(int *fd)
 		return pid;
 
 	setsid();
-	/* Tells systemd that file systems may need this process: systemd.io/ROOT_STORAGE_DAEMONS */
+	/* @ tells systemd that file systems may need the server: systemd.io/ROOT_STORAGE_DAEMONS */
 	if (*program_invocation_name)
 		*program_invocation_name = '@';
 	/*

@@ -98,8 +98,8 @@ static void describe_params(struct output *o, const struct ubdx_params *p)
 /* ---- sysfs ---- */
 
 /*
- * Each of these functions prints a line of a sysfs file. As text it leaves out a counter that is 0,
- * and then returns false.
+ * Each of these functions prints a line of a sysfs file, and returns whether it has printed it. As
+ * text, a counter that is 0 is left out.
  */
 
 /* counters: MODE OP REQUESTS BYTES */

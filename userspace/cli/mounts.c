@@ -7,7 +7,7 @@
  * unmount does I/O, which waits until the next server serves the device. The next server waits for
  * the lock on the backing file, which the exiting server still holds. That is a deadlock. It
  * happens, for example, when all processes of a container are killed. So a server has a namespace
- * of its own, in which nothing on its device is ever mounted.
+ * of its own, in which nothing on its device stays mounted.
  *
  * The new namespace starts as a copy of the caller's. A file system would stay mounted in the copy
  * after the caller has unmounted it, so the server unmounts its copies. It keeps the root and the
@@ -15,7 +15,7 @@
  * unmounted.
  *
  * Files that are open stay open. Without privilege, or if there can be no more namespaces, the
- * server stays in its caller's.
+ * server stays in its caller's namespace.
  */
 #include <errno.h>
 #include <sched.h>
@@ -74,7 +74,7 @@ static char *to_unmount(const char *line)
 	return NULL;
 }
 
-/* The last one first: it may be mounted on an earlier one. */
+/* Unmount what the rest of @mounts lists, the last first: it may be mounted on an earlier one. */
 static void unmount_rest(FILE *mounts)
 {
 	char *line = NULL, *path;

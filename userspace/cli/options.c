@@ -56,7 +56,7 @@ static int bad_value(const struct command *cmd, const struct option_def *def, co
 			 def->type == OPTION_SIZE ? "size, such as 4096, 512K or 8G" : "number");
 }
 
-/* getopt_long() has refused an option. Its character or its number is in @optopt. */
+/* getopt_long() has refused an option. optopt: its character or number; 0: unknown long option. */
 static int bad_option(const struct command *cmd, const struct option_def *defs, char **argv)
 {
 	if (optopt >= OPTION_HELP)
@@ -68,7 +68,7 @@ static int bad_option(const struct command *cmd, const struct option_def *defs, 
 	return cli_usage(cmd, "unknown option %s", argv[optind - 1]);
 }
 
-/* -1 or the exit status. */
+/* Returns as options_parse() does. */
 static int set_option(const struct command *cmd, const struct option_def *def, const char *text)
 {
 	uint64_t *number = def->value;

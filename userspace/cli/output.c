@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
  * output.c - print facts as indented text or as JSON, by the same calls. Text is for people and has
- * units; JSON is for programs and has none. A NULL key makes an element of a list.
+ * units; JSON is for programs and has none. A NULL key makes an element of a list, or the document.
  */
 #include <stdlib.h>
 

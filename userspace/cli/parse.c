@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * parse.c - parse the values of options. The whole text must be a value.
+ * parse.c - parse the values of options, and the names of devices. No other text may follow.
  */
 #include <ctype.h>
 #include <errno.h>

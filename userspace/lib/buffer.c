@@ -65,13 +65,13 @@ void ubdx_bufs_exit(struct ubdx_queue *q)
 		munmap(q->bufs, ubdx_bufs_bytes(q));
 }
 
-/* The registered part of a buffer grows in powers of two from here, so only a few times. */
+/* A buffer's registered part grows in powers of two from here, so it grows only a few times. */
 #define UBDX_FIXED_BYTES_MIN (64U << 10)
 
 /*
  * Register at least the first @bytes of the tag's buffer with the ring, so that I/O need not pin
- * the pages each time. Registration also makes the pages resident, so a part is registered only
- * when a request first needs it. Without registration I/O works at a higher cost.
+ * the pages each time. Registration also makes the pages resident, so without prefaulting a part is
+ * registered only when a request first needs it. Without registration I/O works at a higher cost.
  */
 static bool ubdx_buf_register(struct ubdx_io *io, uint64_t bytes)
 {
@@ -108,14 +108,15 @@ bool ubdx_io_is_fixed(struct ubdx_io *io, const void *buf, uint32_t length)
 {
 	uint64_t start = (uintptr_t)buf - (uintptr_t)io->buf;
 
-	/* For memory before the buffer, @start is a huge number, which the second test refuses. */
+	/* For memory before the buffer, @start is a huge number, which is refused below. */
 	if (likely(start < io->fixed_bytes && length <= io->fixed_bytes - start))
 		return true;
 	return start < UINT64_MAX - length && ubdx_buf_register(io, start + length);
 }
 
 /**
- * ubdx_bufs_register() - prepare the ring for registered buffers, and register the resident parts.
+ * ubdx_bufs_register() - prepare the ring for registered buffers, and register at least the
+ * resident parts.
  * @modes: modes that requests can have, bit 1 << mode.
  */
 void ubdx_bufs_register(struct ubdx_queue *q, size_t prefault, uint64_t modes)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * control.c - the ioctls on the control node, and the names of the values that they report. The
- * caller owns the descriptor, so there is no state here.
+ * control.c - the ioctls on the control node, SET_FILE on the channel, and the names of modes,
+ * states and kinds of recovery. The caller owns the descriptor, so there is no state here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -189,7 +189,7 @@ int ubdx_ctl_start(int ctl, int id, uint64_t xfer_modes)
 		return ubdx_fail(
 			ret,
 			"the failed server of ubdxb%d was killed, but it has not exited yet, or "
-			"I/O that it has forwarded has not ended; its storage may hold it up",
+			"I/O that it has forwarded has not ended; its storage may not respond",
 			id);
 	return ret;
 }

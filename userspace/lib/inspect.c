@@ -7,7 +7,7 @@
 
 /**
  * ubdx_inspect_begin() - a request has come: compute how much of its payload the target inspects.
- * If it is a WRITE, pass that part to the target now.
+ * Pass that part of a WRITE to the target now, if it can be read.
  */
 void ubdx_inspect_begin(struct ubdx_io *io)
 {

@@ -42,12 +42,12 @@ struct ubdx_log_limit {
 void ubdx_log_limited(const struct ubdx_logger *logger, struct ubdx_log_limit *limit, int priority,
 		      const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* CLOCK_MONOTONIC in ns: cheap, but up to some milliseconds late. */
+/* CLOCK_MONOTONIC in ns: cheap, but up to some milliseconds behind. */
 uint64_t ubdx_coarse_ns(void);
 
 /*
- * Copy a struct that begins with its size from a caller whose header may be older or newer than
- * this library. Returns false if the caller has set a field that the library doesn't know.
+ * Copy a caller's struct, which begins with its size. The caller's header may be older or newer
+ * than this library. Returns false if the caller has set a field that the library doesn't know.
  */
 static inline bool ubdx_copy_known(void *to, size_t known, const void *from, size_t size)
 {

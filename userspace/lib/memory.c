@@ -43,7 +43,10 @@ static bool ubdx_read_number(const char *path, const char *key, uint64_t *value)
 	return found;
 }
 
-/* What a cgroup can still allocate. Its page cache counts as free, because it can be reclaimed. */
+/*
+ * Lower @m to a cgroup's limit, and to what the cgroup can still allocate. The cgroup's page cache
+ * counts as free, because it can be reclaimed.
+ */
 static void ubdx_cgroup_memory(const char *folder, struct ubdx_memory *m)
 {
 	uint64_t limit, current, active = 0, inactive = 0, used;
@@ -116,7 +119,8 @@ int ubdx_memory_check(const struct ubdx_params *params, size_t prefault,
 	if (m.available < need + m.limit / UBDX_MEMORY_RESERVE)
 		return ubdx_fail(
 			-ENOMEM,
-			"memory is short: the device needs %llu MiB, the %s has %llu MiB left%s",
+			"memory is short: the device needs %llu MiB besides a reserve of 1/32 of "
+			"all memory; the %s has %llu MiB left%s",
 			(unsigned long long)(need + (1 << 20) - 1) >> 20, m.owner,
 			(unsigned long long)m.available >> 20,
 			prefault ? "; --prefault 0 needs less" : "");

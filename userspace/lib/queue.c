@@ -101,8 +101,9 @@ static int ubdx_ring_init(struct ubdx_queue *q, const struct ubdx_queue_config *
 /*
  * The kernel releases a ring, and its registered files, some time after the ring's descriptor is
  * closed. But the channel must be closed when the server has exited, so unregister the files first.
- * Don't do that while commands are still parked (the device was never started): kernels up to 6.12
- * would wait for the commands, and the driver returns them only when the ring is released.
+ * Don't do that while commands are still parked (the device was never started, or the ring has
+ * failed): kernels up to 6.12 would wait for the commands, and the driver returns them only when
+ * the ring is released.
  */
 static void ubdx_ring_exit(struct ubdx_queue *q)
 {
@@ -197,7 +198,7 @@ static int ubdx_queue_fetch(struct ubdx_queue *q)
 }
 
 /**
- * ubdx_queue_init() - set up a queue; after that the driver may deliver requests.
+ * ubdx_queue_init() - set up a queue, so that the driver can deliver requests after START.
  *
  * Call it in the queue's thread. Call ubdx_queue_exit() afterwards, also if this fails.
  *
@@ -274,7 +275,7 @@ static void ubdx_queue_events(struct ubdx_queue *q)
 }
 
 /**
- * ubdx_queue_serve() - serve until the device is gone.
+ * ubdx_queue_serve() - serve until the device was deleted, has failed or has another server.
  *
  * Return: 0; a negative errno if the ring failed; the driver then declares the server dead.
  */

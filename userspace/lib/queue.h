@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT OR LGPL-2.1 */
 /*
- * queue.h - one queue of a device, and the library's files that serve it. The structures are in
- * strategy.h.
+ * queue.h - one queue of a device, and the library's files that serve it. struct ubdx_queue and
+ * struct ubdx_io are in strategy.h.
  *
  * queue.c runs the loop. It calls chan_uring.c for the driver's commands and step.c for the
- * requests. step.c calls the strategies, which make their SQEs by functions of step.c. buffer.c has
- * the tags' buffers, and inspect.c shows payloads to the target.
+ * requests. step.c calls the strategies, which make their SQEs by functions of step.c and
+ * strategy.h. buffer.c has the tags' buffers, and inspect.c shows payloads to the target.
  *
  * The queue's thread owns the queue from ubdx_queue_init() to ubdx_queue_exit(); no other thread
  * touches it. A tag has at most one SQE under way, from when the SQE is made until its CQE has been
- * handled: a command to the driver while the tag waits for a request, a step's I/O while it has
- * one. So neither the SQ nor the CQ can overflow, and there is always a free SQE.
+ * handled: a command to the driver while the tag waits for a request, a step's I/O while the tag
+ * has one. So neither the SQ nor the CQ can overflow, and there is always a free SQE.
  */
 #ifndef UBDX_QUEUE_H
 #define UBDX_QUEUE_H

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * server.c - a device's life on the server's side: add it, start a thread for each queue, make it
- * live, and tidy up when it is gone.
+ * server.c - a device's life on the server's side: add or recover the device, start a thread for
+ * each queue, make the device live, and tidy up when it is gone.
  *
  * The caller's thread does the control part; each queue belongs to its own thread (see queue.h).
- * They meet under server->lock: a thread reports when its queue is set up, and when it has left.
+ * These threads meet under server->lock: a queue's thread reports that its queue is set up, and
+ * later that the thread has left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -720,7 +721,7 @@ static int ubdx_server_begin(struct ubdx_target *target, const struct ubdx_serve
 	if (!s)
 		return ubdx_fail(-errno, "starting a server: %m");
 	ret = ubdx_server_bring_up(s, prepare, xfer_modes);
-	/* Borrowed until now. */
+	/* The caller lent these only for the start. */
 	s->opts.cpus = NULL;
 	s->opts.nr_cpus = 0;
 	s->opts.serial = NULL;

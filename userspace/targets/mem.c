@@ -52,7 +52,7 @@ static int ubdx_mem_open(struct ubdx_target *target, const struct ubdx_target_co
 		return ubdx_fail(-EINVAL, "target mem needs a size");
 	if (params->recovery != UBDX_RECOVERY_FAIL)
 		return ubdx_fail(-EINVAL,
-				 "target mem can't be recovered: its data goes with its server");
+				 "target mem can't be recovered: its data is lost with its server");
 	ret = ubdx_target_capacity("target mem", config->bytes, params);
 	if (!ret && !(config->flags & UBDX_TARGET_FORCE_SIZE))
 		ret = ubdx_mem_check_size(config->bytes);

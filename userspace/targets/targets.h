@@ -18,7 +18,7 @@ int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *p
 void ubdx_target_attrs(const struct ubdx_target_config *config, bool write_cache,
 		       struct ubdx_params *params);
 
-/* The longest DISCARD and WRITE_ZEROES that are sure to end long before the I/O timeout. */
+/* Maximum lengths, so that DISCARD and WRITE_ZEROES normally end long before the I/O timeout. */
 #define UBDX_MAX_DISCARD_BYTES (256U << 20)
 #define UBDX_MAX_ZEROES_BYTES (32U << 20)
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * touch.c - target `touch`: a filter that stands in front of another target and reads the first
- * bytes of each payload, or all of it, and computes a checksum. It is for benchmarks and tests: it
- * shows in each transfer mode what it costs a server to look at a header or at the whole payload.
+ * touch.c - target `touch`: a filter that stands in front of another target. It reads none of each
+ * payload, the first bytes or all of it, and computes a checksum. It is for benchmarks and tests:
+ * it shows in each transfer mode what it costs to look at a header or at the whole payload.
  *
  * A request's checksum is (1 + the sum of its 64-bit words) * a number that depends on its sector
  * and operation. So it can be computed in parts. The target's checksum is the sum over all
@@ -24,7 +24,7 @@
 /*
  * The threads of all queues add to @bytes and @sum.
  * @behind: the target that requests go to.
- * @report: file that close() writes both to; -1: none.
+ * @report: file that ubdx_touch_close() writes @bytes and @sum to; -1: none.
  */
 struct ubdx_touch {
 	struct ubdx_target *behind;
@@ -59,7 +59,7 @@ static uint64_t ubdx_sum_words(const char *p, uint64_t length)
 	return a[0] + a[1] + rest;
 }
 
-/* The payload's word in which only @byte, at @pos of the payload, isn't zero. */
+/* The word of the payload that contains @pos, with @byte at @pos and zeroes elsewhere. */
 static uint64_t ubdx_sum_byte(uint64_t pos, unsigned char byte)
 {
 	uint64_t word = 0;
@@ -106,7 +106,7 @@ static int ubdx_touch_resolve(struct ubdx_target *target, const struct ubdx_desc
 	if (ret || desc->op != UBDX_OP_READ || done >= target->inspect_bytes ||
 	    step->kind != UBDX_STEP_DONE || step->flags != UBDX_STEP_NO_DATA)
 		return ret;
-	/* The target has no data for this READ. Fill the inspected part with zeroes. */
+	/* The target behind has no data for this READ. Fill the inspected part with zeroes. */
 	step->kind = UBDX_STEP_MEM;
 	step->flags = 0;
 	step->addr = (void *)ubdx_zeroes;

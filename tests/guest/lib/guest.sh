@@ -3,14 +3,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # guest.sh: shared by the guest's tests: TAP, waiting, the module, devices and their counters, fio.
-# A test sources this, and ends with `finish`. The working directory is /ubdx. The guest has no
-# disk: files are in memory.
+# A test sources this, and ends with `finish`, unless a program prints its results (run_program).
+# The working directory is /ubdx. The guest has no disk: files are in memory.
 
 set -euo pipefail
 
 . tests/tap.sh
 
-# The end of every test: nothing holds a device or the module.
+# finish: the last checks of a test, that nothing holds a device or the module. Doesn't return.
 finish() {
 	ok "every device can be deleted" del --all --force
 	ok "the module unloads" unload
@@ -26,7 +26,7 @@ LESS=1
 [[ $UBDX_KERNEL != *-debug ]] || LESS=4
 readonly SLOW=${SLOW:-1} LESS
 
-# within SECONDS CMD...: the program CMD succeeds within that time.
+# within SECONDS CMD...: CMD, which is a program, succeeds within that time.
 within() { timeout $(($1 * SLOW)) "${@:2}"; }
 
 # until_ok SECONDS CMD...: wait for CMD to succeed.
@@ -89,7 +89,7 @@ run_program() {
 
 # add OPTION...: add a device. $dev is then its node, $name its name, $sys its folder in sysfs,
 # $server its server's process. Nobody but the test then uses the device: the partition scan has
-# ended, and `blockdev --rereadpt` succeeds, which fails while another program has the device open.
+# ended, and `blockdev --rereadpt`, which fails while another program has the device open, succeeds.
 add() {
 	local path
 	# Not `local path=$(...)`, which hides a failure. For the same reason don't call add in a
@@ -100,7 +100,7 @@ add() {
 	settle
 }
 
-# use DEV: set $dev and the others for an existing device.
+# use DEV: set the same variables for an existing device.
 use() {
 	dev=$1 name=${1#/dev/} sys=/sys/block/${1#/dev/}
 	server=$(<"$sys/ubdx/server_pid")
@@ -139,7 +139,7 @@ errors() {
 }
 
 # counts WHAT OP REQUESTS BYTES CMD...: CMD succeeds, and makes exactly that many requests of that
-# kind.
+# kind, of that many bytes in total.
 counts() {
 	local what=$1 op=$2 requests=$3 bytes=$4 before after
 	shift 4
@@ -185,7 +185,7 @@ loaded() {
 	((${writes% *} > 100))
 }
 
-# Not through ok(): a subshell can't wait for the load.
+# stop_load WHAT. Don't call it through ok(), whose subshell can't wait for the load.
 stop_load() {
 	local status=0
 	touch /tmp/load_stop

@@ -3,7 +3,8 @@
  * halves.c - the server's half of each transfer mode, see halves.h. Tests that go through all modes
  * fail if the driver has a mode that is missing here, so a new mode needs an entry.
  *
- * A request may have fallen back to another mode than its device's. Its descriptor has its mode.
+ * A request's mode is that of its descriptor: the request may have fallen back from the mode of the
+ * device.
  */
 #define _GNU_SOURCE
 #include <errno.h>

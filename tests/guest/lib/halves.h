@@ -9,9 +9,9 @@
 #include "raw.h"
 
 /*
- * @take copies the first bytes of a WRITE's payload to @buf, the tag's buffer. @give copies them
- * from @buf to a READ's payload. Both return 0 or -errno. NULL: the driver copies to and from @buf
- * itself.
+ * @take copies the first @bytes of a WRITE's payload to @buf, the tag's buffer. @give copies @bytes
+ * from @buf to the start of a READ's payload. Both return 0 or -errno. NULL: the driver copies to
+ * and from @buf itself.
  */
 struct mode {
 	unsigned int xfer; /* enum ubdx_xfer_mode */
@@ -23,7 +23,7 @@ struct mode {
 extern const struct mode modes[];
 extern const unsigned int nr_modes;
 
-/* The modes that a server of this mode must offer: the mode and those it falls back to. */
+/* The modes that a server of this mode must offer: the mode itself and, except for copy, user. */
 uint64_t mode_offer(const struct mode *mode);
 /* Pin the device to this mode. Returns 0 or -errno. */
 int mode_pin(const struct raw *raw, const struct mode *mode);

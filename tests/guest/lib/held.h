@@ -29,10 +29,13 @@ struct reader {
 void reader_start(struct reader *r, const struct raw *raw);
 void *reader_main(void *arg);
 
-/* Wait until the device is QUIESCED. Returns its state then, or when the time is over. */
+/*
+ * Wait until the device is QUIESCED. Returns its state then, or when the time is over. Bails out if
+ * there is no such device.
+ */
 uint32_t state_without_server(const struct raw *raw, unsigned int seconds);
 
-/* Has SIGKILL ended this child? Waits for its end. */
+/* Has SIGKILL ended this child? Waits up to ten seconds for the child's end. */
 bool killed(pid_t pid);
 
 #endif /* UBDX_HELD_H */

@@ -2,9 +2,9 @@
 /*
  * raw.h - a server on the bare UAPI, for tests that must break the rules that libubdx keeps.
  *
- * A struct raw is one device with one queue (raw_queue_init() makes more). raw_serve() answers
- * requests with a function until the device is gone. A function that returns int returns 0 or
- * -errno, unless its comment says otherwise.
+ * A struct raw is one device, by default with one queue. raw_queue_init() sets up the server's side
+ * of a queue. raw_serve() answers requests with a function until the device is gone. A function
+ * that returns int returns 0 or -errno, unless its comment says otherwise.
  */
 #ifndef UBDX_RAW_H
 #define UBDX_RAW_H
@@ -18,7 +18,7 @@
 
 #include "ubdx.h"
 
-#define RAW_BUF_BYTES (256U << 10) /* of a tag's buffer; raw_defaults()'s max_io_bytes */
+#define RAW_BUF_BYTES (256U << 10) /* size of a tag's buffer, and default of max_io_bytes */
 #define RAW_NR_XFER (UBDX_XFER_FORWARD + 1)
 
 struct raw {
@@ -50,7 +50,7 @@ typedef int32_t (*raw_answer)(struct raw_queue *q, const struct ubdx_desc *desc,
 /* Parameters of a small device. A test can change them before raw_add(). */
 void raw_defaults(struct raw *raw);
 int raw_add(struct raw *raw);
-uint64_t raw_modes(void); /* that the driver has on this kernel: bits 1 << mode */
+uint64_t raw_modes(void); /* the driver's modes on this kernel: bits 1 << mode */
 int raw_open(struct raw *raw);
 int raw_ctl(const struct raw *raw, unsigned long cmd, unsigned int flags);
 int raw_own(const struct raw *raw, unsigned long cmd, unsigned int flags); /* on the channel */
@@ -69,7 +69,7 @@ int raw_fetch(struct raw_queue *q, unsigned int qid, unsigned int tag, void *add
 int raw_commit(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
 	       unsigned int flags);
 int raw_forward(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_t seq, int32_t res,
-		unsigned int flags, uint64_t addr); /* with UBDX_COMMIT_FORWARD */
+		unsigned int flags, uint64_t addr); /* as raw_commit(), with sqe->addr */
 
 /*
  * A commit that is submitted together with the next command. Its command completes when the tag's
@@ -78,7 +78,7 @@ int raw_forward(struct raw_queue *q, unsigned int qid, unsigned int tag, uint32_
 void raw_commit_later(struct raw_queue *q, unsigned int tag, uint32_t seq, int32_t res,
 		      unsigned int flags);
 
-/* The next request's tag, or -ENODEV when the device is gone. */
+/* The next request's tag, or a command's error: -ENODEV when the device is gone. */
 int raw_next(struct raw_queue *q);
 
 /* Answer until the device is gone. Returns the number of requests answered. */
@@ -97,7 +97,7 @@ void raw_server_begin(struct raw_server *s, raw_answer answer); /* without START
 void raw_server_start(struct raw_server *s, raw_answer answer); /* bails out if it can't */
 void raw_server_stop(struct raw_server *s); /* forced DEL, join */
 
-/* The block device, O_DIRECT; waits until the node is there. */
+/* Open the block device with O_DIRECT, as soon as its node is there. Returns the descriptor. */
 int raw_bdev(const struct raw *raw, int flags);
 /* Zeroed memory that is aligned for O_DIRECT. */
 void *raw_mem(size_t bytes);
@@ -106,7 +106,7 @@ void *raw_mem(size_t bytes);
  * or -1.
  */
 int raw_userfault(void *mem, size_t bytes);
-/* The same, and we never provide it. Returns true if that failed. */
+/* As raw_userfault(), but the memory is never provided. Returns true on failure. */
 bool raw_never_provide(void *mem, size_t bytes);
 bool raw_gone(const struct raw *raw,
 	      unsigned int seconds); /* waits until the block device's node is gone */

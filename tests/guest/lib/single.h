@@ -34,13 +34,13 @@ int end(void); /* delete it by force: 0 or -errno */
 void set_mode(unsigned int mode);
 void serve_scan(void); /* serve all requests until the partition scan is over */
 /*
- * Open a device that another process serves. That process writes the device's id (raw.add.id) to the
- * pipe @server when the device is live.
+ * Open a device that another process serves. That process writes the device's id (raw.add.id) to
+ * the pipe @server when the device is live.
  */
 void begin_as_client(int server);
 /* A counter of the file /sys/block/ubdxbN/ubdx/FILE. */
 long counter(const char *file, const char *what);
-long moved(const char *what); /* of the file `moved` */
+long moved(const char *what); /* a counter of the file `moved` */
 /* Set a parameter of the module. */
 void set_parameter(const char *name, const char *value);
 
@@ -66,8 +66,8 @@ int client_end(struct client *c);
 
 int commit(const struct ubdx_desc *d, int res);
 /*
- * Commit the client's only request, and wait for the client. Returns the client's result; or that
- * of the commit, if the commit isn't parked.
+ * Commit the client's only request, and wait for the client. Returns the client's result, or the
+ * commit's result if the commit isn't parked.
  */
 int finish(struct client *c, const struct ubdx_desc *d, int res);
 off_t pos(const struct ubdx_desc *d, unsigned int offset);
