@@ -43,10 +43,11 @@ run: guest ## compare ubdx with null_blk, loop, NBD and ublk, and break ubdx's c
 	@experiments/run.sh --kernel $(KERNEL)
 
 claims: ## check the last run's results against what is claimed of them
-	@$(IN) experiments/compare/check.py $(wildcard $(foreach part,compare untouched forwarded,experiments/results/$(part)/$(KERNEL)))
+	@$(IN) experiments/compare/check.py $(wildcard $(foreach part,compare untouched forwarded resolvers,experiments/results/$(part)/$(KERNEL)))
 
 figures: ## redraw the figures from each results.json (boots nothing)
 	@$(IN) python3 -B experiments/compare/figure.py $(wildcard $(foreach part,compare untouched forwarded,experiments/results/$(part)/*))
+	@$(IN) python3 -B experiments/compare/hitrate.py $(wildcard experiments/results/resolvers/*)
 	@$(IN) python3 -B experiments/stages/figure.py $(wildcard experiments/results/stages/*)
 
 reports: ## make results, tables and figures again from the raw data (boots nothing)

@@ -135,13 +135,16 @@ static struct ubdx_backing *ubdx_backing_alloc(struct ubdx_dev *dev, struct file
 	INIT_WORK(&backing->free_work, ubdx_backing_free);
 	backing->file = file;
 	backing->cred = get_current_cred();
+	backing->limit = U64_MAX;
+	if (S_ISREG(file_inode(file)->i_mode) && rlimit(RLIMIT_FSIZE) != RLIM_INFINITY)
+		backing->limit = rlimit(RLIMIT_FSIZE) >> SECTOR_SHIFT;
 	backing->dev = dev;
 	get_device(&dev->device);
 	return backing;
 }
 
-/* Exchange an entry of the table. @backing: the new one, or NULL. */
-static int ubdx_backing_swap(struct ubdx_server *srv, u32 index, struct ubdx_backing *backing)
+/* Exchange an entry of the table. @backing: the new one, or NULL. Returns 0, -ENODEV or -ENOENT. */
+int ubdx_backing_swap(struct ubdx_server *srv, u32 index, struct ubdx_backing *backing)
 {
 	struct ubdx_backing *old;
 	int ret = -ENODEV;
@@ -210,8 +213,8 @@ int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg)
 			return PTR_ERR(backing);
 		}
 	}
-	ret = ubdx_backing_swap(srv, index, backing);
-	ubdx_map_file_changed(srv, index);
+	ret = srv->dev->map ? ubdx_map_swap_file(srv, index, backing) :
+			      ubdx_backing_swap(srv, index, backing);
 	if (ret && backing)
 		percpu_ref_kill(&backing->ref);
 	return ret;

@@ -17,6 +17,8 @@
  * @file:	the server's; holds a reference.
  * @bdev:	I/O goes to this block device by bios; NULL: I/O goes to @file.
  * @cred:	the credentials of the process that registered the file.
+ * @limit:	that process's RLIMIT_FSIZE, in sectors, for WRITEs in extents; without a limit and for
+ *		a block device, more than any file has.
  * @block_mask:	offsets and lengths are multiples of @block_mask + 1.
  * @wq:	I/O on @file runs in this workqueue; NULL with @bdev.
  * @dev:	the device; holds a reference.
@@ -27,6 +29,7 @@ struct ubdx_backing {
 	struct file *file;
 	struct block_device *bdev;
 	const struct cred *cred;
+	sector_t limit;
 	unsigned int block_mask;
 	struct workqueue_struct *wq;
 	struct ubdx_dev *dev;
@@ -38,6 +41,7 @@ struct ubdx_backing {
 /* UBDX_MAX_FILES such lines fit in a page of sysfs */
 #define UBDX_BACKING_LINE 64
 
+int ubdx_backing_swap(struct ubdx_server *srv, u32 index, struct ubdx_backing *backing);
 int ubdx_backing_set(struct ubdx_server *srv, const struct ubdx_file *arg);
 int ubdx_backing_describe(struct ubdx_server *srv, u32 index, char *line, size_t size);
 void ubdx_backings_close(struct ubdx_server *srv);
@@ -69,6 +73,15 @@ static __always_inline struct ubdx_backing *ubdx_backing_get(struct ubdx_server 
 static inline bool ubdx_bdev_refuses_writes(const struct ubdx_backing *backing)
 {
 	return bdev_read_only(backing->bdev) || IS_SWAPFILE(backing->file->f_mapping->host);
+}
+
+/* Does the file have all sectors before @end, and can it have extents there? @flags: UBDX_EXTENT_*. */
+static inline bool ubdx_backing_has(const struct ubdx_backing *backing, sector_t end, u32 flags)
+{
+	if (likely(backing->bdev))
+		return end <= bdev_nr_sectors(backing->bdev);
+	return end <= i_size_read(backing->file->f_mapping->host) >> SECTOR_SHIFT &&
+	       (!(flags & UBDX_EXTENT_WRITE) || end <= backing->limit);
 }
 
 /* Any context. */

@@ -17,6 +17,7 @@
 #include <linux/string.h>
 
 #include "chan.h"
+#include "extents.h"
 
 static const struct ubdx_chan_ops *const ubdx_chan_table[] = {
 	&ubdx_chan_uring,
@@ -185,6 +186,25 @@ void ubdx_chan_wake(struct ubdx_server_queue *srvq)
 	queue_work(ubdx_detach_wq, &srvq->detach_work);
 }
 
+/* May wait, so it is for io-wq. */
+static noinline int ubdx_chan_revoke(struct ubdx_server *srv, struct io_uring_cmd *cmd,
+				     unsigned int issue_flags)
+{
+	/* Shared with userspace: each field is read once. */
+	const struct ubdx_revoke_cmd *from = (const void *)cmd->sqe->cmd;
+	const struct ubdx_revoke arg = {
+		.sector = READ_ONCE(from->sector),
+		.nr_sectors = READ_ONCE(from->nr_sectors),
+		.flags = READ_ONCE(cmd->sqe->len),
+	};
+
+	if (current->mm != srv->mm)
+		return -EPERM;
+	if (issue_flags & IO_URING_F_NONBLOCK)
+		return -EAGAIN;
+	return ubdx_map_revoke(srv, &arg);
+}
+
 /**
  * ubdx_chan_command - a command on the channel device.
  * @cmd:	command.
@@ -196,6 +216,8 @@ int ubdx_chan_command(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
 	struct ubdx_server *srv = cmd->file->private_data;
 
+	if (unlikely(cmd->cmd_op == UBDX_CMD_REVOKE))
+		return ubdx_chan_revoke(srv, cmd, issue_flags);
 	if (unlikely(issue_flags & (IO_URING_F_CANCEL | IO_URING_F_UNLOCKED))) {
 		/* UNLOCKED without CANCEL: an io-wq worker, which isn't the queue's task */
 		if (!(issue_flags & IO_URING_F_CANCEL))

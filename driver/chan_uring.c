@@ -370,8 +370,10 @@ static noinline int ubdx_uring_forward(struct io_uring_cmd *cmd, struct ubdx_ans
 	u32 flags = answer->flags & ((1U << UBDX_COMMIT_FILE_SHIFT) - 1);
 	void *extents;
 
-	if (flags & ~(UBDX_COMMIT_MORE | UBDX_COMMIT_FORWARD | UBDX_COMMIT_EXTENTS) ||
-	    !(flags & UBDX_COMMIT_FORWARD))
+	if (flags & ~(UBDX_COMMIT_MORE | UBDX_COMMIT_FORWARD | UBDX_COMMIT_EXTENTS |
+		      UBDX_COMMIT_KEEP | UBDX_COMMIT_KEEP_WRITES) ||
+	    !(flags & UBDX_COMMIT_FORWARD) ||
+	    (flags & (UBDX_COMMIT_KEEP | UBDX_COMMIT_KEEP_WRITES)) == UBDX_COMMIT_KEEP_WRITES)
 		return -EINVAL;
 	answer->addr = READ_ONCE(cmd->sqe->addr);
 	if (!(flags & UBDX_COMMIT_EXTENTS))

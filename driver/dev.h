@@ -111,7 +111,10 @@ struct ubdx_counts {
 	u64 fallbacks[UBDX_NR_FALLBACKS]; /* requests that the device's mode couldn't carry */
 	u64 hits[2]; /* bios that used an extent, by direction; front.c */
 	u64 misses[2]; /* other READs and WRITEs of the front disk */
+	u64 punted[2]; /* hits for which a worker reads or writes a file; front_file.c */
+	u64 stale; /* misses because the table was replaced during the look-up */
 	u64 invalid; /* answers of the resolver that couldn't be used */
+	u64 circles; /* misses because so many clones of the bio were in flight */
 };
 
 struct ubdx_queue {
@@ -389,6 +392,7 @@ int ubdx_tag_set_init(struct ubdx_dev *dev);
 int ubdx_commit(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
 		const struct ubdx_answer *answer, struct io_uring_cmd **place);
 void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result);
+blk_status_t ubdx_status(s32 res);
 struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res);
 void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result);
 void ubdx_abort(struct ubdx_slot *slot, bool delivered);

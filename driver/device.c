@@ -291,9 +291,9 @@ static void ubdx_dev_release(struct device *device)
 
 	if (dev->tag_set.tags)
 		blk_mq_free_tag_set(&dev->tag_set);
+	ubdx_map_free(dev->map); /* its workers use the queues */
 	ubdx_queues_free(dev);
 	ubdx_dev_forget_former(dev);
-	ubdx_map_free(dev->map);
 	kfree(dev->target_info);
 	mutex_destroy(&dev->lock);
 	kfree(dev);

@@ -284,7 +284,7 @@ void ubdx_abort_queue(struct ubdx_queue *q)
  * Only these errors, of a server or of the driver's own I/O, are passed on. All others become EIO,
  * because some of them have a meaning inside the block layer.
  */
-static blk_status_t ubdx_status(s32 res)
+blk_status_t ubdx_status(s32 res)
 {
 	blk_status_t status = res < -MAX_ERRNO ? BLK_STS_IOERR : errno_to_blk_status(res);
 

@@ -109,9 +109,17 @@ static void ubdx_table_publish(struct ubdx_map *map, struct ubdx_table *table)
 /* Revoke everything. Needs no memory. */
 static void ubdx_table_clear(struct ubdx_map *map)
 {
+	ubdx_keep_forget(map);
 	WRITE_ONCE(map->resolver, NULL);
 	if (rcu_access_pointer(map->table))
 		ubdx_table_publish(map, NULL);
+}
+
+/* Is the file a disk with extents itself? */
+static bool ubdx_backing_is_front(const struct ubdx_backing *backing)
+{
+	return S_ISBLK(file_inode(backing->file)->i_mode) &&
+	       ubdx_is_front(file_bdev(backing->file)->bd_disk);
 }
 
 /* Make a new version with this resolver and the files that the server has now. */
@@ -129,14 +137,31 @@ static int ubdx_table_resolve(struct ubdx_map *map, struct ubdx_server *srv,
 		backing = ubdx_backing_get(srv, i);
 		if (!backing)
 			continue;
-		if (backing->bdev && !ubdx_is_front(backing->bdev->bd_disk))
-			table->backings[i] = backing;
-		else
+		if (ubdx_backing_is_front(backing))
 			ubdx_backing_put(backing);
+		else
+			table->backings[i] = backing;
 	}
 	WRITE_ONCE(map->resolver, resolver);
 	ubdx_table_publish(map, table);
 	return 0;
+}
+
+/*
+ * The server that can have extents, or NULL. It can't be freed while the caller holds map->lock: its
+ * abort must close the map first.
+ */
+struct ubdx_server *ubdx_map_server(struct ubdx_map *map)
+{
+	struct ubdx_server_queue *srvq;
+	struct ubdx_server *srv;
+
+	lockdep_assert_held(&map->lock);
+	rcu_read_lock();
+	srvq = rcu_dereference(map->dev->queues[0]->srvq);
+	srv = srvq && !srvq->srv->map_closed ? srvq->srv : NULL;
+	rcu_read_unlock();
+	return srv;
 }
 
 /* ---- edits ---- */
@@ -236,6 +261,19 @@ static int ubdx_table_hold(struct ubdx_table *table, const struct ubdx_table *ol
 	return 0;
 }
 
+/* Can @edit, which isn't a hole, be used as it says? Returns 0 or an error of UBDX_IOC_MAP. */
+int ubdx_edit_check(const struct ubdx_backing *backing, const struct ubdx_range *edit)
+{
+	if (ubdx_backing_is_front(backing))
+		return -ELOOP;
+	if ((edit->flags & UBDX_EXTENT_READ && !(backing->file->f_mode & FMODE_READ)) ||
+	    (edit->flags & UBDX_EXTENT_WRITE && !(backing->file->f_mode & FMODE_WRITE)))
+		return -EBADF;
+	if (!ubdx_backing_has(backing, edit->to + (edit->end - edit->start), edit->flags))
+		return -EINVAL;
+	return 0;
+}
+
 /*
  * Can each edit be used as it says, with the backing that the table has for it? The caller holds
  * map->lock, so these are the backings that will be used.
@@ -245,6 +283,7 @@ static int ubdx_edits_check(const struct ubdx_table *table, const struct ubdx_ra
 {
 	const struct ubdx_backing *backing;
 	unsigned int i;
+	int ret;
 
 	for (i = 0; i < nr_edits; i++) {
 		const struct ubdx_range *edit = &edits[i];
@@ -252,22 +291,16 @@ static int ubdx_edits_check(const struct ubdx_table *table, const struct ubdx_ra
 		if (!edit->flags || edit->flags & UBDX_EXTENT_HOLE)
 			continue;
 		backing = table->backings[edit->file];
-		if (!backing->bdev)
-			return -EOPNOTSUPP;
-		if (ubdx_is_front(backing->bdev->bd_disk))
-			return -ELOOP;
-		if ((edit->flags & UBDX_EXTENT_READ && !(backing->file->f_mode & FMODE_READ)) ||
-		    (edit->flags & UBDX_EXTENT_WRITE && !(backing->file->f_mode & FMODE_WRITE)))
-			return -EBADF;
-		if (edit->to + (edit->end - edit->start) > bdev_nr_sectors(backing->bdev))
-			return -EINVAL;
+		ret = ubdx_edit_check(backing, edit);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
 
 /* Make a new version with these edits. @limit: how many ranges it may have. */
-static int ubdx_map_edit(struct ubdx_map *map, struct ubdx_server *srv,
-			 const struct ubdx_range *edits, unsigned int nr_edits, unsigned int limit)
+int ubdx_map_edit(struct ubdx_map *map, struct ubdx_server *srv, const struct ubdx_range *edits,
+		  unsigned int nr_edits, unsigned int limit)
 {
 	struct ubdx_table *old, *table;
 	unsigned int nr_old, nr;
@@ -305,6 +338,7 @@ static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *ed
 
 	mutex_lock(&map->lock);
 	noio = memalloc_noio_save();
+	ubdx_keep_forget(map);
 	if (srv->map_closed)
 		ret = -ENODEV;
 	else if (!map->resolver)
@@ -324,7 +358,7 @@ static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *ed
 
 /* ---- what the server asks for ---- */
 
-static int ubdx_range_compare(const void *a, const void *b)
+int ubdx_range_compare(const void *a, const void *b)
 {
 	const struct ubdx_range *x = a, *y = b;
 
@@ -429,8 +463,16 @@ static bool ubdx_map_is_drained(struct ubdx_map *map, u64 generation)
 	return drained;
 }
 
+/* An ioctl need not be repeated after each signal. A worker of a ring that exits must leave. */
+static int ubdx_map_drain(struct ubdx_map *map, u64 generation)
+{
+	if (current->flags & PF_IO_WORKER)
+		return wait_event_interruptible(map->changed, ubdx_map_is_drained(map, generation));
+	return wait_event_killable(map->changed, ubdx_map_is_drained(map, generation));
+}
+
 /**
- * ubdx_map_revoke - UBDX_IOC_REVOKE: take extents back.
+ * ubdx_map_revoke - UBDX_IOC_REVOKE and UBDX_CMD_REVOKE: take extents back.
  * @srv:	server; the caller is one of its tasks.
  * @arg:	see struct ubdx_revoke.
  *
@@ -453,8 +495,7 @@ int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg)
 		return -EINVAL;
 	ret = ubdx_map_edit_as(srv, &edit, 1, UINT_MAX, &generation);
 	/* also when the extents were revoked before: -ENODEV */
-	if (arg->flags & UBDX_REVOKE_DRAIN &&
-	    wait_event_killable(map->changed, ubdx_map_is_drained(map, generation)))
+	if (arg->flags & UBDX_REVOKE_DRAIN && ubdx_map_drain(map, generation))
 		return -EINTR;
 	return ret;
 }
@@ -465,28 +506,43 @@ int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg)
  * The server has another file at @index now, or none. If the table of extents refers to the old file,
  * revoke all extents. A resolver gets a table with the new file.
  */
-void ubdx_map_file_changed(struct ubdx_server *srv, u32 index)
+static void ubdx_map_file_changed(struct ubdx_map *map, struct ubdx_server *srv, u32 index)
 {
-	struct ubdx_map *map = srv->dev->map;
 	struct ubdx_table *table;
-	unsigned int noio;
 
-	if (!map)
-		return;
-	mutex_lock(&map->lock);
-	noio = memalloc_noio_save();
 	table = rcu_dereference_protected(map->table, lockdep_is_held(&map->lock));
-	if (srv->map_closed)
-		goto unlock;
 	if (map->resolver) {
 		if (ubdx_table_resolve(map, srv, map->resolver))
 			ubdx_table_clear(map);
 	} else if (table && table->backings[index]) {
 		ubdx_table_clear(map);
 	}
-unlock:
+}
+
+/**
+ * ubdx_map_swap_file - as ubdx_backing_swap(), on a device with a map.
+ * @srv:	server.
+ * @index:	the file's number.
+ * @backing:	the new file, or NULL.
+ *
+ * The map is locked, so that no extent of the old file gets into a table with the new one.
+ */
+int ubdx_map_swap_file(struct ubdx_server *srv, u32 index, struct ubdx_backing *backing)
+{
+	struct ubdx_map *map = srv->dev->map;
+	unsigned int noio;
+	int ret;
+
+	mutex_lock(&map->lock);
+	noio = memalloc_noio_save();
+	ret = ubdx_backing_swap(srv, index, backing);
+	if (!srv->map_closed) {
+		ubdx_keep_forget(map);
+		ubdx_map_file_changed(map, srv, index);
+	}
 	memalloc_noio_restore(noio);
 	mutex_unlock(&map->lock);
+	return ret;
 }
 
 /**
@@ -501,18 +557,13 @@ unlock:
 int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *resolver)
 {
 	struct ubdx_map *map = dev->map;
-	struct ubdx_server_queue *srvq;
 	struct ubdx_server *srv;
 	unsigned int noio;
 	int ret = 0;
 
 	mutex_lock(&map->lock);
 	noio = memalloc_noio_save();
-	/* While map_closed is false @srv can't be freed: its abort must close the map first. */
-	rcu_read_lock();
-	srvq = rcu_dereference(dev->queues[0]->srvq);
-	srv = srvq && !srvq->srv->map_closed ? srvq->srv : NULL;
-	rcu_read_unlock();
+	srv = ubdx_map_server(map);
 	if (!srv)
 		ret = -ENODEV;
 	else if (!srv->trusted)
@@ -616,6 +667,11 @@ struct ubdx_map *ubdx_map_alloc(struct ubdx_dev *dev)
 		kfree(map);
 		return NULL;
 	}
+	if (ubdx_keep_init(map)) {
+		ubdx_front_exit_map(map);
+		kfree(map);
+		return NULL;
+	}
 	ubdx_resolver_add_map(map);
 	return map;
 }
@@ -625,6 +681,7 @@ void ubdx_map_free(struct ubdx_map *map)
 	if (!map)
 		return;
 	ubdx_resolver_del_map(map);
-	bioset_exit(&map->hits);
+	ubdx_keep_exit(map);
+	ubdx_front_exit_map(map);
 	kfree(map);
 }

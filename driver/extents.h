@@ -7,6 +7,7 @@
 #define UBDX_EXTENTS_H
 
 #include <linux/bio.h>
+#include <linux/mempool.h>
 #include <linux/percpu-refcount.h>
 #include <linux/rcupdate.h>
 
@@ -47,6 +48,20 @@ struct ubdx_table {
 };
 
 /**
+ * struct ubdx_turns - counts clones of one bio, see ubdx_turn().
+ * @last:	bi_io_vec of the last bio in an extent; only compared.
+ * @of:		payload of the bios that are counted, see ubdx_bio_start().
+ * @nr:		counts the payloads.
+ * @in_flight:	how many bios with this payload are in flight, but the first.
+ */
+struct ubdx_turns {
+	const struct bio_vec *last;
+	unsigned long of;
+	u32 nr;
+	atomic_t in_flight;
+};
+
+/**
  * struct ubdx_map - the extents of a device.
  * @dev:	device. The map holds no reference to it, but each table does.
  * @table:	the present version, or NULL: no extents.
@@ -57,9 +72,14 @@ struct ubdx_table {
  * @tables_lock: protects @tables; a leaf.
  * @tables:	all versions that are in use, the oldest first.
  * @generation:	counts versions.
+ * @changed_at:	jiffies of the last MAP or revocation. Written under @lock.
+ * @keep:	see keep.c.
+ * @turns:	see front.c.
+ * @told:	the administrator was told that bios go in circles.
  * @changed:	woken when a version is gone.
  * @hits:	memory for the clones of bios, see front.c. Devices don't share it, because they can
  *		be stacked.
+ * @file_hits:	memory for I/O on files, see front_file.c.
  */
 struct ubdx_map {
 	struct ubdx_dev *dev;
@@ -71,8 +91,13 @@ struct ubdx_map {
 	spinlock_t tables_lock;
 	struct list_head tables;
 	u64 generation;
+	unsigned long changed_at;
+	struct ubdx_keep *keep;
+	struct ubdx_turns __percpu *turns;
+	bool told;
 	wait_queue_head_t changed;
 	struct bio_set hits;
+	mempool_t file_hits;
 };
 
 /* ---- extents.c ---- */
@@ -83,7 +108,7 @@ void ubdx_map_suspend(struct ubdx_server *srv, bool suspend);
 int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg);
 int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg);
 void ubdx_map_close(struct ubdx_server *srv);
-void ubdx_map_file_changed(struct ubdx_server *srv, u32 index);
+int ubdx_map_swap_file(struct ubdx_server *srv, u32 index, struct ubdx_backing *backing);
 int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *resolver);
 void ubdx_map_forget_resolver(struct ubdx_map *map, const struct ubdx_resolver *resolver);
 bool ubdx_map_is_busy(struct ubdx_map *map);
@@ -112,6 +137,21 @@ static __always_inline const struct ubdx_range *ubdx_table_find(const struct ubd
 	range = &table->ranges[low];
 	return start >= range->start && start < range->end ? range : NULL;
 }
+
+int ubdx_map_edit(struct ubdx_map *map, struct ubdx_server *srv, const struct ubdx_range *edits,
+		  unsigned int nr_edits, unsigned int limit);
+int ubdx_edit_check(const struct ubdx_backing *backing, const struct ubdx_range *edit);
+int ubdx_range_compare(const void *a, const void *b);
+struct ubdx_server *ubdx_map_server(struct ubdx_map *map);
+
+/* ---- keep.c ---- */
+
+void ubdx_map_keep(const struct ubdx_slot *slot, const struct ubdx_extent *extents, unsigned int nr,
+		   u32 flags);
+void ubdx_keep_forget(struct ubdx_map *map);
+void ubdx_keep_counts(struct ubdx_map *map, u64 *done, u64 *dropped);
+int ubdx_keep_init(struct ubdx_map *map);
+void ubdx_keep_exit(struct ubdx_map *map);
 
 /* ---- resolver.c ---- */
 
@@ -155,6 +195,12 @@ void ubdx_front_end(struct ubdx_slot *slot, unsigned int bytes);
 
 struct gendisk *ubdx_front_alloc(struct ubdx_dev *dev);
 int ubdx_front_init_map(struct ubdx_map *map);
+void ubdx_front_exit_map(struct ubdx_map *map);
 bool ubdx_is_front(const struct gendisk *disk);
+
+/* ---- front_file.c ---- */
+
+bool ubdx_file_hit(struct bio *bio, struct ubdx_table *table, const struct ubdx_range *range);
+int ubdx_file_hits_init(struct ubdx_map *map);
 
 #endif /* UBDX_EXTENTS_H */

@@ -15,8 +15,7 @@
  * A block device that the server opened with O_DIRECT gets bios that point to the request's own
  * pages. The server's task submits them under io_uring's plug. If the device throttles, this task
  * waits. A request that is one bio and goes to one extent needs no allocation: each tag has a bio
- * (struct ubdx_single). All other files are read and written by a worker (forward_file.c), as by
- * the kernel's loop driver: file systems may block.
+ * (struct ubdx_single). All other files are read and written by a worker (file_io.c).
  *
  * Each extent of an answer is a part (struct ubdx_part). Parts end in any context, hard interrupts
  * included. If a part fails, the request fails, or is retried if memory was short. If a file ends
@@ -27,6 +26,7 @@
 #include <linux/slab.h>
 
 #include "chan.h"
+#include "extents.h"
 #include "forward.h"
 
 /* Flags that the driver's bios inherit from the request. */
@@ -72,7 +72,7 @@ static void ubdx_forward_end(struct ubdx_forward *forward)
 }
 
 /* A part has ended. @bytes: how many were served, if @error is 0. Any context. */
-void ubdx_part_done(struct ubdx_part *part, int error, unsigned int bytes)
+static void ubdx_part_done(struct ubdx_part *part, int error, unsigned int bytes)
 {
 	struct ubdx_forward *forward = part->forward;
 	int good = part->skip + bytes, now;
@@ -192,6 +192,31 @@ static __always_inline int ubdx_extent_check(const struct ubdx_slot *slot,
 	return limit != RLIM_INFINITY && pos + bytes > limit ? -EFBIG : 0;
 }
 
+static void ubdx_part_file_done(struct ubdx_file_io *io, long ret)
+{
+	ubdx_file_unguard(io);
+	ubdx_part_done(container_of(io, struct ubdx_part, io), min(ret, 0L), max(ret, 0L));
+}
+
+static int ubdx_part_init_file(struct ubdx_part *part)
+{
+	struct ubdx_forward *forward = part->forward;
+	struct request *rq = forward->slot->rq;
+
+	part->io = (struct ubdx_file_io){
+		.backing = part->backing,
+		.bio = rq->bio,
+		.opf = rq->cmd_flags,
+		.bvecs = forward->bvecs,
+		.nr_bvecs = forward->nr_bvecs,
+		.skip = part->skip,
+		.bytes = part->bytes,
+		.pos = part->pos,
+		.done = ubdx_part_file_done,
+	};
+	return ubdx_file_guard(&part->io) ? 0 : -EBUSY;
+}
+
 static int ubdx_part_init(struct ubdx_forward *forward, struct ubdx_part *part,
 			  struct ubdx_server *srv, const struct ubdx_extent *extent,
 			  unsigned int skip)
@@ -213,9 +238,7 @@ static int ubdx_part_init(struct ubdx_forward *forward, struct ubdx_part *part,
 		.bytes = extent->bytes,
 	};
 	ret = ubdx_extent_check(forward->slot, backing, extent->offset, extent->bytes);
-	if (!ret && !backing->bdev && !ubdx_part_guard(part))
-		ret = -EBUSY;
-	return ret;
+	return ret || backing->bdev ? ret : ubdx_part_init_file(part);
 }
 
 static int ubdx_forward_bvecs(struct ubdx_forward *forward)
@@ -240,7 +263,8 @@ static void ubdx_forward_free(struct ubdx_forward *forward)
 	unsigned int i;
 
 	for (i = 0; i < forward->nr_parts && forward->parts[i].backing; i++) {
-		ubdx_part_unguard(&forward->parts[i]);
+		if (!forward->parts[i].backing->bdev)
+			ubdx_file_unguard(&forward->parts[i].io);
 		ubdx_backing_put(forward->parts[i].backing);
 	}
 	kfree(forward->bvecs);
@@ -336,10 +360,17 @@ int ubdx_forward_prepare(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
 	 */
 	if (unlikely(slot->xfer->unmap && ubdx_slot_used(slot)))
 		return -EBUSY;
-	if (unlikely(answer->extents))
-		return ubdx_forward_parts(ctx, slot, answer->extents, answer->res, out);
-	ret = ubdx_forward_single(ctx, slot, &one);
-	return likely(ret <= 0) ? ret : ubdx_forward_parts(ctx, slot, &one, 1, out);
+	if (unlikely(answer->extents)) {
+		ret = ubdx_forward_parts(ctx, slot, answer->extents, answer->res, out);
+	} else {
+		ret = ubdx_forward_single(ctx, slot, &one);
+		if (unlikely(ret > 0))
+			ret = ubdx_forward_parts(ctx, slot, &one, 1, out);
+	}
+	if (unlikely(answer->flags & UBDX_COMMIT_KEEP) && !ret)
+		ubdx_map_keep(slot, answer->extents ?: &one, answer->extents ? answer->res : 1,
+			      answer->flags);
+	return ret;
 }
 
 /**
@@ -363,7 +394,7 @@ void ubdx_forward_submit(struct ubdx_slot *slot, struct ubdx_forward *forward)
 		if (part->backing->bdev)
 			ubdx_part_submit_bio(part);
 		else
-			ubdx_part_submit_file(part);
+			ubdx_file_submit(&part->io, 0);
 	}
 }
 

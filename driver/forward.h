@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * forward.h - requests whose I/O the driver does itself: forward.c; on files that are not block
- * devices with direct I/O, forward_file.c.
+ * forward.h - requests whose I/O the driver does itself, see forward.c.
  */
 #ifndef UBDX_FORWARD_H
 #define UBDX_FORWARD_H
 
-#include <linux/bio.h>
-#include <linux/fs.h>
-
-#include "backing.h"
+#include "file_io.h"
 
 struct ubdx_forward;
 
@@ -20,15 +16,9 @@ struct ubdx_part {
 	u64 pos;
 	unsigned int skip; /* bytes of the request before this part */
 	unsigned int bytes;
-	bool guarded; /* the file system can't be frozen */
 	union {
 		struct bio bio;
-		struct {
-			struct kiocb iocb;
-			struct work_struct work;
-			atomic_t refs; /* one of the worker, one of the I/O */
-			long ret;
-		};
+		struct ubdx_file_io io; /* if @backing has no block device */
 	};
 };
 
@@ -49,14 +39,7 @@ struct ubdx_forward {
 int ubdx_forward_prepare(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
 			 const struct ubdx_answer *answer, struct ubdx_forward **out);
 void ubdx_forward_submit(struct ubdx_slot *slot, struct ubdx_forward *forward);
-void ubdx_part_done(struct ubdx_part *part, int error, unsigned int bytes);
 int ubdx_forward_init_dev(struct ubdx_dev *dev);
 void ubdx_forward_exit_queue(struct ubdx_queue *q);
-
-/* ---- forward_file.c ---- */
-
-bool ubdx_part_guard(struct ubdx_part *part);
-void ubdx_part_unguard(struct ubdx_part *part);
-void ubdx_part_submit_file(struct ubdx_part *part);
 
 #endif /* UBDX_FORWARD_H */

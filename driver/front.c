@@ -2,7 +2,8 @@
 /*
  * front.c - the visible disk of a device with UBDX_F_EXTENTS. It works on bios. A READ or WRITE
  * whose sectors lie in one extent (extents.c) is sent to the extent's backing, in the submitter's
- * context. All other bios are sent to a second, hidden disk: the disk that blk.c makes for every
+ * context; if the backing isn't used by bios, in a worker (front_file.c). All other bios are sent to a
+ * second, hidden disk: the disk that blk.c makes for every
  * device, whose requests the server answers. A bio that begins in an extent and goes beyond the
  * extent's end is split at this end.
  *
@@ -18,14 +19,78 @@
  */
 #include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
+#include <linux/part_stat.h>
 
 #include "extents.h"
+
+/* ---- extents that lead back to the device ---- */
+
+/* So many clones of one bio are in flight before the driver believes that the bio goes in circles. */
+#define UBDX_MAX_TURNS 24
+
+/* The first byte of a bio's payload. The clones of a bio have the same, its other parts don't. */
+static unsigned long ubdx_bio_start(const struct bio *bio)
+{
+	return (unsigned long)__bvec_iter_bvec(bio->bi_io_vec, bio->bi_iter) +
+	       mp_bvec_iter_offset(bio->bi_io_vec, bio->bi_iter);
+}
+
+static noinline void ubdx_front_tell_circle(struct ubdx_map *map)
+{
+	this_cpu_inc(map->dev->counts->circles);
+	if (!xchg(&map->told, true))
+		pr_warn("ubdx: ubdxb%d: the same payload is in flight %u times; is a file of the server on the device itself?\n",
+			map->dev->id, UBDX_MAX_TURNS);
+}
+
+/*
+ * An extent's file can stand on the device itself, for example a device-mapper device. A bio in the
+ * extent would come back for ever, with one more clone each time; and when it ends, the nested ends would
+ * overflow the stack. So the driver counts how many bios with the same payload are in flight, if they
+ * came in succession on this CPU. If there are too many, the bio goes to the server. That costs a client
+ * little that writes one buffer to many places. Bios that a device resubmits later, in a worker, or with
+ * other pages, aren't recognised.
+ *
+ * Returns NULL if the bio must go to the server. Otherwise the caller passes the result to
+ * ubdx_turn_end() when the bio ends, with *@nr.
+ */
+static noinline struct ubdx_turns *ubdx_turn(struct ubdx_map *map, const struct bio *bio, u32 *nr)
+{
+	struct ubdx_turns *turns = get_cpu_ptr(map->turns);
+	unsigned long start = ubdx_bio_start(bio);
+
+	if (turns->of != start) {
+		turns->of = start;
+		atomic_set(&turns->in_flight, 0);
+		WRITE_ONCE(turns->nr, turns->nr + 1);
+	}
+	*nr = turns->nr;
+	if (atomic_read(&turns->in_flight) >= UBDX_MAX_TURNS)
+		turns = NULL;
+	else
+		atomic_inc(&turns->in_flight);
+	put_cpu_ptr(map->turns);
+	if (!turns)
+		ubdx_front_tell_circle(map);
+	return turns;
+}
+
+/* Any context, any CPU. If another payload is counted meanwhile, there is nothing to do. */
+static noinline void ubdx_turn_end(struct ubdx_turns *turns, u32 nr)
+{
+	if (READ_ONCE(turns->nr) == nr)
+		atomic_dec_if_positive(&turns->in_flight);
+}
+
+/* ---- hits ---- */
 
 /* A bio that uses an extent, and its clone, which goes to the backing. */
 struct ubdx_hit {
 	struct bio *bio;
 	struct ubdx_table *table; /* holds a reference */
 	unsigned long start; /* jiffies, for the statistics */
+	struct ubdx_turns *turns; /* counts the bio, see ubdx_turn(); or NULL */
+	u32 turn_nr;
 	struct bio clone; /* last: the members before it are the bio_set's front pad */
 };
 
@@ -36,6 +101,8 @@ static void ubdx_hit_done(struct bio *clone)
 	struct bio *bio = hit->bio;
 
 	bio_end_io_acct(bio, hit->start);
+	if (unlikely(hit->turns))
+		ubdx_turn_end(hit->turns, hit->turn_nr);
 	/* another part of @bio may have failed (bio_chain()) */
 	if (unlikely(clone->bi_status) && !bio->bi_status)
 		bio->bi_status = clone->bi_status;
@@ -45,27 +112,46 @@ static void ubdx_hit_done(struct bio *clone)
 	percpu_ref_put(&table->ref);
 }
 
-/* Send a clone of @bio to the extent's backing. The clone takes over the reference to @table. */
-static void ubdx_hit_submit(struct bio *bio, struct ubdx_table *table,
-			    const struct ubdx_range *range)
+/*
+ * Send a clone of @bio to the extent's backing. The clone takes over the reference to @table. Returns
+ * false if the bio must go to the server.
+ */
+static __always_inline bool ubdx_hit_submit(struct bio *bio, struct ubdx_table *table,
+					    const struct ubdx_range *range)
 {
 	struct ubdx_backing *backing = table->backings[range->file];
+	struct ubdx_map *map = table->map;
+	struct ubdx_turns *turns = NULL;
 	struct bio *clone = NULL;
 	struct ubdx_hit *hit;
+	u32 turn_nr = 0;
+
+	/* a clone has the array of its bio */
+	if (likely(this_cpu_read(map->turns->last) != bio->bi_io_vec)) {
+		this_cpu_write(map->turns->last, bio->bi_io_vec);
+	} else {
+		turns = ubdx_turn(map, bio, &turn_nr);
+		if (unlikely(!turns))
+			return false;
+	}
 
 	/* NULL: with a block device this would look up the blkg, which is cloned below. */
 	if (likely(!(bio->bi_opf & REQ_NOWAIT)))
-		clone = bio_alloc_clone(NULL, bio, GFP_NOIO, &table->map->hits);
+		clone = bio_alloc_clone(NULL, bio, GFP_NOIO, &map->hits);
 	else if (bdev_nowait(backing->bdev))
-		clone = bio_alloc_clone(NULL, bio, GFP_NOWAIT, &table->map->hits);
+		clone = bio_alloc_clone(NULL, bio, GFP_NOWAIT, &map->hits);
 	if (unlikely(!clone)) {
+		if (turns)
+			ubdx_turn_end(turns, turn_nr);
 		percpu_ref_put(&table->ref);
 		bio_wouldblock_error(bio);
-		return;
+		return true;
 	}
 	hit = container_of(clone, struct ubdx_hit, clone);
 	hit->bio = bio;
 	hit->table = table;
+	hit->turns = turns;
+	hit->turn_nr = turn_nr;
 	hit->start = bio_start_io_acct(bio);
 	clone->bi_bdev = backing->bdev;
 	bio_clone_blkg_association(clone, bio);
@@ -74,6 +160,7 @@ static void ubdx_hit_submit(struct bio *bio, struct ubdx_table *table,
 	if (unlikely(backing->file->f_iocb_flags & IOCB_DSYNC) && op_is_write(bio_op(bio)))
 		clone->bi_opf |= REQ_FUA;
 	submit_bio_noacct(clone);
+	return true;
 }
 
 static void ubdx_front_zero(struct bio *bio)
@@ -92,7 +179,10 @@ static void ubdx_front_zero(struct bio *bio)
 static __always_inline bool ubdx_range_fits(const struct ubdx_table *table,
 					    const struct ubdx_range *range, u16 flag)
 {
-	return flag == UBDX_EXTENT_READ || !ubdx_bdev_refuses_writes(table->backings[range->file]);
+	const struct ubdx_backing *backing = table->backings[range->file];
+
+	return flag == UBDX_EXTENT_READ || unlikely(!backing->bdev) ||
+	       !ubdx_bdev_refuses_writes(backing);
 }
 
 /* Where are the first sectors of @bio? Returns false for a miss. */
@@ -122,10 +212,15 @@ static __always_inline struct ubdx_table *ubdx_front_find(struct ubdx_dev *dev, 
 
 	rcu_read_lock();
 	table = rcu_dereference(dev->map->table);
-	if (likely(table) && (unlikely(!ubdx_front_look_up(table, bio, flag, found)) ||
-			      unlikely(!ubdx_range_fits(table, found, flag)) ||
-			      unlikely(!percpu_ref_tryget_live_rcu(&table->ref))))
-		table = NULL;
+	if (likely(table)) {
+		if (unlikely(!ubdx_front_look_up(table, bio, flag, found)) ||
+		    unlikely(!ubdx_range_fits(table, found, flag))) {
+			table = NULL;
+		} else if (unlikely(!percpu_ref_tryget_live_rcu(&table->ref))) {
+			this_cpu_inc(dev->counts->stale);
+			table = NULL;
+		}
+	}
 	rcu_read_unlock();
 	return table;
 }
@@ -160,6 +255,8 @@ static void ubdx_front_miss(struct ubdx_dev *dev, struct bio *bio)
 	submit_bio_noacct(bio);
 }
 
+/* ---- bios ---- */
+
 static void ubdx_front_submit(struct bio *bio)
 {
 	struct ubdx_dev *dev = bio->bi_bdev->bd_disk->private_data;
@@ -167,6 +264,7 @@ static void ubdx_front_submit(struct bio *bio)
 	enum req_op op = bio_op(bio);
 	struct ubdx_range range;
 	struct bio *first;
+	bool hit;
 
 	if (likely(op == REQ_OP_READ || op == REQ_OP_WRITE) &&
 	    likely(!(bio->bi_opf & REQ_PREFLUSH)))
@@ -185,13 +283,22 @@ static void ubdx_front_submit(struct bio *bio)
 		}
 		bio = first;
 	}
+	/* before the bio can end: the disk can be closed then */
 	this_cpu_inc(dev->counts->hits[op == REQ_OP_WRITE]);
 	if (unlikely(range.flags & UBDX_EXTENT_HOLE)) {
 		ubdx_front_zero(bio);
 		percpu_ref_put(&table->ref);
 		return;
 	}
-	ubdx_hit_submit(bio, table, &range);
+	if (likely(table->backings[range.file]->bdev))
+		hit = ubdx_hit_submit(bio, table, &range);
+	else
+		hit = ubdx_file_hit(bio, table, &range);
+	if (unlikely(!hit)) {
+		this_cpu_dec(dev->counts->hits[op == REQ_OP_WRITE]);
+		percpu_ref_put(&table->ref);
+		ubdx_front_miss(dev, bio);
+	}
 }
 
 /*
@@ -270,6 +377,23 @@ bool ubdx_is_front(const struct gendisk *disk)
 /* Returns 0 or -ENOMEM. */
 int ubdx_front_init_map(struct ubdx_map *map)
 {
-	return bioset_init(&map->hits, BIO_POOL_SIZE, offsetof(struct ubdx_hit, clone),
-			   BIOSET_PERCPU_CACHE);
+	int ret = bioset_init(&map->hits, BIO_POOL_SIZE, offsetof(struct ubdx_hit, clone),
+			      BIOSET_PERCPU_CACHE);
+
+	if (ret)
+		return ret;
+	map->turns = alloc_percpu_gfp(struct ubdx_turns, GFP_KERNEL_ACCOUNT);
+	ret = map->turns ? ubdx_file_hits_init(map) : -ENOMEM;
+	if (ret) {
+		free_percpu(map->turns);
+		bioset_exit(&map->hits);
+	}
+	return ret;
+}
+
+void ubdx_front_exit_map(struct ubdx_map *map)
+{
+	mempool_exit(&map->file_hits);
+	free_percpu(map->turns);
+	bioset_exit(&map->hits);
 }

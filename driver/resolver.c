@@ -36,8 +36,9 @@ struct ubdx_resolver_entry {
 /* ---- the look-up ---- */
 
 static bool ubdx_answer_fits(const struct ubdx_table *table, const struct ubdx_range *range,
-			     u32 file, fmode_t mode)
+			     u32 file)
 {
+	const fmode_t mode = range->flags == UBDX_EXTENT_READ ? FMODE_READ : FMODE_WRITE;
 	const struct ubdx_backing *backing;
 
 	if (file >= UBDX_MAX_FILES)
@@ -45,7 +46,7 @@ static bool ubdx_answer_fits(const struct ubdx_table *table, const struct ubdx_r
 	backing = table->backings[array_index_nospec(file, UBDX_MAX_FILES)];
 	return backing && backing->file->f_mode & mode &&
 	       !(range->to & (table->map->block_sectors - 1)) &&
-	       range->to + (range->end - range->start) <= bdev_nr_sectors(backing->bdev);
+	       ubdx_backing_has(backing, range->to + (range->end - range->start), range->flags);
 }
 
 /**
@@ -87,8 +88,7 @@ bool ubdx_resolver_find(const struct ubdx_table *table, const struct bio *bio, u
 		.to = answer & ((1ULL << UBDX_RESOLVER_FILE_SHIFT) - 1),
 		.flags = flag,
 	};
-	if (unlikely(!ubdx_answer_fits(table, range, file,
-				       flag == UBDX_EXTENT_READ ? FMODE_READ : FMODE_WRITE))) {
+	if (unlikely(!ubdx_answer_fits(table, range, file))) {
 		this_cpu_inc(dev->counts->invalid);
 		return false;
 	}

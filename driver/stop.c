@@ -96,6 +96,9 @@ static void ubdx_dev_take_down(struct ubdx_dev *dev, enum ubdx_state state, u32 
 		ubdx_map_wait(dev->map);
 		ubdx_tick_stop(dev);
 		ubdx_set_srvq(dev, NULL);
+		/* a worker of the map may be looking for the server, see ubdx_map_server() */
+		if (dev->map)
+			synchronize_rcu();
 	}
 	ubdx_set_state(dev, state, NULL, NULL);
 	if (disk)

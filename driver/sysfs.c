@@ -241,13 +241,17 @@ static ssize_t extents_show(struct device *device, struct device_attribute *attr
 {
 	struct ubdx_dev *dev = to_ubdx(device);
 	struct ubdx_counts sum;
+	u64 kept, dropped;
 
 	ubdx_counts_sum(dev, &sum);
+	ubdx_keep_counts(dev->map, &kept, &dropped);
 	return sysfs_emit(buf,
 			  "extents %u\nread_hits %llu\nread_misses %llu\nwrite_hits %llu\n"
-			  "write_misses %llu\ninvalid %llu\n",
+			  "write_misses %llu\nread_punted %llu\nwrite_punted %llu\nstale %llu\n"
+			  "invalid %llu\ncircles %llu\nkept %llu\ndropped %llu\n",
 			  ubdx_map_count(dev->map), sum.hits[0], sum.misses[0], sum.hits[1],
-			  sum.misses[1], sum.invalid);
+			  sum.misses[1], sum.punted[0], sum.punted[1], sum.stale, sum.invalid,
+			  sum.circles, kept, dropped);
 }
 static DEVICE_ATTR_RO(extents);
 

@@ -384,6 +384,17 @@ static void text_probes(FILE *out, const struct snapshot *s, const struct option
 		o->clock);
 }
 
+static void text_front(FILE *out, const struct snapshot *s)
+{
+	unsigned int i;
+
+	fprintf(out, "\nextents:");
+	for (i = 0; i < NR_FRONT; i++)
+		fprintf(out, "%s %s %llu", i ? "," : "", front_names[i],
+			(unsigned long long)s->front[i]);
+	fputc('\n', out);
+}
+
 void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 {
 	uint64_t requests = snapshot_requests(s);
@@ -406,6 +417,8 @@ void report_text(FILE *out, const struct snapshot *s, const struct options *o)
 		text_cpu(out, s, o);
 	if (o->cost)
 		text_probes(out, s, o);
+	if (s->has_front)
+		text_front(out, s);
 	fprintf(out, "\ndropped:");
 	for (i = 0; i < ARRAY_SIZE(drops); i++)
 		fprintf(out, "%s %llu %s", i ? "," : "", (unsigned long long)dropped(s, i),
@@ -546,6 +559,13 @@ void report_json(FILE *out, const struct snapshot *s, const struct options *o)
 	fprintf(out, "\n  ],\n");
 	json_counts(out, s, o);
 	json_probes(out, s, o);
+	if (s->has_front) {
+		fprintf(out, "  \"extents\": {");
+		for (i = 0; i < NR_FRONT; i++)
+			fprintf(out, "%s\"%s\": %llu", i ? ", " : "", front_names[i],
+				(unsigned long long)s->front[i]);
+		fprintf(out, "},\n");
+	}
 	fprintf(out, "  \"dropped\": {");
 	for (i = 0; i < ARRAY_SIZE(drops); i++)
 		fprintf(out, "%s\"%s\": %llu", i ? ", " : "", drops[i].name,
@@ -652,4 +672,6 @@ void report_csv(FILE *out, const struct snapshot *s, const struct options *o)
 		csv_cpu(out, s, o);
 	for (i = 0; i < ARRAY_SIZE(drops); i++)
 		csv_whole(out, "dropped", drops[i].name, "events", all, dropped(s, i), true);
+	for (i = 0; s->has_front && i < NR_FRONT; i++)
+		csv_whole(out, "extents", front_names[i], "times", all, s->front[i], true);
 }

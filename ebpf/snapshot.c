@@ -214,6 +214,7 @@ int take_snapshot(struct tracer *t, struct snapshot *s)
 	if (ret)
 		return trace_fail("reading the counters: %s", strerror(-ret));
 	read_probes(t, s);
+	s->has_front = front_read(t->options->dev, s->front);
 	s->classes_dropped = t->skel->bss->classes_dropped;
 	s->timeline_dropped = t->skel->bss->timeline_dropped;
 	s->roles_dropped = t->skel->bss->roles_dropped;
@@ -230,6 +231,9 @@ void since(struct snapshot *s, const struct snapshot *before)
 	s->classes_dropped -= before->classes_dropped;
 	s->timeline_dropped -= before->timeline_dropped;
 	s->roles_dropped -= before->roles_dropped;
+	/* a device that was deleted meanwhile takes its counters along */
+	for (i = 0; i < NR_FRONT; i++)
+		s->front[i] -= before->front[i] < s->front[i] ? before->front[i] : s->front[i];
 	for (i = 0; i < NR_ROLES; i++)
 		s->time[i] -= before->time[i];
 	for (i = 0; i < NR_EVENTS; i++)

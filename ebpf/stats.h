@@ -94,6 +94,9 @@ struct probe {
 
 #define MAX_PROBES 32
 
+/* Counters of devices with extents, see front.c. */
+#define NR_FRONT 11
+
 /**
  * struct snapshot - all counters at one moment, or their differences between two moments.
  * @at:		the moment, CLOCK_MONOTONIC.
@@ -116,11 +119,18 @@ struct snapshot {
 	uint64_t roles_dropped;
 	unsigned int nr_probes;
 	struct probe probes[MAX_PROBES];
+	bool has_front; /* a traced device has extents */
+	uint64_t front[NR_FRONT];
 };
 
 uint64_t snapshot_requests(const struct snapshot *s);
 uint64_t snapshot_all(const struct snapshot *s, const struct options *o);
 uint64_t snapshot_missed(const struct snapshot *s);
+
+/* ---- front.c ---- */
+
+extern const char *const front_names[NR_FRONT];
+bool front_read(int dev, uint64_t *counts);
 
 /* ---- report.c: names, and snapshots as text, JSON or CSV ---- */
 

@@ -22,6 +22,7 @@
 
 #include "resolvers/hash.skel.h"
 #include "resolvers/linear.skel.h"
+#include "resolvers/scatter.skel.h"
 #include "resolvers/stripe.skel.h"
 #include "ubdx_resolver.h"
 
@@ -37,6 +38,7 @@ struct options {
 	uint64_t chunk; /* bytes */
 	uint64_t files;
 	uint64_t entries;
+	uint64_t chunks;
 };
 
 /* Print an error message. The result is the exit status. */
@@ -101,6 +103,21 @@ static bool open_hash(const struct options *o, struct opened *opened)
 	return !bpf_map__set_max_entries(opened->map, o->entries);
 }
 
+/* The factor is that of target scatter, a prime that doesn't divide the number of chunks. */
+static bool open_scatter(const struct options *o, struct opened *opened)
+{
+	struct scatter_bpf *bpf = scatter_bpf__open();
+
+	if (!bpf)
+		return false;
+	*opened = (struct opened){ .object = bpf->obj, .resolver = bpf->maps.resolver };
+	bpf->rodata->nr_chunks = o->chunks;
+	bpf->rodata->factor = o->chunks % 7919 ? 7919 : 7927;
+	bpf->rodata->chunk_shift = chunk_shift(o);
+	set_chunk(opened, o);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	bool (*open)(const struct options *o, struct opened *opened);
@@ -108,6 +125,7 @@ static const struct {
 	{ "linear", open_linear },
 	{ "stripe", open_stripe },
 	{ "hash", open_hash },
+	{ "scatter", open_scatter },
 };
 
 /* ---- the commands ---- */
@@ -257,14 +275,15 @@ static const struct {
 
 const char *argp_program_version = "ubdx-resolver " UBDX_TRACE_VERSION;
 
-enum { OPT_NAME = 256, OPT_OFFSET, OPT_CHUNK, OPT_FILES, OPT_ENTRIES };
+enum { OPT_NAME = 256, OPT_OFFSET, OPT_CHUNK, OPT_FILES, OPT_ENTRIES, OPT_CHUNKS };
 
 static const struct argp_option option_list[] = {
 	{ "name", OPT_NAME, "NAME", 0, "the loaded resolver's name (KIND)", 1 },
 	{ "offset", OPT_OFFSET, "BYTES", 0, "linear: where the device begins in file 0 (0)", 1 },
-	{ "chunk", OPT_CHUNK, "BYTES", 0, "stripe, hash: a power of two, at least 4K (64K)", 1 },
+	{ "chunk", OPT_CHUNK, "BYTES", 0, "all but linear: a power of two, at least 4K (64K)", 1 },
 	{ "files", OPT_FILES, "N", 0, "stripe: number of files, 1 to 64 (2)", 1 },
 	{ "entries", OPT_ENTRIES, "N", 0, "hash: how many chunks the map can have (65536)", 1 },
+	{ "chunks", OPT_CHUNKS, "N", 0, "scatter: number of chunks of the device (1)", 1 },
 	{ 0 }
 };
 
@@ -312,6 +331,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_ENTRIES:
 		o->entries = parse_number(state, "entries", arg, 1, 1 << 24);
 		return 0;
+	case OPT_CHUNKS:
+		o->chunks = parse_number(state, "chunks", arg, 1, 1 << 20);
+		return 0;
 	case ARGP_KEY_ARG:
 		if (o->nr_words == 2)
 			argp_error(state, "too many arguments");
@@ -328,7 +350,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options = option_list,
 	.parser = parse,
-	.args_doc = "load linear|stripe|hash\nunload NAME",
+	.args_doc = "load linear|stripe|hash|scatter\nunload NAME",
 	.doc = "Load or unload a resolver, a BPF program that says where a device's sectors are. `ubdx set DEVICE "
 	       "--resolver NAME` makes DEVICE use the resolver. DEVICE must have been added with --extents.\v"
 	       "A resolver named NAME is pinned as " FOLDER
@@ -337,7 +359,7 @@ static const struct argp argp = {
 
 int main(int argc, char **argv)
 {
-	struct options o = { .chunk = 65536, .files = 2, .entries = 65536 };
+	struct options o = { .chunk = 65536, .files = 2, .entries = 65536, .chunks = 1 };
 	unsigned int i;
 
 	libbpf_set_print(print);

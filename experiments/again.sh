@@ -18,7 +18,7 @@ usage() {
 }
 
 # reporter RESULTS: the experiment whose report.py makes these results.
-reporter() { [[ $1 == @(untouched|forwarded) ]] && echo compare || echo "$1"; }
+reporter() { [[ $1 == @(untouched|forwarded|resolvers) ]] && echo compare || echo "$1"; }
 
 again() {
 	local folder=$1 out=${2:-$1} name raw

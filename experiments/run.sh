@@ -3,8 +3,8 @@
 #
 # What `make run` does: the comparison and, at the same time, the stages; then twelve boots with
 # only the null-target rows of mode copy and of the modes whose server leaves the payload alone, and
-# twelve with only some of the rows that forward requests to null_blk. On the counting clock other
-# load on the host changes no figure.
+# twelve with only some of the rows that forward requests to null_blk, and twelve with the ways in
+# which the driver can know a mapping. On the counting clock other load on the host changes no figure.
 
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -38,4 +38,6 @@ echo
 compare/run.sh --kernel "$kernel" --rows '^ub.*-null-(copy|.*untouched|auto|batch|regbuf)$' --replicates 12 --results experiments/results/untouched/"$kernel"
 echo
 compare/run.sh --kernel "$kernel" --rows '^(loop-dio|dm-linear|ublk-loop-.*|ubdx-loop-(copy|regbuf|forward|extents|bpf))$' --replicates 12 --results experiments/results/forwarded/"$kernel"
+echo
+compare/run.sh --kernel "$kernel" --table resolvers --replicates 12
 echo "make run: $SECONDS s in all"

@@ -61,6 +61,14 @@ static bool ubdx_forward_fits(const struct ubdx_io *io)
 	return write || io->done >= io->inspect_bytes;
 }
 
+static uint8_t ubdx_forward_keeps(const struct ubdx_step *step)
+{
+	if (likely(!(step->flags & UBDX_STEP_KEEP)))
+		return 0;
+	return step->flags & UBDX_STEP_KEEP_WRITES ? UBDX_COMMIT_KEEP | UBDX_COMMIT_KEEP_WRITES :
+						     UBDX_COMMIT_KEEP;
+}
+
 static int64_t ubdx_forward_move(struct ubdx_io *io)
 {
 	struct ubdx_step *step = &io->step;
@@ -69,6 +77,8 @@ static int64_t ubdx_forward_move(struct ubdx_io *io)
 		return io->nr_extents ? UBDX_ENOUGH : ubdx_user_move(io);
 	if (unlikely(io->nr_extents == UBDX_MAX_EXTENTS))
 		return UBDX_ENOUGH;
+	/* the answer's flags are for all of its extents */
+	io->keep = ubdx_forward_keeps(step) & (io->nr_extents ? io->keep : UINT8_MAX);
 	io->extents[io->nr_extents++] = (struct ubdx_extent){
 		.offset = step->offset,
 		.bytes = step->length,

@@ -59,6 +59,7 @@
  * @tag:	number of the tag.
  * @zero_method: how UBDX_STEP_ZERO is being done, see step.c.
  * @path:	the strategy's own, from move() to resume().
+ * @keep:	with @nr_extents: UBDX_COMMIT_KEEP and UBDX_COMMIT_KEEP_WRITES, for the answer.
  * @nr_extents:	number of @extents; if it isn't 0, the answer is UBDX_COMMIT_FORWARD.
  * @refused:	the driver could not forward the request whose desc->seq is @refused_seq.
  * @extents:	for mode `forward`: where the request's first @done bytes are.
@@ -76,6 +77,7 @@ struct ubdx_io {
 	uint16_t tag;
 	uint8_t zero_method;
 	uint8_t path;
+	uint8_t keep;
 	uint8_t nr_extents;
 	bool refused;
 	uint32_t refused_seq;

@@ -346,8 +346,18 @@ struct ubdx_desc {
  * -ENOMEM the array can't be read; -EINVAL the array has no or too many elements, or sqe->len also
  * has a file index.
  */
+/*
+ * UBDX_COMMIT_KEEP, with UBDX_COMMIT_FORWARD: the driver may also keep the answer as extents, as MAP
+ * with UBDX_EXTENT_READ; with UBDX_COMMIT_KEEP_WRITES, too, as MAP with UBDX_EXTENT_WRITE. It does so
+ * a moment later, or not at all: not on a device without UBDX_F_EXTENTS or with a resolver; not if MAP
+ * would refuse the extent, or if memory is short; and not if the request had come when extents were set
+ * or revoked last. So an answer that a revocation has overtaken isn't kept. But from REVOKE until it
+ * names the new place, a server must not answer with KEEP for the sectors that it moves.
+ */
 #define UBDX_COMMIT_FORWARD (1U << 1)
 #define UBDX_COMMIT_EXTENTS (1U << 2)
+#define UBDX_COMMIT_KEEP (1U << 3)
+#define UBDX_COMMIT_KEEP_WRITES (1U << 4)
 #define UBDX_COMMIT_FILE_SHIFT 16
 
 #define UBDX_MAX_EXTENTS 64
@@ -779,10 +789,10 @@ struct ubdx_file {
 
 /*
  * A feature of ADD: the server can leave extents of the device with the driver (UBDX_IOC_MAP). A
- * READ or WRITE that lies in one extent then normally goes to the extent's file, in the submitter's
- * context, and doesn't come to the server. The file must be a block device that the server has
- * opened with O_DIRECT. Everything else comes to the server, which must still be able to serve each
- * READ and WRITE.
+ * READ or WRITE that lies in one extent then normally goes to the extent's file, and doesn't come to
+ * the server. If the file is a block device that the server has opened with O_DIRECT, this happens in
+ * the submitter's context; any other file is read and written by a worker. Everything else comes to
+ * the server, which must still be able to serve each READ and WRITE.
  *
  * The requests that come to the server are those of a hidden disk, ubdxhN. This disk has
  * queue/io_timeout and queue/scheduler; ubdxbN has neither.
@@ -839,11 +849,12 @@ struct ubdx_map_args {
  * where the extent is. If the file's device has a volatile write cache, either this device must
  * have UBDX_ATTR_WRITE_CACHE, and the server must flush the file when it gets a FLUSH; or the file
  * must have been opened with O_DSYNC. The server must flush a file before it removes the file. I/O
- * errors of the file go to the submitter. The I/O timeout doesn't apply.
+ * errors of the file go to the submitter. I/O beyond the end of a file that has become shorter comes to
+ * the server, and so does a WRITE to a frozen file system. The I/O timeout doesn't apply.
  *
- * Errors: -EAGAIN the server has not started; -EOPNOTSUPP the device has no UBDX_F_EXTENTS, or a
- * file is not a block device opened with O_DIRECT; -EPERM as for SET_FILE; -EINVAL an invalid
- * field, extents that overlap, or an extent beyond the file's end; -EFAULT; -EBADF no such file, or
+ * Errors: -EAGAIN the server has not started; -EOPNOTSUPP the device has no UBDX_F_EXTENTS; -EPERM as
+ * for SET_FILE; -EINVAL an invalid field, extents that overlap, or an extent beyond the file's end, or
+ * for WRITEs beyond the RLIMIT_FSIZE with which the file was registered; -EFAULT; -EBADF no such file, or
  * it isn't open for this direction; -ELOOP the file is a disk with extents itself; -ENOSPC the
  * device would have more than UBDX_MAX_MAP_EXTENTS; -EBUSY the device has a resolver
  * (ubdx_resolver.h); -ENODEV the server is dead, or being replaced; -ENOMEM. After an error nothing
@@ -882,6 +893,23 @@ struct ubdx_revoke {
  * sectors are revoked, but I/O that began before can still be under way.
  */
 #define UBDX_IOC_REVOKE _IOW(0xBD, 0x0c, struct ubdx_revoke)
+
+/**
+ * struct ubdx_revoke_cmd - payload of UBDX_CMD_REVOKE.
+ * @sector:	as in struct ubdx_revoke, as are all.
+ * @nr_sectors:	number. The flags are in sqe->len.
+ */
+struct ubdx_revoke_cmd {
+	__u64 sector;
+	__u64 nr_sectors;
+};
+
+/*
+ * UBDX_CMD_REVOKE, on the channel, from any ring of the server's process: as UBDX_IOC_REVOKE, but the
+ * caller doesn't wait. res: 0, or the errors of UBDX_IOC_REVOKE. It runs in a worker of io_uring (io-wq).
+ * Until it completes, the extents may still be used.
+ */
+#define UBDX_CMD_REVOKE _IOW(0xBD, 0x43, struct ubdx_revoke_cmd)
 
 #ifndef UBDX_ASSERT_SIZE
 #ifdef __cplusplus

@@ -41,6 +41,10 @@ Costs at most a fixed number of instructions above the floor (means of several b
                               can't resolve a difference of 300.
   bpf-at-most                 A BPF program in place of extents: 1,400 at 4k.
 
+Costs at most so many instructions more than a device without extents (means of several boots):
+
+  miss-at-most                A bio that finds no extent: 800.
+
 Costs no more above the floor at a larger size (several boots):
 
   untouched-flat              An untouched mode at queue depth 32. The 95 % interval of the difference
@@ -205,6 +209,15 @@ def at_most(results: dict, row: str, bars: dict[str, int]) -> Iterator[Verdict]:
             yield place, f"{above:.0f} is more than {bar}" if above > bar else None
 
 
+def miss_at_most(results: dict, row: str, without: str, bar: int) -> Iterator[Verdict]:
+    if results["replicates"] < 2:
+        return
+    others = {place.split()[1]: values for place, values in cells_of(results, without)}
+    for place, values in cells_of(results, row):
+        more = values["instructions"] - others[place.split()[1]]["instructions"]
+        yield place, f"{more:.0f} is more than {bar}" if more > bar else None
+
+
 def untouched_flat(results: dict) -> Iterator[Verdict]:
     """Whether a size costs more above the floor than a smaller one, for each pair of sizes."""
     for place, values in cells_of(results, cells=r".*\.32\..*"):
@@ -238,6 +251,7 @@ CLAIMS = {
         r, "ubdx-loop-extents", {r".*\.(4k|64k)": 1150, r".*\.512k": 1400}
     ),
     "bpf-at-most": lambda r: at_most(r, "ubdx-loop-bpf", {r".*\.4k": 1400}),
+    "miss-at-most": lambda r: miss_at_most(r, "scatter-hit-0", "scatter-server", 800),
     "untouched-flat": untouched_flat,
 }
 

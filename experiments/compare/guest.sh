@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The guest's part of the comparison: for each row of rows.tsv, sets the device up, gives it the
+# The guest's part of the comparison: for each row of a table, sets the device up, gives it the
 # limits that all devices share, runs the fio grid on it, and removes it. Leaves in $OUT what
 # report.py reads.
 #
@@ -23,7 +23,7 @@ lib=$here/../lib
 
 usage() {
 	cat <<-'END'
-	usage: guest.sh --boot NAME [--seed N] [--order given|reverse|shuffle] [--rows REGEX] [--cells full|quick] [--pages small|huge]
+	usage: guest.sh --boot NAME [--table NAME] [--seed N] [--order given|reverse|shuffle] [--rows REGEX] [--cells full|quick|4k] [--pages small|huge]
 	Runs in the lab's guest; experiments/compare/run.sh starts it.
 	END
 }
@@ -35,10 +35,10 @@ readonly -A REQUESTS=(
 )
 
 parse() {
-	boot='' seed=42 order=given rows=. cells=full pages=small
+	table=rows boot='' seed=42 order=given rows=. cells=full pages=small
 	while (($#)); do
 		case $1 in
-		--boot | --seed | --order | --rows | --cells | --pages)
+		--table | --boot | --seed | --order | --rows | --cells | --pages)
 			(($# > 1)) || die "$1 needs a value"
 			printf -v "${1#--}" %s "$2"
 			shift
@@ -49,7 +49,7 @@ parse() {
 		shift
 	done
 	[[ $order == given || $order == reverse || $order == shuffle ]] || die "--order is given, reverse or shuffle"
-	[[ $cells == full || $cells == quick ]] || die "--cells is full or quick"
+	[[ $cells == full || $cells == quick || $cells == 4k ]] || die "--cells is full, quick or 4k"
 	[[ $pages == small || $pages == huge ]] || die "--pages is small or huge"
 }
 
@@ -65,7 +65,7 @@ cell_list() {
 	for rw in randwrite randread; do
 		for qd in 1 32; do
 			for bs in 4k 64k 512k; do
-				echo "$rw.$qd.$bs"
+				[[ $cells == 4k && $bs != 4k ]] || echo "$rw.$qd.$bs"
 			done
 		done
 	done
@@ -80,7 +80,7 @@ row_list() {
 		[[ $line != \#* && $of == "$boot" ]] || continue
 		((${#list[@]} == 0)) || [[ ${line%%$'\t'*} =~ $rows ]] || continue
 		list+=("$line")
-	done <"$here/rows.tsv"
+	done <"$here/$table.tsv"
 	if [[ $order == shuffle ]]; then
 		RANDOM=$seed
 		for ((i = ${#list[@]} - 1; i > 0; i--)); do
@@ -197,6 +197,7 @@ record_machine() {
 	record command_line "$value"
 	record fio "$(fio --version)"
 	record nbdkit "$(nbdkit --version)"
+	record table "$table"
 	record seed "$seed"
 	record order "$order"
 	record cells "$cells"
@@ -217,6 +218,15 @@ record_machine() {
 	done
 }
 
+# What it costs to change a table of extents, by their number.
+measure_updates() {
+	up_null_blk
+	insmod /ubdx/ubdx.ko
+	update-cost "/dev/$DEV" 1 10 100 1000 10000 100000 >"$OUT/updates"
+	rmmod ubdx
+	down_null_blk
+}
+
 main() {
 	local line row kind arguments outcome nr=0
 	local -a list
@@ -233,6 +243,7 @@ main() {
 		# one write, because another boot may write to the same terminal
 		printf '%s, seed %s [%2d/%d] %-26s %s\n' "$boot" "$seed" $nr ${#list[@]} "$row" "$outcome"
 	done
+	[[ $table != resolvers ]] || measure_updates
 }
 
 main "$@"

@@ -44,6 +44,7 @@ PEERS = (
     (r"ubdx-loop-forward", "loop", ("loop-dio",)),
     (r"ubdx-ram-forward", "loop", ("loop-dio-ram",)),
     (r"ubdx-loop-(?:extents|bpf)", "dm_linear", ("dm-linear",)),
+    (r"(?:scatter-(?:hit-100|bpf|hash)|linear-(?:extent|bpf))", "dm_linear", ("linear-dm",)),
     (r"ubdx-(null|loop|ram)-regbuf", "ublk_auto", ("ublk-{}-auto",)),
 )
 TICK_NS = 4_000_000  # idle time assumed for each entry into the idle loop: a whole tick

@@ -22,6 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "lib"))
 
 import figure
+import hitrate
 from measure import (
     SIZES,
     BadData,
@@ -317,6 +318,8 @@ def text_report(results: dict) -> str:
             f"Touched: ubdx's server sums up the bytes that it reads, for {touch} instructions per "
             "KiB in each mode. ublk's server only transfers them."
         )
+    if "updates" in results:
+        parts.append(hitrate.text(results["updates"]))
     return "\n".join(parts) + "\n" + "\n".join(notes) + "\n"
 
 
@@ -375,12 +378,15 @@ def main() -> None:
             if not isinstance(error, BadData)
             else str(error)
         )
-    results = collect(read_rows(Path(__file__).with_name("rows.tsv")), replicates)
+    table = next(iter(replicates[0].machines.values())).get("table", "rows")
+    results = collect(read_rows(Path(__file__).with_name(f"{table}.tsv")), replicates)
+    if table == "resolvers":
+        results["updates"] = hitrate.updates(options.raw)
     write_json(options.out / "results.json", results)
     write_json(options.out / "manifest.json", manifest(replicates, options))
     write_csv(options.out / "table.csv", results)
     (options.out / "table.txt").write_text(text_report(results))
-    figure.draw(results, options.out)
+    (hitrate if table == "resolvers" else figure).draw(results, options.out)
 
 
 if __name__ == "__main__":

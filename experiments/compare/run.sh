@@ -4,7 +4,7 @@
 # The host's part of the comparison: boots the lab on the counting clock, runs guest.sh there, and
 # reports. See usage() below.
 #
-# rows.tsv says which row is measured in which boot. The boots run side by side: on that clock, one
+# A table (rows.tsv) says which row is measured in which boot. The boots run side by side: on that clock, one
 # can't slow the other down. Only rows of the same boot are compared. Needs the guest's folder
 # (make guest). Leaves only its results, or build/compare.failed if a boot fails.
 
@@ -19,7 +19,9 @@ usage() {
 
 	  --kernel NAME     the lab's kernel: stable or backports (backports)
 	  --quick           measure three cells of the grid instead of twelve
-	  --rows REGEX      measure only the rows of rows.tsv whose names match, and the floor
+	  --table NAME      the rows of NAME.tsv: rows, or resolvers: 4k requests to a device whose mapping the
+	                    driver knows in part, as extents, or by a BPF program (rows)
+	  --rows REGEX      measure only the rows of the table whose names match, and the floor
 	  --pages CLASS     put requests in small or huge pages (small)
 	  --seed N          seed of fio, of the machine and of the shuffled order (42)
 	  --order ORDER     order of the rows: given, reverse or shuffle (given; with --replicates: shuffle)
@@ -31,15 +33,18 @@ usage() {
 }
 
 parse() {
-	kernel=backports quick='' rows='' pages=small seed=42 order='' replicates=1 results=''
-	parse_options 'quick kernel= rows= pages= seed= order= replicates= results=' "$@"
+	kernel=backports table=rows quick='' rows='' pages=small seed=42 order='' replicates=1 results=''
+	parse_options 'quick kernel= table= rows= pages= seed= order= replicates= results=' "$@"
 	cells=full
 	[[ -z $quick ]] || cells=quick
+	[[ $table == rows || $table == resolvers ]] || bad_usage "--table is rows or resolvers, not $table"
+	programs=()
+	[[ $table == rows ]] || { cells=4k programs=(fill-hash update-cost); }
 	[[ $seed =~ ^[0-9]+$ && $replicates =~ ^[1-9][0-9]*$ ]] || bad_usage "--seed and --replicates take numbers"
 	[[ -n $order ]] || { order=given; ((replicates == 1)) || order=shuffle; }
 	if [[ -z $results ]]; then
-		results=experiments/results/compare/$kernel
-		[[ $cells == full && -z $rows && $pages == small ]] || results=build/compare/$kernel
+		results=experiments/results/${table/rows/compare}/$kernel
+		[[ -z $quick && -z $rows && $pages == small ]] || results=build/${table/rows/compare}/$kernel
 	fi
 }
 
@@ -53,11 +58,11 @@ boot_list() {
 		elif [[ $row =~ ${rows:-.} ]]; then
 			echo "$boot"
 		fi
-	done <experiments/compare/rows.tsv | uniq
+	done <"experiments/compare/$table.tsv" | uniq
 }
 
 boot() {
-	boot_guest "$2/$1" --seed "$3" -- --boot "$1" --seed "$3" --order "$order" --cells "$cells" --pages "$pages" --rows "${rows:-.}"
+	boot_guest "$2/$1" --seed "$3" -- --table "$table" --boot "$1" --seed "$3" --order "$order" --cells "$cells" --pages "$pages" --rows "${rows:-.}"
 }
 
 # replicate RAW SEED AT_ONCE: start all boots of a replicate, each as soon as fewer than AT_ONCE
@@ -76,8 +81,8 @@ main() {
 	local i at_once
 	local -a raws=()
 	parse "$@"
-	[[ $(boot_list) ]] || die "no row of experiments/compare/rows.tsv matches $rows"
-	begin ubdx ubdx-resolver ublk-peer stamp
+	[[ $(boot_list) ]] || die "no row of experiments/compare/$table.tsv matches $rows"
+	begin ubdx ubdx-resolver ublk-peer stamp "${programs[@]}"
 	foretell "$results"
 	# one boot for each CPU, but at most six, and at least two: a laptop has memory for two
 	at_once=$(nproc)

@@ -122,6 +122,32 @@ down_ubdx_resolver() {
 		rmmod ubdx && down_backing
 }
 
+# Target scatter over a part of BACKING, with 10,000 chunks of 512 KiB; PERCENT of them are extents.
+readonly SCATTER_KIB=512 SCATTER_CHUNKS=10000
+up_scatter() {
+	up_backing "$1" &&
+		ubdx_add --target "scatter,$SCATTER_KIB,$2:loop" --file "/dev/$DEV" --direct --xfer forward \
+			--size $((SCATTER_KIB * SCATTER_CHUNKS))K "${@:3}"
+}
+
+# up_ubdx_scatter BACKING PERCENT
+up_ubdx_scatter() { up_scatter "$@" --extents; }
+down_ubdx_scatter() { down_ubdx_over; }
+
+# up_ubdx_scattered BACKING: without a front disk.
+up_ubdx_scattered() { up_scatter "$1" 0; }
+down_ubdx_scattered() { down_ubdx_over; }
+
+# up_ubdx_scatter_bpf BACKING scatter|hash: a BPF program answers for all chunks.
+up_ubdx_scatter_bpf() {
+	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf || return
+	up_ubdx_scatter "$1" 0 &&
+		ubdx-resolver load "$2" --chunk ${SCATTER_KIB}K --chunks $SCATTER_CHUNKS --entries $SCATTER_CHUNKS || return
+	[[ $2 != hash ]] || fill-hash /sys/fs/bpf/ubdx/hash/map 0 $SCATTER_KIB $SCATTER_CHUNKS 7919 || return
+	ubdx set 0 --resolver "$2"
+}
+down_ubdx_scatter_bpf() { down_ubdx_resolver; }
+
 up_dm_linear() {
 	up_backing "$1" &&
 		modprobe dm_mod &&

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * fuzz_file.c - the fuzzer's servers register files with the driver, and forward requests to these
- * files. Offsets, lengths and files may be wrong. Some files are disks of the fuzzer's other
- * servers, which may forward to ours.
+ * fuzz_file.c - the fuzzer's servers register files with the driver, forward requests to these files,
+ * and leave extents of them with the driver. Offsets, lengths and files may be wrong. Some files are
+ * disks of the fuzzer's other servers, which may forward to ours.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -145,6 +145,10 @@ void act_forward(struct actor *a)
 		sqe->len |= some_file(a) << UBDX_COMMIT_FILE_SHIFT;
 		sqe->addr = some_place(a);
 	}
+	if (chance(a, 20))
+		sqe->len |= UBDX_COMMIT_KEEP;
+	if (chance(a, 15))
+		sqe->len |= UBDX_COMMIT_KEEP_WRITES;
 	if (chance(a, 5))
 		sqe->len = edge(a);
 	if (held && good.res > 0 && q->s->has_file)
@@ -153,4 +157,71 @@ void act_forward(struct actor *a)
 	if (chance(a, 20))
 		fuzz_commit(q, good);
 	fuzz_reap(q, 0);
+}
+
+/* ---- extents ---- */
+
+static uint64_t some_sector(struct actor *a, const struct server *s)
+{
+	uint64_t sectors = s->add.params.dev_sectors;
+
+	if (chance(a, 5))
+		return edge(a);
+	return below(a, sectors < UINT32_MAX ? sectors + 1 : UINT32_MAX) & ~7U;
+}
+
+static struct ubdx_map_extent some_extent(struct actor *a, const struct server *s)
+{
+	struct ubdx_map_extent extent = {
+		.sector = some_sector(a, s),
+		.nr_sectors = chance(a, 95) ? 8U << below(a, 8) : edge(a),
+		.flags = chance(a, 90) ? 1 + below(a, 3) : edge(a),
+	};
+
+	/* a hole has no file */
+	if (chance(a, 30)) {
+		extent.flags = UBDX_EXTENT_READ | UBDX_EXTENT_HOLE;
+		return extent;
+	}
+	extent.offset = some_place(a);
+	extent.file = some_file(a);
+	if (chance(a, 2))
+		extent.reserved = edge(a);
+	return extent;
+}
+
+/* Leave extents with the driver. */
+void act_extents(struct actor *a)
+{
+	static struct ubdx_map_extent extents[64];
+	struct server *s = &PICK(a, fuzz_servers);
+	struct ubdx_map_args arg = { .addr = (uintptr_t)extents,
+				     .nr = 1 + below(a, chance(a, 70) ? 1 : ARRAY_SIZE(extents)) };
+	unsigned int i;
+
+	if (s->chan < 0)
+		return;
+	for (i = 0; i < arg.nr; i++)
+		extents[i] = some_extent(a, s);
+	if (chance(a, 5))
+		arg.addr = (uintptr_t)fuzz_area(a);
+	if (chance(a, 5))
+		arg.nr = edge(a);
+	if (!ioctl(s->chan, UBDX_IOC_MAP, &arg))
+		worked(a);
+}
+
+/* Take some back. A drain may wait for I/O that the server itself holds up, but not for ever. */
+void act_revoke(struct actor *a)
+{
+	struct server *s = &PICK(a, fuzz_servers);
+	struct ubdx_revoke arg = { .sector = some_sector(a, s),
+				   .nr_sectors = chance(a, 95) ? 8U << below(a, 16) : edge(a) };
+
+	if (s->chan < 0)
+		return;
+	if (chance(a, 5))
+		arg.flags = edge(a);
+	if (!ioctl(s->chan, UBDX_IOC_REVOKE, &arg))
+		worked(a);
 }

@@ -121,6 +121,9 @@ static void add_random(struct ubdx_add *add, struct rng *rng, bool trusted)
 			.recovery = rng_below(rng, 2) * rng_below(rng, UBDX_RECOVERY_REISSUE + 1),
 		},
 	};
+	/* as random, but without another number: the steps in regress/ stay what they were */
+	if ((add->params.timeout_ms / 500 + add->params.nr_queues) % 2)
+		add->features = UBDX_F_EXTENTS;
 }
 
 /* Returns the channel, or -errno. */
@@ -492,6 +495,8 @@ static const struct action actions[] = {
 	{ "window", 8, act_window, 60 },
 	{ "file", 3, act_file, 50 },
 	{ "forward", 15, act_forward, 2 },
+	{ "extents", 6, act_extents, 2 },
+	{ "revoke", 3, act_revoke, 2 },
 	{},
 };
 

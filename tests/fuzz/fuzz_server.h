@@ -87,6 +87,8 @@ void act_window(struct actor *a);
 
 void act_file(struct actor *a);
 void act_forward(struct actor *a);
+void act_extents(struct actor *a);
+void act_revoke(struct actor *a);
 
 /* ---- fuzz_memory.c ---- */
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 enum { FAST, SLOW, READ_ONLY, MEMORY, NR_FILES };
 
 #define AT (1 << 20) /* where client() writes and reads */
+#define MEMORY_BYTES (1 << 20)
 
 static unsigned int timeout_ms = 30000; /* of the devices */
 static int files[NR_FILES]; /* our descriptors of what is registered under these numbers */
@@ -74,7 +76,7 @@ static void refuses(void)
 	is(map(0, 512, 9, 0, RW), -EBADF, "no such file");
 	is(map(0, 512, UBDX_MAX_FILES, 0, RW), -EBADF, "no such number");
 	is(map(0, 512, READ_ONLY, 0, RW), -EBADF, "writing to a file that is open for reading");
-	is(map(0, 512, MEMORY, 0, RW), -EOPNOTSUPP, "a regular file");
+	is(map(0, 512, MEMORY, MEMORY_BYTES, RW), -EINVAL, "behind the end of a file");
 	is(map(0, 512, FAST, 0, RW | UBDX_EXTENT_HOLE), -EINVAL, "a hole that can be written");
 	is(map(0, 512, FAST, 512, UBDX_EXTENT_READ | UBDX_EXTENT_HOLE), -EINVAL,
 	   "a hole in a file");
@@ -108,6 +110,79 @@ static void without_the_feature(void)
 }
 
 /* ---- hits and misses ---- */
+
+/*
+ * The request comes to the server, which waits for @before() and forwards it with these flags. Returns
+ * the client's result.
+ */
+static int forwarded(bool write, off_t at, size_t bytes, unsigned int file, off_t offset,
+		     unsigned int flags, int (*before)(void))
+{
+	const struct ubdx_desc *d;
+	struct client c;
+	int tag, ret;
+
+	memcpy(mem, pattern, bytes);
+	client_start(&c, write, mem, bytes, at);
+	tag = raw_next(&q);
+	if (tag < 0)
+		bail("no request: %s", strerror(-tag));
+	d = &q.desc[tag];
+	if (before && before())
+		bail("what comes before the answer");
+	ret = raw_forward(&q, 0, tag, d->seq, bytes,
+			  UBDX_COMMIT_FORWARD | flags | file << UBDX_COMMIT_FILE_SHIFT, offset);
+	if (ret != -EINPROGRESS)
+		bail("the answer: %s", strerror(-ret));
+	return client_end(&c);
+}
+
+static int take_all_back(void)
+{
+	return take_back(0, raw.add.params.dev_sectors * 512, 0);
+}
+
+static int refused_flags(void)
+{
+	return raw_forward(&q, 0, 0, 0, BYTES, UBDX_COMMIT_FORWARD | UBDX_COMMIT_KEEP_WRITES, 0) !=
+	       -EINVAL;
+}
+
+/* Extents that come with an answer. */
+static void keeps(void)
+{
+	const unsigned int both = UBDX_COMMIT_KEEP | UBDX_COMMIT_KEEP_WRITES;
+	unsigned long kept = extents_value("kept"), dropped = extents_value("dropped");
+
+	take_all_back();
+	poll(NULL, 0, 20); /* what comes in the same jiffy isn't kept */
+	is(forwarded(false, AT, BYTES, FAST, 12 << 20, 0, NULL), BYTES, "a READ is forwarded");
+	poll(NULL, 0, 100);
+	is(extents_value("extents"), 0, "   and nothing is kept");
+	is(forwarded(false, AT, BYTES, FAST, 12 << 20, UBDX_COMMIT_KEEP, refused_flags), BYTES,
+	   "a READ is forwarded, and may be kept");
+	ok(within(5, extents_value("kept") == kept + 1), "   it is kept");
+	is(without_server(false, AT, BYTES), BYTES, "   the next one doesn't come to the server");
+	is(forwarded(true, AT, BYTES, FAST, 12 << 20, both, NULL), BYTES,
+	   "   but a WRITE does, and may be kept");
+	ok(within(5, extents_value("kept") == kept + 2), "   it is kept");
+	is(without_server(true, AT, BYTES), BYTES, "   the next one doesn't come");
+	ok(file_has(files[FAST], 12 << 20, pattern, BYTES), "   and is in its place");
+	is(extents_value("extents"), 1, "   there is one extent");
+	is(extents_value("dropped"), dropped, "   nothing was dropped");
+
+	take_all_back();
+	poll(NULL, 0, 20);
+	is(forwarded(false, AT, BYTES, FAST, 12 << 20, both, take_all_back), BYTES,
+	   "an answer that a revocation has overtaken");
+	ok(within(5, extents_value("dropped") > dropped), "   is dropped");
+	is(with_server(false, AT, BYTES), BYTES, "   so the next READ comes to the server");
+	dropped = extents_value("dropped");
+	is(forwarded(false, AT, BYTES, READ_ONLY, 0, both, NULL), BYTES,
+	   "an extent for WRITEs in a file that is open for reading");
+	ok(within(5, extents_value("dropped") > dropped), "   is dropped");
+	is(take_all_back(), 0, "   all are taken back");
+}
 
 static void hits(void)
 {
@@ -159,6 +234,47 @@ static void cut(void)
 }
 
 /* Extents of one block each, in any order. On the file the blocks are in reverse order. */
+static void a_regular_file(void)
+{
+	const unsigned long punted = extents_value("write_punted");
+	struct rlimit old, limit;
+
+	is(map(AT, BYTES, MEMORY, 512, RW), 0, "an extent of a regular file");
+	is(without_server(true, AT, BYTES), BYTES, "   a WRITE doesn't come to the server");
+	ok(file_has(files[MEMORY], 512, pattern, BYTES), "   its bytes are there");
+	is(extents_value("write_punted"), punted + 1, "   a worker has written them");
+	is(without_server(false, AT, BYTES), BYTES, "   a READ");
+	ok(!memcmp(mem, pattern, BYTES), "   has them");
+	is(partly_with_server(true, AT + BYTES - 4096, 8192, AT + BYTES, 4096), 8192,
+	   "   of a WRITE that goes beyond the extent, only the rest comes");
+	ok(file_has(files[MEMORY], 512 + BYTES - 4096, pattern, 4096),
+	   "   the file has the other part");
+
+	if (ftruncate(files[MEMORY], 512 + 4096))
+		bail("ftruncate: %m");
+	is(without_server(false, AT, 4096), 4096,
+	   "   the file is truncated: what is left can be read");
+	is(with_server(false, AT, BYTES), BYTES, "   a READ beyond the end comes to the server");
+	is(with_server(true, AT + 8192, 4096), 4096, "   so does a WRITE behind it");
+	ok(lseek(files[MEMORY], 0, SEEK_END) == 512 + 4096, "   which doesn't extend the file");
+	is(map(AT, BYTES, MEMORY, 512, RW), -EINVAL, "   the extent can't be set again");
+	if (ftruncate(files[MEMORY], MEMORY_BYTES))
+		bail("ftruncate: %m");
+
+	getrlimit(RLIMIT_FSIZE, &old);
+	limit = (struct rlimit){ .rlim_cur = 1 << 19, .rlim_max = old.rlim_max };
+	setrlimit(RLIMIT_FSIZE, &limit);
+	set_file(MEMORY, files[MEMORY]);
+	setrlimit(RLIMIT_FSIZE, &old);
+	is(with_server(false, AT, BYTES), BYTES, "   it is registered again: the extent is gone");
+	is(map(AT, BYTES, MEMORY, (1 << 19) - 4096, RW), -EINVAL,
+	   "   WRITEs beyond the RLIMIT_FSIZE that it had then");
+	is(map(AT, BYTES, MEMORY, (1 << 19) - 4096, UBDX_EXTENT_READ), 0, "   READs can go there");
+	is(without_server(false, AT, BYTES), BYTES, "   and do");
+	is(take_back(AT, BYTES, UBDX_REVOKE_DRAIN), 0, "   the extent is taken back");
+	set_file(MEMORY, files[MEMORY]);
+}
+
 static void many(void)
 {
 	enum { NR = 8192 };
@@ -194,6 +310,35 @@ static void many(void)
 }
 
 /* ---- I/O under way ---- */
+
+/* UBDX_CMD_REVOKE doesn't block its caller. */
+static void drains_later(void)
+{
+	const struct ubdx_revoke_cmd arg = { .sector = AT >> 9, .nr_sectors = BYTES >> 9 };
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe *cqe;
+	struct io_uring ring;
+	struct client c;
+
+	is(map(AT, BYTES, SLOW, 0, RW), 0, "an extent on a slow disk");
+	client_start(&c, true, mem, BYTES, AT);
+	ok(is_slow(&c), "   a WRITE is under way");
+	if (io_uring_queue_init(4, &ring, 0))
+		bail("a ring");
+	sqe = io_uring_get_sqe(&ring);
+	io_uring_prep_rw(IORING_OP_URING_CMD, sqe, raw.chan, NULL, UBDX_REVOKE_DRAIN, 0);
+	sqe->cmd_op = UBDX_CMD_REVOKE;
+	memcpy(sqe->cmd, &arg, sizeof(arg));
+	is(io_uring_submit(&ring), 1, "   a command revokes it");
+	ok(within(1, !extents_value("extents")), "   soon");
+	ok(!atomic_load(&c.done) && io_uring_peek_cqe(&ring, &cqe), "   and waits");
+	if (io_uring_wait_cqe(&ring, &cqe))
+		bail("no CQE");
+	is(cqe->res, 0, "   it completes");
+	ok(within(1, atomic_load(&c.done)), "   when the WRITE has ended");
+	is(client_end(&c), BYTES, "   well");
+	io_uring_queue_exit(&ring);
+}
 
 static void drains(void)
 {
@@ -373,6 +518,8 @@ int main(int argc, char **argv)
 	files[SLOW] = open(argv[2], O_RDWR | O_DIRECT | O_CLOEXEC);
 	files[READ_ONLY] = open(argv[1], O_RDONLY | O_DIRECT | O_CLOEXEC);
 	files[MEMORY] = memfd_create("memory", MFD_CLOEXEC);
+	if (ftruncate(files[MEMORY], MEMORY_BYTES))
+		bail("memfd: %m");
 	for (i = 0; i < NR_FILES; i++)
 		if (files[i] < 0)
 			bail("file %u: %m", i);
@@ -382,10 +529,13 @@ int main(int argc, char **argv)
 	start(UBDX_RECOVERY_FAIL);
 	refuses();
 	hits();
+	keeps();
 	directions();
 	cut();
+	a_regular_file();
 	many();
 	drains();
+	drains_later();
 	removes();
 	is(end(), 0, "the device is deleted");
 	large_blocks();

@@ -249,7 +249,7 @@ static void wrong_answers(void)
 	is(forward_to(d, none, UBDX_MAX_EXTENTS + 1), -EINVAL, "too many");
 	is(answer(d, 0, 1U << UBDX_COMMIT_FILE_SHIFT, BYTES), -EINVAL, "a file without FORWARD");
 	is(answer(d, 0, UBDX_COMMIT_EXTENTS, 1), -EINVAL, "EXTENTS without FORWARD");
-	is(answer(d, 0, 1 << 3 | UBDX_COMMIT_FORWARD, BYTES), -EINVAL, "an unknown flag");
+	is(answer(d, 0, 1 << 5 | UBDX_COMMIT_FORWARD, BYTES), -EINVAL, "an unknown flag");
 	is(ends(&c, d, FAST, 0, BYTES), BYTES, "   the request is still there, and is served");
 }
 

@@ -116,7 +116,7 @@ long() {
 	blkdiscard -z "$dev"
 	by none counts "$mode: 1024 single pages: one request" write 1 $BYTES vectored_write 4096 1024
 	ok "$mode: 1024 single pages: written" cmp /tmp/want "$dev"
-	by none counts "$mode: 64 single pages: read" read 1 $((1 << 18)) vectored_read 4096 64
+	by none counts "$mode: 256 single pages: read" read 1 $((1 << 20)) vectored_read 4096 256
 	by partial counts "$mode: 1024 pieces of 512: one request each" write 8 $BYTES vectored_write 512 1024
 
 	# 1025 pages. The first and the last are used in part, so each takes a segment.

@@ -596,6 +596,7 @@ def test_untouched_again():
     """the committed replicates are what report.py makes of their raw data"""
     again(report, RESULTS / "untouched" / "backports")
     again(report, RESULTS / "forwarded" / "backports")
+    again(report, RESULTS / "resolvers" / "backports")
 
 
 def test_stages_again():

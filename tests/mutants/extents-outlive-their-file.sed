@@ -1,4 +1,4 @@
 # A file that is replaced or removed keeps its extents.
 # test: extents
-# file: driver/backing.c
-/ubdx_map_file_changed(srv, index);/d
+# file: driver/extents.c
+/^int ubdx_map_swap_file/,/^}/s/ubdx_map_file_changed(map, srv, index);/;/

@@ -1,4 +1,4 @@
 # A resolver's device doesn't learn of new files.
 # test: resolver
 # file: driver/extents.c
-/^void ubdx_map_file_changed/,/^}/s/if (ubdx_table_resolve(map, srv, map->resolver))/if (false)/
+/^static void ubdx_map_file_changed/,/^}/s/if (ubdx_table_resolve(map, srv, map->resolver))/if (false)/

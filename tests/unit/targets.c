@@ -139,13 +139,79 @@ static void filters(void)
 	config.name = "touch,all:loop";
 	fails(config.name, &config, &none, -EINVAL, "loop needs a file", config.name);
 	config.name = "touch,all:touch,header:null";
-	fails(config.name, &config, &none, -EINVAL, "another touch", config.name);
+	fails(config.name, &config, &none, -EINVAL, "another filter", config.name);
 	config.name = "touch,all:touch,none:null";
-	fails(config.name, &config, &none, -EINVAL, "another touch", config.name);
+	fails(config.name, &config, &none, -EINVAL, "another filter", config.name);
 	config.name = "touch,all,/nonexistent/file:null";
 	fails(config.name, &config, &none, -ENOENT, "/nonexistent/file", config.name);
 	config.flags = UBDX_TARGET_LOOK;
 	opens(config.name, &config, &none, "with UBDX_TARGET_LOOK it needs no file");
+}
+
+/* Scatter 10 chunks of 64 KiB of a file, and see where each part of a request goes. */
+static void scattered(struct ubdx_target *target)
+{
+	const struct ubdx_desc read = { .op = UBDX_OP_READ, .sector = 8, .nr_sectors = 19 * 64 };
+	struct ubdx_step step;
+	unsigned int places = 0, parts = 0, wrong = 0;
+	uint64_t done;
+
+	for (done = 0; done < 19 * 32768; done += step.length, parts++) {
+		step = (struct ubdx_step){ .kind = UBDX_STEP_DONE };
+		if (target->ops->resolve(target, &read, done, &step) || !step.length)
+			break;
+		wrong += step.kind != UBDX_STEP_FILE || step.offset / 65536 != parts * 7919 % 10 ||
+			 step.offset % 65536 != (parts ? 0 : 4096) ||
+			 step.length != (parts == 0 ? 61440 :
+					 parts == 9 ? 36864 :
+						      65536);
+		wrong += step.flags != (UBDX_STEP_KEEP | UBDX_STEP_KEEP_WRITES);
+		places |= 1U << step.offset / 65536;
+	}
+	is(parts, 10, "a request for most of ten chunks has ten parts");
+	is(places, 0x3ff, "in ten places");
+	is(wrong, 0, "each where it should be, and may be kept");
+	/* The rest of a part that was short doesn't begin with a sector. */
+	step = (struct ubdx_step){ .kind = UBDX_STEP_DONE };
+	is(target->ops->resolve(target, &read, 61440 + 100, &step), 0, "a part goes on");
+	ok(step.offset == 9 * 65536 + 100 && step.length == 65536 - 100, "where it had ended");
+}
+
+static void scatter(void)
+{
+	static const char *const wrong[] = {
+		"scatter",	    "scatter:null",	   "scatter,3:null",
+		"scatter,2:null",   "scatter,64,101:null", "scatter,64,:null",
+		"scatter,64,x:null"
+	};
+	struct ubdx_params none = { .numa_node = -1 }, params = none;
+	struct ubdx_target_config config;
+	struct ubdx_target *target;
+	unsigned int i;
+
+	ubdx_target_config_init(&config);
+	config.bytes = 1 << 20;
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		config.name = wrong[i];
+		fails(wrong[i], &config, &none, -EINVAL, "scatter is scatter,", wrong[i]);
+	}
+	config.name = "scatter,64:mem";
+	fails(config.name, &config, &none, -EINVAL, "a target with a file", "scatter,64:mem");
+	config.name = "scatter,64:touch,all:null";
+	fails(config.name, &config, &none, -EINVAL, "another filter", "a filter behind a filter");
+	config.bytes = 0;
+	config.path = path;
+	make_file("small", 1 << 20);
+	config.name = "scatter,4096:loop";
+	fails(config.name, &config, &none, -EINVAL, "another size of chunk", "less than a chunk");
+	config.name = "scatter,64,keep:loop";
+	make_file("chunks", 10 * 65536 + 4096);
+	if (ubdx_target_open(ubdx_target_find(config.name), &config, &params, &target))
+		exit(EXIT_FAILURE);
+	is(params.dev_sectors, 10 * 128, "a device has whole chunks");
+	ok(!strcmp(target->kind, "scatter"), "it isn't taken for the target behind it");
+	scattered(target);
+	ubdx_target_close(target);
 }
 
 static void files(void)
@@ -229,6 +295,7 @@ int main(void)
 	table();
 	sizes();
 	filters();
+	scatter();
 	files();
 	newer();
 	memory();

@@ -185,7 +185,7 @@ struct server_args {
 	const char *target, *file, *xfer, *offer, *cpus;
 	uint64_t prefault;
 	int direct, no_discard, foreground, json;
-	char targets[128], target_help[320], modes[160], xfer_help[320];
+	char targets[128], target_help[640], modes[160], xfer_help[320];
 };
 
 /* Rows for a command's table of options. */

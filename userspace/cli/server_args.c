@@ -38,7 +38,10 @@ void server_args_init(struct server_args *a)
 		 "%s;\n"
 		 "touch,none|header|all[,FILE]:NAME, for benchmarks: also read\n"
 		 "that part of each payload; at exit write the number of bytes\n"
-		 "and their checksum to FILE",
+		 "and their checksum to FILE;\n"
+		 "scatter,CHUNK[,PERCENT|keep]:NAME, for benchmarks: permute the\n"
+		 "target's chunks of CHUNK KiB; with --extents, PERCENT of them are\n"
+		 "extents, or each answer is kept",
 		 a->targets);
 	snprintf(a->xfer_help, sizeof(a->xfer_help),
 		 "%s; default: follow the module parameter.\n"

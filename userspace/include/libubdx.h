@@ -183,8 +183,8 @@ int ubdx_ctl_set_xfer(int ctl, int id, unsigned int mode);
  * The kinds of step. The library checks each step against the request. A step that does not fit is
  * an error of the target: the library logs it, and the request fails with EIO. These fit:
  *
- *	READ		FILE, MEM; DONE with NO_DATA
- *	WRITE		FILE, also with DSYNC; MEM; DONE with NO_DATA
+ *	READ		FILE, also with KEEP; MEM; DONE with NO_DATA
+ *	WRITE		FILE, also with DSYNC, KEEP; MEM; DONE with NO_DATA
  *	FLUSH		SYNC; DONE
  *	DISCARD		PUNCH, also with BLOCK; ZERO, also with UNMAP; DONE
  *	WRITE_ZEROES	ZERO, also with UNMAP unless the request has UBDX_DESC_NOUNMAP; DONE
@@ -221,6 +221,13 @@ enum ubdx_step_kind {
  * payload.
  */
 #define UBDX_STEP_NO_DATA (1U << 3)
+/*
+ * FILE: on a device with extents the driver may keep this mapping, and use it for READs until the target
+ * revokes it (ubdx_extents_revoke()); with KEEP_WRITES, too, also for WRITEs. In mode `forward` only. See
+ * UBDX_COMMIT_KEEP.
+ */
+#define UBDX_STEP_KEEP (1U << 4)
+#define UBDX_STEP_KEEP_WRITES (1U << 5)
 
 /**
  * struct ubdx_step - one step of a request, written by the target.
@@ -393,7 +400,8 @@ struct ubdx_target_ops {
  * @name:	null, mem, loop; or a filter in front of one of them,
  *		"touch,none|header|all[,FILE]:NAME". The filter reads none of each payload, the
  *		first 64 bytes, or all of it. When it is closed, it writes to FILE how many bytes it
- *		has read, and their checksum.
+ *		has read, and their checksum. Or the filter "scatter,CHUNK[,PERCENT|keep]:NAME", see
+ *		scatter.c.
  */
 const struct ubdx_target_ops *ubdx_target_find(const char *name);
 

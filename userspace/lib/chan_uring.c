@@ -75,7 +75,7 @@ static void ubdx_chan_forward(const struct ubdx_io *io, struct io_uring_sqe *sqe
 {
 	struct ubdx_commit *commit = (void *)sqe->cmd;
 
-	sqe->len |= UBDX_COMMIT_FORWARD;
+	sqe->len |= UBDX_COMMIT_FORWARD | io->keep;
 	if (io->nr_extents == 1) {
 		sqe->addr = io->extents->offset;
 		commit->res = io->extents->bytes;

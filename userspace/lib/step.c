@@ -204,20 +204,23 @@ static const struct ubdx_step_ops {
 /*
  * Which kinds of step fit an operation, with which flags, and which members of the step are used.
  */
-#define UBDX_FITS (1U << 7)
-#define UBDX_NAMES_FILE (1U << 6)
-#define UBDX_NAMES_RANGE (1U << 5) /* offset and length, of the file */
-#define UBDX_NAMES_MEMORY (1U << 4)
+#define UBDX_FITS (1U << 15)
+#define UBDX_NAMES_FILE (1U << 14)
+#define UBDX_NAMES_RANGE (1U << 13) /* offset and length, of the file */
+#define UBDX_NAMES_MEMORY (1U << 12)
 
-static const uint8_t ubdx_step_fits[UBDX_NR_OPS][UBDX_NR_STEPS] = {
+#define UBDX_KEEPS (UBDX_STEP_KEEP | UBDX_STEP_KEEP_WRITES)
+
+static const uint16_t ubdx_step_fits[UBDX_NR_OPS][UBDX_NR_STEPS] = {
 	[UBDX_OP_READ] = {
 		[UBDX_STEP_DONE] = UBDX_FITS | UBDX_STEP_NO_DATA,
-		[UBDX_STEP_FILE] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE,
+		[UBDX_STEP_FILE] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_KEEPS,
 		[UBDX_STEP_MEM] = UBDX_FITS | UBDX_NAMES_MEMORY,
 	},
 	[UBDX_OP_WRITE] = {
 		[UBDX_STEP_DONE] = UBDX_FITS | UBDX_STEP_NO_DATA,
-		[UBDX_STEP_FILE] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_STEP_DSYNC,
+		[UBDX_STEP_FILE] = UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_STEP_DSYNC |
+				   UBDX_KEEPS,
 		[UBDX_STEP_MEM] = UBDX_FITS | UBDX_NAMES_MEMORY,
 	},
 	[UBDX_OP_FLUSH] = {
@@ -235,17 +238,18 @@ static const uint8_t ubdx_step_fits[UBDX_NR_OPS][UBDX_NR_STEPS] = {
 	},
 };
 
-#define UBDX_STEP_FLAGS (UBDX_STEP_DSYNC | UBDX_STEP_UNMAP | UBDX_STEP_BLOCK | UBDX_STEP_NO_DATA)
+#define UBDX_STEP_FLAGS \
+	(UBDX_STEP_DSYNC | UBDX_STEP_UNMAP | UBDX_STEP_BLOCK | UBDX_STEP_NO_DATA | UBDX_KEEPS)
 
 _Static_assert(!(UBDX_STEP_FLAGS &
 		 (UBDX_FITS | UBDX_NAMES_FILE | UBDX_NAMES_RANGE | UBDX_NAMES_MEMORY)),
-	       "the flags of a step and what it names share a byte of the table");
+	       "the flags of a step and what it names share a word of the table");
 
 /*
  * What is wrong with the step's file, range or memory; NULL if nothing is. The caller has cut the
  * step to the request's length.
  */
-static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint8_t fits)
+static const char *ubdx_step_misplaced(const struct ubdx_io *io, uint16_t fits)
 {
 	const struct ubdx_step *step = &io->step;
 
@@ -272,7 +276,7 @@ static inline const char *ubdx_step_misfit(const struct ubdx_io *io)
 {
 	const struct ubdx_desc *desc = io->desc;
 	const struct ubdx_step *step = &io->step;
-	uint8_t fits;
+	uint16_t fits;
 
 	if (unlikely(desc->op >= UBDX_NR_OPS))
 		return "is for an unknown operation";

@@ -471,7 +471,7 @@ static int ubdx_loop_resolve(struct ubdx_target *target, const struct ubdx_desc 
 	}
 }
 
-/* The whole device is one extent, if the file can have extents (UBDX_F_EXTENTS). */
+/* The whole device is one extent. */
 static int ubdx_loop_extents(struct ubdx_target *target)
 {
 	const struct ubdx_loop *loop = target->priv;
@@ -480,7 +480,7 @@ static int ubdx_loop_extents(struct ubdx_target *target)
 		.flags = UBDX_EXTENT_READ | (loop->read_only ? 0 : UBDX_EXTENT_WRITE),
 	};
 
-	return loop->is_block && loop->direct ? ubdx_extents_set(target, &all, 1) : 0;
+	return ubdx_extents_set(target, &all, 1);
 }
 
 const struct ubdx_target_ops ubdx_target_loop = {

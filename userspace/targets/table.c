@@ -14,6 +14,11 @@ static const struct ubdx_target_ops *const ubdx_targets[] = {
 	&ubdx_target_loop,
 };
 
+static const struct ubdx_target_ops *const ubdx_filters[] = {
+	&ubdx_target_touch,
+	&ubdx_target_scatter,
+};
+
 const struct ubdx_target_ops *ubdx_target_get(unsigned int index)
 {
 	return index < ARRAY_SIZE(ubdx_targets) ? ubdx_targets[index] : NULL;
@@ -34,7 +39,10 @@ const struct ubdx_target_ops *ubdx_target_find(const char *name)
 	for (i = 0; i < ARRAY_SIZE(ubdx_targets); i++)
 		if (!strcmp(ubdx_targets[i]->name, name))
 			return ubdx_targets[i];
-	return ubdx_is_filter(&ubdx_target_touch, name) ? &ubdx_target_touch : NULL;
+	for (i = 0; i < ARRAY_SIZE(ubdx_filters); i++)
+		if (ubdx_is_filter(ubdx_filters[i], name))
+			return ubdx_filters[i];
+	return NULL;
 }
 
 int ubdx_target_open(const struct ubdx_target_ops *ops, const struct ubdx_target_config *config,
@@ -75,6 +83,39 @@ void ubdx_target_close(struct ubdx_target *target)
 }
 
 /* ---- for the targets ---- */
+
+/*
+ * Open the target behind a filter. To the driver and the queues, the filter then looks like that
+ * target. Returns 0 or the result of ubdx_fail().
+ */
+int ubdx_filter_open(struct ubdx_target *target, const char *name,
+		     const struct ubdx_target_config *config, struct ubdx_params *params,
+		     struct ubdx_target **behind)
+{
+	const struct ubdx_target_ops *ops = ubdx_target_find(name);
+	struct ubdx_target_config inner = *config;
+	unsigned int i;
+	int ret;
+
+	if (!ops)
+		return ubdx_fail(-EINVAL, "target %s: there is no target %s", target->ops->name,
+				 name);
+	for (i = 0; i < ARRAY_SIZE(ubdx_filters); i++)
+		if (ops == ubdx_filters[i])
+			return ubdx_fail(-EINVAL,
+					 "target %s can't stand in front of another filter",
+					 target->ops->name);
+	inner.name = name;
+	ret = ubdx_target_open(ops, &inner, params, behind);
+	if (ret)
+		return ret;
+	target->kind = (*behind)->kind;
+	target->nr_files = (*behind)->nr_files;
+	memcpy(target->files, (*behind)->files, sizeof(target->files));
+	memcpy(target->token, (*behind)->token, sizeof(target->token));
+	memcpy(target->where, (*behind)->where, sizeof(target->where));
+	return 0;
+}
 
 /* The capacity must be whole blocks, and at least one. */
 int ubdx_target_capacity(const char *what, uint64_t bytes, struct ubdx_params *params)

@@ -149,36 +149,12 @@ static const char *ubdx_touch_parse(const char *name, uint32_t *inspect_bytes, c
 	return behind + 1;
 }
 
-static int ubdx_touch_open_behind(const char *name, const struct ubdx_target_config *config,
-				  struct ubdx_params *params, struct ubdx_target **behind)
-{
-	const struct ubdx_target_ops *ops = ubdx_target_find(name);
-	struct ubdx_target_config inner = *config;
-
-	if (!ops)
-		return ubdx_fail(-EINVAL, "target touch: there is no target %s", name);
-	if (ops == &ubdx_target_touch)
-		return ubdx_fail(-EINVAL, "target touch can't stand in front of another touch");
-	inner.name = name;
-	return ubdx_target_open(ops, &inner, params, behind);
-}
-
 static int ubdx_touch_open_report(struct ubdx_touch *touch, const char *path)
 {
 	if (!*path)
 		return 0;
 	touch->report = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	return touch->report < 0 ? ubdx_fail(-errno, "target touch: %s: %m", path) : 0;
-}
-
-/* To the driver and the queues a filter looks like the target behind it. */
-static void ubdx_touch_resemble(struct ubdx_target *target, const struct ubdx_target *behind)
-{
-	target->kind = behind->kind;
-	target->nr_files = behind->nr_files;
-	memcpy(target->files, behind->files, sizeof(target->files));
-	memcpy(target->token, behind->token, sizeof(target->token));
-	memcpy(target->where, behind->where, sizeof(target->where));
 }
 
 static int ubdx_touch_open(struct ubdx_target *target, const struct ubdx_target_config *config,
@@ -196,14 +172,13 @@ static int ubdx_touch_open(struct ubdx_target *target, const struct ubdx_target_
 	if (!touch)
 		return ubdx_fail(-ENOMEM, "target touch: %m");
 	touch->report = -1;
-	ret = ubdx_touch_open_behind(name, config, params, &touch->behind);
+	ret = ubdx_filter_open(target, name, config, params, &touch->behind);
 	if (ret)
 		goto free;
 	if (!(config->flags & UBDX_TARGET_LOOK))
 		ret = ubdx_touch_open_report(touch, report);
 	if (ret)
 		goto close;
-	ubdx_touch_resemble(target, touch->behind);
 	target->priv = touch;
 	return 0;
 
