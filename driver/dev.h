@@ -392,6 +392,9 @@ int ubdx_tag_set_init(struct ubdx_dev *dev);
 int ubdx_commit(const struct ubdx_ctx *ctx, struct ubdx_slot *slot,
 		const struct ubdx_answer *answer, struct io_uring_cmd **place);
 void ubdx_end(struct ubdx_slot *slot, struct ubdx_result result);
+/* A request for which memory was short is tried again after this time. */
+#define UBDX_RETRY_MS 100
+
 blk_status_t ubdx_status(s32 res);
 struct ubdx_result ubdx_failed(struct ubdx_slot *slot, s32 res);
 void ubdx_finish(struct ubdx_slot *slot, struct ubdx_result result);

@@ -42,8 +42,6 @@
 #define UBDX_BATCH_BYTES (4 * UBDX_MAX_IO_BYTES)
 #define UBDX_BATCH_COPIED SZ_64K
 
-#define UBDX_RETRY_MS 100
-
 static bool ubdx_batch_is_full(const struct ubdx_batch *batch)
 {
 	return batch->nr >= UBDX_BATCH_REQUESTS || batch->bytes >= UBDX_BATCH_BYTES ||

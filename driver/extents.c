@@ -164,6 +164,19 @@ struct ubdx_server *ubdx_map_server(struct ubdx_map *map)
 	return srv;
 }
 
+/* Lock the map. Allocations must not wait for I/O on the device then. Returns what unlocking needs. */
+unsigned int ubdx_map_lock(struct ubdx_map *map)
+{
+	mutex_lock(&map->lock);
+	return memalloc_noio_save();
+}
+
+void ubdx_map_unlock(struct ubdx_map *map, unsigned int noio)
+{
+	memalloc_noio_restore(noio);
+	mutex_unlock(&map->lock);
+}
+
 /* ---- edits ---- */
 
 /* Can @to be appended to @range? Then it begins where @range ends, on device and backing. */
@@ -336,8 +349,7 @@ static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *ed
 	unsigned int noio;
 	int ret;
 
-	mutex_lock(&map->lock);
-	noio = memalloc_noio_save();
+	noio = ubdx_map_lock(map);
 	ubdx_keep_forget(map);
 	if (srv->map_closed)
 		ret = -ENODEV;
@@ -350,9 +362,8 @@ static int ubdx_map_edit_as(struct ubdx_server *srv, const struct ubdx_range *ed
 		ubdx_table_clear(map);
 		ret = 0;
 	}
-	memalloc_noio_restore(noio);
 	*generation = map->generation;
-	mutex_unlock(&map->lock);
+	ubdx_map_unlock(map, noio);
 	return ret;
 }
 
@@ -533,15 +544,13 @@ int ubdx_map_swap_file(struct ubdx_server *srv, u32 index, struct ubdx_backing *
 	unsigned int noio;
 	int ret;
 
-	mutex_lock(&map->lock);
-	noio = memalloc_noio_save();
+	noio = ubdx_map_lock(map);
 	ret = ubdx_backing_swap(srv, index, backing);
 	if (!srv->map_closed) {
 		ubdx_keep_forget(map);
 		ubdx_map_file_changed(map, srv, index);
 	}
-	memalloc_noio_restore(noio);
-	mutex_unlock(&map->lock);
+	ubdx_map_unlock(map, noio);
 	return ret;
 }
 
@@ -561,8 +570,7 @@ int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *reso
 	unsigned int noio;
 	int ret = 0;
 
-	mutex_lock(&map->lock);
-	noio = memalloc_noio_save();
+	noio = ubdx_map_lock(map);
 	srv = ubdx_map_server(map);
 	if (!srv)
 		ret = -ENODEV;
@@ -572,8 +580,7 @@ int ubdx_map_set_resolver(struct ubdx_dev *dev, const struct ubdx_resolver *reso
 		ret = ubdx_table_resolve(map, srv, resolver);
 	else if (map->resolver)
 		ubdx_table_clear(map);
-	memalloc_noio_restore(noio);
-	mutex_unlock(&map->lock);
+	ubdx_map_unlock(map, noio);
 	return ret;
 }
 
@@ -663,17 +670,18 @@ struct ubdx_map *ubdx_map_alloc(struct ubdx_dev *dev)
 	spin_lock_init(&map->tables_lock);
 	INIT_LIST_HEAD(&map->tables);
 	init_waitqueue_head(&map->changed);
-	if (ubdx_front_init_map(map)) {
-		kfree(map);
-		return NULL;
-	}
-	if (ubdx_keep_init(map)) {
-		ubdx_front_exit_map(map);
-		kfree(map);
-		return NULL;
-	}
+	if (ubdx_front_init_map(map))
+		goto free;
+	if (ubdx_keep_init(map))
+		goto exit_front;
 	ubdx_resolver_add_map(map);
 	return map;
+
+exit_front:
+	ubdx_front_exit_map(map);
+free:
+	kfree(map);
+	return NULL;
 }
 
 void ubdx_map_free(struct ubdx_map *map)

@@ -104,6 +104,13 @@ struct ubdx_map {
 
 struct ubdx_map *ubdx_map_alloc(struct ubdx_dev *dev);
 void ubdx_map_free(struct ubdx_map *map);
+unsigned int ubdx_map_lock(struct ubdx_map *map);
+void ubdx_map_unlock(struct ubdx_map *map, unsigned int noio);
+struct ubdx_server *ubdx_map_server(struct ubdx_map *map);
+int ubdx_edit_check(const struct ubdx_backing *backing, const struct ubdx_range *edit);
+int ubdx_range_compare(const void *a, const void *b);
+int ubdx_map_edit(struct ubdx_map *map, struct ubdx_server *srv, const struct ubdx_range *edits,
+		  unsigned int nr_edits, unsigned int limit);
 void ubdx_map_suspend(struct ubdx_server *srv, bool suspend);
 int ubdx_map_set(struct ubdx_server *srv, struct ubdx_map_args *arg);
 int ubdx_map_revoke(struct ubdx_server *srv, const struct ubdx_revoke *arg);
@@ -137,12 +144,6 @@ static __always_inline const struct ubdx_range *ubdx_table_find(const struct ubd
 	range = &table->ranges[low];
 	return start >= range->start && start < range->end ? range : NULL;
 }
-
-int ubdx_map_edit(struct ubdx_map *map, struct ubdx_server *srv, const struct ubdx_range *edits,
-		  unsigned int nr_edits, unsigned int limit);
-int ubdx_edit_check(const struct ubdx_backing *backing, const struct ubdx_range *edit);
-int ubdx_range_compare(const void *a, const void *b);
-struct ubdx_server *ubdx_map_server(struct ubdx_map *map);
 
 /* ---- keep.c ---- */
 

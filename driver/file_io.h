@@ -20,8 +20,8 @@
  * @skip:	the I/O begins so many bytes into @bvecs.
  * @bytes:	length of the I/O.
  * @pos:	offset in the file, in bytes.
- * @done:	called when the I/O has ended, with the number of bytes or an errno. Any context. It
- *		can submit @io again.
+ * @done:	called when the I/O has ended, with the number of bytes or an errno. Any context.
+ *		This function may submit @io again.
  * @guarded:	the file system can't be frozen.
  * @refs:	one of the worker, one of the I/O.
  * @ret:	what the I/O returned.

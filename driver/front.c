@@ -2,10 +2,9 @@
 /*
  * front.c - the visible disk of a device with UBDX_F_EXTENTS. It works on bios. A READ or WRITE
  * whose sectors lie in one extent (extents.c) is sent to the extent's backing, in the submitter's
- * context; if the backing isn't used by bios, in a worker (front_file.c). All other bios are sent to a
- * second, hidden disk: the disk that blk.c makes for every
- * device, whose requests the server answers. A bio that begins in an extent and goes beyond the
- * extent's end is split at this end.
+ * context; if the backing isn't used by bios, in a worker (front_file.c). All other bios are sent to
+ * a second, hidden disk: the disk that blk.c makes for every device, whose requests the server
+ * answers. A bio that begins in an extent and goes beyond the extent's end is split at this end.
  *
  * The visible disk doesn't use requests, because the block layer's work for a request costs more than
  * all work in this file.
@@ -19,7 +18,6 @@
  */
 #include <linux/blk-cgroup.h>
 #include <linux/blkdev.h>
-#include <linux/part_stat.h>
 
 #include "extents.h"
 

@@ -12,8 +12,6 @@
 #include "extents.h"
 #include "file_io.h"
 
-#define UBDX_FILE_RETRY (HZ / 10)
-
 /* A bio that uses an extent of a file. */
 struct ubdx_file_hit {
 	struct ubdx_file_io io;
@@ -38,7 +36,7 @@ static void ubdx_file_hit_done(struct ubdx_file_io *io, long ret)
 	/* As with requests, memory that is short is no error, unless the device's end waits for the bio. */
 	if (unlikely(ret == -ENOMEM) &&
 	    (rcu_access_pointer(table->map->table) || READ_ONCE(table->map->dev->recovers))) {
-		ubdx_file_submit(io, UBDX_FILE_RETRY);
+		ubdx_file_submit(io, msecs_to_jiffies(UBDX_RETRY_MS));
 		return;
 	}
 	ubdx_file_unguard(io);
@@ -49,12 +47,6 @@ static void ubdx_file_hit_done(struct ubdx_file_io *io, long ret)
 	bio_endio(bio);
 	/* last: only this keeps the file, the device and the module */
 	percpu_ref_put(&table->ref);
-}
-
-/* Is all of it in the file? A file can have become shorter since its extents were set. */
-static bool ubdx_file_has(const struct ubdx_file_io *io)
-{
-	return io->pos + io->bytes <= i_size_read(io->backing->file->f_mapping->host);
 }
 
 /**
@@ -70,27 +62,33 @@ static bool ubdx_file_has(const struct ubdx_file_io *io)
 bool ubdx_file_hit(struct bio *bio, struct ubdx_table *table, const struct ubdx_range *range)
 {
 	gfp_t gfp = bio->bi_opf & REQ_NOWAIT ? GFP_NOWAIT : GFP_NOIO;
-	struct ubdx_file_hit *hit = mempool_alloc(&table->map->file_hits, gfp);
 	const struct bio_vec *bvecs = __bvec_iter_bvec(bio->bi_io_vec, bio->bi_iter);
+	struct ubdx_backing *backing = table->backings[range->file];
+	sector_t to = range->to + (bio->bi_iter.bi_sector - range->start);
+	struct ubdx_file_hit *hit;
 	struct bvec_iter iter;
 	struct bio_vec bv;
 
+	/* The file can have become shorter since its extents were set. */
+	if (!ubdx_backing_has(backing, to + bio_sectors(bio), 0))
+		return false;
+	hit = mempool_alloc(&table->map->file_hits, gfp);
 	if (!hit)
 		return false;
 	hit->table = table;
 	hit->io = (struct ubdx_file_io){
-		.backing = table->backings[range->file],
+		.backing = backing,
 		.bio = bio,
 		.opf = bio->bi_opf,
 		.bvecs = bvecs,
 		.skip = mp_bvec_iter_offset(bio->bi_io_vec, bio->bi_iter) - bvecs->bv_offset,
 		.bytes = bio->bi_iter.bi_size,
-		.pos = (range->to + (bio->bi_iter.bi_sector - range->start)) << SECTOR_SHIFT,
+		.pos = to << SECTOR_SHIFT,
 		.done = ubdx_file_hit_done,
 	};
 	bio_for_each_bvec(bv, bio, iter)
 		hit->io.nr_bvecs++;
-	if (!ubdx_file_has(&hit->io) || !ubdx_file_guard(&hit->io)) {
+	if (!ubdx_file_guard(&hit->io)) {
 		mempool_free(hit, &table->map->file_hits);
 		return false;
 	}

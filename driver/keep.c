@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * keep.c - extents that come with an answer (UBDX_COMMIT_KEEP). A table is made anew for each update, so
- * many such extents wait for one update, which a worker makes a moment later.
+ * keep.c - extents that come with an answer (UBDX_COMMIT_KEEP). Each update copies the whole table. So
+ * these extents are collected, and a worker adds them all in one update a moment later.
  *
- * An answer can be older than the last revocation: the server chose it before, and the commit comes after.
+ * The server can have chosen an answer before the last revocation, and commit the answer after it.
  * So an extent isn't kept if its request came before the last MAP or revocation, or in the same jiffy. A
  * request that came later was answered by a server that knew what it had revoked.
  */
 #include <linux/blk-mq.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
 
@@ -98,8 +97,7 @@ static void ubdx_keep_work(struct work_struct *work)
 	unsigned int nr, done = 0, noio;
 	struct ubdx_server *srv;
 
-	mutex_lock(&map->lock);
-	noio = memalloc_noio_save();
+	noio = ubdx_map_lock(map);
 	srv = ubdx_map_server(map);
 	nr = ubdx_keep_take(keep);
 	if (nr && srv && srv->trusted && !map->resolver)
@@ -108,8 +106,7 @@ static void ubdx_keep_work(struct work_struct *work)
 	keep->done += done;
 	keep->dropped += nr - done;
 	spin_unlock(&keep->lock);
-	memalloc_noio_restore(noio);
-	mutex_unlock(&map->lock);
+	ubdx_map_unlock(map, noio);
 }
 
 /* Is it an extent that a table can have? */
@@ -166,7 +163,7 @@ void ubdx_map_keep(const struct ubdx_slot *slot, const struct ubdx_extent *exten
 	queue_delayed_work(ubdx_wq, &keep->work, msecs_to_jiffies(UBDX_KEEP_DELAY_MS));
 }
 
-/* The extents have changed: what answers have named before is out of date. The caller has map->lock. */
+/* The extents have changed, so all extents of earlier answers are out of date. The caller has map->lock. */
 void ubdx_keep_forget(struct ubdx_map *map)
 {
 	struct ubdx_keep *keep = map->keep;

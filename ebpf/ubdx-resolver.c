@@ -24,6 +24,7 @@
 #include "resolvers/linear.skel.h"
 #include "resolvers/scatter.skel.h"
 #include "resolvers/stripe.skel.h"
+#include "scatter.h"
 #include "ubdx_resolver.h"
 
 #define FOLDER "/sys/fs/bpf/ubdx"
@@ -103,7 +104,7 @@ static bool open_hash(const struct options *o, struct opened *opened)
 	return !bpf_map__set_max_entries(opened->map, o->entries);
 }
 
-/* The factor is that of target scatter, a prime that doesn't divide the number of chunks. */
+/* Answers as target scatter does. */
 static bool open_scatter(const struct options *o, struct opened *opened)
 {
 	struct scatter_bpf *bpf = scatter_bpf__open();
@@ -112,7 +113,7 @@ static bool open_scatter(const struct options *o, struct opened *opened)
 		return false;
 	*opened = (struct opened){ .object = bpf->obj, .resolver = bpf->maps.resolver };
 	bpf->rodata->nr_chunks = o->chunks;
-	bpf->rodata->factor = o->chunks % 7919 ? 7919 : 7927;
+	bpf->rodata->factor = ubdx_scatter_factor(o->chunks);
 	bpf->rodata->chunk_shift = chunk_shift(o);
 	set_chunk(opened, o);
 	return true;

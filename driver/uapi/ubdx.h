@@ -345,14 +345,13 @@ struct ubdx_desc {
  * system of a file is frozen, or, in mode MAP, another thread is accessing the payload; -EFAULT or
  * -ENOMEM the array can't be read; -EINVAL the array has no or too many elements, or sqe->len also
  * has a file index.
- */
-/*
+ *
  * UBDX_COMMIT_KEEP, with UBDX_COMMIT_FORWARD: the driver may also keep the answer as extents, as MAP
- * with UBDX_EXTENT_READ; with UBDX_COMMIT_KEEP_WRITES, too, as MAP with UBDX_EXTENT_WRITE. It does so
- * a moment later, or not at all: not on a device without UBDX_F_EXTENTS or with a resolver; not if MAP
+ * with UBDX_EXTENT_READ; with UBDX_COMMIT_KEEP_WRITES, too, as MAP with UBDX_EXTENT_WRITE. The driver
+ * does so a moment later, or not at all: not on a device without UBDX_F_EXTENTS or with a resolver; not if MAP
  * would refuse the extent, or if memory is short; and not if the request had come when extents were set
- * or revoked last. So an answer that a revocation has overtaken isn't kept. But from REVOKE until it
- * names the new place, a server must not answer with KEEP for the sectors that it moves.
+ * or revoked last. So an answer that a revocation has overtaken isn't kept. But a server
+ * that moves sectors must not answer with KEEP for them from the REVOKE on until it names their new place.
  */
 #define UBDX_COMMIT_FORWARD (1U << 1)
 #define UBDX_COMMIT_EXTENTS (1U << 2)
@@ -896,8 +895,10 @@ struct ubdx_revoke {
 
 /**
  * struct ubdx_revoke_cmd - payload of UBDX_CMD_REVOKE.
- * @sector:	as in struct ubdx_revoke, as are all.
- * @nr_sectors:	number. The flags are in sqe->len.
+ * @sector:	as in struct ubdx_revoke.
+ * @nr_sectors:	as in struct ubdx_revoke.
+ *
+ * UBDX_REVOKE_* flags are in sqe->len.
  */
 struct ubdx_revoke_cmd {
 	__u64 sector;

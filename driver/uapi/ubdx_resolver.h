@@ -28,9 +28,9 @@
  *		WRITE (@op is UBDX_OP_READ or UBDX_OP_WRITE)? Returns UBDX_RESOLVED(), if the
  *		sectors are contiguous in the file, or UBDX_RESOLVER_MISS. An answer that can't be
  *		used is taken for a miss, and counted (`invalid` in sysfs): there is no such file;
- *		it isn't a block device opened with O_DIRECT, or is a disk with extents itself; it
- *		isn't open for the direction; the sectors are beyond its end; or the place isn't
- *		aligned to the device's logical block. @resolve runs in an RCU read-side section, so
+ *		the file is a disk with extents itself; it isn't open for the direction; the sectors
+ *		are beyond its end, or a WRITE is beyond the RLIMIT_FSIZE with which it was
+ *		registered; or the place isn't aligned to the device's logical block. @resolve runs in an RCU read-side section, so
  *		it can't sleep. The driver calls it for each READ and WRITE without REQ_PREFLUSH,
  *		and for each part of a split one.
  */

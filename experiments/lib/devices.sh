@@ -143,7 +143,7 @@ up_ubdx_scatter_bpf() {
 	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf || return
 	up_ubdx_scatter "$1" 0 &&
 		ubdx-resolver load "$2" --chunk ${SCATTER_KIB}K --chunks $SCATTER_CHUNKS --entries $SCATTER_CHUNKS || return
-	[[ $2 != hash ]] || fill-hash /sys/fs/bpf/ubdx/hash/map 0 $SCATTER_KIB $SCATTER_CHUNKS 7919 || return
+	[[ $2 != hash ]] || fill-hash /sys/fs/bpf/ubdx/hash/map 0 $SCATTER_KIB $SCATTER_CHUNKS || return
 	ubdx set 0 --resolver "$2"
 }
 down_ubdx_scatter_bpf() { down_ubdx_resolver; }

@@ -2,7 +2,7 @@
 /*
  * fill-hash.c - fill the map of the resolver `hash` with the places of target `scatter`:
  *
- *	fill-hash MAP DEVICE CHUNK_KIB NR_CHUNKS FACTOR
+ *	fill-hash MAP DEVICE CHUNK_KIB NR_CHUNKS
  *
  * MAP is the map's path in bpffs, DEVICE the device's number.
  */
@@ -14,6 +14,7 @@
 #include <linux/types.h>
 
 #include "resolvers/hash.h"
+#include "scatter.h"
 
 int main(int argc, char **argv)
 {
@@ -22,15 +23,15 @@ int main(int argc, char **argv)
 	struct ubdx_hash_key key = {};
 	int map;
 
-	if (argc != 6)
-		errx(EXIT_FAILURE, "usage: fill-hash MAP DEVICE CHUNK_KIB NR_CHUNKS FACTOR");
+	if (argc != 5)
+		errx(EXIT_FAILURE, "usage: fill-hash MAP DEVICE CHUNK_KIB NR_CHUNKS");
 	map = bpf_obj_get(argv[1]);
 	if (map < 0)
 		err(EXIT_FAILURE, "%s", argv[1]);
 	key.dev = strtoul(argv[2], NULL, 10);
 	sectors = strtoull(argv[3], NULL, 10) * 2;
 	nr = strtoull(argv[4], NULL, 10);
-	factor = strtoull(argv[5], NULL, 10);
+	factor = ubdx_scatter_factor(nr);
 	for (chunk = 0; chunk < nr; chunk++) {
 		key.chunk = chunk;
 		value.sector = chunk * factor % nr * sectors;

@@ -152,35 +152,35 @@ static int refused_flags(void)
 static void keeps(void)
 {
 	const unsigned int both = UBDX_COMMIT_KEEP | UBDX_COMMIT_KEEP_WRITES;
-	unsigned long kept = extents_value("kept"), dropped = extents_value("dropped");
+	long kept = counter("extents", "kept"), dropped = counter("extents", "dropped");
 
 	take_all_back();
 	poll(NULL, 0, 20); /* what comes in the same jiffy isn't kept */
 	is(forwarded(false, AT, BYTES, FAST, 12 << 20, 0, NULL), BYTES, "a READ is forwarded");
 	poll(NULL, 0, 100);
-	is(extents_value("extents"), 0, "   and nothing is kept");
+	is(counter("extents", "extents"), 0, "   and nothing is kept");
 	is(forwarded(false, AT, BYTES, FAST, 12 << 20, UBDX_COMMIT_KEEP, refused_flags), BYTES,
 	   "a READ is forwarded, and may be kept");
-	ok(within(5, extents_value("kept") == kept + 1), "   it is kept");
+	ok(within(5, counter("extents", "kept") == kept + 1), "   it is kept");
 	is(without_server(false, AT, BYTES), BYTES, "   the next one doesn't come to the server");
 	is(forwarded(true, AT, BYTES, FAST, 12 << 20, both, NULL), BYTES,
 	   "   but a WRITE does, and may be kept");
-	ok(within(5, extents_value("kept") == kept + 2), "   it is kept");
+	ok(within(5, counter("extents", "kept") == kept + 2), "   it is kept");
 	is(without_server(true, AT, BYTES), BYTES, "   the next one doesn't come");
 	ok(file_has(files[FAST], 12 << 20, pattern, BYTES), "   and is in its place");
-	is(extents_value("extents"), 1, "   there is one extent");
-	is(extents_value("dropped"), dropped, "   nothing was dropped");
+	is(counter("extents", "extents"), 1, "   there is one extent");
+	is(counter("extents", "dropped"), dropped, "   nothing was dropped");
 
 	take_all_back();
 	poll(NULL, 0, 20);
 	is(forwarded(false, AT, BYTES, FAST, 12 << 20, both, take_all_back), BYTES,
 	   "an answer that a revocation has overtaken");
-	ok(within(5, extents_value("dropped") > dropped), "   is dropped");
+	ok(within(5, counter("extents", "dropped") > dropped), "   is dropped");
 	is(with_server(false, AT, BYTES), BYTES, "   so the next READ comes to the server");
-	dropped = extents_value("dropped");
+	dropped = counter("extents", "dropped");
 	is(forwarded(false, AT, BYTES, READ_ONLY, 0, both, NULL), BYTES,
 	   "an extent for WRITEs in a file that is open for reading");
-	ok(within(5, extents_value("dropped") > dropped), "   is dropped");
+	ok(within(5, counter("extents", "dropped") > dropped), "   is dropped");
 	is(take_all_back(), 0, "   all are taken back");
 }
 
@@ -236,13 +236,13 @@ static void cut(void)
 /* Extents of one block each, in any order. On the file the blocks are in reverse order. */
 static void a_regular_file(void)
 {
-	const unsigned long punted = extents_value("write_punted");
+	const long punted = counter("extents", "write_punted");
 	struct rlimit old, limit;
 
 	is(map(AT, BYTES, MEMORY, 512, RW), 0, "an extent of a regular file");
 	is(without_server(true, AT, BYTES), BYTES, "   a WRITE doesn't come to the server");
 	ok(file_has(files[MEMORY], 512, pattern, BYTES), "   its bytes are there");
-	is(extents_value("write_punted"), punted + 1, "   a worker has written them");
+	is(counter("extents", "write_punted"), punted + 1, "   a worker has written them");
 	is(without_server(false, AT, BYTES), BYTES, "   a READ");
 	ok(!memcmp(mem, pattern, BYTES), "   has them");
 	is(partly_with_server(true, AT + BYTES - 4096, 8192, AT + BYTES, 4096), 8192,
@@ -330,7 +330,7 @@ static void drains_later(void)
 	sqe->cmd_op = UBDX_CMD_REVOKE;
 	memcpy(sqe->cmd, &arg, sizeof(arg));
 	is(io_uring_submit(&ring), 1, "   a command revokes it");
-	ok(within(1, !extents_value("extents")), "   soon");
+	ok(within(1, !counter("extents", "extents")), "   soon");
 	ok(!atomic_load(&c.done) && io_uring_peek_cqe(&ring, &cqe), "   and waits");
 	if (io_uring_wait_cqe(&ring, &cqe))
 		bail("no CQE");

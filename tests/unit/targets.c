@@ -117,6 +117,19 @@ static void sizes(void)
 	fails("loop", &config, &none, -EFBIG, "doesn't fit", "a device larger than its file");
 }
 
+/* Each of these names is refused with these words. */
+static void refused(struct ubdx_target_config *config, const char *const *names, unsigned int nr,
+		    const char *words)
+{
+	struct ubdx_params none = { .numa_node = -1 };
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		config->name = names[i];
+		fails(names[i], config, &none, -EINVAL, words, names[i]);
+	}
+}
+
 static void filters(void)
 {
 	static const char *const wrong[] = { "touch",	     "touch:null",	"touch,some:null",
@@ -124,14 +137,10 @@ static void filters(void)
 					     "touch:x,all:y" };
 	struct ubdx_params none = { .numa_node = -1 };
 	struct ubdx_target_config config;
-	unsigned int i;
 
 	ubdx_target_config_init(&config);
 	config.bytes = 1 << 20;
-	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
-		config.name = wrong[i];
-		fails(wrong[i], &config, &none, -EINVAL, "touch is touch,", wrong[i]);
-	}
+	refused(&config, wrong, ARRAY_SIZE(wrong), "touch is touch,");
 	config.name = NULL;
 	fails("touch", &config, &none, -EINVAL, "touch is touch,", "touch without its name");
 	config.name = "touch,all:disk";
@@ -187,14 +196,10 @@ static void scatter(void)
 	struct ubdx_params none = { .numa_node = -1 }, params = none;
 	struct ubdx_target_config config;
 	struct ubdx_target *target;
-	unsigned int i;
 
 	ubdx_target_config_init(&config);
 	config.bytes = 1 << 20;
-	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
-		config.name = wrong[i];
-		fails(wrong[i], &config, &none, -EINVAL, "scatter is scatter,", wrong[i]);
-	}
+	refused(&config, wrong, ARRAY_SIZE(wrong), "scatter is scatter,");
 	config.name = "scatter,64:mem";
 	fails(config.name, &config, &none, -EINVAL, "a target with a file", "scatter,64:mem");
 	config.name = "scatter,64:touch,all:null";

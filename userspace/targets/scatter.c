@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR LGPL-2.1
 /*
- * scatter.c - target `scatter`: a filter that stands in front of another target and permutes its
- * chunks: chunk c of the device is chunk c * factor mod n of that target's n chunks. It is for
- * benchmarks and tests of mappings with many extents.
+ * scatter.c - target `scatter`: a filter that stands in front of another target and permutes that
+ * target's chunks (scatter.h). The filter is for benchmarks and tests of mappings with many extents.
  *
  * The driver is given some of the chunks as extents; or none, but each answer may be kept
  * (UBDX_STEP_KEEP). The same chunks have extents each time.
@@ -12,10 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scatter.h"
 #include "targets.h"
-
-/* A prime that doesn't divide the number of chunks, so that no two chunks have the same place. */
-static const uint64_t ubdx_scatter_factors[] = { 7919, 7927 };
 
 struct ubdx_scatter {
 	struct ubdx_target *behind;
@@ -132,7 +129,7 @@ static int ubdx_scatter_size(struct ubdx_scatter *scatter, struct ubdx_params *p
 				 "target scatter: 1 to %u chunks, not %" PRIu64
 				 "; give another size of chunk",
 				 UBDX_MAX_MAP_EXTENTS, scatter->nr_chunks);
-	scatter->factor = ubdx_scatter_factors[!(scatter->nr_chunks % ubdx_scatter_factors[0])];
+	scatter->factor = ubdx_scatter_factor(scatter->nr_chunks);
 	params->dev_sectors = scatter->nr_chunks * scatter->chunk_bytes >> UBDX_SECTOR_SHIFT;
 	return 0;
 }

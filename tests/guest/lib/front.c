@@ -116,23 +116,6 @@ bool file_has(int fd, off_t at, const char *what, size_t bytes)
 	return pread(fd, scratch, bytes, at) == (ssize_t)bytes && !memcmp(scratch, what, bytes);
 }
 
-unsigned long extents_value(const char *name)
-{
-	char path[64], line[64], key[32];
-	unsigned long value, found = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/block/ubdxb%d/ubdx/extents", raw.add.id);
-	file = fopen(path, "re");
-	if (!file)
-		bail("%s: %m", path);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%31s %lu", key, &value) == 2 && !strcmp(key, name))
-			found = value;
-	fclose(file);
-	return found;
-}
-
 void front_buffers(void)
 {
 	unsigned int i;

@@ -36,9 +36,6 @@ int with_server(bool write, off_t at, size_t bytes);
 /* As with_server(), but only this part of the client's bytes must come to the server. */
 int partly_with_server(bool write, off_t at, size_t bytes, off_t part_at, size_t part_bytes);
 
-/* A number in the device's file `extents` in sysfs. */
-unsigned long extents_value(const char *name);
-
 /* Does the file have these bytes there? */
 bool file_has(int fd, off_t at, const char *what, size_t bytes);
 
